@@ -1,0 +1,3 @@
+//! `heaptrace`: a heap profiler for unmodified native Linux programs.
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! pprof's `profile.proto`: the messages, reading and writing files of them, and making one of a
+//! recording.
+
+pub mod proto;

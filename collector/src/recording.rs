@@ -1,0 +1,96 @@
+//! What was recorded of one process: the input of the profile writer.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// One process image from its start (or the fork that made it) to now.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// The process id, as the collector sees it.
+    pub pid: u32,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Path of the executable file.
+    pub executable: PathBuf,
+    /// When recording began.
+    pub started: SystemTime,
+    /// How long recording has gone on.
+    pub duration: Duration,
+    /// Mean bytes between samples; 1 means that every allocation was recorded.
+    pub rate: u64,
+    /// What was counted beside the samples.
+    pub counters: Counters,
+    /// Every module that a frame refers to.
+    pub modules: Vec<Module>,
+    /// The samples, one row for each pair of stack and size class.
+    pub rows: Vec<Row>,
+}
+
+/// Counts that tell how complete a recording is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Samples taken.
+    pub samples: u64,
+    /// Samples that could not be recorded.
+    pub lost_samples: u64,
+    /// Frees of sampled blocks that were not seen or could not be recorded in time.
+    pub lost_frees: u64,
+    /// Samples whose stack does not reach its root.
+    pub truncated_stacks: u64,
+}
+
+/// An ELF file as it was mapped into the process.
+#[derive(Debug, Clone)]
+pub struct Module {
+    /// Lowest mapped address.
+    pub start: u64,
+    /// End of the highest mapping.
+    pub end: u64,
+    /// What was added to the file's addresses (p_vaddr) to get addresses in memory.
+    pub bias: u64,
+    /// The file's name as the program loaded it (`[vdso]` for the kernel's own).
+    pub path: PathBuf,
+    /// GNU build id, read from the program's memory; empty if there is none.
+    pub build_id: Vec<u8>,
+    /// The file that was mapped, opened while the process lived if that was possible.
+    pub file: Option<Arc<File>>,
+}
+
+/// An address in a stack: that of the call (return address − 1), or of the interrupted instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Frame {
+    /// The address in the process.
+    pub address: u64,
+    /// Index into [`Recording::modules`] of the module that was mapped there at that time.
+    pub module: Option<u32>,
+}
+
+/// All samples with one stack and one size class.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The stack, leaf first.
+    pub stack: Vec<Frame>,
+    /// Upper bound of the size class in bytes: the label `bytes`.
+    pub size_class: u64,
+    /// Weighted estimates.
+    pub values: Values,
+}
+
+/// Estimates in the order of the profile's sample types, each the sum of its samples' weights.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Values {
+    /// Blocks allocated.
+    pub alloc_objects: f64,
+    /// Bytes allocated.
+    pub alloc_space: f64,
+    /// Blocks in use.
+    pub inuse_objects: f64,
+    /// Bytes in use.
+    pub inuse_space: f64,
+    /// Blocks in use when the estimated bytes in use were largest.
+    pub peak_objects: f64,
+    /// Bytes in use when the estimated bytes in use were largest.
+    pub peak_space: f64,
+}
