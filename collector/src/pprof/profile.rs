@@ -1,0 +1,226 @@
+//! Making a profile of a recording.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use super::drop_frames::drop_frames;
+use super::proto::{Function, Label, Line, Location, Mapping, Profile, Sample, ValueType};
+use crate::recording::{Frame, Module, Recording, Row, Values};
+use crate::symbolize::{self, Segment, Symbols, hex};
+
+/// Types and units of a sample's values, in the order of [`values`].
+const SAMPLE_TYPES: [(&str, &str); 6] = [
+    ("alloc_objects", "count"),
+    ("alloc_space", "bytes"),
+    ("inuse_objects", "count"),
+    ("inuse_space", "bytes"),
+    ("peak_objects", "count"),
+    ("peak_space", "bytes"),
+];
+
+/// The profile of `recording`, its frames named as in `symbols`.
+pub fn profile(recording: &Recording, symbols: &Symbols) -> Profile {
+    let mut builder = Builder::new(symbols);
+    builder.add_header(recording);
+    builder.add_mappings(recording);
+    for row in &recording.rows {
+        builder.add_sample(row);
+    }
+    builder.profile.string_table = builder.strings.table;
+    builder.profile
+}
+
+/// A profile in the making.
+struct Builder<'a> {
+    symbols: &'a Symbols,
+    profile: Profile,
+    strings: Strings,
+    /// The mappings of each module: a segment and an index into the profile's.
+    mappings: Vec<Vec<(Segment, usize)>>,
+    locations: HashMap<Frame, u64>,
+    functions: HashMap<Arc<symbolize::Function>, u64>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(symbols: &'a Symbols) -> Builder<'a> {
+        Builder {
+            symbols,
+            profile: Profile::default(),
+            strings: Strings::default(),
+            mappings: Vec::new(),
+            locations: HashMap::new(),
+            functions: HashMap::new(),
+        }
+    }
+
+    fn add_header(&mut self, recording: &Recording) {
+        let strings = &mut self.strings;
+        // The table's first string has to be the empty one.
+        strings.index("");
+        let mut value_type =
+            |(name, unit)| ValueType { r#type: strings.index(name), unit: strings.index(unit) };
+        let started = recording.started.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.profile = Profile {
+            sample_type: SAMPLE_TYPES.map(&mut value_type).to_vec(),
+            period_type: Some(value_type(("space", "bytes"))),
+            period: signed(recording.rate),
+            time_nanos: i64::try_from(started.as_nanos()).unwrap_or(i64::MAX),
+            duration_nanos: i64::try_from(recording.duration.as_nanos()).unwrap_or(i64::MAX),
+            default_sample_type: strings.index("inuse_space"),
+            drop_frames: strings.index(&drop_frames()),
+            comment: comments(recording).iter().map(|text| strings.index(text)).collect(),
+            ..Profile::default()
+        };
+    }
+
+    /// Adds the program's own mappings, which come first, and those of the other modules.
+    fn add_mappings(&mut self, recording: &Recording) {
+        self.mappings = vec![Vec::new(); recording.modules.len()];
+        let is_program = |&(_, module): &(usize, &Module)| module.path == recording.executable;
+        let (program, others): (Vec<_>, Vec<_>) = recording.modules.iter().enumerate().partition(is_program);
+        for (index, module) in program.into_iter().chain(others) {
+            let known = self.symbols.segments(index as u32);
+            let whole = [Segment { start: module.start, end: module.end, offset: 0 }];
+            for &segment in if known.is_empty() { &whole } else { known } {
+                self.mappings[index].push((segment, self.profile.mapping.len()));
+                self.profile.mapping.push(Mapping {
+                    id: self.profile.mapping.len() as u64 + 1,
+                    memory_start: segment.start,
+                    memory_limit: segment.end,
+                    file_offset: segment.offset,
+                    filename: self.strings.index(&module.path.to_string_lossy()),
+                    build_id: self.strings.index(&hex(&module.build_id)),
+                    ..Mapping::default()
+                });
+            }
+        }
+    }
+
+    /// Adds a sample, unless nothing is left of its estimates when they are rounded.
+    fn add_sample(&mut self, row: &Row) {
+        let value = values(&row.values);
+        if value == [0; 6] {
+            return;
+        }
+        let label = Label {
+            key: self.strings.index("bytes"),
+            num: signed(row.size_class),
+            num_unit: self.strings.index("bytes"),
+            ..Label::default()
+        };
+        let location_id = row.stack.iter().map(|&frame| self.location(frame)).collect();
+        let value = value.to_vec();
+        self.profile.sample.push(Sample { location_id, value, label: vec![label] });
+    }
+
+    /// The id of the location of a frame.
+    fn location(&mut self, frame: Frame) -> u64 {
+        if let Some(&id) = self.locations.get(&frame) {
+            return id;
+        }
+        let id = self.profile.location.len() as u64 + 1;
+        let mapping = self.mapping(frame);
+        let frames = self.symbols.lookup(frame);
+        if let Some(mapping) = mapping.and_then(|index| self.profile.mapping.get_mut(index)) {
+            // pprof looks nothing up where a flag is set, so what only has an address sets none.
+            let named = || frames.iter().filter(|f| !f.function.system_name.is_empty());
+            mapping.has_functions |= named().next().is_some();
+            mapping.has_filenames |= named().any(|f| !f.function.file.is_empty());
+            mapping.has_line_numbers |= named().any(|f| f.line != 0);
+            mapping.has_inline_frames = mapping.has_line_numbers;
+        }
+        let line = frames.iter().map(|frame| Line {
+            function_id: self.function(&frame.function),
+            line: signed(frame.line),
+            column: 0,
+        });
+        let line = line.collect();
+        self.profile.location.push(Location {
+            id,
+            mapping_id: mapping.map_or(0, |index| index as u64 + 1),
+            address: frame.address,
+            line,
+            is_folded: false,
+        });
+        self.locations.insert(frame, id);
+        id
+    }
+
+    /// The index of the mapping that a frame's address is in.
+    fn mapping(&self, frame: Frame) -> Option<usize> {
+        let mappings = self.mappings.get(frame.module? as usize)?;
+        let inside = |s: &Segment| (s.start..s.end).contains(&frame.address);
+        let found = mappings.iter().find(|(segment, _)| inside(segment)).or(mappings.first());
+        found.map(|&(_, index)| index)
+    }
+
+    /// The id of a function.
+    fn function(&mut self, function: &Arc<symbolize::Function>) -> u64 {
+        if let Some(&id) = self.functions.get(function) {
+            return id;
+        }
+        let id = self.profile.function.len() as u64 + 1;
+        self.profile.function.push(Function {
+            id,
+            name: self.strings.index(&function.name),
+            system_name: self.strings.index(&function.system_name),
+            filename: self.strings.index(&function.file),
+            start_line: signed(function.start_line),
+        });
+        self.functions.insert(Arc::clone(function), id);
+        id
+    }
+}
+
+/// The string table: each string once.
+#[derive(Default)]
+struct Strings {
+    table: Vec<String>,
+    indices: HashMap<String, i64>,
+}
+
+impl Strings {
+    fn index(&mut self, text: &str) -> i64 {
+        if let Some(&index) = self.indices.get(text) {
+            return index;
+        }
+        let index = self.table.len() as i64;
+        self.table.push(text.to_owned());
+        self.indices.insert(text.to_owned(), index);
+        index
+    }
+}
+
+/// The values in the order of [`SAMPLE_TYPES`], to the nearest integer.
+fn values(values: &Values) -> [i64; 6] {
+    [
+        values.alloc_objects,
+        values.alloc_space,
+        values.inuse_objects,
+        values.inuse_space,
+        values.peak_objects,
+        values.peak_space,
+    ]
+    .map(|value| value.round() as i64)
+}
+
+/// The comments, each of one line.
+fn comments(recording: &Recording) -> [String; 7] {
+    let counters = &recording.counters;
+    let command = recording.command.join(" ").replace(char::is_control, " ");
+    [
+        concat!("heaptrace ", env!("CARGO_PKG_VERSION")).to_owned(),
+        format!("command: {command}"),
+        format!("pid: {}", recording.pid),
+        format!("samples: {}", counters.samples),
+        format!("lost_samples: {}", counters.lost_samples),
+        format!("lost_frees: {}", counters.lost_frees),
+        format!("truncated_stacks: {}", counters.truncated_stacks),
+    ]
+}
+
+/// A number of profile.proto, whose integers are signed.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

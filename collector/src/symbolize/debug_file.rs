@@ -1,0 +1,163 @@
+//! Finding the files that hold a module's debug information when the module itself does not.
+//!
+//! The places are those of GDB ("Debugging Information in Separate Files" in its manual) and of
+//! debuginfod's client. Whatever is found there is used only if it belongs to the module: by its
+//! build id, by the CRC in `.gnu_debuglink`, or by the id of the split unit.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::elf::{Elf, open_regular, string};
+
+/// Where distributions install debug files.
+const SYSTEM_FOLDER: &str = "/usr/lib/debug";
+
+/// An ELF file and where it was found.
+#[derive(Debug)]
+pub(super) struct DebugFile {
+    pub(super) path: PathBuf,
+    pub(super) elf: Elf,
+}
+
+/// The folders to search.
+#[derive(Debug)]
+pub(super) struct DebugFolders {
+    /// Trees laid out like /usr/lib/debug, in the order of preference.
+    folders: Vec<PathBuf>,
+    /// The cache of debuginfod's client.
+    cache: Option<PathBuf>,
+}
+
+impl DebugFolders {
+    /// The folders that the user named, then the system's.
+    pub(super) fn new(named: &[PathBuf], cache: Option<&Path>) -> DebugFolders {
+        let system = PathBuf::from(SYSTEM_FOLDER);
+        let folders = named.iter().cloned().chain([system]).collect();
+        DebugFolders { folders, cache: cache.map(Path::to_owned) }
+    }
+
+    /// The separate debug file of the module that was loaded from `module`.
+    pub(super) fn find(
+        &self,
+        module: &Path,
+        build_id: Option<&[u8]>,
+        image: Option<&Elf>,
+    ) -> Option<DebugFile> {
+        build_id
+            .and_then(|id| self.by_build_id(id, "debuginfo"))
+            .or_else(|| self.by_link(module, build_id, image?))
+    }
+
+    /// The file that a build id names; `kind` is debuginfod's word for it: `debuginfo`, or
+    /// `executable`, which only its cache has.
+    pub(super) fn by_build_id(&self, id: &[u8], kind: &str) -> Option<DebugFile> {
+        let hex = hex(id);
+        let (folder, name) = hex.split_at_checked(2)?;
+        let installed = self.folders.iter().filter(|_| kind == "debuginfo");
+        let installed = installed.map(|f| f.join(".build-id").join(folder).join(format!("{name}.debug")));
+        let cached = self.cache.iter().map(|cache| cache.join(&hex).join(kind));
+        installed.chain(cached).find_map(|path| {
+            let elf = Elf::open(&path)?;
+            (elf.build_id()? == id).then_some(DebugFile { path, elf })
+        })
+    }
+
+    /// The file that `.gnu_debuglink` names: a file name, padded to four bytes, and its CRC.
+    fn by_link(&self, module: &Path, id: Option<&[u8]>, image: &Elf) -> Option<DebugFile> {
+        let link = image.bytes(image.section(".gnu_debuglink")?)?;
+        let name = file_name(string(&link, 0)?)?;
+        let crc = u32::from_le_bytes(*link.last_chunk::<4>()?);
+        let crc = if image.is_big_endian() { crc.swap_bytes() } else { crc };
+
+        self.beside(module, &name).into_iter().find_map(|path| {
+            let elf = Elf::open(&path)?;
+            let found = elf.build_id();
+            // Equal build ids prove more than a CRC, and without reading the whole file.
+            let belongs = match (id, found.as_deref()) {
+                (Some(id), Some(found)) => id == found,
+                _ => crc_of(open_regular(&path).ok()?)? == crc,
+            };
+            belongs.then_some(DebugFile { path, elf })
+        })
+    }
+
+    /// Where a file may be that belongs to a module: beside it, in `.debug` there, and in the same
+    /// folder, or none, below each folder for debug files.
+    fn beside(&self, module: &Path, name: &Path) -> Vec<PathBuf> {
+        let module = module.canonicalize().unwrap_or_else(|_| module.to_owned());
+        let folder = module.parent().unwrap_or(Path::new(""));
+        let relative = folder.strip_prefix("/").unwrap_or(folder);
+        let mut paths = vec![folder.join(name), folder.join(".debug").join(name)];
+        for debug in &self.folders {
+            paths.extend([debug.join(relative).join(name), debug.join(name)]);
+        }
+        paths
+    }
+
+    /// The file that several debug files share, made by dwz: `.gnu_debugaltlink` holds its path,
+    /// which may be relative to the file that refers to it, and its build id.
+    pub(super) fn supplementary(&self, debug: &DebugFile) -> Option<Elf> {
+        let link = debug.elf.bytes(debug.elf.section(".gnu_debugaltlink")?)?;
+        let name = string(&link, 0)?;
+        let id = link.get(name.len() + 1..)?;
+        let name = Path::new(std::str::from_utf8(name).ok()?);
+        // Installed debug files may be reached through symbolic links: .build-id has them.
+        let path = debug.path.canonicalize().ok()?;
+        Elf::open(&path.parent()?.join(name))
+            .filter(|elf| elf.build_id().as_deref() == Some(id))
+            .or_else(|| Some(self.by_build_id(id, "debuginfo")?.elf))
+    }
+
+    /// The package of split units, `.dwp`, of a module or of its separate debug file.
+    pub(super) fn package(&self, module: &Path, debug: &DebugFile) -> Option<Elf> {
+        let of_debug = appended(&debug.path);
+        let without_debug = appended(&debug.path.with_extension(""));
+        let name = PathBuf::from(appended(module).file_name()?);
+        let mut paths = vec![of_debug, without_debug];
+        paths.extend(self.beside(module, &name));
+        paths.iter().find_map(|path| Elf::open(path))
+    }
+
+    /// The files that may be the `.dwo` of that name, made in the folder `compiled`.
+    pub(super) fn split_unit(&self, module: &Path, compiled: &Path, name: &Path) -> Vec<PathBuf> {
+        let mut paths = vec![compiled.join(name)];
+        if let Some(name) = name.file_name() {
+            paths.extend(self.beside(module, Path::new(name)));
+        }
+        paths
+    }
+}
+
+/// A path with `.dwp` appended, as linkers and dwp name packages.
+fn appended(path: &Path) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(".dwp");
+    path.into()
+}
+
+/// A file name alone: a link that leads elsewhere is refused.
+fn file_name(name: &[u8]) -> Option<PathBuf> {
+    let path = Path::new(std::str::from_utf8(name).ok()?);
+    (path.file_name()? == path.as_os_str()).then(|| path.to_owned())
+}
+
+/// Lower case hexadecimal digits, as build ids are written.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to memory does not fail");
+        text
+    })
+}
+
+fn crc_of(mut file: File) -> Option<u32> {
+    let mut crc = flate2::Crc::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer).ok()? {
+            0 => return Some(crc.sum()),
+            read => crc.update(&buffer[..read]),
+        }
+    }
+}

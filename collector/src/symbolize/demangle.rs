@@ -1,0 +1,171 @@
+//! Names as their source code has them: without mangling, parameters, hash and clone suffix.
+
+use std::fmt::{self, Write};
+
+use cpp_demangle::{BorrowedSymbol, DemangleOptions, ParseOptions};
+
+/// Longest mangled name that is demangled, in bytes. Names of expression templates reach 50,000.
+const INPUT_LIMIT: usize = 1 << 16;
+
+/// Longest demangled name, in bytes. A mangled name refers back to its own parts, so its demangled
+/// form can be exponentially longer; beyond this the mangled one is more use.
+const OUTPUT_LIMIT: usize = 1 << 18;
+
+/// How deep a C++ name may nest. cpp_demangle recurses; its own default suits a stack of 8 MiB.
+const RECURSION_LIMIT: u32 = 96;
+
+/// The readable form of a name from a symbol table or debug information: C++ (Itanium ABI) and Rust
+/// names demangled, any other as it is, all without what compilers add for clones of a function.
+pub(super) fn demangle(name: &str) -> String {
+    if name.len() > INPUT_LIMIT {
+        return name.to_owned();
+    }
+    let base = without_clone_suffix(name);
+    rust(base).or_else(|| cpp(base)).unwrap_or_else(|| base.to_owned())
+}
+
+/// Whether a name is mangled, and so tells more than the name in the source.
+pub(super) fn is_mangled(name: &str) -> bool {
+    name.starts_with("_Z") || name.starts_with("_R")
+}
+
+fn rust(name: &str) -> Option<String> {
+    let demangled = rustc_demangle::try_demangle(name).ok()?;
+    // The alternate form leaves out the hash of a legacy name and the crate hashes of a v0 name.
+    Limited::collect(|out| write!(out, "{demangled:#}"))
+}
+
+fn cpp(name: &str) -> Option<String> {
+    if !name.starts_with("_Z") {
+        return None;
+    }
+    let parse = ParseOptions::default().recursion_limit(RECURSION_LIMIT);
+    let (symbol, tail) = BorrowedSymbol::with_tail_and_options(name.as_bytes(), &parse).ok()?;
+    if !tail.is_empty() {
+        return None;
+    }
+    let options = DemangleOptions::new().no_params().no_return_type().recursion_limit(RECURSION_LIMIT);
+    let name = Limited::collect(|out| symbol.structured_demangle(out, &options))?;
+    Some(without_qualifiers(&name).to_owned())
+}
+
+/// Removes what qualifies `this` in a method, and is written behind the parameters.
+fn without_qualifiers(mut name: &str) -> &str {
+    while let Some(base) =
+        [" const", " volatile", " &", " &&"].iter().find_map(|qualifier| name.strip_suffix(qualifier))
+    {
+        name = base;
+    }
+    name
+}
+
+/// Removes the suffixes that gcc and LLVM append to the name of a function when they split it,
+/// clone it with other parameters or make it local: `.cold`, `.part.0`, `.constprop.1.isra.0`,
+/// `.llvm.123`.
+fn without_clone_suffix(mut name: &str) -> &str {
+    const SUFFIXES: [&str; 7] = ["cold", "part", "isra", "constprop", "lto_priv", "localalias", "llvm"];
+    while let Some((base, suffix)) = name.rsplit_once('.') {
+        let is_number = !suffix.is_empty() && suffix.bytes().all(|b| b.is_ascii_digit());
+        let (base, suffix) = match base.rsplit_once('.') {
+            Some(split) if is_number => split,
+            _ => (base, suffix),
+        };
+        if base.is_empty() || !SUFFIXES.contains(&suffix) {
+            break;
+        }
+        name = base;
+    }
+    name
+}
+
+/// A string that refuses to grow beyond [`OUTPUT_LIMIT`].
+struct Limited(String);
+
+impl Limited {
+    fn collect(write: impl FnOnce(&mut Limited) -> fmt::Result) -> Option<String> {
+        let mut out = Limited(String::new());
+        write(&mut out).ok()?;
+        Some(out.0)
+    }
+}
+
+impl Write for Limited {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.len() + text.len() > OUTPUT_LIMIT {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(cases: &[(&str, &str)]) {
+        for (mangled, name) in cases {
+            assert_eq!(demangle(mangled), *name);
+        }
+    }
+
+    #[test]
+    fn cpp_names_lose_parameters_and_keep_template_arguments() {
+        check(&[
+            ("_Znwm", "operator new"),
+            ("_ZnamRKSt9nothrow_t", "operator new[]"),
+            ("_ZN3foo3barEi", "foo::bar"),
+            ("_ZSt4sortIPiEvT_S1_", "std::sort<int*>"),
+            ("_ZNSt6vectorIiSaIiEE9push_backEOi", "std::vector<int, std::allocator<int> >::push_back"),
+            ("_ZN12_GLOBAL__N_13fooEv", "(anonymous namespace)::foo"),
+            ("_ZZ4mainENKUlvE_clEv", "main::{lambda()#1}::operator()"),
+            ("_ZNKR3Foo3barEv", "Foo::bar"),
+            ("_ZN1AC4Ev", "A::A"),
+        ]);
+    }
+
+    #[test]
+    fn rust_names_lose_their_hash() {
+        check(&[
+            ("_ZN5alloc7raw_vec11finish_grow17h0123456789abcdefE", "alloc::raw_vec::finish_grow"),
+            ("_RNvCskwGfYPst2Cb_3foo3bar", "foo::bar"),
+            ("_RNvCs5PEh9Rqz9vQ_7___rustc12___rust_alloc", "__rustc::__rust_alloc"),
+        ]);
+    }
+
+    #[test]
+    fn clones_have_the_name_of_their_function() {
+        check(&[
+            ("foo.part.0", "foo"),
+            ("foo.constprop.1.isra.0", "foo"),
+            ("_ZN3foo3barEi.cold", "foo::bar"),
+            ("_ZN3foo3barEi.llvm.1234567", "foo::bar"),
+            ("main", "main"),
+            ("memcpy.avx", "memcpy.avx"),
+            (".cold", ".cold"),
+            ("", ""),
+        ]);
+    }
+
+    #[test]
+    fn what_cannot_be_demangled_stays_as_it_is() {
+        check(&[("_Zfoo", "_Zfoo"), ("_R", "_R"), ("_ZN3fooEvXYZ%", "_ZN3fooEvXYZ%")]);
+    }
+
+    #[test]
+    fn names_made_to_explode_stay_as_they_are() {
+        // Each pair<S, S> repeats the one before it twice: 2^40 names when written out.
+        let mut bomb = String::from("_Z1fISt4pairIiiE");
+        for level in 0..40u32 {
+            let digit = char::from_digit(level.min(35), 36).unwrap().to_ascii_uppercase();
+            bomb.push_str(&format!("St4pairIS{digit}_S{digit}_E"));
+        }
+        bomb.push_str("EvT_");
+        let deep = format!("_Z1f{}i", "P".repeat(60_000));
+        let long = format!("_Z{0}{1}v", 70_000, "x".repeat(70_000));
+        for name in [bomb, deep, long] {
+            assert!(demangle(&name).len() <= OUTPUT_LIMIT);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! ELF files: their headers, sections (decompressed) and build id, read piece by piece.
+//!
+//! Files are read, not mapped: a file that is truncated while it is mapped kills its reader with
+//! SIGBUS, and with it every profile that is being recorded.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use goblin::container::{Ctx, Endian};
+use goblin::elf::compression_header::{CompressionHeader, ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD};
+use goblin::elf::note::{NT_GNU_BUILD_ID, NoteDataIterator};
+use goblin::elf::program_header::{PT_LOAD, PT_NOTE};
+use goblin::elf::section_header::{SHF_COMPRESSED, SHN_XINDEX, SHT_NOBITS, SHT_NOTE};
+use goblin::elf::{Elf as Parser, Header, ProgramHeader, SectionHeader};
+use goblin::elf64::header::SIZEOF_EHDR;
+
+/// Largest section read, in bytes after decompression: what a DWARF offset of 32 bits can reach.
+const SECTION_LIMIT: u64 = 1 << 32;
+
+/// Largest note read, in bytes. Build ids have 20 bytes, some linkers' up to 64.
+const NOTE_LIMIT: u64 = 1 << 16;
+
+/// An ELF file, open, its headers parsed. Whatever in it makes no sense is treated as absent.
+#[derive(Debug)]
+pub(super) struct Elf {
+    source: Source,
+    header: Header,
+    ctx: Ctx,
+    segments: Vec<ProgramHeader>,
+    sections: Vec<SectionHeader>,
+    /// The section with the sections' names.
+    names: Vec<u8>,
+}
+
+/// Where the bytes are.
+#[derive(Debug)]
+enum Source {
+    File { file: Arc<File>, size: u64 },
+    Memory(Vec<u8>),
+}
+
+impl Source {
+    /// Exactly `size` bytes from `offset`, if there are so many.
+    fn read(&self, offset: u64, size: u64) -> Option<Vec<u8>> {
+        let end = offset.checked_add(size)?;
+        match self {
+            Source::File { file, size: file_size } => {
+                if end > *file_size {
+                    return None;
+                }
+                let mut bytes = vec![0; usize::try_from(size).ok()?];
+                file.read_exact_at(&mut bytes, offset).ok()?;
+                Some(bytes)
+            }
+            Source::Memory(bytes) => {
+                let range = usize::try_from(offset).ok()?..usize::try_from(end).ok()?;
+                bytes.get(range).map(<[u8]>::to_vec)
+            }
+        }
+    }
+}
+
+impl Elf {
+    /// Opens a regular file by its path. Nothing else is opened: opening a FIFO would block.
+    pub(super) fn open(path: &Path) -> Option<Elf> {
+        Elf::of_file(Arc::new(open_regular(path).ok()?))
+    }
+
+    /// Reads the headers of an open file.
+    pub(super) fn of_file(file: Arc<File>) -> Option<Elf> {
+        let size = file.metadata().ok()?.len();
+        Elf::of_source(Source::File { file, size })
+    }
+
+    /// Reads the headers of a file that is in memory.
+    pub(super) fn of_bytes(bytes: Vec<u8>) -> Option<Elf> {
+        Elf::of_source(Source::Memory(bytes))
+    }
+
+    fn of_source(source: Source) -> Option<Elf> {
+        // The header of a 64-bit file is the longer one; a smaller file has no code in it.
+        let header = Parser::parse_header(&source.read(0, SIZEOF_EHDR as u64)?).ok()?;
+        let ctx = Ctx::new(header.container().ok()?, header.endianness().ok()?);
+        let segments = segments(&source, &header, ctx).unwrap_or_default();
+        let sections = sections(&source, &header, ctx).unwrap_or_default();
+        let mut elf = Elf { source, header, ctx, segments, sections, names: Vec::new() };
+        elf.names = elf.name_section().and_then(|section| elf.bytes(section)).unwrap_or_default();
+        Some(elf)
+    }
+
+    fn name_section(&self) -> Option<&SectionHeader> {
+        let index = match u32::from(self.header.e_shstrndx) {
+            // An index too large for its 16 bits is in the first section header.
+            SHN_XINDEX => self.sections.first()?.sh_link,
+            index => index,
+        };
+        self.sections.get(index as usize)
+    }
+
+    /// The byte order and word size that goblin's parsers need.
+    pub(super) fn ctx(&self) -> Ctx {
+        self.ctx
+    }
+
+    /// Whether numbers have their highest byte first.
+    pub(super) fn is_big_endian(&self) -> bool {
+        matches!(self.ctx.le, Endian::Big)
+    }
+
+    /// The machine the code is for: one of goblin's `EM_…`.
+    pub(super) fn machine(&self) -> u16 {
+        self.header.e_machine
+    }
+
+    /// The segments that are loaded with permission to execute.
+    pub(super) fn executable_segments(&self) -> impl Iterator<Item = &ProgramHeader> {
+        self.segments.iter().filter(|s| s.p_type == PT_LOAD && s.is_executable())
+    }
+
+    /// The header of the section of that name, if it has contents.
+    pub(super) fn section(&self, name: &str) -> Option<&SectionHeader> {
+        let mut present = self.sections.iter().filter(|s| s.sh_type != SHT_NOBITS && s.sh_size > 0);
+        present.find(|s| string(&self.names, s.sh_name) == Some(name.as_bytes()))
+    }
+
+    /// The header at an index, such as another section's `sh_link`.
+    pub(super) fn section_at(&self, index: u32) -> Option<&SectionHeader> {
+        self.sections.get(index as usize)
+    }
+
+    /// Headers of all sections.
+    pub(super) fn sections(&self) -> &[SectionHeader] {
+        &self.sections
+    }
+
+    /// Whether the file has DWARF of its own.
+    pub(super) fn has_dwarf(&self) -> bool {
+        self.section(".debug_info").or_else(|| self.section(".zdebug_info")).is_some()
+    }
+
+    /// The decompressed contents of a DWARF section, `.debug_…`, or of its old compressed form,
+    /// `.zdebug_…`.
+    pub(super) fn debug_section(&self, name: &str) -> Option<Vec<u8>> {
+        if let Some(section) = self.section(name) {
+            return self.bytes(section);
+        }
+        let compressed = self.bytes(self.section(&name.replacen(".debug", ".zdebug", 1))?)?;
+        // "ZLIB" and the size, big endian in any file, as GNU as wrote it before SHF_COMPRESSED.
+        let size = compressed.strip_prefix(b"ZLIB")?.first_chunk::<8>()?;
+        inflate(compressed.get(12..)?, u64::from_be_bytes(*size))
+    }
+
+    /// The contents of a section, decompressed.
+    pub(super) fn bytes(&self, section: &SectionHeader) -> Option<Vec<u8>> {
+        if section.sh_type == SHT_NOBITS || section.sh_size > SECTION_LIMIT {
+            return None;
+        }
+        let bytes = self.source.read(section.sh_offset, section.sh_size)?;
+        if section.sh_flags & u64::from(SHF_COMPRESSED) == 0 {
+            return Some(bytes);
+        }
+        let header = CompressionHeader::parse(&bytes, 0, self.ctx).ok()?;
+        let compressed = bytes.get(CompressionHeader::size(self.ctx)..)?;
+        match header.ch_type {
+            ELFCOMPRESS_ZLIB => inflate(compressed, header.ch_size),
+            ELFCOMPRESS_ZSTD => unzstd(compressed, header.ch_size),
+            _ => None,
+        }
+    }
+
+    /// The GNU build id.
+    pub(super) fn build_id(&self) -> Option<Vec<u8>> {
+        // Sections first: those of a separate debug file are kept, while its segments lie.
+        let sections = self.sections.iter().filter(|s| s.sh_type == SHT_NOTE);
+        let sections = sections.map(|s| (s.sh_offset, s.sh_size, s.sh_addralign));
+        let segments = self.segments.iter().filter(|s| s.p_type == PT_NOTE);
+        let segments = segments.map(|s| (s.p_offset, s.p_filesz, s.p_align));
+        sections.chain(segments).find_map(|(offset, size, align)| {
+            let data = self.source.read(offset, size.min(NOTE_LIMIT))?;
+            let ctx = (align as usize, self.ctx);
+            let notes = NoteDataIterator { data: &data, size: data.len(), offset: 0, ctx };
+            notes
+                .map_while(Result::ok)
+                .find(|note| note.n_type == NT_GNU_BUILD_ID && note.name == "GNU")
+                .map(|note| note.desc.to_vec())
+        })
+    }
+}
+
+/// Opens a file for reading if it is a regular one.
+pub(super) fn open_regular(path: &Path) -> io::Result<File> {
+    // O_NONBLOCK: a FIFO opens at once, and is then refused.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(file)
+}
+
+/// The string that starts at `offset` in a string table and ends before the next NUL.
+pub(super) fn string(table: &[u8], offset: usize) -> Option<&[u8]> {
+    table.get(offset..)?.split(|&byte| byte == 0).next()
+}
+
+fn segments(source: &Source, header: &Header, ctx: Ctx) -> Option<Vec<ProgramHeader>> {
+    let count = usize::from(header.e_phnum);
+    let bytes = source.read(header.e_phoff, (count * ProgramHeader::size(ctx)) as u64)?;
+    ProgramHeader::parse(&bytes, 0, count, ctx).ok()
+}
+
+fn sections(source: &Source, header: &Header, ctx: Ctx) -> Option<Vec<SectionHeader>> {
+    if header.e_shoff == 0 {
+        return None;
+    }
+    let size = SectionHeader::size(ctx) as u64;
+    let first = source.read(header.e_shoff, size)?;
+    let first = SectionHeader::parse_from(&first, 0, 1, ctx).ok()?.pop()?;
+    let count = match u64::from(header.e_shnum) {
+        // A number too large for its 16 bits is in the first section header.
+        0 => first.sh_size,
+        count => count,
+    };
+    let bytes = source.read(header.e_shoff, count.checked_mul(size)?)?;
+    SectionHeader::parse_from(&bytes, 0, usize::try_from(count).ok()?, ctx).ok()
+}
+
+/// Decompresses zlib data to exactly `size` bytes.
+fn inflate(compressed: &[u8], size: u64) -> Option<Vec<u8>> {
+    exactly(flate2::read::ZlibDecoder::new(compressed), size)
+}
+
+/// Decompresses zstd data to exactly `size` bytes.
+fn unzstd(compressed: &[u8], size: u64) -> Option<Vec<u8>> {
+    exactly(ruzstd::decoding::StreamingDecoder::new(compressed).ok()?, size)
+}
+
+/// Reads exactly `size` bytes. Memory grows with what is read, not with what a header claims.
+fn exactly(source: impl Read, size: u64) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source.take(size.min(SECTION_LIMIT)).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 == size).then_some(bytes)
+}

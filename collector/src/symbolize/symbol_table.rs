@@ -1,0 +1,122 @@
+//! Symbol tables: which function an address is in when there is no debug information.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use goblin::elf::SectionHeader;
+use goblin::elf::section_header::{SHN_UNDEF, SHT_DYNSYM, SHT_SYMTAB};
+use goblin::elf::sym::{STB_GLOBAL, STB_WEAK, STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE, Sym, Symtab};
+
+use super::elf::{Elf, string};
+
+/// How many symbols before an address are tried: enough for functions nested in others' ranges.
+const NESTING_LIMIT: usize = 64;
+
+/// The functions that one or more symbol tables name, by address.
+#[derive(Debug, Default)]
+pub(super) struct SymbolTable {
+    /// Sorted by address; of several symbols with one address, the best one is last.
+    symbols: Vec<Symbol>,
+}
+
+/// A function's symbol.
+#[derive(Debug)]
+struct Symbol {
+    /// First address, as the file has it.
+    start: u64,
+    /// Address after the last. That of a symbol without size is the end of its section.
+    end: u64,
+    sized: bool,
+    /// How much sooner than others at its address this symbol is the one to show.
+    rank: Rank,
+    strings: Arc<Vec<u8>>,
+    name: u32,
+}
+
+/// Orders symbols with the same address as `choose_best_symbol` of Linux perf does: with a size,
+/// a function, not weak, global, fewer leading underscores. (`malloc`, not `__libc_malloc`.)
+type Rank = (bool, bool, bool, bool, Reverse<usize>, Reverse<usize>);
+
+impl SymbolTable {
+    /// The functions in `.symtab` and `.dynsym` of files that have the same addresses.
+    pub(super) fn new<'a>(files: impl IntoIterator<Item = &'a Elf>) -> SymbolTable {
+        let mut table = SymbolTable::default();
+        for elf in files {
+            let tables = elf.sections().iter();
+            for section in tables.filter(|s| matches!(s.sh_type, SHT_SYMTAB | SHT_DYNSYM)) {
+                // A table that makes no sense is as good as none.
+                let _ = table.add(elf, section);
+            }
+        }
+        table.symbols.sort_by_key(|symbol| (symbol.start, symbol.rank));
+        table
+    }
+
+    fn add(&mut self, elf: &Elf, section: &SectionHeader) -> Option<()> {
+        let bytes = elf.bytes(section)?;
+        let strings = Arc::new(elf.bytes(elf.section_at(section.sh_link)?)?);
+        let count = bytes.len() / Sym::size(elf.ctx().container);
+        let table = Symtab::parse(&bytes, 0, count, elf.ctx()).ok()?;
+        for symbol in table.iter().filter(is_function) {
+            // Sections of 0xff00 and more are special: absolute, common, and such.
+            let Some(home) = elf.section_at(symbol.st_shndx as u32) else { continue };
+            let Some(name) = string(&strings, symbol.st_name) else { continue };
+            // `$x` and the like mark kinds of code and data on some machines.
+            if !home.is_executable() || name.is_empty() || name.starts_with(b"$") {
+                continue;
+            }
+            let home_end = home.sh_addr.saturating_add(home.sh_size);
+            let sized = symbol.st_size > 0;
+            let end = symbol.st_value.saturating_add(symbol.st_size);
+            self.symbols.push(Symbol {
+                start: symbol.st_value,
+                end: if sized { end } else { home_end },
+                sized,
+                rank: rank(&symbol, name),
+                name: symbol.st_name as u32,
+                strings: Arc::clone(&strings),
+            });
+        }
+        Some(())
+    }
+
+    /// The name of the function at `address`, as the file has addresses: mangled, without version.
+    pub(super) fn find(&self, address: u64) -> Option<String> {
+        let after = self.symbols.partition_point(|symbol| symbol.start <= address);
+        let before = self.symbols.get(..after)?;
+        let nearest = before.last()?.start;
+        before
+            .iter()
+            .rev()
+            .take(NESTING_LIMIT)
+            // A symbol without size ends where the next begins.
+            .find(|symbol| address < symbol.end && (symbol.sized || symbol.start == nearest))
+            .and_then(Symbol::name)
+    }
+}
+
+impl Symbol {
+    fn name(&self) -> Option<String> {
+        let name = String::from_utf8_lossy(string(&self.strings, self.name as usize)?);
+        // `.symtab` has `name@VERSION` or `name@@VERSION` for the symbols of a versioned library.
+        let name = name.split_once('@').map_or(&*name, |(name, _version)| name);
+        Some(name.to_owned())
+    }
+}
+
+/// Whether a symbol may name a function. Hand-written assembly often gives it no type.
+fn is_function(symbol: &Sym) -> bool {
+    matches!(symbol.st_type(), STT_FUNC | STT_GNU_IFUNC | STT_NOTYPE) && symbol.st_shndx != SHN_UNDEF as usize
+}
+
+fn rank(symbol: &Sym, name: &[u8]) -> Rank {
+    let underscores = name.iter().take_while(|&&byte| byte == b'_').count();
+    (
+        symbol.st_size > 0,
+        symbol.st_type() != STT_NOTYPE,
+        symbol.st_bind() != STB_WEAK,
+        symbol.st_bind() == STB_GLOBAL,
+        Reverse(underscores),
+        Reverse(name.len()),
+    )
+}
