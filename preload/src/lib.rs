@@ -1,1 +1,36 @@
-//! x
+//! `libheaptrace.so`: the part of heaptrace that lives in the profiled program.
+//!
+//! ```text
+//! malloc ─ hooks ─ sampler ─ unwind ─ live table ─ channel ─▶ collector
+//! ```
+//!
+//! What holds everywhere here, because a program that nobody asked runs this code:
+//! - no allocation, no panic, no thread, no signal handler, no lock that is waited for without bound;
+//! - no function of the C library but the originals of the hooks, `dlsym`, `dlerror` and
+//!   `_dl_find_object` (`exports.txt` and `undefined.txt`, which a test compares with the library);
+//!   the kernel is called directly, so `errno` stays what the program's own call made it;
+//! - after the constructor, no file descriptor and no system call but futex, mmap, madvise and
+//!   rt_sigprocmask, which malloc and threads use themselves: it works in any sandbox.
+
+#![cfg_attr(not(test), no_std)]
+
+mod arena;
+mod filter;
+mod hooks;
+mod live;
+mod originals;
+mod process;
+mod record;
+mod sampler;
+mod spawn;
+mod start;
+mod sys;
+mod thread;
+mod unwind;
+
+/// Nothing here panics. Should a dependency do, the process cannot go on.
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    sys::abort()
+}

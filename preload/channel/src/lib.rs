@@ -1,1 +1,35 @@
+//! The channel: shared memory between a profiled program and the collector.
+//!
+//! One [`Segment`] belongs to one image of a program (from exec to exec) and to every process that
+//! forks from it. It is a sealed memfd that the library makes and hands over; from then on neither
+//! side needs a file descriptor or a system call to use it, and what the program wrote outlives it.
+//!
+//! | part | written by | holds |
+//! |---|---|---|
+//! | [`header`] | library | who the program is, and the counters of what was lost |
+//! | [`processes`] | both | a slot for the program and for each forked child that records |
+//! | [`modules`] | library | each ELF file that a stack passed through, as it was mapped |
+//! | [`stacks`] | library | every distinct stack once, as a tree of return addresses |
+//! | [`ring`] | library, drained by the collector | events: a sampled block allocated, a sampled block freed |
+//!
+//! The rules, on which both ends rely:
+//! - A record is written first and published after, with a release store; the reader pairs it with
+//!   an acquire load. A process killed between the two leaves a record that was never there.
+//! - Nothing is moved or rewritten once published, but for ring slots that the reader has released.
+//! - The reader trusts nothing it reads: it copies, then checks, and every index has a limit.
+//! - The writer waits only for room in the ring, never longer than [`ring::WAIT`] without progress.
+
 #![cfg_attr(not(test), no_std)]
+
+pub mod config;
+pub mod handshake;
+pub mod header;
+pub mod modules;
+pub mod processes;
+pub mod ring;
+mod segment;
+pub mod stacks;
+pub mod sys;
+pub mod weight;
+
+pub use segment::{Geometry, InvalidSegment, Segment};

@@ -1,0 +1,147 @@
+//! The settings that travel in environment variables, and how their values are written.
+
+/// Mean bytes between samples.
+pub const RATE: &str = "HEAPTRACE_RATE";
+/// Seed of the sampling decisions.
+pub const SEED: &str = "HEAPTRACE_SEED";
+/// Pattern of the profiles' names.
+pub const OUT: &str = "HEAPTRACE_OUT";
+/// `all` or `none`: whether started processes are profiled too.
+pub const CHILDREN: &str = "HEAPTRACE_CHILDREN";
+/// Path of the `heaptrace` binary.
+pub const COLLECTOR: &str = "HEAPTRACE_COLLECTOR";
+/// Where the collector of this tree of processes listens: a [`Session`].
+///
+/// Set by `heaptrace run`, or by the library in the first process.
+pub const SESSION: &str = "HEAPTRACE_SESSION";
+
+/// Mean bytes between samples if nobody says otherwise: that of Go's runtime.
+pub const DEFAULT_RATE: u64 = 512 * 1024;
+
+/// Largest rate: 1 TiB.
+pub const MAX_RATE: u64 = 1 << 40;
+
+/// Reads a rate: a whole number of bytes with an optional unit (`B`, `K`, `KB`, `KiB`, … `GiB`).
+/// All units are powers of 1024. `None` for what is no rate: 0 too, and more than [`MAX_RATE`].
+pub fn parse_rate(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().take_while(|c| c.is_ascii_digit()).count();
+    let (number, unit) = text.split_at(digits);
+    let number = parse_number(number)?;
+    let shift = [(&b"k"[..], 10), (b"m", 20), (b"g", 30)]
+        .into_iter()
+        .find_map(|(prefix, shift)| unit_has_prefix(unit, prefix).then_some(shift))
+        .or_else(|| (unit.is_empty() || unit.eq_ignore_ascii_case(b"b")).then_some(0))?;
+    let rate = number.checked_mul(1 << shift)?;
+    (1..=MAX_RATE).contains(&rate).then_some(rate)
+}
+
+/// `k`, `kb` or `kib` for the prefix `k`, in any case.
+fn unit_has_prefix(unit: &[u8], prefix: &[u8]) -> bool {
+    let Some((head, tail)) = unit.split_at_checked(1) else { return false };
+    head.eq_ignore_ascii_case(prefix) && [&b""[..], b"b", b"ib"].iter().any(|t| tail.eq_ignore_ascii_case(t))
+}
+
+/// Reads a whole number in decimal.
+pub fn parse_number(text: &[u8]) -> Option<u64> {
+    core::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Where a collector listens and what it must be told: `NAME:TOKEN:PID:EXIT`.
+///
+/// `NAME` is an abstract unix socket's, `TOKEN` proves that a process has the variable by
+/// inheritance, `PID` is the program that the session is about, and `EXIT` is `wait` if a process
+/// is to wait for its profile before it exits (nobody else would), else `go`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session<'a> {
+    /// Name of the abstract socket.
+    pub name: &'a [u8],
+    /// The secret, 32 hexadecimal digits.
+    pub token: &'a [u8],
+    /// Process id of the program.
+    pub program: u32,
+    /// Processes wait for their profile before they exit.
+    pub waits: bool,
+}
+
+/// Longest name of a session's socket: what `sun_path` holds after the NUL of an abstract name.
+pub const MAX_NAME: usize = 107;
+
+/// Length of a session's token.
+pub const TOKEN_LENGTH: usize = 32;
+
+impl<'a> Session<'a> {
+    /// Reads the variable's value; `None` if it is malformed.
+    pub fn parse(text: &'a [u8]) -> Option<Session<'a>> {
+        let mut parts = text.split(|&c| c == b':');
+        let mut part = || parts.next();
+        let (name, token, program, exit) = (part()?, part()?, part()?, part()?);
+        let program = u32::try_from(parse_number(program)?).ok()?;
+        let valid =
+            !name.is_empty() && name.len() <= MAX_NAME && token.len() == TOKEN_LENGTH && part().is_none();
+        let waits = match exit {
+            b"wait" => true,
+            b"go" => false,
+            _ => return None,
+        };
+        valid.then_some(Session { name, token, program, waits })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_with_and_without_units() {
+        for (text, rate) in [
+            ("1", 1),
+            ("524288", 524_288),
+            ("512KiB", 524_288),
+            ("512k", 524_288),
+            ("1MiB", 1 << 20),
+            ("2gb", 2 << 30),
+            ("7b", 7),
+        ] {
+            assert_eq!(parse_rate(text.as_bytes()), Some(rate), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_rate_is_refused() {
+        for text in [
+            "",
+            "0",
+            "0KiB",
+            "-1",
+            "fast",
+            "1.5",
+            "1 KiB",
+            "1TiB2",
+            "k",
+            "1kk",
+            "99999999999999999999",
+            "99999999999GiB",
+        ] {
+            assert_eq!(parse_rate(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_session_reads_back_and_a_malformed_one_is_refused() {
+        let token = "0123456789abcdef0123456789abcdef";
+        let text = format!("heaptrace-1:{token}:42:wait");
+        let session = Session { name: b"heaptrace-1", token: token.as_bytes(), program: 42, waits: true };
+        assert_eq!(Session::parse(text.as_bytes()), Some(session));
+        for text in [
+            "",
+            "a:b:1",
+            &format!("a:{token}"),
+            &format!(":{token}:1:go"),
+            &format!("a:{token}:x:go"),
+            &format!("a:{token}:1:x"),
+            &format!("a:{token}:1:go:y"),
+        ] {
+            assert_eq!(Session::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The one message that a process sends to the collector, over a SOCK_SEQPACKET unix socket, with
+//! the memfd of its segment attached.
+
+use crate::config::TOKEN_LENGTH;
+
+/// Why a process will not be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Refusal {
+    /// No shared memory could be had (RLIMIT_AS, RLIMIT_FSIZE, no memfd).
+    NoMemory = 1,
+    /// The program is built with a sanitizer, which brings its own malloc and its own checks.
+    Sanitizer = 2,
+    /// The C library has no `_dl_find_object`: glibc before 2.35, or another one.
+    OldLibc = 3,
+}
+
+impl Refusal {
+    const ALL: [Refusal; 3] = [Refusal::NoMemory, Refusal::Sanitizer, Refusal::OldLibc];
+}
+
+/// Bytes of a [`Hello`].
+pub const HELLO_LENGTH: usize = TOKEN_LENGTH + 2;
+
+const VERSION: u8 = 1;
+
+/// What a process says when it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hello {
+    /// The session's token.
+    pub token: [u8; TOKEN_LENGTH],
+    /// Set if no segment comes with the message.
+    pub refusal: Option<Refusal>,
+}
+
+impl Hello {
+    /// The message's bytes.
+    pub fn encode(&self) -> [u8; HELLO_LENGTH] {
+        let mut bytes = [0; HELLO_LENGTH];
+        bytes[0] = VERSION;
+        bytes[1] = self.refusal.map_or(0, |why| why as u8);
+        bytes[2..].copy_from_slice(&self.token);
+        bytes
+    }
+
+    /// Reads a message; `None` if it is not one.
+    pub fn decode(bytes: &[u8]) -> Option<Hello> {
+        let bytes: &[u8; HELLO_LENGTH] = bytes.try_into().ok()?;
+        let token = bytes[2..].try_into().ok()?;
+        let refusal = match bytes[1] {
+            0 => None,
+            code => Some(Refusal::ALL.into_iter().find(|&why| why as u8 == code)?),
+        };
+        (bytes[0] == VERSION).then_some(Hello { token, refusal })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hello_reads_back_and_anything_else_is_refused() {
+        for refusal in [None, Some(Refusal::NoMemory), Some(Refusal::Sanitizer), Some(Refusal::OldLibc)] {
+            let hello = Hello { token: *b"0123456789abcdef0123456789abcdef", refusal };
+            assert_eq!(Hello::decode(&hello.encode()), Some(hello));
+        }
+        assert_eq!(Hello::decode(b"GET / HTTP/1.1"), None);
+        assert_eq!(Hello::decode(&[9; HELLO_LENGTH]), None);
+    }
+}

@@ -1,0 +1,152 @@
+//! The header: who the program is, what was lost, and the counters that the parts share.
+
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::*};
+
+use crate::segment::Geometry;
+
+/// Marks a segment: `heaptrac` and the version of the layout.
+const MAGIC: u64 = u64::from_le_bytes(*b"heaptrac");
+const VERSION: u32 = 1;
+
+/// Longest command line kept, in bytes; the rest of a longer one is cut off.
+pub const MAX_COMMAND: usize = 2048;
+/// Longest path of the executable kept, in bytes.
+pub const MAX_PATH: usize = 1024;
+
+/// The first pages of a segment.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Header {
+    magic: AtomicU64,
+    version: AtomicU32,
+    geometry: [AtomicU32; 3],
+    rate: AtomicU64,
+    started: AtomicU64,
+    pid: AtomicU32,
+    /// Set at the first allocation seen. A program in which it never is set has a malloc of its own.
+    pub called: AtomicU32,
+    /// Another malloc is found before ours by symbol lookup: the program's own.
+    pub shadowed: AtomicU32,
+    /// Counts on as long as the collector works.
+    pub heartbeat: AtomicU32,
+    /// How many nodes of the stack tree are taken; see [`crate::stacks`].
+    pub(crate) nodes: AtomicU32,
+    /// How many module records are taken; see [`crate::modules`].
+    pub(crate) modules: AtomicU32,
+    /// Counts how often a module took the place of another.
+    pub(crate) generation: AtomicU32,
+    pub(crate) head: CacheLine<AtomicU64>,
+    pub(crate) tail: CacheLine<AtomicU64>,
+    /// Writers that wait for `tail` to move.
+    pub(crate) waiting: CacheLine<AtomicU32>,
+    /// One more than the tail at which a writer last waited in vain, 0 if none did.
+    pub(crate) stalled: AtomicU64,
+    command_length: AtomicU32,
+    executable_length: AtomicU32,
+    command: [AtomicU8; MAX_COMMAND],
+    executable: [AtomicU8; MAX_PATH],
+}
+
+/// A value with a cache line of its own.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(crate) struct CacheLine<T>(pub(crate) T);
+
+/// What the library knows when it starts.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// Sizes of the segment's parts.
+    pub geometry: Geometry,
+    /// Mean bytes between samples; 1 for all.
+    pub rate: u64,
+    /// When recording began, in nanoseconds since 1970.
+    pub started: u64,
+    /// The process id as the program sees it.
+    pub pid: u32,
+    /// Arguments of the program, each followed by a NUL.
+    pub command: &'a [u8],
+    /// Path of the executable file.
+    pub executable: &'a [u8],
+}
+
+impl Default for Start<'_> {
+    fn default() -> Self {
+        let geometry = Geometry::for_rate(1);
+        Start { geometry, rate: 1, started: 0, pid: 0, command: b"", executable: b"" }
+    }
+}
+
+impl Header {
+    /// Writes what is known at the start; the magic number last, so that a reader sees all or none.
+    pub fn publish(&self, start: &Start) {
+        let Geometry { ring_slots, stack_nodes, stack_buckets } = start.geometry;
+        for (to, from) in self.geometry.iter().zip([ring_slots, stack_nodes, stack_buckets]) {
+            to.store(from, Relaxed);
+        }
+        self.rate.store(start.rate, Relaxed);
+        self.started.store(start.started, Relaxed);
+        self.pid.store(start.pid, Relaxed);
+        self.nodes.store(1, Relaxed); // node 0 is the root
+        store_text(&self.command, &self.command_length, start.command);
+        store_text(&self.executable, &self.executable_length, start.executable);
+        self.version.store(VERSION, Relaxed);
+        self.magic.store(MAGIC, Release); // pairs with the load in `geometry`
+    }
+
+    /// The sizes that the header states, if it is a header of this version.
+    pub(crate) fn geometry(&self) -> Option<Geometry> {
+        if self.magic.load(Acquire) != MAGIC || self.version.load(Relaxed) != VERSION {
+            return None;
+        }
+        let [ring_slots, stack_nodes, stack_buckets] = [0, 1, 2].map(|i| self.geometry[i].load(Relaxed));
+        Some(Geometry { ring_slots, stack_nodes, stack_buckets })
+    }
+
+    /// Mean bytes between samples, at least 1.
+    pub fn rate(&self) -> u64 {
+        self.rate.load(Relaxed).max(1)
+    }
+
+    /// When recording began, in nanoseconds since 1970.
+    pub fn started(&self) -> u64 {
+        self.started.load(Relaxed)
+    }
+
+    /// The process id as the program sees it.
+    pub fn pid(&self) -> u32 {
+        self.pid.load(Relaxed)
+    }
+
+    /// Copies the command line into `buffer`: the arguments, each followed by a NUL.
+    pub fn command<'b>(&self, buffer: &'b mut [u8; MAX_COMMAND]) -> &'b [u8] {
+        load_text(&self.command, &self.command_length, buffer)
+    }
+
+    /// Copies the path of the executable into `buffer`.
+    pub fn executable<'b>(&self, buffer: &'b mut [u8; MAX_PATH]) -> &'b [u8] {
+        load_text(&self.executable, &self.executable_length, buffer)
+    }
+
+    /// Counts the modules that took the place of another; see [`crate::modules`].
+    pub fn generation(&self) -> u32 {
+        self.generation.load(Acquire) // pairs with the increment in `modules::add`
+    }
+}
+
+/// Stores as much of `text` as fits.
+pub(crate) fn store_text(to: &[AtomicU8], length: &AtomicU32, text: &[u8]) {
+    let text = &text[..text.len().min(to.len())];
+    for (to, &byte) in to.iter().zip(text) {
+        to.store(byte, Relaxed);
+    }
+    length.store(text.len() as u32, Relaxed);
+}
+
+/// Copies text out, whatever length the other end claims.
+pub(crate) fn load_text<'b>(from: &[AtomicU8], length: &AtomicU32, buffer: &'b mut [u8]) -> &'b [u8] {
+    let length = (length.load(Relaxed) as usize).min(from.len()).min(buffer.len());
+    for (to, from) in buffer.iter_mut().zip(&from[..length]) {
+        *to = from.load(Relaxed);
+    }
+    &buffer[..length]
+}

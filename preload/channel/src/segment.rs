@@ -1,0 +1,221 @@
+//! The layout of a segment, and the checked way to its parts.
+
+use core::mem::{align_of, size_of};
+use core::sync::atomic::AtomicU32;
+
+use crate::header::Header;
+use crate::modules::{MAX_MODULES, ModuleRecord};
+use crate::processes::{MAX_PROCESSES, ProcessSlot};
+use crate::ring::Slot;
+use crate::stacks::{LostFrees, Node};
+
+/// How large the parts are that grow with the work: all powers of two.
+///
+/// The memory is sparse: a page that nobody wrote costs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct Geometry {
+    /// Slots of the ring, 16 bytes each.
+    pub ring_slots: u32,
+    /// Nodes of the tree of stacks, 32 bytes each.
+    pub stack_nodes: u32,
+    /// Buckets of the index over the nodes, 4 bytes each.
+    pub stack_buckets: u32,
+}
+
+impl Geometry {
+    /// What suits a sampling rate: mean bytes between samples, 1 for all.
+    ///
+    /// At the default rate of 512 KiB a full ring of 65,536 events stands for 16 GiB allocated and
+    /// freed between two looks of the collector.
+    pub const fn for_rate(rate: u64) -> Geometry {
+        if rate < 16 * 1024 {
+            Geometry { ring_slots: 1 << 18, stack_nodes: 1 << 22, stack_buckets: 1 << 18 }
+        } else {
+            Geometry { ring_slots: 1 << 16, stack_nodes: 1 << 20, stack_buckets: 1 << 14 }
+        }
+    }
+
+    const fn is_valid(self) -> bool {
+        self.ring_slots.is_power_of_two()
+            && self.stack_nodes.is_power_of_two()
+            && self.stack_buckets.is_power_of_two()
+            && self.ring_slots <= 1 << 24
+            && self.stack_nodes <= 1 << 26
+            && self.stack_buckets <= 1 << 24
+    }
+
+    const fn layout(self) -> Layout {
+        let processes = PAGE * size_of::<Header>().div_ceil(PAGE);
+        let modules = processes + MAX_PROCESSES * size_of::<ProcessSlot>();
+        let buckets = modules + MAX_MODULES * size_of::<ModuleRecord>();
+        let nodes = buckets + self.stack_buckets as usize * size_of::<AtomicU32>();
+        let lost_frees = nodes + self.stack_nodes as usize * size_of::<Node>();
+        let ring = lost_frees + self.stack_nodes as usize * size_of::<LostFrees>();
+        let end = ring + self.ring_slots as usize * size_of::<Slot>();
+        Layout { processes, modules, buckets, nodes, lost_frees, ring, size: end.next_multiple_of(PAGE) }
+    }
+
+    /// Bytes of a whole segment.
+    pub const fn segment_size(self) -> usize {
+        self.layout().size
+    }
+}
+
+const PAGE: usize = 4096;
+
+/// Offsets of the parts from the segment's start.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    processes: usize,
+    modules: usize,
+    buckets: usize,
+    nodes: usize,
+    lost_frees: usize,
+    ring: usize,
+    size: usize,
+}
+
+/// A mapped segment: either end's view of the shared memory.
+///
+/// Every part of it is made of atomics, so that whatever the other end does is at worst wrong
+/// data, never undefined behaviour.
+#[derive(Debug, Clone, Copy)]
+pub struct Segment {
+    base: *mut u8,
+    geometry: Geometry,
+    layout: Layout,
+}
+
+// SAFETY: the memory behind `base` is only reached through shared references to atomics.
+unsafe impl Send for Segment {}
+// SAFETY: as above.
+unsafe impl Sync for Segment {}
+
+/// Why memory is not a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidSegment {
+    /// The magic number or the version differs.
+    Foreign,
+    /// A size in the header is out of range or does not fit the memory.
+    Geometry,
+}
+
+impl Segment {
+    /// Makes a segment of zeroed shared memory. The header is published by [`Header::publish`].
+    ///
+    /// # Safety
+    /// `base` is page-aligned, mapped readable and writable for `geometry.segment_size()` bytes,
+    /// and stays so for as long as any copy of the segment is used.
+    pub unsafe fn create(base: *mut u8, geometry: Geometry) -> Segment {
+        Segment { base, geometry, layout: geometry.layout() }
+    }
+
+    /// Looks at the memory that another process made.
+    ///
+    /// # Errors
+    /// [`InvalidSegment`] if the header is not one of ours or does not fit `size`.
+    ///
+    /// # Safety
+    /// As for [`Segment::create`], with `size` bytes, at least a page, that cannot shrink.
+    pub unsafe fn open(base: *mut u8, size: usize) -> Result<Segment, InvalidSegment> {
+        if size < size_of::<Header>() {
+            return Err(InvalidSegment::Geometry);
+        }
+        // SAFETY: the caller maps at least the header there; it is made of atomics only.
+        let header = unsafe { &*base.cast::<Header>() };
+        let geometry = header.geometry().ok_or(InvalidSegment::Foreign)?;
+        if !geometry.is_valid() || geometry.segment_size() != size {
+            return Err(InvalidSegment::Geometry);
+        }
+        Ok(Segment { base, geometry, layout: geometry.layout() })
+    }
+
+    /// Where the segment is mapped.
+    pub fn base(&self) -> *mut u8 {
+        self.base
+    }
+
+    /// The sizes of the parts.
+    pub fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// The header.
+    pub fn header(&self) -> &'static Header {
+        &self.part::<Header>(0, 1)[0]
+    }
+
+    pub(crate) fn processes(&self) -> &'static [ProcessSlot] {
+        self.part(self.layout.processes, MAX_PROCESSES)
+    }
+
+    pub(crate) fn modules(&self) -> &'static [ModuleRecord] {
+        self.part(self.layout.modules, MAX_MODULES)
+    }
+
+    pub(crate) fn stack_buckets(&self) -> &'static [AtomicU32] {
+        self.part(self.layout.buckets, self.geometry.stack_buckets as usize)
+    }
+
+    pub(crate) fn stack_nodes(&self) -> &'static [Node] {
+        self.part(self.layout.nodes, self.geometry.stack_nodes as usize)
+    }
+
+    pub(crate) fn lost_frees(&self) -> &'static [LostFrees] {
+        self.part(self.layout.lost_frees, self.geometry.stack_nodes as usize)
+    }
+
+    pub(crate) fn ring_slots(&self) -> &'static [Slot] {
+        self.part(self.layout.ring, self.geometry.ring_slots as usize)
+    }
+
+    /// `count` items of type `T` at `offset`.
+    fn part<T>(&self, offset: usize, count: usize) -> &'static [T] {
+        debug_assert!(offset.is_multiple_of(align_of::<T>()));
+        debug_assert!(offset + count * size_of::<T>() <= self.layout.size);
+        // SAFETY: `layout` puts the part inside the mapping, aligned (its tests); every `T` is made
+        // of atomics, valid for any bits. `'static` is the promise that `create` and `open` ask for.
+        unsafe { core::slice::from_raw_parts(self.base.add(offset).cast(), count) }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A segment in ordinary memory that lives as long as the test binary.
+    pub(crate) fn segment(geometry: Geometry) -> Segment {
+        let layout = std::alloc::Layout::from_size_align(geometry.segment_size(), PAGE).unwrap();
+        // SAFETY: the layout has a size; the memory is zeroed, aligned and never freed.
+        unsafe { Segment::create(std::alloc::alloc_zeroed(layout), geometry) }
+    }
+
+    pub(crate) const SMALL: Geometry = Geometry { ring_slots: 8, stack_nodes: 16, stack_buckets: 4 };
+
+    #[test]
+    fn every_part_is_aligned_and_inside_the_segment() {
+        for geometry in [SMALL, Geometry::for_rate(1), Geometry::for_rate(512 * 1024)] {
+            let layout = geometry.layout();
+            assert!(layout.processes.is_multiple_of(align_of::<ProcessSlot>()));
+            assert!(layout.modules.is_multiple_of(align_of::<ModuleRecord>()));
+            assert!(layout.nodes.is_multiple_of(align_of::<Node>()));
+            assert!(layout.lost_frees.is_multiple_of(align_of::<LostFrees>()));
+            assert!(layout.ring.is_multiple_of(align_of::<Slot>()));
+            assert!(layout.ring + geometry.ring_slots as usize * size_of::<Slot>() <= layout.size);
+        }
+    }
+
+    #[test]
+    fn foreign_memory_and_impossible_sizes_are_refused() {
+        let made = segment(SMALL);
+        let size = SMALL.segment_size();
+        // SAFETY: `made` has that many bytes and is never freed.
+        let open = |size| unsafe { Segment::open(made.base(), size) }.map(|s| s.geometry());
+        assert_eq!(open(size), Err(InvalidSegment::Foreign));
+        made.header().publish(&crate::header::Start { geometry: SMALL, ..Default::default() });
+        assert_eq!(open(size), Ok(SMALL));
+        assert_eq!(open(size - 4096), Err(InvalidSegment::Geometry));
+        assert_eq!(open(16), Err(InvalidSegment::Geometry));
+    }
+}

@@ -1,0 +1,266 @@
+//! The hooks: what the program calls instead of its allocator.
+//!
+//! The four that matter have a fast path in assembly: count the thread's bytes down (malloc,
+//! calloc, realloc), look at the filter (free, realloc), and jump to the original with the
+//! arguments as they came. Whatever is not clear at once goes to a slow path, in Rust, with the
+//! stack pointer and `rbp` of the hook's first instruction as two more arguments: where unwinding
+//! begins, so that no frame of ours is in a stack.
+//!
+//! The rare ones have only the slow path, which also keeps an original that calls another hook
+//! (glibc's `reallocarray` calls `realloc`) from being counted twice.
+
+use core::arch::naked_asm;
+use core::ffi::c_void;
+use core::ptr::null_mut;
+use core::sync::atomic::Ordering::Relaxed;
+
+use crate::arena;
+use crate::filter::FILTER;
+use crate::originals::{self, Original};
+use crate::record::{self, Call};
+
+type Block = *mut c_void;
+
+/// Calls an original with the type that its name has in the C library.
+macro_rules! original {
+    ($static:ident($($argument:expr),*) as fn($($type:ty),*) $(-> $result:ty)?) => {{
+        let function: &Original = &originals::$static;
+        // SAFETY: the pointer is the next definition of that name, which has this type; the
+        // arguments are those of the program.
+        unsafe {
+            let function: unsafe extern "C" fn($($type),*) $(-> $result)? = core::mem::transmute(function.load(Relaxed));
+            function($($argument),*)
+        }
+    }};
+}
+
+/// The fast path of an allocation: `$size` is where the number of bytes is.
+macro_rules! count_down {
+    ($size:literal) => {
+        concat!(
+            "mov rax, qword ptr [rip + heaptrace_thread@GOTTPOFF]\n",
+            "mov rcx, qword ptr fs:[rax]\n",
+            "sub rcx, ",
+            $size,
+            "\n",
+            "jbe 2f\n", // the request is not below what is left
+            "mov qword ptr fs:[rax], rcx\n",
+        )
+    };
+}
+
+/// Jumps to label 2 if the block in `rdi` may be a sampled one.
+macro_rules! look_at_filter {
+    () => {
+        "mov rax, rdi
+         shr rax, 12
+         and rax, qword ptr [rip + {filter} + 8]
+         mov rcx, qword ptr [rip + {filter}]
+         cmp byte ptr [rcx + rax], 0
+         jne 2f"
+    };
+}
+
+/// C's `malloc`.
+#[unsafe(naked)]
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn malloc(size: usize) -> Block {
+    naked_asm!(
+        count_down!("rdi"),
+        "jmp qword ptr [rip + {original}]",
+        "2: mov rsi, rsp",
+        "mov rdx, rbp",
+        "jmp {slow}",
+        original = sym originals::MALLOC,
+        slow = sym malloc_slow,
+    )
+}
+
+/// C's `calloc`.
+#[unsafe(naked)]
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn calloc(count: usize, size: usize) -> Block {
+    naked_asm!(
+        "mov rax, rdi",
+        "mul rsi",
+        "jo 2f",
+        "mov r8, rax",
+        count_down!("r8"),
+        "jmp qword ptr [rip + {original}]",
+        "2: mov rdx, rsp",
+        "mov rcx, rbp",
+        "jmp {slow}",
+        original = sym originals::CALLOC,
+        slow = sym calloc_slow,
+    )
+}
+
+/// C's `realloc`.
+#[unsafe(naked)]
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn realloc(block: Block, size: usize) -> Block {
+    naked_asm!(
+        look_at_filter!(),
+        count_down!("rsi"),
+        "jmp qword ptr [rip + {original}]",
+        "2: mov rdx, rsp",
+        "mov rcx, rbp",
+        "jmp {slow}",
+        filter = sym FILTER,
+        original = sym originals::REALLOC,
+        slow = sym realloc_slow,
+    )
+}
+
+/// The names of `free`, which differ in arguments that only the originals look at.
+macro_rules! free_hooks {
+    ($($name:ident($($argument:ident: $type:ty),*) => $original:ident;)*) => {$(
+        #[doc = concat!("C's `", stringify!($name), "`.")]
+        #[unsafe(naked)]
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        pub unsafe extern "C" fn $name($($argument: $type),*) {
+            naked_asm!(
+                look_at_filter!(),
+                "jmp qword ptr [rip + {original}]",
+                "2: push rdi",
+                "push rsi",
+                "push rdx",
+                "mov rsi, rsp",
+                "call {slow}", // tells whether the original is to be called
+                "pop rdx",
+                "pop rsi",
+                "pop rdi",
+                "test al, al",
+                "je 3f",
+                "jmp qword ptr [rip + {original}]",
+                "3: ret",
+                filter = sym FILTER,
+                original = sym originals::$original,
+                slow = sym free_slow,
+            )
+        }
+    )*};
+}
+
+free_hooks! {
+    free(block: Block) => FREE;
+    cfree(block: Block) => CFREE;
+    free_sized(block: Block, size: usize) => FREE_SIZED;
+    free_aligned_sized(block: Block, alignment: usize, size: usize) => FREE_ALIGNED_SIZED;
+}
+
+/// Hooks without a fast path. `sp` and `bp` stand where the next two arguments would.
+macro_rules! slow_hooks {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty, $sp:literal, $bp:literal => $slow:ident;)*) => {$(
+        #[doc = concat!("C's `", stringify!($name), "`.")]
+        #[unsafe(naked)]
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        pub unsafe extern "C" fn $name($($argument: $type),*) -> $result {
+            naked_asm!(concat!("mov ", $sp, ", rsp"), concat!("mov ", $bp, ", rbp"), "jmp {slow}", slow = sym $slow)
+        }
+    )*};
+}
+
+slow_hooks! {
+    valloc(size: usize) -> Block, "rsi", "rdx" => valloc_slow;
+    pvalloc(size: usize) -> Block, "rsi", "rdx" => pvalloc_slow;
+    memalign(alignment: usize, size: usize) -> Block, "rdx", "rcx" => memalign_slow;
+    aligned_alloc(alignment: usize, size: usize) -> Block, "rdx", "rcx" => aligned_alloc_slow;
+    reallocarray(block: Block, count: usize, size: usize) -> Block, "rcx", "r8" => reallocarray_slow;
+    posix_memalign(to: *mut Block, alignment: usize, size: usize) -> i32, "rcx", "r8" => posix_memalign_slow;
+}
+
+extern "C" fn malloc_slow(size: usize, sp: usize, bp: usize) -> Block {
+    allocate(Call { sp, bp }, size, || original!(MALLOC(size) as fn(usize) -> Block))
+}
+
+extern "C" fn calloc_slow(count: usize, size: usize, sp: usize, bp: usize) -> Block {
+    // An overflow fails in the original, and a failure is not counted.
+    let bytes = count.wrapping_mul(size);
+    allocate(Call { sp, bp }, bytes, || original!(CALLOC(count, size) as fn(usize, usize) -> Block))
+}
+
+extern "C" fn valloc_slow(size: usize, sp: usize, bp: usize) -> Block {
+    allocate(Call { sp, bp }, size, || original!(VALLOC(size) as fn(usize) -> Block))
+}
+
+extern "C" fn pvalloc_slow(size: usize, sp: usize, bp: usize) -> Block {
+    allocate(Call { sp, bp }, size, || original!(PVALLOC(size) as fn(usize) -> Block))
+}
+
+extern "C" fn memalign_slow(alignment: usize, size: usize, sp: usize, bp: usize) -> Block {
+    allocate(Call { sp, bp }, size, || original!(MEMALIGN(alignment, size) as fn(usize, usize) -> Block))
+}
+
+extern "C" fn aligned_alloc_slow(alignment: usize, size: usize, sp: usize, bp: usize) -> Block {
+    allocate(Call { sp, bp }, size, || original!(ALIGNED_ALLOC(alignment, size) as fn(usize, usize) -> Block))
+}
+
+extern "C" fn posix_memalign_slow(
+    to: *mut Block,
+    alignment: usize,
+    size: usize,
+    sp: usize,
+    bp: usize,
+) -> i32 {
+    let mut result = 0;
+    allocate(Call { sp, bp }, size, || {
+        result = original!(POSIX_MEMALIGN(to, alignment, size) as fn(*mut Block, usize, usize) -> i32);
+        // SAFETY: on success the original has stored the block there.
+        if result == 0 { unsafe { *to } } else { null_mut() }
+    });
+    result
+}
+
+extern "C" fn realloc_slow(block: Block, size: usize, sp: usize, bp: usize) -> Block {
+    reallocate(block, size, Call { sp, bp }, || original!(REALLOC(block, size) as fn(Block, usize) -> Block))
+}
+
+extern "C" fn reallocarray_slow(block: Block, count: usize, size: usize, sp: usize, bp: usize) -> Block {
+    // Where the product overflows the original fails and the block stays; 1 stands for "not 0".
+    let bytes = count.checked_mul(size).unwrap_or(1);
+    let original = || original!(REALLOCARRAY(block, count, size) as fn(Block, usize, usize) -> Block);
+    reallocate(block, bytes, Call { sp, bp }, original)
+}
+
+/// Returns whether the original is to be called.
+extern "C" fn free_slow(block: Block, sp: usize) -> bool {
+    originals::ensure();
+    record::free(block as usize, sp);
+    !arena::owns(block)
+}
+
+/// An allocation of `size` bytes: the original first, then a sample if one is due.
+#[inline(always)]
+fn allocate(call: Call, size: usize, original: impl FnOnce() -> Block) -> Block {
+    originals::ensure();
+    let recording = record::enter(call);
+    let block = original();
+    if let Some(mut recording) = recording.filter(|_| !block.is_null()) {
+        recording.allocated(block as usize, size);
+    }
+    block
+}
+
+/// A block that changes its size: a free of the old one and an allocation of the new one.
+#[inline(always)]
+fn reallocate(block: Block, size: usize, call: Call, original: impl FnOnce() -> Block) -> Block {
+    originals::ensure();
+    if arena::owns(block) {
+        let new = original!(MALLOC(size) as fn(usize) -> Block);
+        // SAFETY: it is a block of the arena.
+        return unsafe { arena::move_block(block, size, new) };
+    }
+    // The sample leaves the table before another thread can get the address from the original.
+    let taken = record::take(block as usize);
+    let recording = record::enter(call);
+    let new = original();
+    if let Some(sample) = taken {
+        let kept = new.is_null() && size > 0; // it failed, and the old block is still there
+        if kept { record::put_back(block as usize, sample) } else { record::freed(sample) }
+    }
+    if let Some(mut recording) = recording.filter(|_| !new.is_null()) {
+        recording.allocated(new as usize, size);
+    }
+    new
+}

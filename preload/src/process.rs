@@ -1,0 +1,155 @@
+//! This process in the channel: who it is, and what changes when it forks.
+//!
+//! A forked child has the parent's memory: the same segment, the same live table. It notices by a
+//! page that the kernel clears in it (`MADV_WIPEONFORK`; fork and clone do so, vfork does not, and
+//! there the child runs as its parent). It is nobody until its first sample, because most children
+//! exec at once. Then it takes a slot of its own in the segment and tells what it inherited.
+
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::*};
+use core::time::Duration;
+
+use heaptrace_channel::Segment;
+use heaptrace_channel::processes::{MAX_PROCESSES, Process};
+use heaptrace_channel::ring::Event;
+
+use crate::live::LIVE;
+use crate::{record, sys, unwind};
+
+/// Set once, before recording starts.
+struct Cell(UnsafeCell<Option<Segment>>);
+
+// SAFETY: written in the constructor, while there is one thread; read only after.
+unsafe impl Sync for Cell {}
+
+static SEGMENT: Cell = Cell(UnsafeCell::new(None));
+/// The process's slot, or what else it is.
+static SLOT: AtomicU32 = AtomicU32::new(NOBODY);
+/// The word that is 0 in a process that has not noticed yet that it is a forked child.
+static KNOWN: AtomicPtr<AtomicU32> = AtomicPtr::new(core::ptr::null_mut());
+/// Forked children are recorded too.
+static CHILDREN: AtomicBool = AtomicBool::new(true);
+
+const NOBODY: u32 = u32::MAX;
+/// One thread is telling what was inherited; the others wait.
+const JOINING: u32 = u32::MAX - 1;
+/// There is no slot for this process.
+const NO_SLOT: u32 = u32::MAX - 2;
+
+/// The segment of this program, once it records.
+#[inline]
+pub fn segment() -> Option<Segment> {
+    // SAFETY: see `Cell`.
+    unsafe { *SEGMENT.0.get() }
+}
+
+/// Makes this the program's own process. False if the kernel cannot mark forked children.
+///
+/// # Safety
+/// Called once, in the constructor.
+pub unsafe fn start(segment: Segment, children: bool) -> bool {
+    let Some(page) = sys::map_private(sys::PAGE) else { return false };
+    if !sys::advise(page.as_ptr() as usize, sys::PAGE, libc::MADV_WIPEONFORK) {
+        return false;
+    }
+    let known: *mut AtomicU32 = page.as_ptr().cast();
+    // SAFETY: the page is zeroed, mapped for good, and large enough.
+    unsafe { (*known).store(1, Relaxed) };
+    KNOWN.store(known, Release);
+    // SAFETY: nobody reads it yet.
+    unsafe { *SEGMENT.0.get() = Some(segment) };
+    CHILDREN.store(children, Relaxed);
+    SLOT.store(segment.claim_process(sys::pid()).map_or(NO_SLOT, |process| process.0.into()), Release);
+    true
+}
+
+/// Sees to it that a forked child knows what it is. Cheap: one load.
+#[inline]
+pub fn notice_fork() {
+    let known = KNOWN.load(Relaxed);
+    // SAFETY: null before the start, else the word in the page.
+    if !known.is_null() && unsafe { (*known).load(Relaxed) } == 0 {
+        after_fork(unsafe_word(known));
+    }
+}
+
+fn unsafe_word(known: *mut AtomicU32) -> &'static AtomicU32 {
+    // SAFETY: `notice_fork` saw that it is not null; the page stays mapped.
+    unsafe { &*known }
+}
+
+#[cold]
+fn after_fork(known: &AtomicU32) {
+    // Only the thread that forked is here, until it makes others.
+    if known.swap(1, Relaxed) == 0 {
+        unwind::after_fork();
+        SLOT.store(NOBODY, Release);
+        if !CHILDREN.load(Relaxed) {
+            record::stop();
+        }
+    }
+}
+
+/// Where this process's samples go; joins the segment if it is a child that has not yet.
+pub fn recording() -> Option<(Process, Segment)> {
+    if SLOT.load(Acquire) == NOBODY {
+        join();
+    }
+    recorded()
+}
+
+/// Where this process's events go, if it has recorded any.
+#[inline]
+pub fn recorded() -> Option<(Process, Segment)> {
+    let mut slot = SLOT.load(Acquire);
+    while slot == JOINING {
+        // The thread that joins waits for nothing but the ring, and that within bounds.
+        sys::futex_wait(&SLOT, JOINING, Duration::from_millis(10));
+        slot = SLOT.load(Acquire);
+    }
+    ((slot as usize) < MAX_PROCESSES).then_some((Process(slot as u16), segment()?))
+}
+
+#[cold]
+fn join() {
+    if SLOT.compare_exchange(NOBODY, JOINING, Acquire, Relaxed).is_err() {
+        return;
+    }
+    let joined = segment().and_then(|segment| {
+        let process = segment.claim_process(sys::pid())?;
+        LIVE.for_each(|sample| {
+            // What finds no room is not in the child's in-use set, and neither will be its free.
+            if segment.write(process, Event::Inherited(sample.stack, sample.size)).is_err() {
+                segment.process(process).lost_samples.fetch_add(1, Relaxed);
+            }
+        });
+        Some(process)
+    });
+    SLOT.store(joined.map_or(NO_SLOT, |process| process.0.into()), Release);
+    sys::futex_wake(&SLOT);
+}
+
+/// Notes that the program has called a hook at all.
+pub fn note_called() {
+    if let Some(segment) = segment() {
+        segment.header().called.store(1, Relaxed);
+    }
+}
+
+/// Asks for this process's profile and waits until it is written, as long as the collector works.
+pub fn finish() {
+    const STEP: Duration = Duration::from_millis(50);
+    /// Steps without any sign of life from the collector: 2 seconds.
+    const PATIENCE: u32 = 40;
+    notice_fork();
+    let Some((process, segment)) = recorded() else { return };
+    let slot = segment.process(process);
+    slot.exiting.store(1, Release);
+    let (mut idle, mut seen) = (0, 0);
+    while slot.written.load(Acquire) == 0 && idle < PATIENCE {
+        sys::futex_wait(&slot.written, 0, STEP);
+        let beat = segment.header().heartbeat.load(Relaxed);
+        idle = if beat == seen { idle + 1 } else { 0 };
+        seen = beat;
+    }
+}

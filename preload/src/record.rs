@@ -1,0 +1,190 @@
+//! Recording: from a call of a hook to an event in the channel.
+
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::*};
+
+use heaptrace_channel::ring::Event;
+use heaptrace_channel::weight::weight;
+
+use crate::filter::FILTER;
+use crate::live::{LIVE, Sample};
+use crate::sampler::Sampler;
+use crate::thread::{self, Thread};
+use crate::unwind::{self, Registers};
+use crate::{process, spawn};
+
+/// Where a hook was called from: stack pointer and `rbp` at its first instruction.
+#[derive(Debug, Clone, Copy)]
+pub struct Call {
+    /// Points at the return address.
+    pub sp: usize,
+    /// Whatever the caller has in `rbp`.
+    pub bp: usize,
+}
+
+/// Before the constructor: every call takes the slow path and only forwards.
+const STARTING: u8 = 0;
+const RECORDING: u8 = 1;
+/// Nothing is recorded, now or later.
+const OFF: u8 = 2;
+
+static STATE: AtomicU8 = AtomicU8::new(STARTING);
+/// Threads that have begun to allocate: each has random numbers of its own.
+static THREADS: AtomicU64 = AtomicU64::new(0);
+static RATE: AtomicU64 = AtomicU64::new(1);
+static SEED: AtomicU64 = AtomicU64::new(0);
+
+/// What the countdown is in a hook: nested calls pass the fast path, and never run it down.
+const HELD: u64 = u64::MAX / 2;
+
+/// Begins to record.
+pub fn start(rate: u64, seed: u64) {
+    RATE.store(rate, Relaxed);
+    SEED.store(seed, Relaxed);
+    FILTER.start(rate);
+    STATE.store(RECORDING, Release); // pairs with the load in `enter`
+}
+
+/// Records nothing from now on; what the hooks cost is then their fast path.
+pub fn stop() {
+    STATE.store(OFF, Relaxed);
+    FILTER.stop();
+}
+
+fn sampler() -> Sampler {
+    Sampler::new(RATE.load(Relaxed), SEED.load(Relaxed))
+}
+
+/// A call of a hook that is recorded, until dropped: calls from inside it are not.
+///
+/// Nested calls come from an original that calls another hook, or from a signal handler.
+pub struct Recording {
+    thread: *mut Thread,
+    call: Call,
+    countdown: u64,
+    outer: usize,
+}
+
+/// Begins a recorded call; `None` if it is a nested one or nothing is recorded.
+#[inline]
+pub fn enter(call: Call) -> Option<Recording> {
+    let thread = thread::current();
+    let state = STATE.load(Acquire); // pairs with `start`
+    // SAFETY: the calling thread's own; a signal handler's hooks leave it as they found it.
+    let own = unsafe { &mut *thread };
+    if state != RECORDING {
+        if state == OFF {
+            own.countdown = u64::MAX;
+        }
+        return None;
+    }
+    process::notice_fork();
+    spawn::export();
+    heal(own, call.sp);
+    if own.inside != 0 && call.sp < own.inside {
+        return None;
+    }
+    if own.random == 0 {
+        own.random = sampler().stream(THREADS.fetch_add(1, Relaxed));
+        own.countdown = sampler().next_gap(&mut own.random);
+        process::note_called();
+    }
+    let recording = Recording { thread, call, countdown: own.countdown, outer: own.inside };
+    own.countdown = HELD;
+    own.inside = call.sp;
+    Some(recording)
+}
+
+/// Ends a hook that a signal handler left by `longjmp`: its frame is below the stack pointer now.
+fn heal(thread: &mut Thread, sp: usize) {
+    if thread.inside != 0 && thread.inside < sp && thread.stack.contains(thread.inside, sp) {
+        thread.inside = 0;
+        thread.countdown = sampler().next_gap(&mut thread.random);
+    }
+}
+
+impl Recording {
+    /// Counts an allocation that succeeded, and samples it if it is its turn.
+    #[inline]
+    pub fn allocated(&mut self, block: usize, size: usize) {
+        let size = size as u64;
+        if size < self.countdown {
+            self.countdown -= size;
+            return;
+        }
+        // SAFETY: the calling thread's own.
+        let thread = unsafe { &mut *self.thread };
+        self.countdown = sampler().next_gap(&mut thread.random);
+        // SAFETY: the hook's caller put both there.
+        let registers = unsafe { Registers::at_call(self.call.sp, self.call.bp) };
+        sample(block, size, registers, thread);
+    }
+}
+
+impl Drop for Recording {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the calling thread's own.
+        let thread = unsafe { &mut *self.thread };
+        thread.countdown = self.countdown;
+        thread.inside = self.outer;
+    }
+}
+
+fn sample(block: usize, size: u64, registers: Registers, thread: &mut Thread) {
+    let Some((process, segment)) = process::recording() else { return };
+    let counters = segment.process(process);
+    let lost = || {
+        counters.lost_samples.fetch_add(1, Relaxed);
+    };
+    let Some(stack) = unwind::stack(registers, thread, &segment) else { return lost() };
+    // In the table before it is told, so that there is never an allocation whose free goes unseen.
+    match LIVE.insert(block, Sample { stack, size }) {
+        Ok(None) => FILTER.mark(block),
+        Ok(Some(displaced)) => {
+            counters.lost_frees.fetch_add(1, Relaxed); // it was freed past us, some time ago
+            freed(displaced);
+        }
+        Err(_) => return lost(),
+    }
+    if segment.write(process, Event::Allocated(stack, size)).is_err() {
+        take(block);
+        lost();
+    }
+}
+
+/// A block is about to be freed.
+pub fn free(block: usize, sp: usize) {
+    // SAFETY: the calling thread's own.
+    heal(unsafe { &mut *thread::current() }, sp);
+    if let Some(sample) = take(block) {
+        freed(sample);
+    }
+}
+
+/// Takes a block out of the table, if it is a sampled one.
+#[inline]
+pub fn take(block: usize) -> Option<Sample> {
+    let sample = if FILTER.is_marked(block) { LIVE.take(block)? } else { return None };
+    FILTER.unmark(block);
+    Some(sample)
+}
+
+/// Puts a block back that was taken, because it was not freed after all.
+pub fn put_back(block: usize, sample: Sample) {
+    match LIVE.insert(block, sample) {
+        Ok(_) => FILTER.mark(block),
+        Err(_) => freed(sample), // no room where it just was: better gone than leaked
+    }
+}
+
+/// Tells that a sampled block was freed.
+pub fn freed(sample: Sample) {
+    process::notice_fork();
+    // A forked child that has not recorded anything leaves what it frees out of its inheritance.
+    let Some((process, segment)) = process::recorded() else { return };
+    if segment.write(process, Event::Freed(sample.stack, sample.size)).is_err() {
+        let (objects, space) = weight(sample.size, RATE.load(Relaxed));
+        segment.lose_free(sample.stack, objects, space);
+        segment.process(process).lost_frees.fetch_add(1, Relaxed);
+    }
+}

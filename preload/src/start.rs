@@ -1,0 +1,219 @@
+//! The constructor and the destructor of the library.
+//!
+//! The constructor runs before any other code of the program, so it has the arguments and the
+//! environment from the dynamic linker and uses nothing of the C library but `dlsym`. Everything
+//! that needs a file descriptor happens here, and all are closed again.
+
+use core::ffi::{CStr, c_char, c_int};
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use heaptrace_channel::config::{self, Session, TOKEN_LENGTH};
+use heaptrace_channel::handshake::{Hello, Refusal};
+use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH, Start};
+use heaptrace_channel::{Geometry, Segment};
+
+use crate::{originals, process, record, spawn, sys, unwind};
+
+#[cfg(not(test))]
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn(c_int, *const *const c_char, *const *const c_char) = construct;
+
+#[cfg(not(test))]
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static DESTRUCTOR: extern "C" fn() = destruct;
+
+/// A list of C strings that ends with a null pointer.
+#[derive(Clone, Copy)]
+pub struct Strings(pub *const *const c_char);
+
+impl Strings {
+    /// The strings.
+    pub fn iter(self) -> impl Iterator<Item = &'static CStr> {
+        // SAFETY: the dynamic linker passes lists that end with a null pointer, of strings that
+        // end with a NUL and stay where they are.
+        (0..).map_while(move |i| unsafe {
+            let string = *self.0.add(i);
+            (!string.is_null()).then(|| CStr::from_ptr(string))
+        })
+    }
+
+    /// The value of an environment variable.
+    pub fn value(self, name: &str) -> Option<&'static CStr> {
+        self.iter().find_map(|entry| {
+            let rest = entry.to_bytes().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+            // SAFETY: the tail of a C string is one.
+            Some(unsafe { CStr::from_ptr(rest.as_ptr().cast()) })
+        })
+    }
+}
+
+/// Writes `heaptrace: …` on standard error.
+pub fn complain(parts: &[&[u8]]) {
+    let mut line = [0u8; 512];
+    let mut length = 0;
+    for part in [&b"heaptrace: "[..]].iter().chain(parts) {
+        let part = &part[..part.len().min(line.len() - 1 - length)];
+        line[length..length + part.len()].copy_from_slice(part);
+        length += part.len();
+    }
+    line[length] = b'\n';
+    sys::Fd(2).write(&line[..length + 1]);
+}
+
+/// Reads a setting; complains about a bad value and goes on without it.
+fn setting(
+    environment: Strings,
+    name: &str,
+    parse: impl Fn(&[u8]) -> Option<u64>,
+    default: u64,
+    hint: &str,
+) -> u64 {
+    let Some(text) = environment.value(name).map(CStr::to_bytes).filter(|text| !text.is_empty()) else {
+        return default;
+    };
+    parse(text).unwrap_or_else(|| {
+        complain(&[name.as_bytes(), b"=", text, b" is not ", hint.as_bytes(), b"; using the default"]);
+        default
+    })
+}
+
+#[cfg_attr(test, expect(dead_code))]
+extern "C" fn construct(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) {
+    let environment = Strings(envp);
+    originals::ensure();
+    if begin(argc, Strings(argv), environment).is_none() {
+        record::stop();
+    }
+}
+
+#[cfg_attr(test, expect(dead_code))]
+extern "C" fn destruct() {
+    if WAITS.load(Relaxed) {
+        process::finish();
+    }
+}
+
+/// This process waits for its profile when it exits.
+static WAITS: AtomicBool = AtomicBool::new(false);
+
+/// Connects to the collector and begins to record; `None` if that cannot be.
+fn begin(argc: c_int, arguments: Strings, environment: Strings) -> Option<()> {
+    let unwinds = unwind::start();
+    let session = match environment.value(config::SESSION).and_then(|text| Session::parse(text.to_bytes())) {
+        Some(session) => session,
+        None => spawn::collector(environment)?,
+    };
+    let children = environment.value(config::CHILDREN).is_none_or(|value| value.to_bytes() != b"none");
+    if !children && session.program != sys::pid() {
+        return None;
+    }
+    unwind::set_main_stack_top(arguments.0 as usize);
+    let rate = setting(
+        environment,
+        config::RATE,
+        config::parse_rate,
+        config::DEFAULT_RATE,
+        "a rate of 1 byte to 1 TiB",
+    );
+    let mut seed = [0; 8];
+    sys::random(&mut seed);
+    let seed =
+        setting(environment, config::SEED, config::parse_number, u64::from_ne_bytes(seed), "a whole number");
+    let connection = sys::connect(session.name).ok()?;
+    let program = Program { session, rate, argc, arguments, children, unwinds };
+    let started = program.hand_over(connection);
+    connection.close();
+    started?;
+    WAITS.store(session.waits, Relaxed);
+    record::start(rate, seed);
+    Some(())
+}
+
+/// What the constructor knows of its program.
+struct Program<'a> {
+    session: Session<'a>,
+    rate: u64,
+    argc: c_int,
+    arguments: Strings,
+    /// Forked children are recorded too.
+    children: bool,
+    /// The unwinder works with this C library.
+    unwinds: bool,
+}
+
+impl Program<'_> {
+    /// Makes the segment and hands it over, or tells why there is none.
+    fn hand_over(&self, connection: sys::Fd) -> Option<()> {
+        let token: [u8; TOKEN_LENGTH] = self.session.token.try_into().ok()?;
+        let send = |refusal, file| sys::send(connection, &Hello { token, refusal }.encode(), file);
+        match self.segment_file() {
+            Ok(file) => {
+                let sent = send(None, Some(file));
+                file.close();
+                sent.ok()
+            }
+            Err(why) => {
+                let _ = send(Some(why), None);
+                None
+            }
+        }
+    }
+
+    /// Makes the segment and this process its first one.
+    fn segment_file(&self) -> Result<sys::Fd, Refusal> {
+        if has_sanitizer() {
+            return Err(Refusal::Sanitizer);
+        }
+        if !self.unwinds {
+            return Err(Refusal::OldLibc);
+        }
+        let geometry = Geometry::for_rate(self.rate);
+        let file = sys::sealed_memfd(c"heaptrace", geometry.segment_size()).map_err(|_| Refusal::NoMemory)?;
+        let segment = self.segment(file, geometry);
+        // SAFETY: this is the constructor.
+        let ready = segment.is_some_and(|segment| unsafe { process::start(segment, self.children) });
+        if ready {
+            Ok(file)
+        } else {
+            file.close();
+            Err(Refusal::NoMemory)
+        }
+    }
+
+    fn segment(&self, file: sys::Fd, geometry: Geometry) -> Option<Segment> {
+        let base = sys::map_shared(file, geometry.segment_size())?;
+        // SAFETY: the mapping has that size and is never given back.
+        let segment = unsafe { Segment::create(base.as_ptr(), geometry) };
+        let (mut command, mut executable) = ([0; MAX_COMMAND], [0; MAX_PATH]);
+        segment.header().publish(&Start {
+            geometry,
+            rate: self.rate,
+            started: sys::now(),
+            pid: sys::pid(),
+            command: join(self.arguments.iter().take(self.argc.max(0) as usize), &mut command),
+            executable: sys::read_link(c"/proc/self/exe", &mut executable),
+        });
+        let shadowed = !unwind::is_own(originals::symbol(c"malloc") as usize);
+        segment.header().shadowed.store(shadowed.into(), Relaxed);
+        Some(segment)
+    }
+}
+
+/// The strings with their NULs, as many bytes as fit.
+fn join<'b>(strings: impl Iterator<Item = &'static CStr>, buffer: &'b mut [u8]) -> &'b [u8] {
+    let mut length = 0;
+    for bytes in strings.map(CStr::to_bytes_with_nul) {
+        let bytes = &bytes[..bytes.len().min(buffer.len() - length)];
+        buffer[length..length + bytes.len()].copy_from_slice(bytes);
+        length += bytes.len();
+    }
+    &buffer[..length]
+}
+
+fn has_sanitizer() -> bool {
+    [c"__asan_init", c"__tsan_init", c"__msan_init", c"__hwasan_init"]
+        .iter()
+        .any(|name| !originals::symbol(name).is_null())
+}

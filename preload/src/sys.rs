@@ -1,0 +1,364 @@
+//! The few system calls that are made inside the program, with safe faces.
+
+use core::ffi::CStr;
+use core::ptr::{NonNull, null_mut};
+
+pub use heaptrace_channel::sys::{futex_wait, futex_wake, syscall};
+
+/// A page of memory in bytes.
+pub const PAGE: usize = 4096;
+
+/// The kernel's error number of a failed call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Errno(pub i32);
+
+fn check(result: isize) -> Result<usize, Errno> {
+    if (-4095..0).contains(&result) { Err(Errno(-result as i32)) } else { Ok(result as usize) }
+}
+
+/// Calls the kernel with up to six arguments.
+macro_rules! call {
+    ($number:expr $(, $argument:expr)*) => {{
+        let mut arguments = [0usize; 6];
+        let given = [$($argument as usize),*];
+        arguments[..given.len()].copy_from_slice(&given);
+        let result: Result<usize, Errno> = check(syscall($number, arguments));
+        result
+    }};
+}
+
+/// Fresh zeroed memory of `size` bytes, which only costs what is touched. It is left out of core
+/// dumps and has no huge pages, whose first touch would clear 2 MiB at once.
+pub fn map_private(size: usize) -> Option<NonNull<u8>> {
+    let (protection, flags) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
+    // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
+    let at = unsafe { call!(libc::SYS_mmap, null_mut::<u8>(), size, protection, flags, -1isize, 0) }.ok()?;
+    advise(at, size, libc::MADV_NOHUGEPAGE);
+    advise(at, size, libc::MADV_DONTDUMP);
+    NonNull::new(at as *mut u8)
+}
+
+/// Maps `size` bytes of a file, shared with other processes.
+pub fn map_shared(fd: Fd, size: usize) -> Option<NonNull<u8>> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: as in `map_private`.
+    let at = unsafe {
+        call!(
+            libc::SYS_mmap,
+            null_mut::<u8>(),
+            size,
+            protection,
+            libc::MAP_SHARED | libc::MAP_NORESERVE,
+            fd.0,
+            0
+        )
+    }
+    .ok()?;
+    advise(at, size, libc::MADV_DONTDUMP);
+    NonNull::new(at as *mut u8)
+}
+
+/// Gives back what `map_private` or `map_shared` made.
+///
+/// # Safety
+/// Nobody uses the memory any more.
+pub unsafe fn unmap(at: NonNull<u8>, size: usize) {
+    // SAFETY: the caller's promise.
+    let _ = unsafe { call!(libc::SYS_munmap, at.as_ptr(), size) };
+}
+
+/// Makes a page inaccessible.
+///
+/// # Safety
+/// The page belongs to the caller and nobody will touch it.
+pub unsafe fn guard_page(at: *mut u8) {
+    // SAFETY: the caller's promise.
+    let _ = unsafe { call!(libc::SYS_mprotect, at, PAGE, libc::PROT_NONE) };
+}
+
+/// Advises on memory of our own. True if the kernel took the advice.
+pub fn advise(at: usize, size: usize, advice: i32) -> bool {
+    // SAFETY: the advices used here (NOHUGEPAGE, DONTDUMP, WIPEONFORK) change no contents now.
+    unsafe { call!(libc::SYS_madvise, at, size, advice) }.is_ok()
+}
+
+/// Can the eight bytes at `address` be read? Asks the kernel, which reads them as a signal set
+/// before it finds that `how` is none (EINVAL if readable, EFAULT if not); nothing changes.
+pub fn is_readable(address: usize) -> bool {
+    const NO_HOW: isize = !0;
+    // SAFETY: with this `how` the call has no effect, whatever the address.
+    let result = unsafe { call!(libc::SYS_rt_sigprocmask, NO_HOW, address, null_mut::<u8>(), 8) };
+    result == Err(Errno(libc::EINVAL))
+}
+
+/// Blocks all signals of this thread until dropped.
+pub struct SignalsBlocked(u64);
+
+impl SignalsBlocked {
+    /// Blocks them.
+    pub fn new() -> SignalsBlocked {
+        let (all, mut before) = (!0u64, 0u64);
+        // SAFETY: both sets are 8 bytes, the size that is passed.
+        let _ =
+            unsafe { call!(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const all, &raw mut before, 8) };
+        SignalsBlocked(before)
+    }
+}
+
+impl Drop for SignalsBlocked {
+    fn drop(&mut self) {
+        // SAFETY: as in `new`.
+        let _ = unsafe {
+            call!(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const self.0, null_mut::<u8>(), 8)
+        };
+    }
+}
+
+/// This process's id, in its own namespace.
+pub fn pid() -> u32 {
+    // SAFETY: takes nothing, cannot fail.
+    unsafe { syscall(libc::SYS_getpid, [0; 6]) as u32 }
+}
+
+/// Nanoseconds since 1970.
+pub fn now() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one timespec.
+    let _ = unsafe { call!(libc::SYS_clock_gettime, libc::CLOCK_REALTIME, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Fills `bytes` with random bits, or leaves them if the kernel has none yet.
+pub fn random(bytes: &mut [u8]) {
+    // SAFETY: the kernel writes at most that many bytes.
+    let _ = unsafe { call!(libc::SYS_getrandom, bytes.as_mut_ptr(), bytes.len(), libc::GRND_NONBLOCK) };
+}
+
+/// Ends the process at once.
+pub fn abort() -> ! {
+    loop {
+        // SAFETY: neither call touches memory.
+        unsafe {
+            let _ = call!(libc::SYS_kill, pid(), libc::SIGKILL);
+            let _ = call!(libc::SYS_exit_group, 127);
+        }
+    }
+}
+
+/// A file descriptor. It is only ever open inside the constructor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fd(pub i32);
+
+impl Fd {
+    fn of(result: Result<usize, Errno>) -> Result<Fd, Errno> {
+        result.map(|fd| Fd(fd as i32))
+    }
+
+    /// Closes it.
+    pub fn close(self) {
+        // SAFETY: the callers close what they opened, once.
+        let _ = unsafe { call!(libc::SYS_close, self.0) };
+    }
+
+    /// Writes as much as the kernel takes at once.
+    pub fn write(self, bytes: &[u8]) {
+        // SAFETY: the kernel only reads the bytes.
+        let _ = unsafe { call!(libc::SYS_write, self.0, bytes.as_ptr(), bytes.len()) };
+    }
+}
+
+/// A memory file of `size` bytes that can be neither shrunk nor grown any more.
+pub fn sealed_memfd(name: &CStr, size: usize) -> Result<Fd, Errno> {
+    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the name ends with a NUL; the kernel writes one rlimit.
+    let fd = unsafe {
+        call!(libc::SYS_prlimit64, 0, libc::RLIMIT_FSIZE, null_mut::<u8>(), &raw mut limit)?;
+        if limit.rlim_cur < size as u64 {
+            return Err(Errno(libc::EFBIG)); // ftruncate would send SIGXFSZ
+        }
+        Fd::of(call!(libc::SYS_memfd_create, name.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING))?
+    };
+    // SAFETY: both act on the file just made.
+    let sealed = unsafe {
+        call!(libc::SYS_ftruncate, fd.0, size).and_then(|_| {
+            let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+            call!(libc::SYS_fcntl, fd.0, libc::F_ADD_SEALS, seals)
+        })
+    };
+    sealed.map(|_| fd).inspect_err(|_| fd.close())
+}
+
+/// Copies the target of a symbolic link into `buffer`.
+pub fn read_link<'b>(path: &CStr, buffer: &'b mut [u8]) -> &'b [u8] {
+    // SAFETY: the path ends with a NUL; the kernel writes at most the buffer's length.
+    let read = unsafe { call!(libc::SYS_readlink, path.as_ptr(), buffer.as_mut_ptr(), buffer.len()) };
+    &buffer[..read.unwrap_or(0).min(buffer.len())]
+}
+
+/// May the file be executed by this process?
+pub fn is_executable(path: &CStr) -> bool {
+    // SAFETY: the path ends with a NUL.
+    unsafe { call!(libc::SYS_access, path.as_ptr(), libc::X_OK) }.is_ok()
+}
+
+/// An abstract unix socket address: (address, its length).
+fn abstract_address(name: &[u8]) -> (libc::sockaddr_un, usize) {
+    let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as u16, sun_path: [0; 108] };
+    for (to, &from) in address.sun_path[1..].iter_mut().zip(name) {
+        *to = from as libc::c_char;
+    }
+    (address, size_of::<libc::sa_family_t>() + 1 + name.len().min(107))
+}
+
+fn socket() -> Result<Fd, Errno> {
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+    // SAFETY: takes no memory.
+    Fd::of(unsafe { call!(libc::SYS_socket, libc::AF_UNIX, kind, 0) })
+}
+
+/// A socket that listens under an abstract name.
+pub fn listen(name: &[u8]) -> Result<Fd, Errno> {
+    let (socket, (address, length)) = (socket()?, abstract_address(name));
+    // SAFETY: the kernel reads `length` bytes, which the address has.
+    let listening = unsafe {
+        call!(libc::SYS_bind, socket.0, &raw const address, length)
+            .and_then(|_| call!(libc::SYS_listen, socket.0, 4096))
+    };
+    listening.map(|_| socket).inspect_err(|_| socket.close())
+}
+
+/// A socket that is connected to an abstract name, if the listener is of this user or root.
+pub fn connect(name: &[u8]) -> Result<Fd, Errno> {
+    let (socket, (address, length)) = (socket()?, abstract_address(name));
+    // SAFETY: as in `listen`.
+    let connected = unsafe { call!(libc::SYS_connect, socket.0, &raw const address, length) };
+    connected.and_then(|_| check_peer(socket)).map(|_| socket).inspect_err(|_| socket.close())
+}
+
+/// Refuses a listener that belongs to another user, who could have taken a dead collector's name.
+fn check_peer(socket: Fd) -> Result<(), Errno> {
+    let mut peer = libc::ucred { pid: 0, uid: !0, gid: !0 };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes of `peer`.
+    let own = unsafe {
+        call!(
+            libc::SYS_getsockopt,
+            socket.0,
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            &raw mut peer,
+            &raw mut length
+        )?;
+        call!(libc::SYS_geteuid)?
+    };
+    if peer.uid == 0 || peer.uid as usize == own { Ok(()) } else { Err(Errno(libc::EACCES)) }
+}
+
+/// Sends one message, with a file descriptor if there is one. Never raises SIGPIPE.
+pub fn send(socket: Fd, message: &[u8], attached: Option<Fd>) -> Result<(), Errno> {
+    #[repr(C, align(8))]
+    struct Control {
+        header: libc::cmsghdr,
+        fd: i32,
+    }
+    let mut part = libc::iovec { iov_base: message.as_ptr() as *mut _, iov_len: message.len() };
+    let mut control = Control {
+        header: libc::cmsghdr {
+            cmsg_len: size_of::<libc::cmsghdr>() + size_of::<i32>(),
+            cmsg_level: libc::SOL_SOCKET,
+            cmsg_type: libc::SCM_RIGHTS,
+        },
+        fd: attached.map_or(-1, |fd| fd.0),
+    };
+    // SAFETY: a msghdr of zeros is an empty message.
+    let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
+    header.msg_iov = &raw mut part;
+    header.msg_iovlen = 1;
+    if attached.is_some() {
+        header.msg_control = (&raw mut control).cast();
+        header.msg_controllen = size_of::<Control>();
+    }
+    // SAFETY: everything that the header points to outlives the call.
+    unsafe { call!(libc::SYS_sendmsg, socket.0, &raw const header, libc::MSG_NOSIGNAL) }.map(|_| ())
+}
+
+/// Makes a child that shares nothing and whose end sends no signal. 0 in the child.
+///
+/// # Safety
+/// The child may only make system calls, and must not return from the caller.
+pub unsafe fn fork_silently() -> Result<u32, Errno> {
+    // SAFETY: clone with no flags is fork; the caller keeps the child to system calls.
+    unsafe { call!(libc::SYS_clone, 0) }.map(|pid| pid as u32)
+}
+
+/// Waits for a child made by [`fork_silently`].
+pub fn wait(child: u32) {
+    // SAFETY: the kernel writes nothing through null pointers.
+    let _ = unsafe { call!(libc::SYS_wait4, child, null_mut::<u8>(), libc::__WALL, null_mut::<u8>()) };
+}
+
+/// Ends the process without running anything of it.
+pub fn exit(status: i32) -> ! {
+    loop {
+        // SAFETY: does not return.
+        let _ = unsafe { call!(libc::SYS_exit_group, status) };
+    }
+}
+
+/// Leaves the session, the process group and the terminal.
+pub fn new_session() {
+    // SAFETY: takes nothing.
+    let _ = unsafe { call!(libc::SYS_setsid) };
+}
+
+/// Makes `to` the only file descriptor but for the standard three, which become /dev/null.
+pub fn keep_only(keep: Fd, to: Fd) {
+    // SAFETY: only called in a child that owns none of the program's descriptors any more.
+    unsafe {
+        let _ = call!(libc::SYS_dup3, keep.0, 1000, 0); // out of the way of `to`
+        let _ = call!(libc::SYS_dup2, 1000, to.0);
+        let null = call!(libc::SYS_open, c"/dev/null".as_ptr(), libc::O_RDWR, 0).unwrap_or(0);
+        for standard in 0..3 {
+            let _ = call!(libc::SYS_dup2, null, standard);
+        }
+        let first = to.0 + 1;
+        if call!(libc::SYS_close_range, first, u32::MAX, 0).is_err() {
+            (first..65_536).for_each(|fd| Fd(fd).close()); // before Linux 5.9
+        }
+    }
+}
+
+/// Replaces the process by a program. Returns only on failure.
+///
+/// # Safety
+/// Both lists are of C strings and end with a null pointer.
+pub unsafe fn exec(path: &CStr, arguments: *const *const u8, environment: *const *const u8) {
+    // SAFETY: the caller's promise.
+    let _ = unsafe { call!(libc::SYS_execve, path.as_ptr(), arguments, environment) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readable_is_what_can_be_read() {
+        let word = 1u64;
+        assert!(is_readable(&raw const word as usize));
+        assert!(!is_readable(8));
+        let at = map_private(2 * PAGE).unwrap();
+        assert!(is_readable(at.as_ptr() as usize));
+        // SAFETY: the second page is this test's own and not used.
+        unsafe { guard_page(at.as_ptr().add(PAGE)) };
+        assert!(!is_readable(at.as_ptr() as usize + PAGE));
+    }
+
+    #[test]
+    fn a_sealed_memfd_cannot_be_resized() {
+        let fd = sealed_memfd(c"test", 8192).unwrap();
+        // SAFETY: an ftruncate of the file just made.
+        assert_eq!(unsafe { call!(libc::SYS_ftruncate, fd.0, 0) }, Err(Errno(libc::EPERM)));
+        fd.close();
+    }
+}

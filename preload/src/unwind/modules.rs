@@ -1,0 +1,330 @@
+//! Which module an address lies in, asked of the dynamic linker without its locks.
+//!
+//! `_dl_find_object` (glibc 2.35) is made for unwinders: lock-free, and never called back. All
+//! other ways to ask (`dl_iterate_phdr`, `dladdr`) take the lock that a thread in `dlopen` holds
+//! while it waits for a lock of the program's.
+
+use core::ffi::{CStr, c_char, c_void};
+use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::*};
+
+use heaptrace_channel::modules::{MAX_MODULES, Module};
+
+use super::rules::RULES;
+use crate::{originals, process};
+
+/// glibc's `struct dl_find_object` (dlfcn.h) on x86-64.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+struct FoundObject {
+    flags: u64,
+    map_start: usize,
+    map_end: usize,
+    link_map: *const LinkMap,
+    eh_frame_hdr: usize,
+    reserved: [u64; 7],
+}
+
+/// The public part of glibc's `struct link_map` (link.h).
+#[repr(C)]
+#[derive(Debug)]
+struct LinkMap {
+    bias: usize,
+    name: *const c_char,
+    dynamic: usize,
+    next: *const LinkMap,
+    previous: *const LinkMap,
+}
+
+/// A module as the dynamic linker has it now.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    /// Lowest mapped address.
+    pub start: usize,
+    /// End of the highest mapping.
+    pub end: usize,
+    /// Address of `.eh_frame_hdr`; 0 if the module has none.
+    pub eh_frame_hdr: usize,
+    link_map: *const LinkMap,
+}
+
+type FindObject = unsafe extern "C" fn(*const c_void, *mut FoundObject) -> i32;
+
+static FIND_OBJECT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Looks the function up. False if there is none.
+pub fn start() -> bool {
+    FIND_OBJECT.store(originals::symbol(c"_dl_find_object").cast_mut(), Relaxed);
+    let Some(own) = find(start as *const () as usize) else { return false };
+    INITIAL.fill(own.link_map);
+    true
+}
+
+/// The module that `address` lies in.
+pub fn find(address: usize) -> Option<Found> {
+    let function = FIND_OBJECT.load(Relaxed);
+    if function.is_null() {
+        return None;
+    }
+    // SAFETY: a FoundObject of zeros is valid, the function is the one of that name, and it writes
+    // no more than its struct.
+    let (found, result) = unsafe {
+        let function: FindObject = core::mem::transmute(function);
+        let mut result: FoundObject = core::mem::zeroed();
+        (function(address as *const c_void, &mut result) == 0, result)
+    };
+    found.then_some(Found {
+        start: result.map_start,
+        end: result.map_end,
+        eh_frame_hdr: result.eh_frame_hdr,
+        link_map: result.link_map,
+    })
+}
+
+/// Does `address` lie in this library?
+pub fn is_own(address: usize) -> bool {
+    let own = find(is_own as *const () as usize);
+    find(address).zip(own).is_some_and(|(found, own)| core::ptr::eq(found.link_map, own.link_map))
+}
+
+/// The path of the module that `address` lies in. In the constructor only: the name goes with its module.
+pub fn path_of(address: usize) -> Option<&'static CStr> {
+    let found = find(address)?;
+    // SAFETY: the dynamic linker's own record of a loaded module.
+    Some(unsafe { CStr::from_ptr((*found.link_map).name) })
+}
+
+/// The modules of the start: the program and what it is linked with, which are never unloaded.
+struct Initial {
+    maps: [AtomicPtr<LinkMap>; 1024],
+    count: AtomicUsize,
+}
+
+static INITIAL: Initial =
+    Initial { maps: [const { AtomicPtr::new(core::ptr::null_mut()) }; 1024], count: AtomicUsize::new(0) };
+
+impl Initial {
+    /// Notes the whole list that `of` is in. Only in the constructor, while nobody changes it.
+    fn fill(&self, of: *const LinkMap) {
+        // SAFETY: the dynamic linker's list, linked both ways and ended by null.
+        unsafe {
+            let mut map = of;
+            while !(*map).previous.is_null() {
+                map = (*map).previous;
+            }
+            for place in &self.maps {
+                if map.is_null() {
+                    break;
+                }
+                place.store(map.cast_mut(), Relaxed);
+                self.count.fetch_add(1, Relaxed);
+                map = (*map).next;
+            }
+        }
+    }
+
+    fn contains(&self, map: *const LinkMap) -> bool {
+        self.maps[..self.count.load(Relaxed)].iter().any(|known| core::ptr::eq(known.load(Relaxed), map))
+    }
+}
+
+/// What identifies a module that was seen: another one at the same place differs in this.
+#[derive(Debug)]
+struct Known {
+    start: AtomicUsize,
+    end: AtomicUsize,
+    link_map: AtomicUsize,
+    /// Where eight bytes of its build id lie, 0 if it has none, and what they were.
+    id_at: AtomicUsize,
+    id: AtomicU64,
+}
+
+/// The modules that have a record in the channel, oldest first. Written under the lock of the
+/// private stack, read by anyone.
+struct KnownModules {
+    list: [Known; MAX_MODULES],
+    count: AtomicUsize,
+}
+
+static KNOWN: KnownModules = KnownModules {
+    list: [const {
+        Known {
+            start: AtomicUsize::new(0),
+            end: AtomicUsize::new(0),
+            link_map: AtomicUsize::new(0),
+            id_at: AtomicUsize::new(0),
+            id: AtomicU64::new(0),
+        }
+    }; MAX_MODULES],
+    count: AtomicUsize::new(0),
+};
+
+impl Known {
+    fn is(&self, found: &Found) -> bool {
+        let id_at = self.id_at.load(Relaxed);
+        self.start.load(Relaxed) == found.start
+            && self.end.load(Relaxed) == found.end
+            && self.link_map.load(Relaxed) == found.link_map as usize
+            // SAFETY: a module of the same extent is mapped there, and its notes are in its first pages.
+            && (id_at == 0 || unsafe { (id_at as *const u64).read_unaligned() } == self.id.load(Relaxed))
+    }
+
+    fn overlaps(&self, found: &Found) -> bool {
+        self.start.load(Relaxed) < found.end && found.start < self.end.load(Relaxed)
+    }
+}
+
+impl KnownModules {
+    fn newest_first(&self) -> impl Iterator<Item = &Known> {
+        self.list[..self.count.load(Acquire).min(MAX_MODULES)].iter().rev() // pairs with `push`
+    }
+
+    fn push(&self, found: &Found, id_at: usize) {
+        let index = self.count.load(Relaxed);
+        let Some(known) = self.list.get(index) else { return };
+        known.start.store(found.start, Relaxed);
+        known.end.store(found.end, Relaxed);
+        known.link_map.store(found.link_map as usize, Relaxed);
+        known.id_at.store(id_at, Relaxed);
+        // SAFETY: the build id's bytes were just read there.
+        let id = if id_at == 0 { 0 } else { unsafe { (id_at as *const u64).read_unaligned() } };
+        known.id.store(id, Relaxed);
+        self.count.store(index + 1, Release); // pairs with `newest_first`
+    }
+}
+
+/// Does what lies at `address` now belong to the module that was last seen there?
+pub fn is_unchanged(address: usize) -> bool {
+    let known = KNOWN
+        .newest_first()
+        .find(|known| (known.start.load(Relaxed)..known.end.load(Relaxed)).contains(&address));
+    match (find(address), known) {
+        (Some(found), Some(known)) => known.is(&found),
+        (None, None) => true, // code that a JIT made
+        _ => false,
+    }
+}
+
+impl Found {
+    /// Gives the module a record in the channel unless it has one. True if it can never be unloaded.
+    pub fn note(&self) -> bool {
+        let stable = INITIAL.contains(self.link_map);
+        let overlapping = KNOWN.newest_first().find(|known| known.overlaps(self));
+        if overlapping.is_some_and(|known| known.is(self)) {
+            return stable;
+        }
+        let image = Image::of(self);
+        let build_id = image.as_ref().map_or(&[][..], Image::build_id);
+        let id_at = if build_id.len() >= 8 { build_id.as_ptr() as usize } else { 0 };
+        KNOWN.push(self, id_at);
+        if overlapping.is_some() {
+            RULES.clear();
+        }
+        // SAFETY: the link map of a module that a frame lies in is there, with its name.
+        let (bias, name) = unsafe { ((*self.link_map).bias, CStr::from_ptr((*self.link_map).name)) };
+        let module = Module {
+            start: self.start as u64,
+            end: self.end as u64,
+            bias: bias as u64,
+            build_id,
+            path: name.to_bytes(),
+        };
+        if let Some(segment) = process::segment() {
+            segment.add_module(&module, overlapping.is_some());
+        }
+        stable
+    }
+
+    /// End of the loaded segment that `address` lies in: as far as unwind information may reach.
+    pub fn segment_end(&self, address: usize) -> usize {
+        let Some(image) = Image::of(self) else { return self.end };
+        image
+            .headers()
+            .filter(|header| header.p_type == libc::PT_LOAD)
+            .map(|header| image.range(header))
+            .find(|range| range.contains(&address))
+            .map_or(self.end, |range| range.end.min(self.end))
+    }
+}
+
+/// The ELF and program headers of a module, in memory.
+struct Image {
+    found: Found,
+    bias: usize,
+    headers: *const libc::Elf64_Phdr,
+    count: usize,
+}
+
+impl Image {
+    /// `None` if the module does not begin with its headers in its first page.
+    fn of(found: &Found) -> Option<Image> {
+        const PAGE: usize = crate::sys::PAGE;
+        // SAFETY: a module's lowest mapping is at least a page long and, in all common layouts,
+        // readable; it is on this thread's stack, so it stays mapped.
+        let header = unsafe { &*(found.start as *const libc::Elf64_Ehdr) };
+        let (offset, count) = (header.e_phoff as usize, usize::from(header.e_phnum));
+        let fits = header.e_ident[..4] == *b"\x7fELF"
+            && usize::from(header.e_phentsize) == size_of::<libc::Elf64_Phdr>()
+            && offset < PAGE
+            && offset + count * size_of::<libc::Elf64_Phdr>() <= PAGE;
+        // SAFETY: as in `note`.
+        let bias = unsafe { (*found.link_map).bias };
+        fits.then(|| Image { found: *found, bias, headers: (found.start + offset) as *const _, count })
+    }
+
+    fn headers(&self) -> impl Iterator<Item = &libc::Elf64_Phdr> {
+        // SAFETY: `of` saw that they lie in the first page.
+        unsafe { core::slice::from_raw_parts(self.headers, self.count) }.iter()
+    }
+
+    fn range(&self, header: &libc::Elf64_Phdr) -> core::ops::Range<usize> {
+        let start = self.bias.wrapping_add(header.p_vaddr as usize);
+        start..start.wrapping_add(header.p_memsz as usize)
+    }
+
+    /// The GNU build id; empty if there is none.
+    fn build_id(&self) -> &[u8] {
+        let notes =
+            self.headers().filter(|header| header.p_type == libc::PT_NOTE).map(|header| self.range(header));
+        let inside = notes.filter(|range| {
+            self.found.start <= range.start && range.start < range.end && range.end <= self.found.end
+        });
+        // SAFETY: notes are in a loaded segment, here inside the module's extent.
+        let bytes =
+            inside.map(|range| unsafe { core::slice::from_raw_parts(range.start as *const u8, range.len()) });
+        bytes.filter_map(build_id_of_notes).next().unwrap_or(&[])
+    }
+}
+
+/// Finds the note NT_GNU_BUILD_ID (type 3, name "GNU") among ELF notes.
+fn build_id_of_notes(mut notes: &[u8]) -> Option<&[u8]> {
+    const NT_GNU_BUILD_ID: u32 = 3;
+    let word = |bytes: &[u8], at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    loop {
+        let (name, length, kind) = (word(notes, 0)? as usize, word(notes, 4)? as usize, word(notes, 8)?);
+        let start = 12usize.checked_add(name.checked_next_multiple_of(4)?)?;
+        let end = start.checked_add(length)?;
+        if kind == NT_GNU_BUILD_ID && notes.get(12..16) == Some(b"GNU\0") {
+            return notes.get(start..end);
+        }
+        notes = notes.get(end.checked_next_multiple_of(4)?..)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_id_is_found_behind_other_notes() {
+        let mut notes = Vec::new();
+        for (kind, text) in [(1u32, &b"abi"[..]), (3, &[7; 20])] {
+            notes.extend([4u32, text.len() as u32, kind].map(u32::to_le_bytes).concat());
+            notes.extend(b"GNU\0");
+            notes.extend(text);
+            notes.resize(notes.len().next_multiple_of(4), 0);
+        }
+        assert_eq!(build_id_of_notes(&notes), Some(&[7; 20][..]));
+        assert_eq!(build_id_of_notes(&notes[..40]), None);
+        assert_eq!(build_id_of_notes(&[0xFF; 64]), None);
+    }
+}

@@ -1,0 +1,165 @@
+//! Which part of memory is the stack: what may be read.
+//!
+//! No system call tells that cheaply and in every sandbox, so readability is asked page by page
+//! ([`sys::is_readable`]), upward from the stack pointer. The answer is kept for a thread's own
+//! stack only, which stays as it is while the thread lives: it ends at the thread's control block
+//! (glibc puts that at the top of every thread's stack) or, for the main thread, at the arguments.
+//! Other stacks (coroutines, signal stacks) are asked about anew in each walk.
+
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use crate::sys::{PAGE, is_readable};
+use crate::thread::control_block;
+
+/// Most pages that are asked about to find out whether a stack is the thread's own: 4 MiB deep.
+const OWN_PAGES: usize = 1024;
+/// Most pages that a walk asks about on another stack.
+const OTHER_PAGES: usize = 256;
+
+static MAIN_STACK_TOP: AtomicUsize = AtomicUsize::new(0);
+
+/// Tells where the main thread's stack ends: the address of its arguments.
+pub fn set_main_stack_top(top: usize) {
+    MAIN_STACK_TOP.store(top, Relaxed);
+}
+
+/// The part of a thread's own stack that is known to be readable: `low..high`, empty at first.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+pub struct StackRange {
+    low: usize,
+    high: usize,
+}
+
+/// What a walk may read.
+#[derive(Debug)]
+pub struct Readable {
+    low: usize,
+    high: usize,
+    /// Pages that may still be asked about.
+    budget: usize,
+    /// The thread's own stack, so that what was read can be compared in a later walk.
+    pub own: bool,
+}
+
+const fn page_of(address: usize) -> usize {
+    address & !(PAGE - 1)
+}
+
+/// Are all pages of `from..to` readable?
+fn all_readable(from: usize, to: usize) -> bool {
+    (page_of(from)..to).step_by(PAGE).all(is_readable)
+}
+
+impl StackRange {
+    /// What may be read from `sp` on.
+    pub fn from(&mut self, sp: usize) -> Readable {
+        let known = (self.low..self.high).contains(&sp) || self.grow_down(sp) || self.find(sp);
+        if known {
+            Readable { low: sp, high: self.high, budget: 0, own: true }
+        } else {
+            Readable { low: sp, high: page_of(sp), budget: OTHER_PAGES, own: false }
+        }
+    }
+
+    /// Are both addresses in the known part?
+    pub fn contains(&self, one: usize, other: usize) -> bool {
+        let known = self.low..self.high;
+        known.contains(&one) && known.contains(&other)
+    }
+
+    /// Where the stack ends: the same for two walks if they are on the same stack.
+    pub fn high(&self) -> usize {
+        self.high
+    }
+
+    fn grow_down(&mut self, sp: usize) -> bool {
+        let near = sp < self.low && self.low - sp <= OWN_PAGES * PAGE;
+        if near && all_readable(sp, self.low) {
+            self.low = page_of(sp);
+            return true;
+        }
+        false
+    }
+
+    #[cold]
+    fn find(&mut self, sp: usize) -> bool {
+        let end = [control_block(), MAIN_STACK_TOP.load(Relaxed)]
+            .into_iter()
+            .find(|&end| sp < end && end - sp <= OWN_PAGES * PAGE && all_readable(sp, end));
+        if let Some(end) = end {
+            *self = StackRange { low: page_of(sp), high: end };
+        }
+        end.is_some()
+    }
+}
+
+impl Readable {
+    /// The word at `address`, if it is one of this stack, not below the stack pointer.
+    #[inline]
+    pub fn read(&mut self, address: usize) -> Option<usize> {
+        let end = address.checked_add(8)?;
+        if address < self.low || !address.is_multiple_of(8) || (end > self.high && !self.reach(end)) {
+            return None;
+        }
+        // SAFETY: every page from `low`'s to `high` is readable stack of the calling thread.
+        Some(unsafe { *(address as *const usize) })
+    }
+
+    #[cold]
+    fn reach(&mut self, end: usize) -> bool {
+        while self.high < end {
+            if self.budget == 0 || !is_readable(self.high) {
+                return false;
+            }
+            self.budget -= 1;
+            self.high += PAGE;
+        }
+        true
+    }
+
+    /// Goes over to the stack that a signal interrupted.
+    pub fn switch(&mut self, sp: usize, thread: &mut StackRange) {
+        if !(self.low..self.high).contains(&sp) {
+            *self = thread.from(sp);
+        }
+        self.own = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::{guard_page, map_private};
+
+    #[test]
+    fn a_threads_own_stack_is_read_up_to_its_end_and_no_further() {
+        std::thread::spawn(|| {
+            let local = 77usize;
+            let sp = &raw const local as usize;
+            let mut range = StackRange::default();
+            let mut readable = range.from(sp);
+            assert!(readable.own);
+            assert_eq!(readable.read(sp), Some(77));
+            assert_eq!(readable.read(sp - 8), None);
+            assert_eq!(readable.read(sp + 1), None);
+            assert_eq!(readable.read(control_block()), None);
+            assert_eq!(readable.read(usize::MAX - 6), None);
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn another_stack_is_read_up_to_the_first_unreadable_page() {
+        let stack = map_private(3 * PAGE).unwrap().as_ptr();
+        // SAFETY: this test's own page.
+        unsafe { guard_page(stack.add(2 * PAGE)) };
+        let (sp, guard) = (stack as usize + 16, stack as usize + 2 * PAGE);
+        let mut readable = StackRange::default().from(sp);
+        assert!(!readable.own);
+        assert_eq!(readable.read(guard - 8), Some(0));
+        assert_eq!(readable.read(guard), None);
+        assert_eq!(readable.read(stack as usize), None);
+    }
+}

@@ -1,0 +1,312 @@
+//! The walk from frame to frame.
+
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicBool, Ordering::*};
+
+use heaptrace_channel::Segment;
+use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
+
+use super::range::{Readable, StackRange};
+use super::rules::{Cached, RULES, Rule, SavedBp};
+use super::{Registers, cfi, modules, private_stack};
+
+/// Most frames that one walk goes through.
+const MAX_FRAMES: usize = 2048;
+const PLACES: usize = 64;
+
+/// A frame of an earlier walk, and where in memory its registers were found: all that a walk from
+/// it on depends on.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    registers: Registers,
+    /// Where `bp` was read, 0 if it was the callee's.
+    bp_at: usize,
+    /// Where `sp` was read, 0 if it was computed.
+    sp_at: usize,
+    /// The stack from the root to this frame.
+    stack: Stack,
+}
+
+const NO_FRAME: Frame =
+    Frame { registers: Registers { ip: 0, sp: 0, bp: 0, exact: false }, bp_at: 0, sp_at: 0, stack: ROOT };
+
+impl Frame {
+    /// Does memory still hold what led to this frame?
+    ///
+    /// # Safety
+    /// The frame's stack is readable from the slot of its return address on.
+    unsafe fn holds(&self) -> bool {
+        // SAFETY: all three places were read as parts of that stack, above the return address of
+        // the frame that called next.
+        unsafe {
+            *((self.registers.sp - 8) as *const usize) == self.registers.ip
+                && (self.bp_at == 0 || *(self.bp_at as *const usize) == self.registers.bp)
+                && (self.sp_at == 0 || *(self.sp_at as *const usize) == self.registers.sp)
+        }
+    }
+}
+
+/// The frames of the last walk in this place, root first.
+///
+/// A walk is a function of its registers and the memory it reads. So when it comes to a frame with
+/// the registers of one in here, and all memory that led from there to the root is unchanged, the
+/// rest of the stack is the same, and the walk ends.
+struct Last {
+    /// End of the stack that they are of.
+    stack_end: usize,
+    count: usize,
+    frames: [Frame; MAX_FRAMES],
+}
+
+/// The frames of the present walk that are not known, leaf first.
+struct Fresh {
+    count: usize,
+    frames: [Frame; MAX_FRAMES],
+}
+
+struct State {
+    last: Last,
+    fresh: Fresh,
+}
+
+struct Slot {
+    taken: AtomicBool,
+    state: UnsafeCell<State>,
+}
+
+// SAFETY: `taken` gives the state to one thread at a time.
+unsafe impl Sync for Slot {}
+
+/// Memory for walks: too much for a stack, too little to have it in every thread.
+static SLOTS: [Slot; PLACES] = [const {
+    Slot {
+        taken: AtomicBool::new(false),
+        state: UnsafeCell::new(State {
+            last: Last { stack_end: 0, count: 0, frames: [NO_FRAME; MAX_FRAMES] },
+            fresh: Fresh { count: 0, frames: [NO_FRAME; MAX_FRAMES] },
+        }),
+    }
+}; PLACES];
+
+/// Frees the places of threads that the forked child does not have.
+pub fn after_fork() {
+    SLOTS.iter().for_each(|slot| slot.taken.store(false, Relaxed));
+}
+
+/// A place to walk in, this thread's until dropped.
+pub struct Place(&'static Slot);
+
+impl Place {
+    /// Takes the preferred place or else the next one free, which becomes the preferred one.
+    /// `None` if all are taken: by that many threads at this instant.
+    pub fn acquire(preferred: &mut u32) -> Option<Place> {
+        for step in 0..PLACES {
+            let index = (*preferred as usize + step) % PLACES;
+            let slot = &SLOTS[index];
+            if !slot.taken.load(Relaxed) && !slot.taken.swap(true, Acquire) {
+                *preferred = index as u32;
+                return Some(Place(slot));
+            }
+        }
+        None
+    }
+
+    /// The stack from `registers` on; `None` if the tree of stacks has no room for it.
+    pub fn walk(&mut self, registers: Registers, range: &mut StackRange, segment: &Segment) -> Option<Stack> {
+        // SAFETY: this thread has the slot.
+        let State { last, fresh } = unsafe { &mut *self.0.state.get() };
+        fresh.count = 0;
+        let mut memory = range.from(registers.sp - 8);
+        if !memory.own || last.stack_end != range.high() {
+            *last = Last { stack_end: range.high(), count: 0, ..*last };
+        }
+        let outer = fresh.collect(registers, last, &mut memory, range);
+        if !memory.own || !matches!(outer, Outer::Known(_)) {
+            last.count = 0;
+        }
+        let base = match outer {
+            Outer::Known(stack) => stack,
+            Outer::Root => ROOT,
+            Outer::Missing(why) => segment.intern(ROOT, Entry::Truncated(why))?,
+        };
+        fresh.intern(base, last, memory.own, segment)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.taken.store(false, Release); // pairs with `acquire`
+    }
+}
+
+/// What lies beyond the fresh frames.
+enum Outer {
+    /// Nothing: the walk reached the root.
+    Root,
+    /// The rest of an earlier walk.
+    Known(Stack),
+    /// Frames that could not be reached.
+    Missing(Truncation),
+}
+
+impl Fresh {
+    /// Walks, and keeps the frames that are not in `last`.
+    fn collect(
+        &mut self,
+        start: Registers,
+        last: &mut Last,
+        memory: &mut Readable,
+        range: &mut StackRange,
+    ) -> Outer {
+        let mut frame = Frame { registers: start, ..NO_FRAME };
+        let mut verified = false;
+        loop {
+            if let Some(stack) = last.find(&frame.registers, &mut verified) {
+                return Outer::Known(stack);
+            }
+            if self.count == MAX_FRAMES {
+                return Outer::Missing(Truncation::TooDeep);
+            }
+            self.frames[self.count] = frame;
+            self.count += 1;
+            match step(&frame.registers, memory, range) {
+                Ok(Some(next)) => frame = next,
+                Ok(None) => return Outer::Root,
+                Err(why) => return Outer::Missing(why),
+            }
+        }
+    }
+
+    /// Adds the frames to the tree and to `last`, from the root to the leaf.
+    fn intern(&mut self, base: Stack, last: &mut Last, keep: bool, segment: &Segment) -> Option<Stack> {
+        let generation = segment.header().generation() as u16;
+        let mut stack = base;
+        for frame in self.frames[..self.count].iter_mut().rev() {
+            let address = frame.registers.address() as u64;
+            stack = segment.intern(stack, Entry::Frame { address, generation })?;
+            frame.stack = stack;
+            if keep && last.count < MAX_FRAMES {
+                last.frames[last.count] = *frame;
+                last.count += 1;
+            }
+        }
+        Some(stack)
+    }
+}
+
+impl Last {
+    /// The stack of the frame with these registers, if it is in here and led to the same root.
+    /// Drops the frames below it, which have returned.
+    #[inline]
+    fn find(&mut self, registers: &Registers, verified: &mut bool) -> Option<Stack> {
+        loop {
+            let frame = self.frames[..self.count].last()?;
+            if frame.registers.sp > registers.sp {
+                return None;
+            }
+            if frame.registers == *registers {
+                if !*verified {
+                    *verified = true;
+                    self.keep_unchanged();
+                    continue;
+                }
+                return Some(frame.stack);
+            }
+            self.count -= 1;
+        }
+    }
+
+    /// Keeps the frames from which everything up to the root is unchanged.
+    ///
+    /// The innermost one's own link is not looked at: its registers are compared instead.
+    fn keep_unchanged(&mut self) {
+        let outer = self.count - 1;
+        // SAFETY: these frames lie above the present stack pointer on the same stack, which is
+        // readable up to its end.
+        let holding = self.frames[..outer].iter().take_while(|frame| unsafe { frame.holds() }).count();
+        // The first frame whose link broke may itself be current again; those inside it are not.
+        self.count = self.count.min(holding + 1);
+    }
+}
+
+/// Goes from a frame to its caller; `None` at the root.
+fn step(at: &Registers, memory: &mut Readable, range: &mut StackRange) -> Result<Option<Frame>, Truncation> {
+    let bp_at;
+    let mut sp_at = 0;
+    let saved = |cfa: usize, saved_bp| match saved_bp {
+        SavedBp::Kept => 0,
+        SavedBp::Below(bytes) => cfa.wrapping_sub(bytes as usize),
+    };
+    let cfa = match rule(at.address())? {
+        Rule::End => return Ok(None),
+        Rule::Signal => return interrupted(at.sp, memory, range).map(Some),
+        Rule::Sp { offset, saved_bp } => {
+            let cfa = at.sp.wrapping_add_signed(offset as isize);
+            bp_at = saved(cfa, saved_bp);
+            cfa
+        }
+        Rule::Bp { offset, saved_bp } => {
+            let cfa = at.bp.wrapping_add_signed(offset as isize);
+            bp_at = saved(cfa, saved_bp);
+            cfa
+        }
+        Rule::Realigned { offset } => {
+            sp_at = at.bp.wrapping_add_signed(offset as isize);
+            bp_at = at.bp;
+            memory.read(sp_at).ok_or(Truncation::Unreadable)?
+        }
+        // The psABI has rbp at 0 in the outermost frame.
+        Rule::FramePointer if at.bp == 0 => return Ok(None),
+        Rule::FramePointer => {
+            bp_at = at.bp;
+            memory.read(bp_at).ok_or(Truncation::NoUnwindInfo)?;
+            at.bp.wrapping_add(16)
+        }
+    };
+    if cfa <= at.sp {
+        return Err(Truncation::BadUnwindInfo);
+    }
+    let ip = memory.read(cfa.wrapping_sub(8)).ok_or(Truncation::Unreadable)?;
+    if ip == 0 {
+        return Ok(None);
+    }
+    let bp = if bp_at == 0 { at.bp } else { memory.read(bp_at).ok_or(Truncation::Unreadable)? };
+    Ok(Some(Frame { registers: Registers { ip, sp: cfa, bp, exact: false }, bp_at, sp_at, stack: ROOT }))
+}
+
+/// The frame that a signal interrupted: its registers are in the `ucontext_t` at `context`.
+fn interrupted(context: usize, memory: &mut Readable, range: &mut StackRange) -> Result<Frame, Truncation> {
+    let general =
+        core::mem::offset_of!(libc::ucontext_t, uc_mcontext) + core::mem::offset_of!(libc::mcontext_t, gregs);
+    let mut register =
+        |index: i32| memory.read(context + general + 8 * index as usize).ok_or(Truncation::Unreadable);
+    let (ip, sp, bp) = (register(libc::REG_RIP)?, register(libc::REG_RSP)?, register(libc::REG_RBP)?);
+    memory.switch(sp, range);
+    Ok(Frame { registers: Registers { ip, sp, bp, exact: true }, ..NO_FRAME })
+}
+
+/// The rule for an address: from the table if its module is still the same, else read anew.
+#[inline]
+fn rule(address: usize) -> Result<Rule, Truncation> {
+    match RULES.get(address) {
+        Some(Cached { rule, stable }) if stable || modules::is_unchanged(address) => Ok(rule),
+        _ => read_rule(address),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn read_rule(address: usize) -> Result<Rule, Truncation> {
+    let read = || {
+        let (rule, stable) = match modules::find(address) {
+            Some(module) => {
+                let stable = module.note();
+                (cfi::rule(&module, address), stable)
+            }
+            None => (Rule::FramePointer, false),
+        };
+        RULES.put(address, Cached { rule, stable });
+        rule
+    };
+    private_stack::run(read).ok_or(Truncation::Busy)
+}
