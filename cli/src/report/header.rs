@@ -1,0 +1,202 @@
+//! What a profile is: of which program, when, how, and how much in all. Also what to do next when
+//! the view shows nothing, or too little to mean much.
+
+use super::profile::Profile;
+use super::view::View;
+
+/// Samples below which a profile says little.
+const FEW_SAMPLES: u64 = 100;
+
+/// What a profile says of itself. A field is absent where the profile does not say.
+#[derive(Clone, Debug, Default)]
+pub struct Header {
+    /// The command, or else the name of the program's file.
+    pub command: Option<String>,
+    /// The process.
+    pub pid: Option<String>,
+    /// When the recording began, in nanoseconds since 1970.
+    pub time_nanos: i64,
+    /// How long it took.
+    pub duration_nanos: i64,
+    /// Mean bytes between two samples.
+    pub rate: Option<i64>,
+    /// Samples taken.
+    pub samples: Option<u64>,
+    /// What was lost and how often; only what was lost at least once.
+    pub losses: Vec<(&'static str, u64)>,
+    /// What lives at the end.
+    pub live: Option<Amount>,
+    /// What lived when it was most.
+    pub peak: Option<Amount>,
+    /// What was allocated in all.
+    pub allocated: Option<Amount>,
+    /// Comments of other writers.
+    pub comments: Vec<String>,
+    /// What to do next.
+    pub hints: Vec<Hint>,
+}
+
+/// Blocks of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amount {
+    /// Their bytes.
+    pub bytes: i64,
+    /// Their number, if the profile has it.
+    pub blocks: Option<i64>,
+}
+
+/// A next step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// The sample type shown is empty, these are not.
+    Empty {
+        /// The sample type.
+        shown: String,
+        /// The others.
+        others: Vec<String>,
+    },
+    /// There are too few samples to say much.
+    FewSamples {
+        /// How many.
+        samples: u64,
+        /// A rate to try.
+        rate: i64,
+    },
+}
+
+impl Header {
+    /// What the profile of a view is.
+    pub fn new(view: &View) -> Header {
+        let profile = view.profile;
+        let note = |key: &str| {
+            let mut notes = profile.comments.iter().filter_map(|c| c.split_once(": "));
+            notes.find(|(k, _)| *k == key).map(|(_, value)| value)
+        };
+        let count = |key| note(key).and_then(|value| value.parse().ok());
+        let is_heap = profile.period_type.name == "space" && profile.period_type.unit == "bytes";
+        let samples = count("samples");
+        let rate = (is_heap && profile.period > 0).then_some(profile.period);
+        Header {
+            command: note("command").map(str::to_owned).or_else(|| program(profile)),
+            pid: note("pid").map(str::to_owned),
+            time_nanos: profile.time_nanos,
+            duration_nanos: profile.duration_nanos,
+            rate,
+            samples,
+            losses: [
+                ("samples", "lost_samples"),
+                ("frees", "lost_frees"),
+                ("callers of truncated stacks", "truncated_stacks"),
+            ]
+            .into_iter()
+            .filter_map(|(what, key)| Some((what, count(key).filter(|&n| n > 0)?)))
+            .collect(),
+            live: amount(profile, "inuse"),
+            peak: amount(profile, "peak"),
+            allocated: amount(profile, "alloc"),
+            comments: match note("command") {
+                Some(_) => Vec::new(),
+                None => foreign_comments(profile),
+            },
+            hints: hints(view, samples, rate),
+        }
+    }
+
+    /// Bytes allocated a second.
+    pub fn bytes_per_second(&self) -> Option<f64> {
+        let seconds = self.duration_nanos as f64 / 1e9;
+        let allocated = self.allocated?.bytes as f64;
+        (seconds > 0.0).then(|| allocated / seconds)
+    }
+}
+
+/// How much `bytes_per_second` is, in the words of tutorials on the cost of allocation.
+pub fn reading(bytes_per_second: f64) -> &'static str {
+    match bytes_per_second / 1e6 {
+        mb if mb > 100.0 => "very high",
+        mb if mb >= 10.0 => "high",
+        mb if mb >= 1.0 => "moderate",
+        _ => "low",
+    }
+}
+
+/// The name of the file that the program's own mapping, the first, is of.
+fn program(profile: &Profile) -> Option<String> {
+    let mapping = profile.mappings.first()?;
+    let file = profile.text(mapping.file);
+    (!file.is_empty()).then(|| file.to_owned())
+}
+
+/// Comments that are not meant for tools, which begin with `#`.
+fn foreign_comments(profile: &Profile) -> Vec<String> {
+    let comments = profile.comments.iter();
+    comments.filter(|c| !c.starts_with('#')).cloned().collect()
+}
+
+fn amount(profile: &Profile, kind: &str) -> Option<Amount> {
+    let sum = |what: &str| {
+        let name = format!("{kind}_{what}");
+        let index = profile.sample_types.iter().position(|t| t.name == name)?;
+        Some(profile.values_of(index).map(|(_, value)| value).sum())
+    };
+    Some(Amount { bytes: sum("space")?, blocks: sum("objects") })
+}
+
+fn hints(view: &View, samples: Option<u64>, rate: Option<i64>) -> Vec<Hint> {
+    let profile = view.profile;
+    let mut hints: Vec<Hint> = Vec::new();
+    if profile.sum(view.index) == 0 {
+        let unit = &view.sample_type().unit;
+        let full = |&i: &usize| profile.sample_types[i].unit == *unit && profile.sum(i) != 0;
+        let others: Vec<String> = (0..profile.sample_types.len())
+            .rev()
+            .filter(full)
+            .map(|i| profile.sample_types[i].name.clone())
+            .collect();
+        if !others.is_empty() {
+            hints.push(Hint::Empty { shown: view.sample_type().name.clone(), others });
+        }
+    }
+    if let (Some(samples), Some(rate)) = (samples, rate)
+        && samples < FEW_SAMPLES
+        && rate > 1
+    {
+        hints.push(Hint::FewSamples { samples, rate: smaller_rate(rate, samples) });
+    }
+    hints
+}
+
+/// The power of two that would have given about ten times [`FEW_SAMPLES`], or 1 where only all
+/// allocations do.
+fn smaller_rate(rate: i64, samples: u64) -> i64 {
+    let wanted = rate as f64 * samples as f64 / (10 * FEW_SAMPLES) as f64;
+    match wanted {
+        wanted if wanted < 256.0 => 1,
+        wanted => 1 << (wanted.log2() as u32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_of_allocation_is_read_in_words() {
+        for (bytes, words) in [
+            (0.0, "low"),
+            (0.9e6, "low"),
+            (1e6, "moderate"),
+            (10e6, "high"),
+            (100e6, "high"),
+            (101e6, "very high"),
+        ] {
+            assert_eq!(reading(bytes), words);
+        }
+    }
+
+    #[test]
+    fn the_rate_to_try_gives_a_thousand_samples() {
+        assert_eq!(smaller_rate(524_288, 50), 16_384);
+        assert_eq!(smaller_rate(524_288, 0), 1);
+    }
+}

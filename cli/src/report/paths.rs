@@ -1,0 +1,123 @@
+//! Names of source files: what to show of them, and where to find them.
+//!
+//! The rules are those of pprof's `internal/report/source.go`, `trimPath` and `openSourceFile`.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+/// Where sources are, and what to cut off the names of source files in a profile.
+#[derive(Clone, Debug, Default)]
+pub struct SourcePaths {
+    /// Folders to search for sources, as in `PATH`; empty: the working directory.
+    pub source: String,
+    /// Prefixes to cut off, as in `PATH`. Without any, a name is cut after the name of a source
+    /// folder that is in it.
+    pub trim: String,
+}
+
+impl SourcePaths {
+    /// The name of a source file as a report shows it.
+    pub fn shown<'a>(&self, file: &'a str) -> Cow<'a, str> {
+        match self.trimmed(file) {
+            "" => Cow::Borrowed(""),
+            file => clean(file),
+        }
+    }
+
+    /// `file` without what is to be cut off.
+    fn trimmed<'a>(&self, file: &'a str) -> &'a str {
+        trim(file, &self.trim, &self.source)
+    }
+
+    /// The path of the source file `file`, if there is one. A relative name is searched for in the
+    /// source folders and all that they are in.
+    pub fn find(&self, file: &str) -> Option<PathBuf> {
+        let current = std::env::current_dir().ok();
+        let current = current.as_deref().and_then(Path::to_str).unwrap_or("/");
+        let source = if self.source.is_empty() { current } else { &self.source };
+        let file = Path::new(trim(file, &self.trim, source));
+        if file.is_absolute() {
+            return file.is_file().then(|| file.to_owned());
+        }
+        let folders = source.split(':').flat_map(|folder| Path::new(folder).ancestors());
+        let mut candidates = folders.map(|folder| folder.join(file));
+        candidates.find(|candidate| candidate.is_file())
+    }
+}
+
+/// `file` without the prefixes in `trim`; without any, cut after the name of one of the folders in
+/// `source`.
+fn trim<'a>(file: &'a str, trim: &str, source: &str) -> &'a str {
+    if trim.is_empty() {
+        for folder in source.split(':').filter(|folder| !folder.is_empty()) {
+            let within = format!("/{}/", base(folder));
+            if let Some(at) = file.find(&within) {
+                return &file[at + within.len()..];
+            }
+        }
+    }
+    let given = trim.split(':').filter(|prefix| !prefix.is_empty());
+    for prefix in given.chain(["/proc/self/cwd/.", "/proc/self/cwd"]) {
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let rest = file.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/'));
+        if let Some(rest) = rest {
+            return rest;
+        }
+    }
+    file
+}
+
+/// The last part of a path.
+pub fn base(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    path.rsplit_once('/').map_or(path, |(_, base)| base)
+}
+
+/// The shortest name of the same path: Go's `filepath.Clean`.
+fn clean(path: &str) -> Cow<'_, str> {
+    let rooted = path.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match (part, parts.last()) {
+            ("" | ".", _) => {}
+            ("..", Some(&last)) if last != ".." => {
+                parts.pop();
+            }
+            ("..", None) if rooted => {}
+            _ => parts.push(part),
+        }
+    }
+    let cleaned = format!("{}{}", if rooted { "/" } else { "" }, parts.join("/"));
+    match cleaned {
+        cleaned if cleaned == path => Cow::Borrowed(path),
+        cleaned if cleaned.is_empty() => Cow::Borrowed("."),
+        cleaned => Cow::Owned(cleaned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_cleaned_as_go_does() {
+        for (path, cleaned) in [
+            ("a/b.c", "a/b.c"),
+            ("/a//b/../c.c", "/a/c.c"),
+            ("./x.c", "x.c"),
+            ("../x.c", "../x.c"),
+            ("/../x.c", "/x.c"),
+            ("a/..", "."),
+        ] {
+            assert_eq!(clean(path), cleaned);
+        }
+    }
+
+    #[test]
+    fn the_given_prefix_is_cut_off_or_the_name_of_a_source_folder() {
+        assert_eq!(trim("/build/x/a.c", "/build:/other", "/src"), "x/a.c");
+        assert_eq!(trim("/buildx/a.c", "/build", ""), "/buildx/a.c");
+        assert_eq!(trim("/there/project/a.c", "", "/here/project"), "a.c");
+        assert_eq!(trim("/proc/self/cwd/./a.c", "", ""), "a.c");
+    }
+}

@@ -1,0 +1,199 @@
+//! The labels of samples, which pprof calls tags: filters by them, and the table of `--tags`.
+//!
+//! The rules are those of pprof's `driver/driver_focus.go` and of `printTags` in
+//! `internal/report/report.go`.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use anyhow::Context;
+use regex::Regex;
+
+use super::filter::Selection;
+use super::load::DIFF_BASE;
+use super::measure;
+use super::profile::{Label, LabelValue, Profile};
+
+/// A filter such as `thread=main`, `64kb:` or `bytes=1kb:4kb`.
+#[derive(Clone, Debug)]
+pub struct TagFilter {
+    /// The filter as it was given.
+    pub source: String,
+    /// The key of the labels to look at; without it, all of them.
+    key: Option<String>,
+    test: Test,
+}
+
+/// What a label's value must be.
+#[derive(Clone, Debug)]
+enum Test {
+    /// A number from one to another, both in this unit.
+    Range(Option<f64>, Option<f64>, String),
+    /// A text that these match: without a key all of them, as `key:value`; with a key one of them.
+    Texts(Vec<Regex>),
+}
+
+impl TagFilter {
+    /// Understands a filter as pprof does: a range of numbers if it looks like one, otherwise
+    /// regular expressions separated by commas.
+    pub fn new(source: &str) -> anyhow::Result<TagFilter> {
+        let (key, value) = match source.split_once('=') {
+            Some((key, value)) => (Some(key.to_owned()), value),
+            None => (None, source),
+        };
+        let test = match range(value) {
+            Some(range) => range,
+            None => {
+                let parts = value.split(',').map(Regex::new);
+                let regexes: Result<_, _> = parts.collect();
+                Test::Texts(regexes.with_context(|| format!("tag filter {source:?}"))?)
+            }
+        };
+        Ok(TagFilter { source: source.to_owned(), key, test })
+    }
+
+    /// Whether one of `labels` is as the filter says.
+    pub fn matches(&self, profile: &Profile, labels: &[Label]) -> bool {
+        let mut own =
+            labels.iter().filter(|label| self.key.as_ref().is_none_or(|key| profile.text(label.key) == key));
+        match &self.test {
+            Test::Range(low, high, unit) => own.any(|label| {
+                let LabelValue::Number(number, _) = label.value else {
+                    return false;
+                };
+                let (value, value_unit) = measure::scale(number, &unit_of(profile, label), unit);
+                value_unit == *unit
+                    && low.is_none_or(|low| value >= low)
+                    && high.is_none_or(|high| value <= high)
+            }),
+            Test::Texts(regexes) => {
+                let texts: Vec<String> = own
+                    .filter_map(|label| match label.value {
+                        LabelValue::Text(text) if self.key.is_some() => Some(profile.text(text).to_owned()),
+                        LabelValue::Text(text) => {
+                            Some(format!("{}:{}", profile.text(label.key), profile.text(text)))
+                        }
+                        LabelValue::Number(..) => None,
+                    })
+                    .collect();
+                let found = |regex: &Regex| texts.iter().any(|text| regex.is_match(text));
+                match self.key {
+                    Some(_) => regexes.iter().any(found),
+                    None => regexes.iter().all(found),
+                }
+            }
+        }
+    }
+}
+
+/// The range that `text` describes, if it does: `32kb`, `:64kb`, `4mb:` or `12kb:64mb`
+/// (`parseTagFilterRange`).
+fn range(text: &str) -> Option<Test> {
+    static NUMBER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("([+-]?[[:digit:]]+)([[:alpha:]]+)?").expect("it is valid"));
+    let numbers: Vec<_> = NUMBER.captures_iter(text).take(2).collect();
+    let unit_of = |i: usize| numbers[i].get(2).map_or("", |unit| unit.as_str());
+    let scaled = |i: usize, unit: &str| {
+        let number = numbers[i][1].parse().ok()?;
+        Some(measure::scale(number, unit_of(i), unit))
+    };
+    let (value, unit) = scaled(0, if numbers.is_empty() { return None } else { unit_of(0) })?;
+    let first = &numbers[0][0];
+    if numbers.len() == 2 {
+        let (high, high_unit) = scaled(1, &unit)?;
+        let whole = format!("{first}:{}", &numbers[1][0]);
+        return (text == whole && unit == high_unit).then_some(Test::Range(Some(value), Some(high), unit));
+    }
+    match text.strip_prefix(':').or(text.strip_suffix(':')) {
+        None if text == first => Some(Test::Range(Some(value), Some(value), unit)),
+        Some(rest) if rest == first && text.starts_with(':') => Some(Test::Range(None, Some(value), unit)),
+        Some(rest) if rest == first => Some(Test::Range(Some(value), None, unit)),
+        _ => None,
+    }
+}
+
+/// The unit of a numeric label; one without is guessed from its key (`NumLabelUnits`).
+pub fn unit_of(profile: &Profile, label: &Label) -> String {
+    let key = profile.text(label.key);
+    match (label.value, key) {
+        (LabelValue::Number(_, unit), _) if !unit.is_empty() => profile.text(unit).to_owned(),
+        (_, "alignment" | "request") => "bytes".to_owned(),
+        (_, key) => key.to_owned(),
+    }
+}
+
+/// A label's value as text, numbers in the unit that suits them.
+pub fn value_text(profile: &Profile, label: &Label) -> String {
+    match label.value {
+        LabelValue::Text(text) => profile.text(text).to_owned(),
+        LabelValue::Number(number, _) => measure::label(number, &unit_of(profile, label), "auto"),
+    }
+}
+
+/// Whether the label is the mark of a diff's base, which is nobody's tag.
+pub fn is_mark(profile: &Profile, label: &Label) -> bool {
+    profile.text(label.key) == DIFF_BASE.0
+}
+
+/// The table of `--tags`: for each key, its values by weight.
+#[derive(Debug, PartialEq)]
+pub struct Tags {
+    /// The keys in alphabetical order.
+    pub keys: Vec<TagKey>,
+}
+
+/// A key with the values it has.
+#[derive(Debug, PartialEq)]
+pub struct TagKey {
+    /// The key.
+    pub name: String,
+    /// The sum over its values.
+    pub total: i64,
+    /// Its values and what samples with each add up to, the largest first.
+    pub values: Vec<(String, i64)>,
+}
+
+impl Tags {
+    /// The tags of a selection, weighed by one sample type.
+    pub fn new(selection: &Selection, index: usize) -> Tags {
+        let profile = selection.profile;
+        let mut sums: BTreeMap<&str, BTreeMap<String, i64>> = BTreeMap::new();
+        for (_, sample, value) in selection.samples(index) {
+            let labels = profile.label_sets.get(sample.labels).iter();
+            for label in labels.filter(|label| !is_mark(profile, label)) {
+                let values = sums.entry(profile.text(label.key)).or_default();
+                *values.entry(value_text(profile, label)).or_default() += value;
+            }
+        }
+        let keys = sums.into_iter().map(|(name, values)| {
+            let mut values: Vec<_> = values.into_iter().collect();
+            values.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.abs()));
+            TagKey { name: name.to_owned(), total: values.iter().map(|(_, sum)| sum).sum(), values }
+        });
+        Tags { keys: keys.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_range_is_one_and_the_rest_is_a_regular_expression() {
+        let shape = |text: &str| match TagFilter::new(text).unwrap().test {
+            Test::Range(low, high, unit) => format!("{low:?} {high:?} {unit}"),
+            Test::Texts(regexes) => format!("{regexes:?}"),
+        };
+        assert_eq!(shape("32kb"), "Some(32.0) Some(32.0) kB");
+        assert_eq!(shape(":64kb"), "None Some(64.0) kB");
+        assert_eq!(shape("size=4mb:"), "Some(4.0) None MB");
+        assert_eq!(shape("12kb:64mb"), "Some(12.0) Some(65536.0) kB");
+        assert_eq!(shape("thread=main,io"), r#"[Regex("main"), Regex("io")]"#);
+        assert_eq!(shape("v2.x"), r#"[Regex("v2.x")]"#);
+    }
+
+    #[test]
+    fn a_bad_filter_is_an_error() {
+        assert!(TagFilter::new("a=(").is_err());
+    }
+}

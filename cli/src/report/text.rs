@@ -1,0 +1,375 @@
+//! Views as text for people. Colours are always written; where they are not wanted, the stream that
+//! main sets up takes them out.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::graph::Inlining;
+use super::header::{Amount, Header, Hint, reading};
+use super::list::{List, Routine};
+use super::measure::{self, Scale, grouped, percentage};
+use super::noise::Estimate;
+use super::tags::Tags;
+use super::top::{Row, Top};
+use super::traces::{Folded, Traces};
+use super::tree::{Call, Tree};
+use super::view::Showing;
+
+const HEADING: Style = Style::new().bold();
+const NAME: Style = AnsiColor::Cyan.on_default();
+const WARNING: Style = AnsiColor::Yellow.on_default();
+const FAINT: Style = Style::new().dimmed();
+
+/// Width of the columns of [`top`] before the name, without and with those of the error.
+const COLUMNS: usize = 50;
+const COLUMNS_SAMPLED: usize = 72;
+/// Least width to shorten a name to.
+const NAME_WIDTH: usize = 24;
+
+/// `text` in `style`.
+fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// What the profile is, and what to do next.
+pub fn header(out: &mut dyn Write, header: &Header) -> io::Result<()> {
+    let mut line = |key: &str, value: String| match value.is_empty() {
+        true => Ok(()),
+        false => writeln!(out, "{} {value}", styled(FAINT, &format!("{key:<10}"))),
+    };
+    line("program", program(header))?;
+    line("recorded", recorded(header))?;
+    line("sampled", sampled(header))?;
+    line("lost", lost(header))?;
+    let amount = |amount: Option<Amount>| amount.map(amount_text).unwrap_or_default();
+    line("live", amount(header.live))?;
+    line("peak", amount(header.peak))?;
+    line("allocated", allocated(header))?;
+    for comment in &header.comments {
+        line("comment", comment.clone())?;
+    }
+    for hint in &header.hints {
+        line("hint", styled(WARNING, &hint_text(hint)))?;
+    }
+    Ok(())
+}
+
+fn program(header: &Header) -> String {
+    let command = header.command.clone().unwrap_or_default();
+    match &header.pid {
+        Some(pid) => format!("{} (pid {pid})", styled(HEADING, &command)),
+        None if command.is_empty() => command,
+        None => styled(HEADING, &command),
+    }
+}
+
+fn recorded(header: &Header) -> String {
+    let time = jiff::Timestamp::from_nanosecond(header.time_nanos.into()).ok();
+    let time = time.filter(|_| header.time_nanos != 0).map(|time| {
+        let local = time.to_zoned(jiff::tz::TimeZone::system());
+        local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    });
+    let duration =
+        (header.duration_nanos > 0).then(|| measure::label(header.duration_nanos, "nanoseconds", "auto"));
+    match (time, duration) {
+        (Some(time), Some(duration)) => format!("{time}, for {duration}"),
+        (Some(time), None) => time,
+        (None, Some(duration)) => format!("for {duration}"),
+        (None, None) => String::new(),
+    }
+}
+
+fn sampled(header: &Header) -> String {
+    let rate = header.rate.map(|rate| match rate {
+        1 => "every allocation".to_owned(),
+        rate => format!("once every {} on average", measure::label(rate, "bytes", "auto")),
+    });
+    let samples = header.samples.map(|n| format!("{} samples", grouped(n)));
+    let parts: Vec<String> = rate.into_iter().chain(samples).collect();
+    parts.join(", ")
+}
+
+fn lost(header: &Header) -> String {
+    let losses = header.losses.iter();
+    let losses: Vec<String> = losses.map(|(what, n)| format!("{} {what}", grouped(*n))).collect();
+    match losses.is_empty() {
+        true => String::new(),
+        false => styled(WARNING, &losses.join(", ")),
+    }
+}
+
+fn amount_text(amount: Amount) -> String {
+    let bytes = measure::label(amount.bytes, "bytes", "auto");
+    match amount.blocks.and_then(|blocks| u64::try_from(blocks).ok()) {
+        Some(blocks) => format!("{bytes} in {} blocks", grouped(blocks)),
+        None => bytes,
+    }
+}
+
+fn allocated(header: &Header) -> String {
+    let Some(amount) = header.allocated else {
+        return String::new();
+    };
+    match header.bytes_per_second() {
+        Some(rate) if rate >= 0.0 => {
+            format!("{}, {:.1} MB/s: {}", amount_text(amount), rate / 1e6, reading(rate))
+        }
+        _ => amount_text(amount),
+    }
+}
+
+fn hint_text(hint: &Hint) -> String {
+    match hint {
+        Hint::Empty { shown, others } => format!(
+            "{shown} is zero; look at {}",
+            others.iter().map(|name| format!("-s {name}")).collect::<Vec<_>>().join(" or ")
+        ),
+        Hint::FewSamples { samples, rate } => {
+            format!("{samples} samples say little; record again with --rate {}", rate_text(*rate))
+        }
+    }
+}
+
+/// A rate as `--rate` takes it.
+fn rate_text(rate: i64) -> String {
+    match rate {
+        rate if rate % 1024 == 0 => format!("{}KiB", rate / 1024),
+        rate => rate.to_string(),
+    }
+}
+
+/// How much of the profile is shown, in pprof's words.
+pub fn showing(out: &mut dyn Write, showing: &Showing, scale: &Scale) -> io::Result<()> {
+    writeln!(
+        out,
+        "Showing nodes accounting for {}, {} of {} total",
+        scale.label(showing.flat),
+        percentage(showing.flat, showing.total).trim_start(),
+        scale.label(showing.total)
+    )?;
+    if showing.total != 0 && showing.dropped > 0 {
+        let plural = if showing.dropped == 1 { "" } else { "s" };
+        writeln!(
+            out,
+            "Dropped {} node{plural} (cum <= {})",
+            showing.dropped,
+            scale.label(showing.dropped_below)
+        )?;
+    }
+    if showing.total != 0 && (1..showing.of).contains(&showing.nodes) {
+        writeln!(out, "Showing top {} nodes out of {}", showing.nodes, showing.of)?;
+    }
+    Ok(())
+}
+
+/// The top table. On a terminal of `width` columns, long names are shortened to fit.
+pub fn top(out: &mut dyn Write, top: &Top, width: Option<usize>) -> io::Result<()> {
+    writeln!(out, "Type: {}", top.sample_type.name)?;
+    showing(out, &top.showing, &top.scale)?;
+    let error_columns = match top.sampled {
+        true => format!(" {:>9} {:>9}", "samples", "95%"),
+        false => String::new(),
+    };
+    let heading =
+        format!("{:>10} {:>5}% {:>5}% {:>10} {:>5}%{error_columns}", "flat", "flat", "sum", "cum", "cum");
+    writeln!(out, "{}", styled(HEADING, &heading))?;
+    let columns = if top.sampled { COLUMNS_SAMPLED } else { COLUMNS };
+    let name_width = width.map(|width| width.saturating_sub(columns).max(NAME_WIDTH));
+    let total = top.showing.total;
+    let mut sum = 0;
+    for row in &top.rows {
+        sum += row.flat;
+        writeln!(
+            out,
+            "{:>10} {} {} {:>10} {}{}  {}{}",
+            top.scale.label(row.flat),
+            percentage(row.flat, total),
+            percentage(sum, total),
+            top.scale.label(row.cum),
+            percentage(row.cum, total),
+            if top.sampled { error(row, top.difference) } else { String::new() },
+            styled(NAME, &shortened(&row.name, name_width)),
+            match row.inlining {
+                Inlining::None => "",
+                Inlining::Some => " (partial-inline)",
+                Inlining::All => " (inline)",
+            }
+        )?;
+    }
+    Ok(())
+}
+
+/// The columns of samples and of the 95% interval, relative to the value.
+fn error(row: &Row, difference: bool) -> String {
+    let estimate: &Estimate = &row.estimate;
+    let interval = match estimate.value {
+        0 => String::new(),
+        _ if !estimate.within_noise() => {
+            let relative = estimate.half_interval() / (estimate.value as f64).abs();
+            format!("±{:.0}%", relative * 100.0)
+        }
+        _ if difference => "noise".to_owned(),
+        _ => "too few".to_owned(),
+    };
+    let style = if interval.starts_with('±') { Style::new() } else { WARNING };
+    format!(" {:>9} {}", grouped(estimate.samples.round() as u64), styled(style, &format!("{interval:>9}")))
+}
+
+/// `name` with its middle left out, if it is longer than `width`.
+fn shortened(name: &str, width: Option<usize>) -> String {
+    let length = name.chars().count();
+    match width {
+        Some(width) if length > width => {
+            let head = (width - 1) / 2;
+            let tail = width - 1 - head;
+            let start: String = name.chars().take(head).collect();
+            let end: String = name.chars().skip(length - tail).collect();
+            format!("{start}…{end}")
+        }
+        _ => name.to_owned(),
+    }
+}
+
+/// The call graph.
+pub fn tree(out: &mut dyn Write, tree: &Tree) -> io::Result<()> {
+    const SEPARATOR: &str = "----------------------------------------------------------+-------------";
+    showing(out, &tree.showing, &tree.scale)?;
+    writeln!(out, "{SEPARATOR}")?;
+    let heading = "      flat  flat%   sum%        cum   cum%   calls calls% + context";
+    writeln!(out, "{}", styled(HEADING, heading))?;
+    let total = tree.showing.total;
+    let mut sum = 0;
+    for entry in &tree.entries {
+        writeln!(out, "{SEPARATOR}")?;
+        calls(out, &entry.callers, entry.cum, &tree.scale)?;
+        sum += entry.flat;
+        writeln!(
+            out,
+            "{:>10} {} {} {:>10} {}                | {}",
+            tree.scale.label(entry.flat),
+            percentage(entry.flat, total),
+            percentage(sum, total),
+            tree.scale.label(entry.cum),
+            percentage(entry.cum, total),
+            styled(NAME, &entry.name)
+        )?;
+        calls(out, &entry.callees, entry.cum, &tree.scale)?;
+    }
+    if !tree.entries.is_empty() {
+        writeln!(out, "{SEPARATOR}")?;
+    }
+    Ok(())
+}
+
+fn calls(out: &mut dyn Write, calls: &[Call], cum: i64, scale: &Scale) -> io::Result<()> {
+    for call in calls {
+        writeln!(
+            out,
+            "{:>50} {} |   {}{}",
+            scale.label(call.weight),
+            percentage(call.weight, cum),
+            call.name,
+            if call.inline { " (inline)" } else { "" }
+        )?;
+    }
+    Ok(())
+}
+
+/// Annotated source.
+pub fn list(out: &mut dyn Write, list: &List) -> io::Result<()> {
+    writeln!(out, "Total: {}", list.scale.label(list.total))?;
+    for routine in &list.routines {
+        writeln!(
+            out,
+            "ROUTINE ======================== {} in {}",
+            styled(NAME, &routine.name),
+            if routine.file.is_empty() { "an unknown file" } else { &routine.file }
+        )?;
+        writeln!(
+            out,
+            "{:>10} {:>10} (flat, cum) {} of Total",
+            list.scale.label(routine.flat),
+            list.scale.label(routine.cum),
+            percentage(routine.cum, list.total)
+        )?;
+        lines(out, routine, &list.scale)?;
+    }
+    Ok(())
+}
+
+fn lines(out: &mut dyn Write, routine: &Routine, scale: &Scale) -> io::Result<()> {
+    let value = |value: i64| match value {
+        0 => ".".to_owned(),
+        value => scale.label(value),
+    };
+    for line in &routine.lines {
+        writeln!(
+            out,
+            "{:>10} {:>10} {:>6}:{}",
+            value(line.flat),
+            value(line.cum),
+            line.number,
+            line.text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}")
+        )?;
+    }
+    if !routine.found && !routine.file.is_empty() {
+        let note = "the source was not found; --source-path says where to look, --trim-path what to cut off its name";
+        writeln!(out, "{:>10} {:>10}        {}", "", "", styled(WARNING, note))?;
+    }
+    Ok(())
+}
+
+/// The samples with their stacks.
+pub fn traces(out: &mut dyn Write, traces: &Traces) -> io::Result<()> {
+    const SEPARATOR: &str = "-----------+-------------------------------------------------------";
+    for trace in &traces.traces {
+        writeln!(out, "{SEPARATOR}")?;
+        for (key, values) in &trace.labels {
+            writeln!(out, "{key:>10}:  {values}")?;
+        }
+        let mut value = measure::label(trace.value, &traces.unit, "auto");
+        for &(name, inline) in &trace.frames {
+            let inline = if inline { " (inline)" } else { "" };
+            writeln!(out, "{value:>10}   {}{inline}", traces.names[name as usize])?;
+            value.clear();
+        }
+    }
+    writeln!(out, "{SEPARATOR}")
+}
+
+/// The stacks, one a line.
+pub fn folded(out: &mut dyn Write, folded: &Folded) -> io::Result<()> {
+    for (stack, value, _) in folded.lines() {
+        if value != 0 {
+            writeln!(out, "{stack} {value}")?;
+        }
+    }
+    Ok(())
+}
+
+/// The labels.
+pub fn tags(out: &mut dyn Write, tags: &Tags, scale: &Scale) -> io::Result<()> {
+    for key in &tags.keys {
+        writeln!(out, "{}: Total {}", styled(NAME, &key.name), scale.label(key.total))?;
+        for (value, sum) in &key.values {
+            let share = percentage(*sum, key.total);
+            writeln!(out, "{:>10} ({share}): {value}", scale.label(*sum))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_lose_their_middle() {
+        assert_eq!(shortened("abcdefghij", Some(7)), "abc…hij");
+        assert_eq!(shortened("abcdefghij", Some(10)), "abcdefghij");
+        assert_eq!(shortened("äöüäöüäöüä", Some(6)), "äö…öüä");
+        assert_eq!(shortened("abcdefghij", None), "abcdefghij");
+    }
+}

@@ -1,0 +1,123 @@
+//! Every sample with its stack, and the same folded into one line a stack.
+
+use super::filter::Selection;
+use super::graph::Nodes;
+use super::profile::Slices;
+use super::tags;
+use super::view::View;
+
+/// The samples.
+#[derive(Debug)]
+pub struct Traces {
+    /// The unit of the values.
+    pub unit: String,
+    /// Names of the frames.
+    pub names: Vec<String>,
+    /// The samples, in the order of the file.
+    pub traces: Vec<Trace>,
+}
+
+/// A sample.
+#[derive(Debug)]
+pub struct Trace {
+    /// Its labels, keys with values, in alphabetical order.
+    pub labels: Vec<(String, String)>,
+    /// Its value.
+    pub value: i64,
+    /// Its frames, leaf first: index of the name, and whether the call is inlined.
+    pub frames: Vec<(u32, bool)>,
+}
+
+impl Traces {
+    /// The samples of a view.
+    pub fn new(view: &View) -> Traces {
+        let selection = &view.selection;
+        let nodes = Nodes::new(selection, &view.shape());
+        let types = view.profile.sample_types.len();
+        let samples = selection.samples(view.index);
+        // A base may have cancelled a sample out.
+        let samples = samples.filter(|(row, ..)| {
+            let values = &view.profile.values[row * types..(row + 1) * types];
+            values.iter().any(|&value| value != 0)
+        });
+        let traces = samples.map(|(_, sample, value)| Trace {
+            labels: labels(selection, sample.labels),
+            value,
+            frames: frames(selection, &nodes, sample.stack).collect(),
+        });
+        Traces { unit: view.sample_type().unit.clone(), traces: traces.collect(), names: names(&nodes) }
+    }
+}
+
+/// The labels of a set, the values of a key together.
+fn labels(selection: &Selection, label_set: u32) -> Vec<(String, String)> {
+    let profile = selection.profile;
+    let mut labels: Vec<(String, String)> = Vec::new();
+    for label in profile.label_sets.get(label_set) {
+        if tags::is_mark(profile, label) {
+            continue;
+        }
+        let (key, value) = (profile.text(label.key), tags::value_text(profile, label));
+        match labels.iter_mut().find(|(known, _)| known == key) {
+            Some((_, values)) => *values += &format!(" {value}"),
+            None => labels.push((key.to_owned(), value)),
+        }
+    }
+    labels.sort();
+    labels
+}
+
+/// The frames of a stack, leaf first.
+fn frames(selection: &Selection, nodes: &Nodes, stack: u32) -> impl Iterator<Item = (u32, bool)> {
+    selection.stack(stack).flat_map(|location| {
+        let own = nodes.of(location);
+        let last = own.len() - 1;
+        own.iter().enumerate().map(move |(i, &node)| (node, i != last))
+    })
+}
+
+fn names(nodes: &Nodes) -> Vec<String> {
+    let infos = nodes.infos.iter();
+    infos.map(|info| info.name().into_owned()).collect()
+}
+
+/// The stacks with what their samples add up to, as flame graph tools want them.
+#[derive(Debug)]
+pub struct Folded {
+    names: Vec<String>,
+    stacks: Slices<u32>,
+    /// For each stack the sum, and the sum without signs.
+    sums: Vec<(i64, i64)>,
+}
+
+impl Folded {
+    /// The stacks of a view.
+    pub fn new(view: &View) -> Folded {
+        let nodes = Nodes::new(&view.selection, &view.shape());
+        let gross = view.profile.gross.as_ref();
+        let types = view.profile.sample_types.len();
+        let mut stacks = Slices::default();
+        let mut sums: Vec<(i64, i64)> = Vec::new();
+        for (row, sample, value) in view.selection.samples(view.index) {
+            let frames = frames(&view.selection, &nodes, sample.stack);
+            let mut frames: Vec<u32> = frames.map(|(node, _)| node).collect();
+            frames.reverse();
+            let stack = stacks.intern(&frames) as usize;
+            sums.resize(stacks.len(), (0, 0));
+            let gross = gross.map_or(value, |gross| gross[row * types + view.index]);
+            sums[stack].0 += value;
+            sums[stack].1 += gross.abs();
+        }
+        Folded { names: names(&nodes).into_iter().map(|n| n.replace(';', ":")).collect(), stacks, sums }
+    }
+
+    /// The stacks, root first with `;` between frames, each with its sum, and its sum without
+    /// signs. Stacks that are 0 are left out.
+    pub fn lines(&self) -> impl Iterator<Item = (String, i64, i64)> {
+        let stacks = self.stacks.iter().zip(&self.sums);
+        stacks.filter(|(_, sum)| sum.1 != 0).map(|(stack, sum)| {
+            let names: Vec<&str> = stack.iter().map(|&i| self.names[i as usize].as_str()).collect();
+            (names.join(";"), sum.0, sum.1)
+        })
+    }
+}

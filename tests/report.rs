@@ -1,0 +1,1 @@
+//! `heaptrace report` compared with `go tool pprof`, and its own output.
