@@ -91,19 +91,17 @@ impl<'a> Binary<'a> {
         addresses.iter().map(|&address| resolve(address)).collect()
     }
 
-    /// Names the outermost frame by its symbol where debug information says nothing, or less:
-    /// line tables alone (`-gmlt`) have names without namespace and class.
+    /// Names the outermost frame by its symbol, unless debug information has its mangled name. What
+    /// else that has may be less: without namespace and class where there are line tables only
+    /// (`-gmlt`), or an artefact (`__second_sect_of_f`, gcc's DWARF 2 for the cold part of `f`).
     fn add_symbol(&self, address: u64, frames: &mut Vec<DwarfFrame>) {
         if frames.is_empty() {
             frames.push(DwarfFrame::default());
         }
         let Some(outermost) = frames.last_mut() else { return };
-        let known = outermost.name.as_deref();
-        if !known.is_some_and(is_mangled) {
+        if !outermost.name.as_deref().is_some_and(is_mangled) {
             let symbol = self.symbols.find(address).or_else(|| self.plt.find(address));
-            if let Some(symbol) = symbol.filter(|s| known.is_none() || is_mangled(s)) {
-                outermost.name = Some(symbol);
-            }
+            outermost.name = symbol.or(outermost.name.take());
         }
     }
 

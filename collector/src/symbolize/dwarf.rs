@@ -46,40 +46,65 @@ impl DebugInfo {
         if !file.elf.has_dwarf() {
             return None;
         }
-        let plain = |id: SectionId| Some(id.name());
         let supplementary = folders.supplementary(file);
         let package = folders.package(module, file);
         Some(DebugInfo {
-            main: Sections::load(&file.elf, plain),
-            supplementary: supplementary.map(|elf| Sections::load(&elf, plain)),
-            package: package.map(|elf| Sections::load(&elf, SectionId::dwo_name)),
+            main: Sections::load(&file.elf),
+            supplementary: supplementary.map(|elf| Sections::load(&elf)),
+            package: package.map(|elf| Sections::load_split(&elf)),
         })
     }
 }
 
+/// The sections that say where functions and lines are. Types, variables and macros have others.
+const NEEDED: [SectionId; 10] = [
+    SectionId::DebugAbbrev,
+    SectionId::DebugAddr,
+    SectionId::DebugAranges,
+    SectionId::DebugInfo,
+    SectionId::DebugLine,
+    SectionId::DebugLineStr,
+    SectionId::DebugRanges,
+    SectionId::DebugRngLists,
+    SectionId::DebugStr,
+    SectionId::DebugStrOffsets,
+];
+
+/// Those of a package besides. Its index has to agree with the sections even where nothing in them
+/// is needed.
+const NEEDED_IN_PACKAGE: [SectionId; 7] = [
+    SectionId::DebugCuIndex,
+    SectionId::DebugTuIndex,
+    SectionId::DebugLoc,
+    SectionId::DebugLocLists,
+    SectionId::DebugMacinfo,
+    SectionId::DebugMacro,
+    SectionId::DebugTypes,
+];
+
 impl Sections {
-    fn load(elf: &Elf, name: impl Fn(SectionId) -> Option<&'static str>) -> Sections {
-        use SectionId::*;
-        // Those that say where functions and lines are; types, variables and macros are left out.
-        let needed = [
-            DebugAbbrev,
-            DebugAddr,
-            DebugAranges,
-            DebugCuIndex,
-            DebugInfo,
-            DebugLine,
-            DebugLineStr,
-            DebugRanges,
-            DebugRngLists,
-            DebugStr,
-            DebugStrOffsets,
-        ];
-        let load = |id| Some((id, elf.debug_section(name(id)?)?));
+    /// Reads a file as compilers make it.
+    fn load(elf: &Elf) -> Sections {
+        Sections::load_named(elf, &NEEDED, |id| Some(id.name()))
+    }
+
+    /// Reads a file with split units.
+    fn load_split(elf: &Elf) -> Sections {
+        let needed = [NEEDED.as_slice(), &NEEDED_IN_PACKAGE].concat();
+        Sections::load_named(elf, &needed, SectionId::dwo_name)
+    }
+
+    fn load_named(
+        elf: &Elf,
+        needed: &[SectionId],
+        name: impl Fn(SectionId) -> Option<&'static str>,
+    ) -> Sections {
         let endian = match elf.is_big_endian() {
             true => RunTimeEndian::Big,
             false => RunTimeEndian::Little,
         };
-        Sections { endian, bytes: needed.into_iter().filter_map(load).collect() }
+        let load = |&id| Some((id, elf.debug_section(name(id)?)?));
+        Sections { endian, bytes: needed.iter().filter_map(load).collect() }
     }
 
     fn get(&self, id: SectionId) -> Slice<'_> {
@@ -183,7 +208,7 @@ impl<'a> Dwarf<'a> {
         let compiled = path(load.comp_dir.as_ref()).unwrap_or_default();
         let candidates = self.folders.split_unit(self.module, &compiled, &path(load.path.as_ref())?);
         candidates.iter().find_map(|path| {
-            let sections = Sections::load(&Elf::open(path)?, SectionId::dwo_name);
+            let sections = Sections::load_split(&Elf::open(path)?);
             let mut dwarf = self.split_units.0.alloc(sections).dwarf();
             // A file made by a later compilation has another id.
             let header = dwarf.units().next().ok()??;

@@ -1,0 +1,384 @@
+//! Compares what addresses are named with what binutils' addr2line and llvm-symbolizer say, for
+//! each instruction of small programs built in all the ways that debug information is made.
+//!
+//! A frame has to equal that of one of the two, level by level: name, file and line. Where they
+//! disagree with each other, as they do in places, no third answer is accepted.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use heaptrace_collector::recording::{Frame, Module};
+use heaptrace_collector::symbolize::{Mode, Options, symbolize};
+
+/// What is added to addresses in the file, as if the program had been loaded there.
+const BIAS: u64 = 0x5555_0000_0000;
+
+/// How many addresses of a program are compared.
+const ADDRESS_LIMIT: usize = 5_000;
+
+/// A function, file and line; "??" and 0 where they are unknown, as addr2line has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Level {
+    name: String,
+    file: String,
+    line: u64,
+}
+
+/// Frames of each address, innermost first.
+type Frames = BTreeMap<u64, Vec<Level>>;
+
+/// A folder for what one test builds.
+struct Workshop(PathBuf);
+
+impl Workshop {
+    fn new(test: &str) -> Workshop {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("symbolize").join(test);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Workshop(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Runs a command line in the folder; words are separated by spaces, `@` is the folder of the
+    /// programs' sources.
+    #[track_caller]
+    fn run(&self, line: &str) {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs/symbols");
+        let sources = sources.canonicalize().unwrap();
+        let line = line.replace('@', &format!("{}/", sources.display()));
+        let output = Command::new("timeout")
+            .arg("60")
+            .args(line.split(' '))
+            .current_dir(&self.0)
+            .output()
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Checks that the addresses of `file` are named as those of `reference`, a file with the same
+    /// code whose debug information both tools can read.
+    #[track_caller]
+    fn check(&self, file: &str, reference: &str, options: &Options) {
+        let reference = self.path(reference);
+        let addresses = instructions(&reference);
+        assert!(addresses.len() > 50, "{} instructions are too few", addresses.len());
+        let ours = ours(&self.path(file), &addresses, options);
+        let binutils = binutils(&reference, &addresses);
+        let llvm = llvm(&reference, &addresses);
+        let wrong = |address: &&u64| {
+            let frames = ours.get(address);
+            frames != binutils.get(address) && frames != llvm.get(address)
+        };
+        let wrong: Vec<_> = addresses.iter().filter(wrong).collect();
+        if let Some(address) = wrong.first() {
+            panic!(
+                "{} of {} addresses differ; at {address:#x}\nours:     {:?}\nbinutils: {:?}\nllvm:     {:?}",
+                wrong.len(),
+                addresses.len(),
+                ours.get(address),
+                binutils.get(address),
+                llvm.get(address),
+            );
+        }
+        let inlined = ours.values().filter(|levels| levels.len() > 1).count();
+        let lines = ours.values().filter(|levels| levels[0].line > 0).count();
+        println!("{file}: {} addresses, {inlined} inlined, {lines} with lines", addresses.len());
+    }
+}
+
+/// Addresses of the instructions in `.text`, leaving out those that only fill gaps.
+fn instructions(file: &Path) -> Vec<u64> {
+    let output = Command::new("objdump")
+        .args(["--disassemble", "--no-show-raw-insn", "--section=.text"])
+        .arg(file)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let instruction = |line: &str| {
+        let (address, text) = line.trim_start().split_once(":\t")?;
+        let filler = ["nop", "xchg   %ax,%ax", "int3"].iter().any(|filler| text.contains(filler));
+        if filler { None } else { u64::from_str_radix(address, 16).ok() }
+    };
+    let addresses: Vec<u64> = text.lines().filter_map(instruction).collect();
+    // A Rust program has the standard library in it, which would take the tools half a minute.
+    let step = addresses.len() / ADDRESS_LIMIT + 1;
+    addresses.into_iter().step_by(step).collect()
+}
+
+/// What the collector says of a file that was mapped.
+fn ours(file: &Path, addresses: &[u64], options: &Options) -> Frames {
+    let module = Module {
+        start: BIAS,
+        end: BIAS + (1 << 32),
+        bias: BIAS,
+        path: file.to_owned(),
+        build_id: build_id(file),
+        file: Some(Arc::new(File::open(file).unwrap())),
+    };
+    let frame = |address: &u64| Frame { address: address + BIAS, module: Some(0) };
+    let frames: Vec<Frame> = addresses.iter().map(frame).collect();
+    let symbols = symbolize(&[module], &frames, 0, options);
+    let levels = |frame: &Frame| {
+        let resolved = symbols.lookup(*frame).iter().map(|resolved| {
+            let function = &resolved.function;
+            Level::new(&function.system_name, &function.file, resolved.line)
+        });
+        resolved.collect()
+    };
+    addresses.iter().copied().zip(frames.iter().map(levels)).collect()
+}
+
+/// The build id that readelf shows.
+fn build_id(file: &Path) -> Vec<u8> {
+    let output = Command::new("readelf").arg("--notes").arg(file).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let hex = text.split_once("Build ID: ").map_or("", |(_, rest)| rest.lines().next().unwrap());
+    let byte = |digits: &[u8]| u8::from_str_radix(str::from_utf8(digits).unwrap(), 16).unwrap();
+    hex.as_bytes().chunks(2).map(byte).collect()
+}
+
+impl Level {
+    fn new(name: &str, file: &str, line: u64) -> Level {
+        // Clones (`f.cold`, `f.part.0`) have their function's name in debug information only.
+        let name = name.split('.').next().unwrap();
+        // One constructor or destructor may have two names for its two purposes.
+        let name = name.replace("C1E", "C2E").replace("D1E", "D2E");
+        // Both tools show the file that the symbol table names (STT_FILE) for code without debug
+        // information, such as crtstuff.c. It has no folder and no line; we do not show it.
+        let file = if line == 0 && !file.contains('/') { "" } else { file };
+        let known = |text: &str| if text.is_empty() { "??".to_owned() } else { clean(text) };
+        Level { name: known(&name), file: known(file), line }
+    }
+}
+
+/// A path without `.` and `dir/..`, which the tools leave in or take out in different places.
+fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "." => {}
+            ".." if parts.last().is_some_and(|last| !last.is_empty()) => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// What addr2line says.
+fn binutils(file: &Path, addresses: &[u64]) -> Frames {
+    let mut command = Command::new("addr2line");
+    command.args(["--inlines", "--functions", "--addresses", "--exe"]).arg(file);
+    let text = answer(&mut command, addresses);
+    let mut frames = Frames::new();
+    let mut lines = text.lines();
+    let mut address = 0;
+    while let Some(line) = lines.next() {
+        if let Some(hex) = line.strip_prefix("0x") {
+            address = u64::from_str_radix(hex, 16).unwrap();
+            continue;
+        }
+        // "file:line", perhaps followed by " (discriminator N)".
+        let place = lines.next().unwrap().split(" (").next().unwrap();
+        let (path, number) = place.rsplit_once(':').unwrap();
+        let path = path.trim_start_matches('?');
+        let level = Level::new(line.trim_start_matches('?'), path, number.parse().unwrap_or(0));
+        frames.entry(address).or_default().push(level);
+    }
+    frames
+}
+
+/// What llvm-symbolizer says.
+fn llvm(file: &Path, addresses: &[u64]) -> Frames {
+    let mut command = Command::new("llvm-symbolizer");
+    command.args(["--inlines", "--functions=linkage", "--no-demangle", "--obj"]).arg(file);
+    let text = answer(&mut command, addresses);
+    let mut frames = Frames::new();
+    for (address, answer) in addresses.iter().zip(text.split("\n\n")) {
+        let lines: Vec<&str> = answer.lines().collect();
+        let levels = lines.chunks_exact(2).map(|pair| {
+            // "file:line:column"
+            let mut place = pair[1].rsplitn(3, ':').skip(1);
+            let line = place.next().unwrap().parse().unwrap();
+            let path = place.next().unwrap().trim_start_matches('?');
+            Level::new(pair[0].trim_start_matches('?'), path, line)
+        });
+        frames.insert(*address, levels.collect());
+    }
+    frames
+}
+
+/// Runs a tool that answers addresses on its standard input.
+fn answer(command: &mut Command, addresses: &[u64]) -> String {
+    let mut tool = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = tool.stdin.take().unwrap();
+    let questions: String = addresses.iter().map(|address| format!("{address:#x}\n")).collect();
+    let writer = std::thread::spawn(move || input.write_all(questions.as_bytes()));
+    let output = tool.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Options that look nowhere but beside the file.
+fn options() -> Options {
+    Options { mode: Mode::Full, debug_folders: Vec::new(), debuginfod_cache: None }
+}
+
+#[test]
+fn c_from_gcc_in_each_version_of_dwarf() {
+    let workshop = Workshop::new("gcc-c");
+    for version in [2, 3, 4, 5] {
+        let file = format!("dwarf{version}");
+        workshop.run(&format!("gcc -O2 -gdwarf-{version} @inline.c -o {file}"));
+        workshop.check(&file, &file, &options());
+    }
+}
+
+#[test]
+fn cpp_from_gcc() {
+    let workshop = Workshop::new("gcc-cpp");
+    workshop.run("g++ -O2 -g @inline.cpp -o program");
+    workshop.check("program", "program", &options());
+}
+
+#[test]
+fn c_and_cpp_from_clang() {
+    let workshop = Workshop::new("clang");
+    for version in [2, 3, 4, 5] {
+        let file = format!("dwarf{version}");
+        workshop.run(&format!("clang -O2 -gdwarf-{version} @inline.c -o {file}"));
+        workshop.check(&file, &file, &options());
+    }
+    workshop.run("clang++ -O2 -g @inline.cpp -o program");
+    workshop.check("program", "program", &options());
+}
+
+#[test]
+fn rust_with_legacy_and_v0_names() {
+    let workshop = Workshop::new("rust");
+    for mangling in ["legacy", "v0"] {
+        workshop.run(&format!(
+            "env RUSTC_BOOTSTRAP=1 rustc -O -g --edition 2024 -Z unstable-options \
+             -C symbol-mangling-version={mangling} @inline.rs -o {mangling}"
+        ));
+        workshop.check(mangling, mangling, &options());
+    }
+}
+
+#[test]
+fn programs_at_fixed_addresses() {
+    let workshop = Workshop::new("fixed");
+    workshop.run("gcc -O2 -g -no-pie @inline.c -o program");
+    workshop.check("program", "program", &options());
+}
+
+#[test]
+fn a_section_for_each_function_and_those_not_needed_dropped() {
+    let workshop = Workshop::new("sections");
+    workshop.run("g++ -O2 -g -ffunction-sections -Wl,--gc-sections @inline.cpp -o gnu");
+    workshop.check("gnu", "gnu", &options());
+    workshop.run("clang++ -O2 -g -ffunction-sections -fuse-ld=lld -Wl,--gc-sections @inline.cpp -o lld");
+    workshop.check("lld", "lld", &options());
+}
+
+#[test]
+fn functions_inlined_across_files_at_link_time() {
+    let workshop = Workshop::new("lto");
+    workshop.run("gcc -O2 -g -flto @inline.c @other.c -DOTHER -o gnu");
+    workshop.check("gnu", "gnu", &options());
+    workshop.run("clang -O2 -g -flto -fuse-ld=lld @inline.c @other.c -DOTHER -o lld");
+    workshop.check("lld", "lld", &options());
+}
+
+#[test]
+fn compressed_sections() {
+    let workshop = Workshop::new("compressed");
+    workshop.run("g++ -O2 -g @inline.cpp -o plain");
+    for kind in ["zlib-gnu", "zlib-gabi", "zstd"] {
+        workshop.run(&format!("objcopy --compress-debug-sections={kind} plain {kind}"));
+        workshop.check(kind, "plain", &options());
+    }
+}
+
+#[test]
+fn split_units_beside_the_program_and_in_a_package() {
+    let workshop = Workshop::new("split");
+    // Of the tools that make packages, that of binutils 2.40 ends without a word on gcc's DWARF 5,
+    // and that of LLVM 14 never ends.
+    let builds = [
+        (4, "gcc", Some("dwp")),
+        (5, "gcc", None),
+        (4, "clang", Some("llvm-dwp")),
+        (5, "clang", Some("llvm-dwp")),
+    ];
+    for (version, compiler, package) in builds {
+        let file = format!("{compiler}{version}");
+        let flags = format!("-O2 -gdwarf-{version} @inline.c");
+        workshop.run(&format!("{compiler} {flags} -o {file}-whole"));
+        workshop.run(&format!("{compiler} {flags} -gsplit-dwarf -c -o {file}.o"));
+        workshop.run(&format!("{compiler} {file}.o -o {file}"));
+        workshop.check(&file, &format!("{file}-whole"), &options());
+        if let Some(dwp) = package {
+            workshop.run(&format!("{dwp} -e {file} -o {file}.dwp"));
+            fs::remove_file(workshop.path(&format!("{file}.dwo"))).unwrap();
+            workshop.check(&file, &format!("{file}-whole"), &options());
+        }
+    }
+}
+
+#[test]
+fn parts_shared_with_other_files_by_dwz() {
+    let workshop = Workshop::new("dwz");
+    workshop.run("g++ -O2 -g -Wl,--build-id @inline.cpp -o one");
+    workshop.run("g++ -O2 -g -Wl,--build-id @inline.cpp -DTWO -o two");
+    fs::copy(workshop.path("one"), workshop.path("whole")).unwrap();
+    workshop.run("dwz -m shared.debug one two");
+    workshop.check("one", "whole", &options());
+}
+
+#[test]
+fn debug_files_found_by_link_and_by_build_id() {
+    let workshop = Workshop::new("separate");
+    let id = "0123456789abcdef0123456789abcdef01234567";
+    workshop.run(&format!("gcc -O2 -g -Wl,--build-id=0x{id} @inline.c -o whole"));
+    workshop.run("objcopy --only-keep-debug whole whole.debug");
+    workshop.run("objcopy --strip-all --add-gnu-debuglink=whole.debug whole linked");
+    workshop.check("linked", "whole", &options());
+
+    workshop.run("objcopy --strip-all whole stripped");
+    workshop.run(&format!("install -D whole.debug tree/.build-id/01/{}.debug", &id[2..]));
+    let debug_folders = vec![workshop.path("tree")];
+    workshop.check("stripped", "whole", &Options { debug_folders, ..options() });
+
+    workshop.run(&format!("install -D whole.debug cache/{id}/debuginfo"));
+    let debuginfod_cache = Some(workshop.path("cache"));
+    workshop.check("stripped", "whole", &Options { debuginfod_cache, ..options() });
+}
+
+#[test]
+fn a_debug_file_of_another_build_is_not_used() {
+    let workshop = Workshop::new("mismatch");
+    workshop.run("gcc -O2 -Wl,--build-id=none @inline.c -o program");
+    workshop.run("gcc -O0 -g -Wl,--build-id=none @inline.c -o other.debug");
+    // The link holds the CRC of the right file, which then is replaced.
+    workshop.run("objcopy --only-keep-debug program right.debug");
+    workshop.run("objcopy --add-gnu-debuglink=right.debug program");
+    fs::rename(workshop.path("other.debug"), workshop.path("right.debug")).unwrap();
+    workshop.check("program", "program", &options());
+}
+
+#[test]
+fn symbol_tables_alone() {
+    let workshop = Workshop::new("symbols");
+    workshop.run("g++ -O2 @inline.cpp -o program");
+    workshop.check("program", "program", &options());
+    workshop.run("g++ -O2 -g @inline.cpp -o with-lines");
+    workshop.run("objcopy --strip-debug with-lines without");
+    workshop.check("with-lines", "without", &Options { mode: Mode::Symbols, ..options() });
+}
