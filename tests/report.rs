@@ -1,1 +1,16 @@
 //! `heaptrace report` compared with `go tool pprof`, and its own output.
+
+#[path = "report/bad_files.rs"]
+mod bad_files;
+#[path = "report/builder.rs"]
+mod builder;
+#[path = "report/fixtures.rs"]
+mod fixtures;
+#[path = "report/prompt.rs"]
+mod prompt;
+#[path = "report/same_as_pprof.rs"]
+mod same_as_pprof;
+#[path = "report/support.rs"]
+mod support;
+#[path = "report/views.rs"]
+mod views;

@@ -3,6 +3,7 @@
 //! Larger boxes cost more themselves, redder ones with what they call. Sizes and widths are those
 //! of pprof's `internal/graph/dotgraph.go`.
 
+use std::cmp::Reverse;
 use std::io::{self, Write};
 
 use super::graph::{Edge, Sort};
@@ -26,7 +27,10 @@ pub fn write(out: &mut dyn Write, view: &View) -> io::Result<()> {
     for &i in &trimmed.graph.order {
         node(out, &trimmed, i, largest.unwrap_or(0))?;
     }
-    for edge in &trimmed.graph.edges {
+    // Graphviz draws the calls that come first as straight as it can.
+    let mut edges: Vec<&Edge> = trimmed.graph.edges.iter().collect();
+    edges.sort_by_key(|edge| (Reverse(edge.weight.abs()), edge.caller, edge.callee));
+    for edge in edges {
         call(out, &trimmed, edge)?;
     }
     writeln!(out, "}}")

@@ -255,11 +255,7 @@ impl<'a> Graph<'a> {
             let node = &nodes[i as usize];
             node.flat.value != 0 || node.cum.value != 0
         });
-        Graph {
-            order: order.collect(),
-            nodes,
-            edges: edges.into_values().filter(|e| e.weight != 0).collect(),
-        }
+        Graph { order: order.collect(), nodes, edges: edges.into_values().collect() }
     }
 
     /// The sum of the flat values of the shown nodes.
@@ -345,24 +341,33 @@ pub enum Inlining {
     All,
 }
 
-/// What the samples of each stack add up to. Samples that are 0 do not count; a stack whose samples
-/// cancel each other out does.
-fn stack_sums(selection: &Selection, index: usize) -> impl Iterator<Item = (u32, Estimate)> {
+/// What the samples of a stack add up to.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    estimate: Estimate,
+    /// Whether a sample is not 0. If all are, because a base cancelled them out, they say nothing but
+    /// how uncertain that is.
+    counts: bool,
+}
+
+/// The sum of each stack that has samples.
+fn stack_sums(selection: &Selection, index: usize) -> impl Iterator<Item = (u32, Sum)> {
     let profile = selection.profile;
     let sampling = Sampling::new(profile, index);
     let types = profile.sample_types.len();
-    let mut sums: Vec<Option<Estimate>> = vec![None; profile.stacks.len()];
+    let mut sums: Vec<Option<Sum>> = vec![None; profile.stacks.len()];
     let gross = profile.gross.as_ref();
     for (row, sample, value) in selection.samples(index) {
         let gross = gross.map_or(value, |gross| gross[row * types + index]).abs();
         if gross == 0 {
             continue;
         }
-        let estimate = match &sampling {
+        let sum = sums[sample.stack as usize].get_or_insert_default();
+        sum.counts |= value != 0;
+        sum.estimate.add(match &sampling {
             Some(sampling) => sampling.estimate(sample.labels, value, gross),
             None => Estimate { value, ..Estimate::default() },
-        };
-        sums[sample.stack as usize].get_or_insert_default().add(estimate);
+        });
     }
     let sums = sums.into_iter().enumerate();
     sums.filter_map(|(stack, sum)| Some((stack as u32, sum?)))
@@ -392,7 +397,7 @@ impl<'n> Builder<'n> {
         }
     }
 
-    fn add(&mut self, stack: u32, locations: impl DoubleEndedIterator<Item = u32>, sum: Estimate) {
+    fn add(&mut self, stack: u32, locations: impl DoubleEndedIterator<Item = u32>, sum: Sum) {
         let nodes = self.nodes;
         let mut caller: Option<u32> = None;
         let mut residual = false;
@@ -404,18 +409,18 @@ impl<'n> Builder<'n> {
                     continue;
                 }
                 if std::mem::replace(&mut self.last_stack[node as usize], stack + 1) != stack + 1 {
-                    self.cum[node as usize].add(sum);
+                    self.cum[node as usize].add(sum.estimate);
                 }
-                if let Some(caller) = caller.filter(|&caller| caller != node) {
+                if let Some(caller) = caller.filter(|&caller| caller != node && sum.counts) {
                     let inline = i + 1 != own.len();
-                    self.add_call(stack, (caller, node), sum.value, residual, inline);
+                    self.add_call(stack, (caller, node), sum.estimate.value, residual, inline);
                 }
                 caller = Some(node);
                 residual = false;
             }
         }
         if let Some(leaf) = caller.filter(|_| !residual) {
-            self.flat[leaf as usize].add(sum);
+            self.flat[leaf as usize].add(sum.estimate);
         }
     }
 

@@ -10,6 +10,8 @@ const FEW_SAMPLES: u64 = 100;
 /// What a profile says of itself. A field is absent where the profile does not say.
 #[derive(Clone, Debug, Default)]
 pub struct Header {
+    /// Whether amounts are how much more there is than in a base.
+    pub difference: bool,
     /// The command, or else the name of the program's file.
     pub command: Option<String>,
     /// The process.
@@ -77,6 +79,7 @@ impl Header {
         let samples = count("samples");
         let rate = (is_heap && profile.period > 0).then_some(profile.period);
         Header {
+            difference: view.is_difference(),
             command: note("command").map(str::to_owned).or_else(|| program(profile)),
             pid: note("pid").map(str::to_owned),
             time_nanos: profile.time_nanos,
@@ -106,7 +109,7 @@ impl Header {
     pub fn bytes_per_second(&self) -> Option<f64> {
         let seconds = self.duration_nanos as f64 / 1e9;
         let allocated = self.allocated?.bytes as f64;
-        (seconds > 0.0).then(|| allocated / seconds)
+        (seconds > 0.0 && !self.difference).then(|| allocated / seconds)
     }
 }
 

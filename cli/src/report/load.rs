@@ -5,7 +5,7 @@
 //! its samples, then sample by sample, because samples come first in a file and refer to the rest.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::hash::BuildHasher;
 use std::io::Read;
@@ -25,8 +25,10 @@ use super::profile::{
 
 /// Largest file read, in bytes.
 const FILE_LIMIT: u64 = 1 << 30;
-/// Most bytes of mappings, functions, locations and strings in a file.
-const TABLES_LIMIT: u64 = 1 << 28;
+/// Most mappings, functions, locations with their lines, strings and whatever else a file has
+/// beside samples. An entry takes two bytes of the file, or none after decompression, and a hundred
+/// here.
+const ENTRIES_LIMIT: usize = 1 << 22;
 /// Most frames in all distinct stacks, labels in all distinct sets, values in all samples.
 const ITEMS_LIMIT: usize = 1 << 28;
 /// Number of the field `sample` in `profile.proto`.
@@ -120,16 +122,18 @@ impl Source {
 fn tables(bytes: &[u8]) -> Result<proto::Profile, Error> {
     let mut fields = Fields::new(bytes);
     let mut tables = proto::Profile::default();
-    let mut size = 0;
+    let mut entries = 0;
     while let Some(field) = fields.next()? {
         if field.number == SAMPLE {
             continue;
         }
-        size += field.encoded.len() as u64;
-        if size > TABLES_LIMIT {
-            return Err(Error::TooLarge(TABLES_LIMIT));
-        }
+        let locations = tables.location.len();
         tables.merge(field.encoded).map_err(Error::Protobuf)?;
+        entries += 1;
+        entries += tables.location[locations..].iter().map(|l| l.line.len()).sum::<usize>();
+        if entries > ENTRIES_LIMIT {
+            return Err(Error::Invalid(format!("more than {ENTRIES_LIMIT} locations, functions or strings")));
+        }
     }
     if tables.sample_type.is_empty() {
         return Err(Error::Invalid("it has no sample types".to_owned()));
@@ -233,6 +237,7 @@ impl Merger {
             one_period: true,
             ..Profile::default()
         };
+        let mut seen = HashSet::new();
         for source in sources {
             let tables = &source.tables;
             profile.period = profile.period.max(tables.period);
@@ -242,7 +247,7 @@ impl Merger {
             }
             for &comment in &tables.comment {
                 let comment = text(source, comment);
-                if !profile.comments.contains(&comment) {
+                if seen.insert(comment.clone()) {
                     profile.comments.push(comment);
                 }
             }

@@ -69,9 +69,6 @@ pub struct Args {
     #[arg(long)]
     cum: bool,
 
-    #[command(flatten)]
-    view: ViewArgs,
-
     /// Only samples with a matching frame: by function, source file, or file of the mapping
     #[arg(long, value_name = "REGEX", help_heading = "Filters")]
     focus: Option<String>,
@@ -127,6 +124,9 @@ pub struct Args {
     /// Read commands from a prompt, or from a pipe
     #[arg(short, long)]
     interactive: bool,
+
+    #[command(flatten)]
+    view: ViewArgs,
 }
 
 /// Which view to show.

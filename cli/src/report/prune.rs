@@ -1,9 +1,9 @@
 //! Leaving out the frames that a profile's `drop_frames` names, for heap profiles the allocation
 //! functions, so that memory counts for whoever asked for it: pprof's `profile/prune.go`.
 
-use anyhow::Context;
 use regex::Regex;
 
+use super::compiled;
 use super::profile::{Code, Profile};
 
 /// What pruning does to a location.
@@ -44,7 +44,7 @@ pub fn prune(profile: &mut Profile) -> anyhow::Result<()> {
 
 /// A regular expression of the profile that must match a whole name.
 fn whole(field: &str, pattern: &str) -> anyhow::Result<Regex> {
-    Regex::new(&format!("^({pattern})$")).with_context(|| format!("{field} in the profile"))
+    compiled(&format!("{field} of the profile"), &format!("^({pattern})$"))
 }
 
 /// Removes from each location the outermost dropped line and what it calls.

@@ -42,9 +42,8 @@ pub fn header(out: &mut dyn Write, header: &Header) -> io::Result<()> {
     line("recorded", recorded(header))?;
     line("sampled", sampled(header))?;
     line("lost", lost(header))?;
-    let amount = |amount: Option<Amount>| amount.map(amount_text).unwrap_or_default();
-    line("live", amount(header.live))?;
-    line("peak", amount(header.peak))?;
+    line("live", amount_text(header, header.live))?;
+    line("peak", amount_text(header, header.peak))?;
     line("allocated", allocated(header))?;
     for comment in &header.comments {
         line("comment", comment.clone())?;
@@ -99,23 +98,28 @@ fn lost(header: &Header) -> String {
     }
 }
 
-fn amount_text(amount: Amount) -> String {
-    let bytes = measure::label(amount.bytes, "bytes", "auto");
-    match amount.blocks.and_then(|blocks| u64::try_from(blocks).ok()) {
-        Some(blocks) => format!("{bytes} in {} blocks", grouped(blocks)),
+fn amount_text(header: &Header, amount: Option<Amount>) -> String {
+    let Some(amount) = amount else {
+        return String::new();
+    };
+    let sign = |value: i64| match value {
+        0.. if header.difference => "+",
+        0.. => "",
+        _ => "-",
+    };
+    let bytes = measure::label(amount.bytes.saturating_abs(), "bytes", "auto");
+    let bytes = format!("{}{bytes}", sign(amount.bytes));
+    match amount.blocks {
+        Some(blocks) => format!("{bytes} in {}{} blocks", sign(blocks), grouped(blocks.unsigned_abs())),
         None => bytes,
     }
 }
 
 fn allocated(header: &Header) -> String {
-    let Some(amount) = header.allocated else {
-        return String::new();
-    };
+    let amount = amount_text(header, header.allocated);
     match header.bytes_per_second() {
-        Some(rate) if rate >= 0.0 => {
-            format!("{}, {:.1} MB/s: {}", amount_text(amount), rate / 1e6, reading(rate))
-        }
-        _ => amount_text(amount),
+        Some(rate) => format!("{amount}, {:.1} MB/s: {}", rate / 1e6, reading(rate)),
+        None => amount,
     }
 }
 
@@ -204,15 +208,15 @@ pub fn top(out: &mut dyn Write, top: &Top, width: Option<usize>) -> io::Result<(
 fn error(row: &Row, difference: bool) -> String {
     let estimate: &Estimate = &row.estimate;
     let interval = match estimate.value {
-        0 => String::new(),
+        0 => "-".to_owned(),
         _ if !estimate.within_noise() => {
             let relative = estimate.half_interval() / (estimate.value as f64).abs();
             format!("±{:.0}%", relative * 100.0)
         }
         _ if difference => "noise".to_owned(),
-        _ => "too few".to_owned(),
+        _ => "few".to_owned(),
     };
-    let style = if interval.starts_with('±') { Style::new() } else { WARNING };
+    let style = if estimate.within_noise() { WARNING } else { Style::new() };
     format!(" {:>9} {}", grouped(estimate.samples.round() as u64), styled(style, &format!("{interval:>9}")))
 }
 

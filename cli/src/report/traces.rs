@@ -2,7 +2,7 @@
 
 use super::filter::Selection;
 use super::graph::Nodes;
-use super::profile::Slices;
+use super::profile::{LabelValue, Slices};
 use super::tags;
 use super::view::View;
 
@@ -20,7 +20,7 @@ pub struct Traces {
 /// A sample.
 #[derive(Debug)]
 pub struct Trace {
-    /// Its labels, keys with values, in alphabetical order.
+    /// Its labels, keys with values: texts, then numbers, both in alphabetical order.
     pub labels: Vec<(String, String)>,
     /// Its value.
     pub value: i64,
@@ -52,19 +52,25 @@ impl Traces {
 /// The labels of a set, the values of a key together.
 fn labels(selection: &Selection, label_set: u32) -> Vec<(String, String)> {
     let profile = selection.profile;
-    let mut labels: Vec<(String, String)> = Vec::new();
+    let (mut texts, mut numbers) = (Vec::new(), Vec::new());
     for label in profile.label_sets.get(label_set) {
         if tags::is_mark(profile, label) {
             continue;
         }
         let (key, value) = (profile.text(label.key), tags::value_text(profile, label));
+        let labels: &mut Vec<(String, String)> = match label.value {
+            LabelValue::Text(_) => &mut texts,
+            LabelValue::Number(..) => &mut numbers,
+        };
         match labels.iter_mut().find(|(known, _)| known == key) {
             Some((_, values)) => *values += &format!(" {value}"),
             None => labels.push((key.to_owned(), value)),
         }
     }
-    labels.sort();
-    labels
+    texts.sort();
+    numbers.sort();
+    texts.append(&mut numbers);
+    texts
 }
 
 /// The frames of a stack, leaf first.

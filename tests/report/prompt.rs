@@ -1,0 +1,128 @@
+//! The prompt of `-i`, fed from a pipe.
+
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::fixtures;
+use crate::support::{Folder, report};
+
+/// What the prompt writes, on stdout and stderr, for these commands.
+fn session(file: &str, commands: &str) -> (String, String) {
+    let mut command = report(&["-i", file]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr))
+}
+
+/// What it writes on stdout for commands that it understands.
+fn answers(commands: &str) -> String {
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::heaptrace());
+    let (text, errors) = session(&file, commands);
+    assert_eq!(errors, "", "{commands}");
+    text
+}
+
+/// The names in the rows of the last top table.
+fn names(text: &str) -> Vec<&str> {
+    let table = text.rsplit_once("cum%").expect("there is a table").1;
+    let rows = table.lines().skip(1).filter(|row| row.contains('%'));
+    rows.map(|row| row.rsplit_once("  ").unwrap().1).collect()
+}
+
+const GROW: &str = "std::vector<orders::Order, std::allocator<orders::Order>>::_M_realloc_insert<orders::Order const&> (inline)";
+
+#[test]
+fn it_begins_with_what_the_profile_is() {
+    assert!(answers("").starts_with("program    orders --all (pid 4242)\n"));
+}
+
+#[test]
+fn top_takes_a_number_and_an_order() {
+    assert_eq!(names(&answers("top\n")).len(), 4);
+    assert_eq!(names(&answers("top2\n")), [GROW, "orders::Cache::insert"]);
+    assert_eq!(names(&answers("top 2 -cum\n")), ["main", "orders::load"]);
+    assert_eq!(names(&answers("cum\ntext1\n")), ["main"]);
+}
+
+#[test]
+fn top_takes_focus_and_ignore_for_itself_alone() {
+    assert_eq!(names(&answers("top Cache\n")), ["orders::Cache::insert", "main"]);
+    assert_eq!(names(&answers("top -Cache\n")).len(), 3);
+    assert_eq!(names(&answers("top Cache\ntop\n")).len(), 4);
+}
+
+#[test]
+fn variables_hold_until_they_are_cleared() {
+    assert_eq!(names(&answers("focus=Cache\ntop\n")).len(), 2);
+    assert_eq!(names(&answers("focus = Cache //: remark\n:\ntop\n")).len(), 4);
+    assert_eq!(names(&answers("nodecount=1\ntop\n")).len(), 1);
+    assert!(names(&answers("granularity=files\ntop\n")).contains(&"/src/orders/main.cc"));
+    assert!(names(&answers("lines\ntop\n")).contains(&"main /src/orders/main.cc:12"));
+}
+
+#[test]
+fn a_sample_type_is_chosen_by_name_number_or_alone() {
+    for choice in ["sample_index=alloc_space", "sample_index=1", "alloc_space"] {
+        let text = answers(&format!("{choice}\ntop\no\n"));
+        assert!(text.contains("Type: alloc_space"));
+        assert!(text.contains("= alloc_space          //: [alloc_objects | alloc_space"));
+    }
+}
+
+#[test]
+fn the_other_views_are_there() {
+    let text = answers(
+        "peek insert\ntree\ntraces\ntags\nfolded\ndot\njson\ncomments\nlist load\nhelp\nhelp top\nhelp focus\nhelp cum\n",
+    );
+    for part in [
+        "calls calls% + context",
+        "-----------+-----",
+        "bytes: Total ",
+        "main;orders::Cache::insert 1572928",
+        "digraph heaptrace {",
+        "\"sample_index\": \"inuse_space\"",
+        "ROUTINE ======================== orders::load",
+        "Show the functions that hold most",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn output_goes_to_a_file() {
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::heaptrace());
+    let (top, svg) = (folder.0.join("top.txt"), folder.0.join("flame.svg"));
+    let commands = format!("top >{}\nflamegraph {}\n", top.display(), svg.display());
+    assert_eq!(session(&file, &commands).1, "");
+    assert!(fs::read_to_string(top).unwrap().starts_with("Type: inuse_space\n"));
+    assert!(fs::read_to_string(svg).unwrap().starts_with("<?xml"));
+}
+
+#[test]
+fn what_it_does_not_understand_is_said_and_it_goes_on() {
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::heaptrace());
+    let commands = "frobnicate\nfocus\nfocus=(\nlist\nlist nothing\nsample_index=9\nnodecount=many\ntop Nobody\nquit\ntop\n";
+    let (text, errors) = session(&file, commands);
+    assert_eq!(
+        errors.lines().collect::<Vec<_>>(),
+        [
+            "heaptrace: there is no command \"frobnicate\"; help shows those there are",
+            "heaptrace: please give a value: focus=VALUE",
+            "heaptrace: focus: \"(\" is no regular expression: unclosed group",
+            "heaptrace: list needs an argument",
+            "heaptrace: no function matches nothing",
+            "heaptrace: sample index 9 is not one of 0 to 5",
+            "heaptrace: nodecount: \"many\" is no number of rows: invalid digit found in string",
+            "heaptrace: focus matches nothing in this profile",
+        ]
+    );
+    assert!(names(&text).is_empty(), "quit ends it");
+}

@@ -1,0 +1,274 @@
+//! The numbers of `heaptrace report` are those of `go tool pprof`.
+
+use crate::fixtures;
+use crate::support::{Folder, go_profiles, has_go, pprof_text, report_text};
+
+const HEAP_INDEXES: [&str; 4] = ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"];
+/// Show all, however small.
+const ALL: [&str; 3] = ["-nodecount=0", "-nodefraction=0", "-edgefraction=0"];
+
+/// A row of a top table as text: flat, flat%, sum%, cum, cum%, name.
+type Row = Vec<String>;
+
+/// The rows of a top table. Ours may have two columns more.
+fn rows(text: &str) -> Vec<Row> {
+    let mut lines = text.lines();
+    let heading = lines.by_ref().find(|line| line.trim_start().starts_with("flat "));
+    let sampled = heading.expect("there is a table").contains("samples");
+    lines
+        .map(|line| {
+            let mut words: Vec<&str> = line.split_whitespace().collect();
+            if sampled {
+                words.drain(5..7);
+            }
+            let name = words.split_off(5).join(" ");
+            words.into_iter().map(str::to_owned).chain([name]).collect()
+        })
+        .collect()
+}
+
+/// Compares the top tables for a profile: `ours` are our arguments, `theirs` pprof's.
+fn assert_same_top(files: &[&str], ours: &[&str], theirs: &[&str]) {
+    let ours_all = [&["-n", "0"], ours, files].concat();
+    let theirs_all = [&["-top"], &ALL[..], theirs, files].concat();
+    let (left, right) = (report_text(&ours_all), pprof_text(&theirs_all));
+    assert_same_lines(&rows(&left), &rows(&right), &format!("{ours_all:?} and {theirs_all:?}"));
+}
+
+/// Compares line by line, so that a failure shows the first difference and not two pages.
+fn assert_same_lines<T: std::fmt::Debug + PartialEq>(ours: &[T], theirs: &[T], of: &str) {
+    for (i, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+        assert_eq!(ours, theirs, "line {i} of {of}");
+    }
+    assert_eq!(ours.len(), theirs.len(), "lines of {of}");
+}
+
+/// The text from the first line that starts like `start`, without our warnings and spaces at ends.
+fn body(text: &str, start: &str) -> Vec<String> {
+    let lines = text.lines().map(|line| line.trim_end().to_owned());
+    lines.skip_while(|line| !line.starts_with(start)).collect()
+}
+
+/// A filter or other option, ours and pprof's.
+const OPTIONS: [(&[&str], &[&str]); 19] = [
+    (&[], &[]),
+    (&["--cum"], &["-cum"]),
+    (&["--focus", "alloc|keep|concat"], &["-focus=alloc|keep|concat"]),
+    (&["--focus", "two.so"], &["-focus=two.so"]),
+    (&["--ignore", "visit|recurse"], &["-ignore=visit|recurse"]),
+    (&["--hide", "main|one"], &["-hide=main|one"]),
+    (&["--show", "main|a.c|allocate"], &["-show=main|a.c|allocate"]),
+    (&["--hide", "a.c", "--show", "main|alloc"], &["-hide=a.c", "-show=main|alloc"]),
+    (&["--show-from", "visit|recurse"], &["-show_from=visit|recurse"]),
+    (&["--tag-focus", "1kb:"], &["-tagfocus=1kb:"]),
+    (&["--tag-focus", "bytes=64b:4kb"], &["-tagfocus=bytes=64b:4kb"]),
+    (&["--tag-focus", "thread=main"], &["-tagfocus=thread=main"]),
+    (&["--tag-focus", "thread:io"], &["-tagfocus=thread:io"]),
+    (&["--tag-ignore", ":256b"], &["-tagignore=:256b"]),
+    (&["--granularity", "lines"], &["-lines"]),
+    (&["--granularity", "filefunctions"], &["-filefunctions"]),
+    (&["--granularity", "addresses"], &["-addresses"]),
+    (&["--unit", "kB"], &["-unit=kB"]),
+    (&["--trim-path", "/src", "--granularity", "lines"], &["-trim_path=/src", "-lines"]),
+];
+
+#[test]
+fn every_row_of_a_go_heap_profile_is_the_same() {
+    if !has_go() {
+        return;
+    }
+    let file = go_profiles().join("after.prof");
+    for index in HEAP_INDEXES {
+        assert_same_top(&[file.to_str().unwrap()], &["-s", index], &[&format!("-sample_index={index}")]);
+    }
+}
+
+#[test]
+fn every_option_does_the_same_to_a_go_heap_profile() {
+    if !has_go() {
+        return;
+    }
+    let file = go_profiles().join("after.prof");
+    for (ours, theirs) in OPTIONS {
+        assert_same_top(&[file.to_str().unwrap()], ours, theirs);
+    }
+}
+
+#[test]
+fn every_row_of_a_go_cpu_profile_is_the_same() {
+    if !has_go() {
+        return;
+    }
+    let file = go_profiles().join("cpu.prof");
+    for index in ["samples", "cpu", "0", "1"] {
+        assert_same_top(&[file.to_str().unwrap()], &["-s", index], &[&format!("-sample_index={index}")]);
+    }
+}
+
+#[test]
+fn every_option_does_the_same_to_profiles_of_anything() {
+    if !has_go() {
+        return;
+    }
+    let folder = Folder::new();
+    for seed in 0..4 {
+        let file = folder.profile(&format!("{seed}.prof"), &fixtures::anything(seed));
+        for (ours, theirs) in OPTIONS {
+            assert_same_top(&[&file], ours, theirs);
+        }
+        for index in ["objects", "space", "inuse_space", "delay"] {
+            assert_same_top(&[&file], &["-s", index], &[&format!("-sample_index={index}")]);
+        }
+    }
+}
+
+#[test]
+fn our_own_profile_is_the_same_for_each_index() {
+    if !has_go() {
+        return;
+    }
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::heaptrace());
+    for index in
+        ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space", "peak_objects", "peak_space"]
+    {
+        assert_same_top(&[&file], &["-s", index], &[&format!("-sample_index={index}")]);
+    }
+}
+
+#[test]
+fn without_options_the_largest_rows_are_the_same() {
+    if !has_go() {
+        return;
+    }
+    for name in ["after.prof", "cpu.prof"] {
+        let file = go_profiles().join(name);
+        let file = file.to_str().unwrap();
+        let (ours, theirs) = (report_text(&[file]), pprof_text(&["-top", "-nodecount=20", file]));
+        assert_same_lines(&rows(&ours), &rows(&theirs), name);
+        let showing = "Showing nodes";
+        let legend = |text: &str| body(text, showing).into_iter().take(2).collect::<Vec<_>>();
+        assert_eq!(legend(&ours), legend(&theirs));
+    }
+}
+
+#[test]
+fn a_base_is_subtracted_as_pprof_does() {
+    if !has_go() {
+        return;
+    }
+    let (before, after) = (go_profiles().join("before.prof"), go_profiles().join("after.prof"));
+    let (before, after) = (before.to_str().unwrap(), after.to_str().unwrap());
+    for index in HEAP_INDEXES {
+        let sample_index = format!("-sample_index={index}");
+        let base = ["--base", before, "-s", index];
+        assert_same_top(&[after], &base, &[&format!("-base={before}"), &sample_index]);
+        let diff_base = ["--diff-base", before, "-s", index];
+        assert_same_top(&[after], &diff_base, &[&format!("-diff_base={before}"), &sample_index]);
+    }
+}
+
+#[test]
+fn a_base_of_anything_is_subtracted_as_pprof_does() {
+    if !has_go() {
+        return;
+    }
+    let folder = Folder::new();
+    let old = folder.profile("old.prof", &fixtures::anything(10));
+    let mut changed = fixtures::anything(10);
+    for sample in changed.profile.sample.iter_mut().step_by(3) {
+        sample.value[1] += 1000;
+    }
+    let new = folder.profile("new.prof", &changed);
+    for index in ["objects", "space", "delay"] {
+        let sample_index = format!("-sample_index={index}");
+        let base = ["--base", &old, "-s", index];
+        assert_same_top(&[&new], &base, &[&format!("-base={old}"), &sample_index]);
+        let diff_base = ["--diff-base", &old, "-s", index];
+        assert_same_top(&[&new], &diff_base, &[&format!("-diff_base={old}"), &sample_index]);
+    }
+}
+
+#[test]
+fn several_files_are_added_up_as_pprof_does() {
+    if !has_go() {
+        return;
+    }
+    let folder = Folder::new();
+    let mut files = Vec::new();
+    for seed in 20..23 {
+        let mut b = fixtures::anything(seed);
+        // The same code elsewhere in memory, and a finer unit.
+        for mapping in &mut b.profile.mapping {
+            mapping.memory_start += seed * 0x1000;
+            mapping.memory_limit += seed * 0x1000;
+        }
+        if seed == 21 {
+            b.profile.sample_type[1].unit = b.string("kilobytes");
+            // pprof forgets samples that are 0 in a type that it scales, whatever else they are.
+            for sample in &mut b.profile.sample {
+                sample.value[1] = sample.value[1].max(1);
+            }
+        }
+        b.profile.drop_frames = 0;
+        files.push(folder.profile(&format!("{seed}.prof"), &b));
+    }
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    for index in ["objects", "space", "delay"] {
+        assert_same_top(&files, &["-s", index], &[&format!("-sample_index={index}")]);
+    }
+}
+
+#[test]
+fn every_line_of_a_listing_is_the_same() {
+    if !has_go() {
+        return;
+    }
+    let file = go_profiles().join("after.prof");
+    let file = file.to_str().unwrap();
+    for index in HEAP_INDEXES {
+        let ours = report_text(&["--list", "main", "-s", index, file]);
+        let theirs = pprof_text(&["-list=main", &format!("-sample_index={index}"), file]);
+        // The lines around those with samples that pprof shows depend on the order of its maps.
+        let lines = |text: &str| -> Vec<String> {
+            let lines = body(text, "Total").into_iter();
+            lines.filter(|line| !line.trim_start().starts_with(". ")).collect()
+        };
+        assert!(lines(&ours).len() > 4);
+        assert_same_lines(&lines(&ours), &lines(&theirs), index);
+    }
+}
+
+#[test]
+fn callers_and_callees_are_the_same() {
+    if !has_go() {
+        return;
+    }
+    let folder = Folder::new();
+    let heap = go_profiles().join("after.prof");
+    let anything = folder.profile("anything.prof", &fixtures::anything(3));
+    for (file, regex) in [(heap.to_str().unwrap(), "keep|concat"), (&anything, "visit|main|ns::")] {
+        let separator = "-----";
+        let ours = body(&report_text(&["--peek", regex, file]), separator);
+        let theirs = body(&pprof_text(&[&format!("-peek={regex}"), file]), separator);
+        assert_same_lines(&ours, &theirs, file);
+        let ours = body(&report_text(&["--tree", file]), separator);
+        let theirs = body(&pprof_text(&["-tree", file]), separator);
+        assert_same_lines(&ours, &theirs, file);
+    }
+}
+
+#[test]
+fn traces_are_the_same() {
+    if !has_go() {
+        return;
+    }
+    let folder = Folder::new();
+    let heap = go_profiles().join("after.prof");
+    let anything = folder.profile("anything.prof", &fixtures::anything(5));
+    for file in [heap.to_str().unwrap(), &anything] {
+        let ours = body(&report_text(&["--traces", file]), "-----");
+        let theirs = body(&pprof_text(&["-traces", file]), "-----");
+        assert_same_lines(&ours, &theirs, file);
+    }
+}

@@ -1,0 +1,113 @@
+//! Running `heaptrace report` and `go tool pprof`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::builder::Builder;
+
+/// A folder of a test's own, removed with all that is in it.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("heaptrace-report-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    /// Writes a file.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Writes a profile.
+    pub fn profile(&self, name: &str, builder: &Builder) -> String {
+        self.file(name, builder.encode())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// `heaptrace report` with these arguments.
+pub fn report(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_heaptrace"));
+    command.arg("report").args(arguments).env("TZ", "UTC").stdin(Stdio::null());
+    command
+}
+
+/// What it writes.
+pub fn report_text(arguments: &[&str]) -> String {
+    text(report(arguments).output().unwrap(), arguments)
+}
+
+/// The one line with which it refuses.
+pub fn report_error(arguments: &[&str]) -> String {
+    let output = report(arguments).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(output.stdout.is_empty());
+    error.trim_end().strip_prefix("heaptrace: ").unwrap().to_owned()
+}
+
+fn text(output: Output, arguments: &[&str]) -> String {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What `go tool pprof` writes, without symbolizing, so that the profile is all there is to show.
+pub fn pprof_text(arguments: &[&str]) -> String {
+    let output = Command::new("go")
+        .args(["tool", "pprof", "-symbolize=none"])
+        .args(arguments)
+        .env("TZ", "UTC")
+        .env("PPROF_TMPDIR", std::env::temp_dir())
+        .output()
+        .unwrap();
+    text(output, arguments)
+}
+
+/// Whether there is go. Tests that compare with it say so if there is none.
+pub fn has_go() -> bool {
+    static HAS_GO: LazyLock<bool> = LazyLock::new(|| {
+        let go = Command::new("go").arg("version").stdout(Stdio::null()).status();
+        let found = go.is_ok_and(|status| status.success());
+        if !found {
+            eprintln!("skipped: there is no go to compare with; apt-get install golang-go");
+        }
+        found
+    });
+    *HAS_GO
+}
+
+/// The profiles that a tiny Go program writes of itself; made once.
+pub fn go_profiles() -> &'static Path {
+    static PROFILES: LazyLock<Folder> = LazyLock::new(|| {
+        let folder = Folder::new();
+        let source = folder.file("allocate.go", include_str!("allocate.go"));
+        let program = folder.0.join("allocate");
+        let built = Command::new("go")
+            .args(["build", "-o"])
+            .args([program.as_os_str(), source.as_ref()])
+            .env("GOCACHE", folder.0.join("cache"))
+            .status();
+        assert!(built.unwrap().success());
+        let run = Command::new(program).arg(&folder.0).status();
+        assert!(run.unwrap().success());
+        folder
+    });
+    &PROFILES.0
+}

@@ -1,0 +1,196 @@
+//! What each view looks like, and what else it promises.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use insta::assert_snapshot;
+
+use crate::builder::Builder;
+use crate::fixtures;
+use crate::support::{Folder, report, report_text};
+
+/// The text of a view of a fixture, with names of the test's folder taken out.
+fn view(builder: &Builder, arguments: &[&str]) -> String {
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", builder);
+    report_text(&[arguments, &[&file]].concat())
+}
+
+#[test]
+fn top() {
+    assert_snapshot!(view(&fixtures::heaptrace(), &[]));
+}
+
+#[test]
+fn top_of_other_index() {
+    assert_snapshot!(view(&fixtures::heaptrace(), &["-s", "alloc_objects", "--cum"]));
+}
+
+#[test]
+fn top_when_all_is_freed() {
+    assert_snapshot!(view(&fixtures::all_freed(), &[]));
+}
+
+#[test]
+fn top_with_few_samples() {
+    let mut builder = fixtures::heaptrace();
+    let samples = builder.string("samples: 7");
+    builder.profile.comment[3] = samples;
+    assert_snapshot!(view(&builder, &[]));
+}
+
+#[test]
+fn top_of_a_foreign_profile() {
+    assert_snapshot!(view(&fixtures::anything(1), &["-s", "delay"]));
+}
+
+#[test]
+fn difference() {
+    let folder = Folder::new();
+    let old = folder.profile("old.prof", &fixtures::heaptrace());
+    assert_snapshot!(view(&fixtures::later(), &["--diff-base", &old]));
+}
+
+#[test]
+fn json() {
+    assert_snapshot!(view(&fixtures::heaptrace(), &["--json"]));
+}
+
+#[test]
+fn tree() {
+    assert_snapshot!(view(&fixtures::heaptrace(), &["--tree"]));
+}
+
+#[test]
+fn peek() {
+    assert_snapshot!(view(&fixtures::heaptrace(), &["--peek", "load|Cache"]));
+}
+
+#[test]
+fn traces() {
+    assert_snapshot!(view(&fixtures::heaptrace(), &["--traces"]));
+}
+
+#[test]
+fn tags() {
+    assert_snapshot!(view(&fixtures::heaptrace(), &["--tags"]));
+}
+
+#[test]
+fn folded() {
+    assert_snapshot!(view(&fixtures::heaptrace(), &["--folded"]));
+}
+
+#[test]
+fn dot() {
+    assert_snapshot!(view(&fixtures::heaptrace(), &["--dot"]));
+}
+
+#[test]
+fn list_without_source() {
+    assert_snapshot!(view(&fixtures::heaptrace(), &["--list", "orders"]));
+}
+
+#[test]
+fn list_with_source_that_moved() {
+    let folder = Folder::new();
+    let text: String = (1..=30).map(|i| format!("\tline({i});\n")).collect();
+    folder.file("load.cc", text);
+    let path = folder.0.to_str().unwrap();
+    let arguments = ["--list", "orders::load", "--trim-path", "/src/orders", "--source-path", path];
+    assert_snapshot!(view(&fixtures::heaptrace(), &arguments));
+}
+
+#[test]
+fn help() {
+    assert_snapshot!(report_text(&["--help"]));
+}
+
+#[test]
+fn a_flame_graph_has_every_function() {
+    let folder = Folder::new();
+    let old = folder.profile("old.prof", &fixtures::heaptrace());
+    let svg = folder.0.join("flame.svg");
+    let path = svg.to_str().unwrap();
+    for arguments in [vec![], vec!["--diff-base", &old], vec!["-s", "peak_objects"]] {
+        let arguments = [&["--flamegraph", path], &arguments[..]].concat();
+        assert_eq!(view(&fixtures::later(), &arguments), "");
+        let picture = fs::read_to_string(&svg).unwrap();
+        for name in ["main", "orders::load", "orders::Cache::insert"] {
+            assert!(picture.contains(name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn graphviz_understands_the_graph() {
+    let folder = Folder::new();
+    let dot = folder.file("graph.dot", view(&fixtures::anything(4), &["--dot"]));
+    let output =
+        Command::new("dot").args(["-Tsvg", &dot]).stdout(Stdio::null()).stderr(Stdio::piped()).output();
+    match output {
+        Ok(output) => assert_eq!(String::from_utf8_lossy(&output.stderr), ""),
+        Err(_) => eprintln!("skipped: there is no dot; apt-get install graphviz"),
+    }
+}
+
+#[test]
+fn the_rows_of_json_are_those_of_the_table() {
+    let text = view(&fixtures::heaptrace(), &["--json", "-n", "0", "-s", "alloc_space"]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["sample_index"], "alloc_space");
+    assert_eq!(json["unit"], "bytes");
+    assert_eq!(json["total"], 52_633_600 + 1_572_928 + 16_777_216);
+    let rows = json["rows"].as_array().unwrap();
+    let cache = rows.iter().find(|row| row["name"] == "orders::Cache::insert").unwrap();
+    assert_eq!(cache["flat"], 1_572_928 + 16_777_216);
+    // Three blocks of 64 bytes, and two that are larger than the rate.
+    assert_eq!(cache["samples"], 5);
+    let stderr = cache["stderr"].as_f64().unwrap();
+    let theory = 3f64.sqrt() * 524_288.0;
+    assert!((stderr / theory - 1.0).abs() < 0.01, "{stderr} and {theory}");
+}
+
+#[test]
+fn there_is_no_colour_in_a_pipe_and_none_if_it_is_not_wanted() {
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::heaptrace());
+    assert!(!report_text(&[&file]).contains('\x1b'));
+    // `script` runs a command on a terminal.
+    let on_terminal = |variables: &str| {
+        let command = format!("{variables} {} report {file}", env!("CARGO_BIN_EXE_heaptrace"));
+        let output = Command::new("script").args(["-qec", &command, "/dev/null"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(on_terminal("stty rows 50 cols 100; TERM=xterm").contains('\x1b'));
+    assert!(on_terminal("stty rows 50 cols 100; TERM=xterm").contains('…'));
+    assert!(!on_terminal("NO_COLOR=1 TERM=xterm").contains('\x1b'));
+}
+
+#[test]
+fn names_cannot_drive_the_terminal() {
+    let mut builder = fixtures::heaptrace();
+    let name = builder.string("evil\x1b[2J\nname");
+    builder.profile.function[0].name = name;
+    let text = view(&builder, &[]);
+    assert!(text.contains("evil\u{fffd}[2J\u{fffd}name"));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::anything(7));
+    let binary = env!("CARGO_BIN_EXE_heaptrace");
+    let script = format!("{{ {binary} report --traces {file}; echo $? >&2; }} | head -1");
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "0\n");
+}
+
+#[test]
+fn a_profile_is_read_from_a_pipe_too() {
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::heaptrace());
+    let mut command = report(&["/dev/stdin", "--folded"]);
+    let output = command.stdin(fs::File::open(file).unwrap()).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("main;orders::load;"));
+}
