@@ -5,14 +5,16 @@
 //! disagree with each other, as they do in places, no third answer is accepted.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
-use heaptrace_collector::recording::{Frame, Module};
+use heaptrace_collector::recording::Frame;
 use heaptrace_collector::symbolize::{Mode, Options, symbolize};
+use workshop::{Workshop, module};
+
+mod workshop;
 
 /// What is added to addresses in the file, as if the program had been loaded there.
 const BIAS: u64 = 0x5555_0000_0000;
@@ -31,37 +33,7 @@ struct Level {
 /// Frames of each address, innermost first.
 type Frames = BTreeMap<u64, Vec<Level>>;
 
-/// A folder for what one test builds.
-struct Workshop(PathBuf);
-
 impl Workshop {
-    fn new(test: &str) -> Workshop {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("symbolize").join(test);
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Workshop(path)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// Runs a command line in the folder; words are separated by spaces, `@` is the folder of the
-    /// programs' sources.
-    #[track_caller]
-    fn run(&self, line: &str) {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs/symbols");
-        let sources = sources.canonicalize().unwrap();
-        let line = line.replace('@', &format!("{}/", sources.display()));
-        let output = Command::new("timeout")
-            .arg("60")
-            .args(line.split(' '))
-            .current_dir(&self.0)
-            .output()
-            .unwrap_or_else(|error| panic!("{line}: {error}"));
-        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
     /// Checks that the addresses of `file` are named as those of `reference`, a file with the same
     /// code whose debug information both tools can read.
     #[track_caller]
@@ -114,14 +86,7 @@ fn instructions(file: &Path) -> Vec<u64> {
 
 /// What the collector says of a file that was mapped.
 fn ours(file: &Path, addresses: &[u64], options: &Options) -> Frames {
-    let module = Module {
-        start: BIAS,
-        end: BIAS + (1 << 32),
-        bias: BIAS,
-        path: file.to_owned(),
-        build_id: build_id(file),
-        file: Some(Arc::new(File::open(file).unwrap())),
-    };
+    let module = module(file, BIAS);
     let frame = |address: &u64| Frame { address: address + BIAS, module: Some(0) };
     let frames: Vec<Frame> = addresses.iter().map(frame).collect();
     let symbols = symbolize(&[module], &frames, 0, options);
@@ -133,15 +98,6 @@ fn ours(file: &Path, addresses: &[u64], options: &Options) -> Frames {
         resolved.collect()
     };
     addresses.iter().copied().zip(frames.iter().map(levels)).collect()
-}
-
-/// The build id that readelf shows.
-fn build_id(file: &Path) -> Vec<u8> {
-    let output = Command::new("readelf").arg("--notes").arg(file).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let hex = text.split_once("Build ID: ").map_or("", |(_, rest)| rest.lines().next().unwrap());
-    let byte = |digits: &[u8]| u8::from_str_radix(str::from_utf8(digits).unwrap(), 16).unwrap();
-    hex.as_bytes().chunks(2).map(byte).collect()
 }
 
 impl Level {
@@ -381,4 +337,107 @@ fn symbol_tables_alone() {
     workshop.run("g++ -O2 -g @inline.cpp -o with-lines");
     workshop.run("objcopy --strip-debug with-lines without");
     workshop.check("with-lines", "without", &Options { mode: Mode::Symbols, ..options() });
+}
+
+#[test]
+fn dynamic_symbols_alone() {
+    let workshop = Workshop::new("dynamic");
+    workshop.run("gcc -O2 -rdynamic -s @inline.c -o program");
+    workshop.check("program", "program", &options());
+}
+
+#[test]
+fn symbols_in_compressed_mini_debug_information() {
+    let workshop = Workshop::new("mini");
+    workshop.run("gcc -O2 @inline.c -o whole");
+    workshop.run("objcopy --only-keep-debug whole mini");
+    workshop.run("xz mini");
+    workshop.run("objcopy --strip-all --add-section .gnu_debugdata=mini.xz whole program");
+    workshop.check("program", "whole", &options());
+}
+
+#[test]
+fn stubs_of_the_linkage_table() {
+    let workshop = Workshop::new("plt");
+    workshop.run("gcc -O2 -fcf-protection=none -Wl,-z,lazy @inline.c -o lazy");
+    workshop.run("gcc -O2 -fcf-protection=full -Wl,-z,now,-z,ibtplt @inline.c -o protected");
+    for file in ["lazy", "protected"] {
+        let stubs = stubs(&workshop.path(file));
+        assert!(stubs.iter().any(|(_, name)| name == "malloc@plt"), "{stubs:?}");
+        let addresses: Vec<u64> = stubs.iter().map(|(address, _)| address + 5).collect();
+        let ours = ours(&workshop.path(file), &addresses, &options());
+        let names: Vec<&str> = ours.values().map(|levels| levels[0].name.as_str()).collect();
+        let expected: Vec<&str> = stubs.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names, expected);
+    }
+}
+
+/// The stubs that objdump names, in the order of their addresses.
+fn stubs(file: &Path) -> Vec<(u64, String)> {
+    let output = Command::new("objdump").arg("--disassemble").arg(file).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let label = |line: &str| {
+        let (address, name) = line.strip_suffix(">:")?.split_once(" <")?;
+        let address = u64::from_str_radix(address, 16).ok()?;
+        name.ends_with("@plt").then(|| (address, name.to_owned()))
+    };
+    let mut stubs: Vec<_> = text.lines().filter_map(label).collect();
+    stubs.sort();
+    stubs
+}
+
+#[test]
+fn code_made_at_run_time() {
+    let pid = std::process::id();
+    let map = format!("/tmp/perf-{pid}.map");
+    fs::write(&map, "7f0000001000 80 py::work:/app.py\n").unwrap();
+    let frame = |address| Frame { address, module: None };
+    let frames = [frame(0x7f00_0000_1040), frame(0x7f00_0000_2000)];
+    let symbols = symbolize(&[], &frames, pid, &options());
+    fs::remove_file(&map).unwrap();
+    assert_eq!(symbols.lookup(frames[0])[0].function.name, "py::work:/app.py");
+    assert!(symbols.lookup(frames[1]).is_empty());
+}
+
+#[test]
+fn a_file_that_was_replaced_gives_no_names() {
+    let workshop = Workshop::new("replaced");
+    workshop.run("gcc -O2 -g @inline.c -o program");
+    let mut module = module(&workshop.path("program"), BIAS);
+    module.file = None;
+    module.build_id = vec![1; 20];
+    let frame = Frame { address: BIAS + 0x1234, module: Some(0) };
+    let symbols = symbolize(&[module], &[frame], 0, &options());
+    let [resolved] = symbols.lookup(frame) else { panic!("not one frame") };
+    assert_eq!(resolved.function.name, "program+0x1234");
+    assert_eq!(resolved.function.system_name, "");
+}
+
+#[test]
+fn damaged_files_cost_names_only() {
+    let workshop = Workshop::new("damaged");
+    workshop.run("gcc -O2 -g @inline.c -o program");
+    let whole = fs::read(workshop.path("program")).unwrap();
+    let addresses = instructions(&workshop.path("program"));
+    // The numbers of xorshift64, from a seed of no meaning: the same damage in each run.
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    for round in 0..200 {
+        let mut bytes = whole.clone();
+        match round % 4 {
+            0 => bytes.truncate(random(whole.len())),
+            // Headers of the file and its segments, and of its sections, which are at its end.
+            1 => bytes[random(0x400)] = random(256) as u8,
+            2 => bytes[whole.len() - 1 - random(0x900)] = random(256) as u8,
+            _ => (0..100).for_each(|_| bytes[random(whole.len())] = random(256) as u8),
+        }
+        fs::write(workshop.path("damaged"), bytes).unwrap();
+        let frames = ours(&workshop.path("damaged"), &addresses, &options());
+        assert_eq!(frames.len(), addresses.len());
+    }
 }

@@ -139,9 +139,7 @@ pub fn write_file(path: &Path, profile: &Profile) -> Result<(), Error> {
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let (temporary, mut file) = create_temporary(folder)?;
-    let result = file
-        .write_all(bytes)
-        .and_then(|()| fs::rename(&temporary, path));
+    let result = file.write_all(bytes).and_then(|()| fs::rename(&temporary, path));
     if result.is_err() {
         // The first error is the one to report; if this fails too there is nothing left to do.
         let _ = fs::remove_file(&temporary);
@@ -155,12 +153,7 @@ fn create_temporary(folder: &Path) -> io::Result<(PathBuf, File)> {
     loop {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = folder.join(format!(".heaptrace-{}-{number}.tmp", std::process::id()));
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-        {
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             // A leftover of a process that had our id and was killed.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             result => return result.map(|file| (path, file)),
@@ -178,16 +171,8 @@ mod tests {
     fn profile() -> Profile {
         Profile {
             sample_type: vec![ValueType { r#type: 1, unit: 2 }],
-            sample: vec![Sample {
-                location_id: vec![1],
-                value: vec![42],
-                label: vec![],
-            }],
-            location: vec![Location {
-                id: 1,
-                address: 0x1234,
-                ..Location::default()
-            }],
+            sample: vec![Sample { location_id: vec![1], value: vec![42], label: vec![] }],
+            location: vec![Location { id: 1, address: 0x1234, ..Location::default() }],
             string_table: ["", "space", "bytes"].map(String::from).to_vec(),
             ..Profile::default()
         }
@@ -198,17 +183,14 @@ mod tests {
 
     impl Folder {
         fn new(name: &str) -> Folder {
-            let path =
-                std::env::temp_dir().join(format!("heaptrace-file-{name}-{}", std::process::id()));
+            let path = std::env::temp_dir().join(format!("heaptrace-file-{name}-{}", std::process::id()));
             fs::create_dir(&path).unwrap();
             Folder(path)
         }
 
         fn names(&self) -> Vec<String> {
             let entries = fs::read_dir(&self.0).unwrap();
-            entries
-                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-                .collect()
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
         }
     }
 
@@ -224,10 +206,7 @@ mod tests {
         let path = folder.0.join("a.prof");
         write_file(&path, &profile()).unwrap();
         assert_eq!(read_file(&path).unwrap(), profile());
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(folder.names(), ["a.prof"]);
     }
 
@@ -258,10 +237,7 @@ mod tests {
         let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
         bomb.write_all(&vec![0; 1 << 20]).unwrap();
         let error = decode_limited(&bomb.finish().unwrap(), 1 << 19).unwrap_err();
-        assert!(
-            matches!(error, Error::TooLarge(limit) if limit == 1 << 19),
-            "{error}"
-        );
+        assert!(matches!(error, Error::TooLarge(limit) if limit == 1 << 19), "{error}");
     }
 
     #[test]
@@ -269,32 +245,15 @@ mod tests {
         let whole = encode(&profile());
         let cases: [(&[u8], &str); 4] = [
             (b"", "the file is empty"),
-            (
-                &whole[..whole.len() - 12],
-                "the file is truncated: its gzip stream ends too early",
-            ),
-            (
-                b"#!/bin/sh\necho this is not a profile\n",
-                "not a pprof profile, or a damaged one: ",
-            ),
-            (
-                &[0x48, 0x00],
-                "not a valid pprof profile: it has no sample types",
-            ),
+            (&whole[..whole.len() - 12], "the file is truncated: its gzip stream ends too early"),
+            (b"#!/bin/sh\necho this is not a profile\n", "not a pprof profile, or a damaged one: "),
+            (&[0x48, 0x00], "not a valid pprof profile: it has no sample types"),
         ];
         for (bytes, text) in cases {
             let message = decode(bytes).unwrap_err().to_string();
-            assert!(
-                message.starts_with(text) && message.lines().count() == 1,
-                "{message:?}"
-            );
+            assert!(message.starts_with(text) && message.lines().count() == 1, "{message:?}");
         }
-        let message = read_file(Path::new("/nonexistent/x.prof"))
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            message,
-            "/nonexistent/x.prof: cannot read: No such file or directory (os error 2)"
-        );
+        let message = read_file(Path::new("/nonexistent/x.prof")).unwrap_err().to_string();
+        assert_eq!(message, "/nonexistent/x.prof: cannot read: No such file or directory (os error 2)");
     }
 }

@@ -33,9 +33,10 @@ struct Symbol {
     name: u32,
 }
 
-/// Orders symbols with the same address as `choose_best_symbol` of Linux perf does: with a size,
-/// a function, not weak, global, fewer leading underscores. (`malloc`, not `__libc_malloc`.)
-type Rank = (bool, bool, bool, bool, Reverse<usize>, Reverse<usize>);
+/// Orders symbols with the same address: with a size, a function, fewer leading underscores, not
+/// weak, global, shorter. So does `choose_best_symbol` of Linux perf, but for weak symbols, which
+/// it puts behind: `puts` is a weak one for `_IO_puts`.
+type Rank = (bool, bool, Reverse<usize>, bool, bool, Reverse<usize>);
 
 impl SymbolTable {
     /// The functions in `.symtab` and `.dynsym` of files that have the same addresses.
@@ -114,9 +115,9 @@ fn rank(symbol: &Sym, name: &[u8]) -> Rank {
     (
         symbol.st_size > 0,
         symbol.st_type() != STT_NOTYPE,
+        Reverse(underscores),
         symbol.st_bind() != STB_WEAK,
         symbol.st_bind() == STB_GLOBAL,
-        Reverse(underscores),
         Reverse(name.len()),
     )
 }

@@ -26,11 +26,15 @@ pub(super) fn image() -> Option<Elf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::symbolize::symbol_table::SymbolTable;
 
     #[test]
-    fn our_vdso_has_a_build_id_and_code() {
+    fn our_vdso_has_a_build_id_and_names() {
         let vdso = image().unwrap();
         assert!(vdso.build_id().is_some());
-        assert_eq!(vdso.executable_segments().count(), 1);
+        let segment = vdso.executable_segments().next().unwrap();
+        let symbols = SymbolTable::new([&vdso]);
+        let mut addresses = segment.p_vaddr..segment.p_vaddr + segment.p_memsz;
+        assert!(addresses.any(|address| symbols.find(address).as_deref() == Some("clock_gettime")));
     }
 }

@@ -1,0 +1,154 @@
+//! Profiles as pprof sees them.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use heaptrace_collector::pprof::{file, profile};
+use heaptrace_collector::recording::{Counters, Frame, Recording, Row, Values};
+use heaptrace_collector::symbolize::{Mode, Options, symbolize};
+use workshop::{Workshop, module};
+
+mod workshop;
+
+/// Where a position-independent program is loaded.
+const BIAS: u64 = 0x5555_5555_4000;
+
+/// Start addresses of `main` and `read_names` in the program.
+fn addresses(program: &Path) -> [u64; 2] {
+    let output = Command::new("nm").arg(program).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    ["main", "read_names"].map(|name| {
+        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+        let (address, _) = lines.find(|(_, rest)| *rest == format!("T {name}")).unwrap();
+        u64::from_str_radix(address, 16).unwrap()
+    })
+}
+
+/// A recording of `program` in which `read_names`, called by `main`, allocated three blocks of 40
+/// bytes, one of them still in use, and `main` itself one of 100.
+fn recording(program: &Path, bias: u64) -> Recording {
+    let [main, read_names] = addresses(program).map(|address| address + bias + 4);
+    let frame = |address| Frame { address, module: Some(0) };
+    let row = |stack: &[u64], size_class, blocks: f64, inuse: f64, size: f64| Row {
+        stack: stack.iter().map(|&address| frame(address)).collect(),
+        size_class,
+        values: Values {
+            alloc_objects: blocks,
+            alloc_space: blocks * size,
+            inuse_objects: inuse,
+            inuse_space: inuse * size,
+            peak_objects: blocks,
+            peak_space: blocks * size,
+        },
+    };
+    Recording {
+        pid: 42,
+        command: vec!["program".into(), "an argument\nof two lines".into()],
+        executable: program.to_owned(),
+        started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+        duration: Duration::from_millis(1500),
+        rate: 512 << 10,
+        counters: Counters { samples: 4, lost_samples: 1, lost_frees: 2, truncated_stacks: 3 },
+        modules: vec![module(program, bias)],
+        rows: vec![
+            row(&[read_names, main], 48, 3.0, 1.0, 40.0),
+            row(&[main], 112, 1.0, 0.0, 100.0),
+            row(&[main], 16, 0.2, 0.0, 1.0),
+        ],
+    }
+}
+
+/// Makes a profile of the program and shows it with `go tool pprof`.
+fn pprof(workshop: &Workshop, bias: u64, mode: Mode, arguments: &[&str]) -> Option<String> {
+    let recording = recording(&workshop.path("program"), bias);
+    let frames: Vec<Frame> = recording.rows.iter().flat_map(|row| row.stack.clone()).collect();
+    let options = Options { mode, debug_folders: Vec::new(), debuginfod_cache: None };
+    let symbols = symbolize(&recording.modules, &frames, recording.pid, &options);
+    let written = profile(&recording, &symbols);
+    let path = workshop.path("program.prof");
+    file::write_file(&path, &written).unwrap();
+    assert_eq!(file::read_file(&path).unwrap(), written);
+    assert_eq!(fs::metadata(&path).unwrap().len(), file::encode(&written).len() as u64);
+
+    let mut go = Command::new("go");
+    let Ok(output) = go.args(["tool", "pprof"]).args(arguments).arg(&path).output() else {
+        println!("skipped: this test needs go");
+        return None;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// The rows of a top table, without percentages: flat, cum, name.
+fn top(text: &str) -> Vec<(&str, &str, &str)> {
+    let rows = text.lines().skip_while(|line| !line.contains("flat%")).skip(1);
+    rows.map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        (words[0], words[3], words[5])
+    })
+    .collect()
+}
+
+#[test]
+fn pprof_shows_each_sample_type() {
+    let workshop = Workshop::new("top");
+    workshop.run("gcc -O2 -g @inline.c -o program");
+    let cases = [
+        (None, vec![("40B", "40B", "read_names"), ("0", "40B", "main")]),
+        (Some("alloc_space"), vec![("120B", "120B", "read_names"), ("100B", "220B", "main")]),
+        (Some("alloc_objects"), vec![("3", "3", "read_names"), ("1", "4", "main")]),
+        (Some("inuse_objects"), vec![("1", "1", "read_names"), ("0", "1", "main")]),
+        (Some("peak_space"), vec![("120B", "120B", "read_names"), ("100B", "220B", "main")]),
+        (Some("peak_objects"), vec![("3", "3", "read_names"), ("1", "4", "main")]),
+    ];
+    for (index, expected) in cases {
+        let index = index.map(|index| format!("-sample_index={index}"));
+        let arguments: Vec<&str> = ["-top"].into_iter().chain(index.as_deref()).collect();
+        let Some(text) = pprof(&workshop, BIAS, Mode::Full, &arguments) else { return };
+        assert_eq!(top(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn pprof_shows_labels_comments_and_times() {
+    let workshop = Workshop::new("raw");
+    workshop.run("gcc -O2 -g -Wl,--build-id=0xabcdef0123456789 @inline.c -o program");
+    let Some(comments) = pprof(&workshop, BIAS, Mode::Full, &["-comments"]) else { return };
+    let version = concat!("heaptrace ", env!("CARGO_PKG_VERSION"));
+    let expected = [
+        version,
+        "command: program an argument of two lines",
+        "pid: 42",
+        "samples: 4",
+        "lost_samples: 1",
+        "lost_frees: 2",
+        "truncated_stacks: 3",
+    ];
+    assert_eq!(comments.lines().collect::<Vec<_>>(), expected);
+    let raw = pprof(&workshop, BIAS, Mode::Full, &["-raw"]).unwrap();
+    for part in [
+        "PeriodType: space bytes",
+        "Period: 524288",
+        "Duration: 1.5",
+        "bytes:[48 bytes]",
+        "abcdef0123456789 [FN][FL][LN][IN]",
+    ] {
+        assert!(raw.contains(part), "{part} is not in {raw}");
+    }
+}
+
+#[test]
+fn pprof_finds_names_itself_where_we_gave_none() {
+    let workshop = Workshop::new("unnamed");
+    // Without that option gcc puts main apart from the other functions, where the debug information
+    // reader of go 1.19 does not find it.
+    for (flags, bias) in [("-pie", BIAS), ("-no-pie", 0)] {
+        workshop.run(&format!("gcc -O2 -g -fno-reorder-functions {flags} @inline.c -o program"));
+        let Some(text) = pprof(&workshop, bias, Mode::None, &["-top", "-sample_index=alloc_space"]) else {
+            return;
+        };
+        assert_eq!(top(&text), [("120B", "120B", "read_names"), ("100B", "220B", "main")], "{text}");
+    }
+}
