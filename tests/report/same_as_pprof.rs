@@ -229,14 +229,41 @@ fn every_line_of_a_listing_is_the_same() {
     for index in HEAP_INDEXES {
         let ours = report_text(&["--list", "main", "-s", index, file]);
         let theirs = pprof_text(&["-list=main", &format!("-sample_index={index}"), file]);
-        // The lines around those with samples that pprof shows depend on the order of its maps.
-        let lines = |text: &str| -> Vec<String> {
-            let lines = body(text, "Total").into_iter();
-            lines.filter(|line| !line.trim_start().starts_with(". ")).collect()
-        };
-        assert!(lines(&ours).len() > 4);
-        assert_same_lines(&lines(&ours), &lines(&theirs), index);
+        assert!(with_values(&ours).len() > 4);
+        assert_same_lines(&with_values(&ours), &with_values(&theirs), index);
     }
+}
+
+#[test]
+fn every_line_of_a_listing_of_anything_is_the_same() {
+    if !has_go() {
+        return;
+    }
+    let folder = Folder::new();
+    let text: String = (1..=100).map(|i| format!("line {i}\n")).collect();
+    let sources = ["a.c", "b.c"].map(|name| folder.file(name, &text));
+    for seed in 30..33 {
+        let mut builder = fixtures::anything(seed);
+        let files = [builder.string(&sources[0]), builder.string(&sources[1])];
+        for (i, function) in builder.profile.function.iter_mut().enumerate() {
+            function.filename = files[i % 2];
+        }
+        let file = folder.profile("anything.prof", &builder);
+        for index in ["objects", "space", "delay"] {
+            let ours = report_text(&["--list", ".", "-s", index, &file]);
+            let theirs = pprof_text(&["-list=.", &format!("-sample_index={index}"), &file]);
+            assert!(with_values(&ours).len() > 20);
+            assert_same_lines(&with_values(&ours), &with_values(&theirs), &file);
+        }
+    }
+}
+
+/// The lines of a listing that have values, and the headings. Which lines around them pprof shows
+/// depends on the order of its maps, and so do lines without a number.
+fn with_values(text: &str) -> Vec<String> {
+    let mut lines = body(text, "Total");
+    lines.retain(|line| !line.trim_start().starts_with(".          . ") && !line.contains(" 0:"));
+    lines
 }
 
 #[test]

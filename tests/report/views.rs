@@ -52,6 +52,24 @@ fn difference() {
 }
 
 #[test]
+fn sum_of_two_processes() {
+    let folder = Folder::new();
+    let other = folder.profile("other.prof", &fixtures::later());
+    assert_snapshot!(view(&fixtures::heaptrace(), &[&other]));
+}
+
+#[test]
+fn an_empty_profile_is_no_error() {
+    let mut builder = fixtures::heaptrace();
+    builder.profile.sample.clear();
+    for arguments in
+        [&[][..], &["--json"], &["--tree"], &["--traces"], &["--folded"], &["--tags"], &["--dot"]]
+    {
+        view(&builder, arguments);
+    }
+}
+
+#[test]
 fn json() {
     assert_snapshot!(view(&fixtures::heaptrace(), &["--json"]));
 }

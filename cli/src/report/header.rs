@@ -16,6 +16,8 @@ pub struct Header {
     pub command: Option<String>,
     /// The process.
     pub pid: Option<String>,
+    /// Processes that are added to it.
+    pub more: usize,
     /// When the recording began, in nanoseconds since 1970.
     pub time_nanos: i64,
     /// How long it took.
@@ -70,18 +72,22 @@ impl Header {
     /// What the profile of a view is.
     pub fn new(view: &View) -> Header {
         let profile = view.profile;
-        let note = |key: &str| {
-            let mut notes = profile.comments.iter().filter_map(|c| c.split_once(": "));
-            notes.find(|(k, _)| *k == key).map(|(_, value)| value)
+        let notes = |key: &'static str| {
+            let notes = profile.comments.iter().filter_map(|comment| comment.split_once(": "));
+            notes.filter(move |(known, _)| *known == key).map(|(_, value)| value)
         };
-        let count = |key| note(key).and_then(|value| value.parse().ok());
+        let count = |key| {
+            let counts = notes(key).filter_map(|value| value.parse().ok());
+            counts.reduce(|sum: u64, count| sum.saturating_add(count))
+        };
         let is_heap = profile.period_type.name == "space" && profile.period_type.unit == "bytes";
         let samples = count("samples");
-        let rate = (is_heap && profile.period > 0).then_some(profile.period);
+        let rate = (is_heap && profile.one_period && profile.period > 0).then_some(profile.period);
         Header {
             difference: view.is_difference(),
-            command: note("command").map(str::to_owned).or_else(|| program(profile)),
-            pid: note("pid").map(str::to_owned),
+            command: notes("command").next().map(str::to_owned).or_else(|| program(profile)),
+            pid: notes("pid").next().map(str::to_owned),
+            more: notes("command").count().saturating_sub(1),
             time_nanos: profile.time_nanos,
             duration_nanos: profile.duration_nanos,
             rate,
@@ -97,7 +103,7 @@ impl Header {
             live: amount(profile, "inuse"),
             peak: amount(profile, "peak"),
             allocated: amount(profile, "alloc"),
-            comments: match note("command") {
+            comments: match notes("command").next() {
                 Some(_) => Vec::new(),
                 None => foreign_comments(profile),
             },

@@ -5,7 +5,7 @@
 //! its samples, then sample by sample, because samples come first in a file and refer to the rest.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
 use std::hash::BuildHasher;
 use std::io::Read;
@@ -237,7 +237,6 @@ impl Merger {
             one_period: true,
             ..Profile::default()
         };
-        let mut seen = HashSet::new();
         for source in sources {
             let tables = &source.tables;
             profile.period = profile.period.max(tables.period);
@@ -245,12 +244,8 @@ impl Merger {
             if profile.time_nanos == 0 || (1..profile.time_nanos).contains(&tables.time_nanos) {
                 profile.time_nanos = tables.time_nanos;
             }
-            for &comment in &tables.comment {
-                let comment = text(source, comment);
-                if seen.insert(comment.clone()) {
-                    profile.comments.push(comment);
-                }
-            }
+            let comments = tables.comment.iter();
+            profile.comments.extend(comments.map(|&comment| text(source, comment)));
             if profile.default_sample_type.is_empty() {
                 profile.default_sample_type = text(source, tables.default_sample_type);
             }

@@ -154,4 +154,30 @@ mod tests {
         assert!(estimate(48.0, 524_288.0, true, 3.0).within_noise());
         assert!(!estimate(48.0, 524_288.0, true, 4.0).within_noise());
     }
+
+    /// Samples 1,000 blocks at rate R a thousand times, and compares the spread of the estimates with
+    /// the variance that they say they have.
+    #[test]
+    fn the_spread_of_estimates_is_the_one_predicted() {
+        let (size, rate, blocks, runs) = (4096.0, 16_384.0, 1000.0, 1000);
+        let row = Row::new(size, rate, true);
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        let (mut sum, mut squares, mut predicted) = (0.0, 0.0, 0.0);
+        for _ in 0..runs {
+            let sampled = (0..blocks as u32).filter(|_| random() >= row.missed).count();
+            let value = sampled as f64 * row.weight;
+            sum += value;
+            squares += (value - size * blocks).powi(2);
+            predicted += Sampling { rows: vec![Some(row)] }.estimate(0, value as i64, value as i64).variance;
+        }
+        let runs = f64::from(runs);
+        assert!((sum / runs / (size * blocks) - 1.0).abs() < 0.01, "the estimate is unbiased");
+        assert!((squares / predicted - 1.0).abs() < 0.15, "{}", squares / predicted);
+    }
 }

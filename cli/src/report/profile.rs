@@ -26,7 +26,7 @@ pub struct Profile {
     pub time_nanos: i64,
     /// How long the recording took.
     pub duration_nanos: i64,
-    /// What the writers of the files noted.
+    /// What the writers of the files noted, file by file.
     pub comments: Vec<String>,
     /// Functions to leave out together with all that they call: a regular expression.
     pub drop_frames: String,

@@ -55,12 +55,17 @@ pub fn header(out: &mut dyn Write, header: &Header) -> io::Result<()> {
 }
 
 fn program(header: &Header) -> String {
-    let command = header.command.clone().unwrap_or_default();
-    match &header.pid {
-        Some(pid) => format!("{} (pid {pid})", styled(HEADING, &command)),
-        None if command.is_empty() => command,
-        None => styled(HEADING, &command),
+    let Some(command) = &header.command else {
+        return String::new();
+    };
+    let mut text = styled(HEADING, command);
+    if let Some(pid) = &header.pid {
+        text += &format!(" (pid {pid})");
     }
+    if header.more > 0 {
+        text += &format!(" and {} more", header.more);
+    }
+    text
 }
 
 fn recorded(header: &Header) -> String {
@@ -329,7 +334,7 @@ pub fn traces(out: &mut dyn Write, traces: &Traces) -> io::Result<()> {
     const SEPARATOR: &str = "-----------+-------------------------------------------------------";
     for trace in &traces.traces {
         writeln!(out, "{SEPARATOR}")?;
-        for (key, values) in &trace.labels {
+        for (key, values) in &traces.label_sets[trace.labels as usize] {
             writeln!(out, "{key:>10}:  {values}")?;
         }
         let mut value = measure::label(trace.value, &traces.unit, "auto");

@@ -2,7 +2,7 @@
 
 use super::filter::Selection;
 use super::graph::Nodes;
-use super::profile::{LabelValue, Slices};
+use super::profile::{Label, LabelValue, Profile, Slices};
 use super::tags;
 use super::view::View;
 
@@ -13,6 +13,9 @@ pub struct Traces {
     pub unit: String,
     /// Names of the frames.
     pub names: Vec<String>,
+    /// The sets of labels that samples have, keys with values: texts, then numbers, both in
+    /// alphabetical order.
+    pub label_sets: Vec<Vec<(String, String)>>,
     /// The samples, in the order of the file.
     pub traces: Vec<Trace>,
 }
@@ -20,8 +23,8 @@ pub struct Traces {
 /// A sample.
 #[derive(Debug)]
 pub struct Trace {
-    /// Its labels, keys with values: texts, then numbers, both in alphabetical order.
-    pub labels: Vec<(String, String)>,
+    /// Index of its set of labels.
+    pub labels: u32,
     /// Its value.
     pub value: i64,
     /// Its frames, leaf first: index of the name, and whether the call is inlined.
@@ -41,19 +44,23 @@ impl Traces {
             values.iter().any(|&value| value != 0)
         });
         let traces = samples.map(|(_, sample, value)| Trace {
-            labels: labels(selection, sample.labels),
+            labels: sample.labels,
             value,
             frames: frames(selection, &nodes, sample.stack).collect(),
         });
-        Traces { unit: view.sample_type().unit.clone(), traces: traces.collect(), names: names(&nodes) }
+        Traces {
+            unit: view.sample_type().unit.clone(),
+            traces: traces.collect(),
+            names: names(&nodes),
+            label_sets: view.profile.label_sets.iter().map(|set| labels(view.profile, set)).collect(),
+        }
     }
 }
 
 /// The labels of a set, the values of a key together.
-fn labels(selection: &Selection, label_set: u32) -> Vec<(String, String)> {
-    let profile = selection.profile;
+fn labels(profile: &Profile, set: &[Label]) -> Vec<(String, String)> {
     let (mut texts, mut numbers) = (Vec::new(), Vec::new());
-    for label in profile.label_sets.get(label_set) {
+    for label in set {
         if tags::is_mark(profile, label) {
             continue;
         }
