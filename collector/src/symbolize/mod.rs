@@ -5,12 +5,12 @@
 //! separate debug file; symbol tables; the map that a program writes of code it makes at run time;
 //! else its name is the module and the address in the module's file.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::env;
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
 use crate::recording::{Frame, Module};
@@ -36,6 +36,10 @@ pub(crate) use debug_file::hex;
 /// Stack of a thread that reads DWARF, in bytes: addr2line recurses as deep as calls are inlined
 /// in one another. Only what is used of it takes memory.
 const STACK_SIZE: usize = 64 << 20;
+
+/// How many addresses of a module are looked up by one thread. Each thread indexes the module's
+/// units for itself, which has to be little beside looking up the addresses.
+const JOB_SIZE: usize = 2048;
 
 /// How much is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -126,10 +130,11 @@ pub fn symbolize(modules: &[Module], frames: &[Frame], pid: u32, options: &Optio
         addresses.dedup();
     }
     let mut symbols = Symbols { segments: vec![Vec::new(); modules.len()], ..Symbols::default() };
-    for (index, segments, resolved) in in_parallel(modules, &addresses, options) {
-        symbols.segments[index] = segments;
-        let frame = |&address| Frame { address, module: Some(index as u32) };
-        symbols.frames.extend(addresses[index].iter().map(frame).zip(resolved));
+    for found in in_parallel(modules, &addresses, options) {
+        let module = found.module as u32;
+        let frame = |&address| Frame { address, module: Some(module) };
+        symbols.frames.extend(found.addresses.iter().map(frame).zip(found.resolved));
+        symbols.segments[found.module] = found.segments;
     }
     if options.mode != Mode::None {
         symbols.frames.extend(generated(pid, &outside));
@@ -137,35 +142,62 @@ pub fn symbolize(modules: &[Module], frames: &[Frame], pid: u32, options: &Optio
     symbols
 }
 
-/// What was found out about a module: its index, its segments, and the frames of its addresses.
-type Found = (usize, Vec<Segment>, Vec<Vec<ResolvedFrame>>);
+/// Some addresses of a module, to be looked up by one thread.
+struct Job<'a, 'm> {
+    module: usize,
+    addresses: &'a [u64],
+    /// Shared by the module's jobs, read by the first of them, gone with the last.
+    binary: Arc<OnceLock<Binary<'m>>>,
+}
 
-/// Looks up each module's addresses, the modules shared out among as many threads as there are
-/// processors. The one with the most addresses comes first: it is likely to take longest.
-fn in_parallel(modules: &[Module], addresses: &[Vec<u64>], options: &Options) -> Vec<Found> {
+/// What was found out by a job: the module's segments, and the frames of each address.
+struct Found<'a> {
+    module: usize,
+    segments: Vec<Segment>,
+    addresses: &'a [u64],
+    resolved: Vec<Vec<ResolvedFrame>>,
+}
+
+/// Does the jobs of all modules, with as many threads as there are processors.
+fn in_parallel<'a>(modules: &[Module], addresses: &'a [Vec<u64>], options: &Options) -> Vec<Found<'a>> {
     let folders = DebugFolders::new(&options.debug_folders, options.debuginfod_cache.as_deref());
-    let mut order: Vec<usize> = (0..modules.len()).collect();
-    order.sort_by_key(|&index| std::cmp::Reverse(addresses[index].len()));
-    let next = AtomicUsize::new(0);
+    let jobs = jobs(addresses);
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(jobs.len());
+    let jobs = Mutex::new(jobs.into_iter());
+    let next = || jobs.lock().ok()?.next();
     let work = || {
         let mut found = Vec::new();
-        while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let binary = Binary::open(&modules[index], &folders, options.mode);
+        while let Some(Job { module, addresses, binary }) = next() {
+            let binary = binary.get_or_init(|| Binary::open(&modules[module], &folders, options.mode));
             let resolved = match options.mode {
                 Mode::None => Vec::new(),
-                Mode::Symbols | Mode::Full => binary.resolve(&addresses[index]),
+                Mode::Symbols | Mode::Full => binary.resolve(addresses),
             };
-            found.push((index, binary.segments, resolved));
+            found.push(Found { module, segments: binary.segments.clone(), addresses, resolved });
         }
         found
     };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(modules.len());
     thread::scope(|scope| {
         let spawn = |_| thread::Builder::new().stack_size(STACK_SIZE).spawn_scoped(scope, work);
         let threads: Vec<_> = (0..threads).map_while(|index| spawn(index).ok()).collect();
         let found = threads.into_iter().filter_map(|thread| thread.join().ok());
         found.flatten().collect()
     })
+}
+
+/// The jobs for all modules, those of the module with most addresses first: it is likely to take
+/// longest. A module without addresses has a job too, which finds its segments.
+fn jobs<'a, 'm>(addresses: &'a [Vec<u64>]) -> Vec<Job<'a, 'm>> {
+    let mut modules: Vec<_> = addresses.iter().enumerate().collect();
+    modules.sort_by_key(|(_, addresses)| Reverse(addresses.len()));
+    let jobs = modules.into_iter().flat_map(|(module, addresses)| {
+        let binary = Arc::new(OnceLock::new());
+        let first = addresses.len().min(JOB_SIZE);
+        let (first, rest) = addresses.split_at(first);
+        let parts = [first].into_iter().chain(rest.chunks(JOB_SIZE));
+        parts.map(move |addresses| Job { module, addresses, binary: Arc::clone(&binary) })
+    });
+    jobs.collect()
 }
 
 /// The frames of code that the program made at run time.
