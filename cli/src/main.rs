@@ -5,18 +5,35 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod collect;
+mod library;
+mod messages;
 mod report;
+mod run;
 
 /// A heap profiler for unmodified native Linux programs
 #[derive(Debug, clap::Parser)]
 #[command(version)]
 enum Cli {
+    Run(run::Args),
     Report(report::Args),
+    Lib(library::Args),
+    /// What the library starts when there is no `heaptrace run`
+    #[command(hide = true)]
+    Collect,
 }
+
+/// Before Rust's runtime has SIGPIPE ignored.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = run::keep_sigpipe;
 
 fn main() -> ExitCode {
     let result = match Cli::parse() {
+        Cli::Run(args) => return run::run(args),
         Cli::Report(args) => report::run(args),
+        Cli::Lib(args) => library::run(&args),
+        Cli::Collect => collect::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

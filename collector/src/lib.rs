@@ -1,5 +1,19 @@
 //! The collector: reads what the library recorded in a profiled program and makes profiles of it.
 
+mod image;
+mod listener;
+mod live;
+pub mod naming;
 pub mod pprof;
 pub mod recording;
+pub mod session;
 pub mod symbolize;
+mod writer;
+
+pub use image::Program;
+pub use listener::bind;
+
+/// A path from bytes as the kernel has them.
+fn os_path(bytes: &[u8]) -> std::path::PathBuf {
+    <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).into()
+}

@@ -182,7 +182,7 @@ pub fn sealed_memfd(name: &CStr, size: usize) -> Result<Fd, Errno> {
     // SAFETY: both act on the file just made.
     let sealed = unsafe {
         call!(libc::SYS_ftruncate, fd.0, size).and_then(|_| {
-            let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+            let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
             call!(libc::SYS_fcntl, fd.0, libc::F_ADD_SEALS, seals)
         })
     };

@@ -1,0 +1,156 @@
+//! The library that programs preload: carried inside this binary, unpacked when it is needed.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{self, AtFlags, Mode, OFlags, StatVfsMountFlags};
+
+const CONTENT: &[u8] = include_bytes!(env!("HEAPTRACE_LIBRARY"));
+const NAME: &str = concat!("libheaptrace-", env!("HEAPTRACE_LIBRARY_HASH"), ".so");
+
+/// About the library that programs preload
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print the library's path, for LD_PRELOAD
+    #[arg(long, required = true)]
+    path: bool,
+}
+
+/// `heaptrace lib`.
+pub fn run(_: &Args) -> Result<()> {
+    println!("{}", unpack()?.display());
+    Ok(())
+}
+
+/// The path of the library, which is put there if it is not.
+///
+/// # Errors
+/// If there is no folder of this user's from which libraries can be loaded.
+pub fn unpack() -> Result<PathBuf> {
+    let mut problems = Vec::new();
+    for folder in folders() {
+        match unpack_into(&folder) {
+            Ok(path) => return Ok(path),
+            Err(why) => problems.push(format!("{}: {why:#}", folder.display())),
+        }
+    }
+    bail!("no place for libheaptrace.so ({}); set XDG_CACHE_HOME to a folder of yours", problems.join("; "))
+}
+
+/// Where the library may go, best first. It is loaded by programs of other users too, if this is
+/// root's and the program drops its privileges: so root's is where everybody can read.
+fn folders() -> Vec<PathBuf> {
+    let user = rustix::process::geteuid();
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+    let own =
+        [cache, variable("XDG_RUNTIME_DIR")].into_iter().flatten().map(|folder| folder.join("heaptrace"));
+    let shared = ["/tmp", "/var/tmp", "/dev/shm"]
+        .map(|folder| PathBuf::from(format!("{folder}/heaptrace-{}", user.as_raw())));
+    let root = user.is_root().then(|| PathBuf::from("/run/heaptrace"));
+    root.into_iter().chain(own).chain(shared).collect()
+}
+
+fn unpack_into(folder: &Path) -> Result<PathBuf> {
+    let path = folder.join(NAME);
+    if !path.is_absolute()
+        || path.as_os_str().as_bytes().iter().any(|c| c.is_ascii_whitespace() || *c == b':')
+    {
+        bail!("LD_PRELOAD takes no relative path and none with a space or a colon");
+    }
+    let folder = open_folder(folder)?;
+    if !holds_library(&folder) {
+        write_library(&folder)?;
+    }
+    Ok(path)
+}
+
+/// Opens the folder, made if need be: a real one, this user's, that nobody else can write to, on a
+/// file system from which code can be loaded.
+fn open_folder(path: &Path) -> Result<OwnedFd> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).ok();
+    }
+    let mode = Mode::from_raw_mode(0o755);
+    match fs::mkdir(path, mode) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+        Err(why) => return Err(why).context("cannot be made"),
+    }
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+    let folder = fs::open(path, flags, Mode::empty()).context("is no folder")?;
+    let stat = fs::fstat(&folder)?;
+    if stat.st_uid != rustix::process::geteuid().as_raw() || stat.st_mode & 0o022 != 0 {
+        bail!("is not yours alone");
+    }
+    if fs::fstatvfs(&folder)?.f_flag.contains(StatVfsMountFlags::NOEXEC) {
+        bail!("is mounted noexec");
+    }
+    Ok(folder)
+}
+
+fn holds_library(folder: &OwnedFd) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Ok(file) = fs::openat(folder, NAME, flags, Mode::empty()) else { return false };
+    let mut content = Vec::with_capacity(CONTENT.len() + 1);
+    let read = File::from(file).take(CONTENT.len() as u64 + 1).read_to_end(&mut content);
+    read.is_ok() && content == CONTENT
+}
+
+/// Writes under a name of this process's own and renames: another process sees all of it or none.
+fn write_library(folder: &OwnedFd) -> Result<()> {
+    let temporary = format!("{NAME}.{}", std::process::id());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
+    let file = fs::openat(folder, &temporary, flags, Mode::from_raw_mode(0o755))?;
+    let written = File::from(file).write_all(CONTENT).map_err(anyhow::Error::from);
+    let result = written.and_then(|()| Ok(fs::renameat(folder.as_fd(), &temporary, folder.as_fd(), NAME)?));
+    if result.is_err() {
+        fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
+    }
+    result
+}
+
+/// The value of LD_PRELOAD with the library first, and no other of ours.
+pub fn preload(library: &Path, present: Option<&OsStr>) -> std::ffi::OsString {
+    let mut value = library.as_os_str().to_owned();
+    let others = present.map_or(&b""[..], OsStr::as_bytes).split(|c| *c == b':' || *c == b' ');
+    for other in others.filter(|other| !other.is_empty() && !is_ours(other)) {
+        value.push(":");
+        value.push(OsStr::from_bytes(other));
+    }
+    value
+}
+
+fn is_ours(path: &[u8]) -> bool {
+    let name = path.rsplit(|c| *c == b'/').next().unwrap_or(path);
+    name.starts_with(b"libheaptrace") && name.ends_with(b".so")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_preloaded_libraries_stay_and_an_earlier_one_of_ours_goes() {
+        let value = |present: &str| preload(Path::new("/new/libheaptrace-1.so"), Some(present.as_ref()));
+        assert_eq!(value(""), "/new/libheaptrace-1.so");
+        assert_eq!(value("/a.so b.so:/old/libheaptrace-0.so"), "/new/libheaptrace-1.so:/a.so:b.so");
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_to_is_refused() {
+        let folder = std::env::temp_dir().join(format!("heaptrace-test-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        assert!(unpack_into(&folder).unwrap().ends_with(NAME));
+        assert!(holds_library(&open_folder(&folder).unwrap()));
+        std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+        assert!(unpack_into(&folder).is_err());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

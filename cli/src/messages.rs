@@ -1,0 +1,160 @@
+//! What heaptrace says on standard error about a run.
+
+use std::fmt::Write;
+
+use heaptrace_channel::handshake::Refusal;
+use heaptrace_collector::session::{Summary, Written};
+
+/// Fewer samples than this say little about a program.
+const FEW_SAMPLES: u64 = 100;
+
+/// Begins a line that is said even when the summary is not wanted.
+pub const IMPORTANT: char = '!';
+
+/// The summary of a session, line by line, without the prefix.
+pub fn summary(summary: &Summary) -> String {
+    let mut text = String::new();
+    for written in &summary.profiles {
+        describe(&mut text, written);
+    }
+    for (pid, why) in &summary.refused {
+        line(&mut text, &format!("process {pid} could not be profiled: {}", refusal(*why)));
+    }
+    totals(&mut text, summary);
+    if let Some(program) =
+        summary.profiles.iter().find(|written| written.is_program && written.error.is_none())
+    {
+        advise(&mut text, program);
+    }
+    text
+}
+
+fn line(text: &mut String, line: &str) {
+    writeln!(text, "{line}").expect("writing to a string");
+}
+
+fn describe(text: &mut String, written: &Written) {
+    let Written { path, name, pid, counters, error, .. } = written;
+    match error {
+        None => line(text, &format!("{}: {name} (pid {pid}), {}", path.display(), samples(counters.samples))),
+        Some(error) => {
+            line(text, &format!("{IMPORTANT}the profile of {name} (pid {pid}) could not be written: {error}"))
+        }
+    }
+    if counters.lost_samples > 0 {
+        line(
+            text,
+            &format!(
+                "{IMPORTANT}{} of {name} were lost: the collector could not keep up",
+                samples(counters.lost_samples)
+            ),
+        );
+    }
+}
+
+fn totals(text: &mut String, summary: &Summary) {
+    let taken: u64 = summary.profiles.iter().map(|written| written.counters.samples).sum();
+    let lost: u64 = summary.profiles.iter().map(|written| written.counters.lost_samples).sum();
+    let lost = if lost == 0 { "none lost".into() } else { format!("{lost} lost") };
+    let processes = plural(summary.processes as u64, "process", "processes");
+    line(text, &format!("{processes}, {}, {lost}", samples(taken)));
+    if summary.running > 0 {
+        let running = plural(summary.running as u64, "process still runs", "processes still run");
+        line(text, &format!("{running}: each gets its profile when it ends"));
+    }
+}
+
+/// What to do next.
+fn advise(text: &mut String, program: &Written) {
+    if program.own_malloc && program.counters.samples == 0 {
+        let what = "does not call the malloc of the C library: it brings an allocator of its own, which cannot be seen from outside";
+        line(text, &format!("{} {what}; build it to use the system's malloc", program.name));
+    } else if program.counters.samples < FEW_SAMPLES && program.rate > 1 {
+        let rate = suggested_rate(program);
+        line(
+            text,
+            &format!(
+                "{} is few; for more, allocate more or sample more often: heaptrace run --rate {rate} …",
+                samples(program.counters.samples)
+            ),
+        );
+    }
+    line(text, &format!("next: heaptrace report {}", program.path.display()));
+}
+
+/// A rate at which there would be some hundreds of samples.
+fn suggested_rate(program: &Written) -> String {
+    const WANTED: u64 = 400;
+    let rate = program.rate * program.counters.samples / WANTED;
+    match rate {
+        0..1024 => "1".into(),
+        _ => format!("{}KiB", (rate / 1024).next_power_of_two()),
+    }
+}
+
+fn refusal(why: Refusal) -> &'static str {
+    match why {
+        Refusal::NoMemory => "there is no room for the shared memory; look at ulimit -v and ulimit -f",
+        Refusal::Sanitizer => "it is built with a sanitizer, which has its own malloc; build it without",
+        Refusal::OldLibc => "its C library is older than glibc 2.35",
+    }
+}
+
+fn samples(count: u64) -> String {
+    plural(count, "sample", "samples")
+}
+
+/// A count with thousands separated, and the noun for it.
+fn plural(count: u64, one: &str, many: &str) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{grouped} {}", if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heaptrace_collector::recording::Counters;
+
+    fn written(samples: u64, own_malloc: bool) -> Written {
+        Written {
+            path: "out.prof".into(),
+            name: "prog".into(),
+            pid: 7,
+            is_program: true,
+            counters: Counters { samples, ..Default::default() },
+            rate: 512 * 1024,
+            own_malloc,
+            error: None,
+        }
+    }
+
+    fn said(written: Written) -> String {
+        summary(&Summary { profiles: vec![written], processes: 1, ..Default::default() })
+    }
+
+    #[test]
+    fn a_good_run_names_the_file_the_counts_and_the_next_command() {
+        assert_eq!(
+            said(written(12345, false)),
+            "out.prof: prog (pid 7), 12,345 samples\n1 process, 12,345 samples, none lost\nnext: heaptrace report out.prof\n"
+        );
+    }
+
+    #[test]
+    fn few_samples_suggest_a_rate() {
+        assert!(said(written(3, false)).contains("--rate 4KiB"));
+        assert!(said(written(0, false)).contains("--rate 1 "));
+    }
+
+    #[test]
+    fn an_own_malloc_is_explained() {
+        assert!(said(written(0, true)).contains("allocator of its own"));
+    }
+}

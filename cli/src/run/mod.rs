@@ -1,0 +1,187 @@
+//! `heaptrace run`: starts a program with the library preloaded, and is to the outside what the
+//! program is.
+
+mod preflight;
+mod program;
+mod supervise;
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow, bail};
+use heaptrace_channel::config::{self, TOKEN_LENGTH, parse_rate};
+use heaptrace_collector::Program;
+use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
+use heaptrace_collector::session::Config;
+
+use crate::{collect, library, messages};
+use program::{Command, NotStarted};
+
+pub use program::keep_sigpipe;
+
+/// Profile a program
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Profile to write: %n program name, %p process id, %h host, %t UTC time
+    #[arg(short, long, value_name = "PATTERN", default_value = DEFAULT_PATTERN, value_parser = |text: &str| Pattern::parse(text))]
+    output: Pattern,
+    /// Mean bytes between samples, such as 64KiB; 1 records every allocation
+    #[arg(short, long, value_name = "BYTES", default_value = "512KiB", value_parser = rate)]
+    rate: u64,
+    /// Profile the processes that PROGRAM starts too, or only PROGRAM
+    #[arg(long, value_name = "all|none", default_value = "all")]
+    children: Children,
+    /// Make the sampling decisions reproducible
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Say nothing at the end
+    #[arg(short, long)]
+    quiet: bool,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
+    command: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Children {
+    All,
+    None,
+}
+
+fn rate(text: &str) -> Result<u64> {
+    parse_rate(text.as_bytes())
+        .ok_or_else(|| anyhow!("use a number of bytes from 1 to 1TiB, such as 64KiB or 1"))
+}
+
+/// What heaptrace's own failures exit with; the program's own statuses are passed on.
+pub const FAILED: u8 = 125;
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// `heaptrace run`.
+pub fn run(args: Args) -> ExitCode {
+    match prepare(&args) {
+        Ok(prepared) => prepared.go(&args),
+        Err(error) => {
+            eprintln!("heaptrace: {error:#}");
+            ExitCode::from(match error.downcast_ref() {
+                Some(NotStarted::NotFound(_)) => NOT_FOUND,
+                Some(NotStarted::NotExecutable(..)) => NOT_EXECUTABLE,
+                None => FAILED,
+            })
+        }
+    }
+}
+
+/// All that can fail is done before the program starts.
+struct Prepared {
+    command: Command,
+    /// Why the program will not be recorded.
+    obstacle: Option<preflight::Obstacle>,
+    control: UnixStream,
+}
+
+fn prepare(args: &Args) -> Result<Prepared> {
+    let mut command = Command::find(&args.command)?;
+    check_folder(&args.output)?;
+    let obstacle = preflight::obstacle(&command.path);
+    let library = library::unpack()?;
+    let token = random_token()?;
+    let name = format!("heaptrace-{}", random_token()?);
+    let listener = heaptrace_collector::bind(&name)
+        .context("cannot listen on a unix socket")?;
+    if !matches!(obstacle, Some(preflight::Obstacle::Sanitizer)) {
+        command.set("LD_PRELOAD", library::preload(&library, command.get("LD_PRELOAD")));
+    }
+    command.set(config::RATE, args.rate.to_string().into());
+    command.set(config::CHILDREN, if args.children == Children::All { "all" } else { "none" }.into());
+    match args.seed {
+        Some(seed) => command.set(config::SEED, seed.to_string().into()),
+        None => command.unset(config::SEED),
+    }
+    command.session = format!("{name}:{token}");
+    let control = start_collector(args, &command, listener, &token)?;
+    Ok(Prepared { command, obstacle, control })
+}
+
+/// Said before the program starts and not after its hours of work.
+fn check_folder(pattern: &Pattern) -> Result<()> {
+    let folder = pattern.folder();
+    rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
+        .with_context(|| format!("cannot write profiles to {}", folder.display()))
+}
+
+fn random_token() -> Result<String> {
+    let mut bytes = [0; TOKEN_LENGTH / 2];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Forks the collector off while this process has one thread. It has nothing of the terminal, so
+/// that it outlives a Ctrl-C and goes on for what the program leaves running.
+fn start_collector(
+    args: &Args,
+    command: &Command,
+    listener: OwnedFd,
+    token: &str,
+) -> Result<UnixStream> {
+    let (control, collectors_end) = UnixStream::pair()?;
+    let executable = std::fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
+    let words = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let program = Program { pid: 0, executable, command: words };
+    let config = Config {
+        listener,
+        token: token.as_bytes().try_into().context("malformed token")?,
+        pattern: args.output.clone(),
+        rate: args.rate,
+        program: None,
+        symbolize: Default::default(),
+    };
+    // SAFETY: this process has one thread, so the child may do anything.
+    match unsafe { libc::fork() } {
+        -1 => bail!("cannot start the collector: {}", std::io::Error::last_os_error()),
+        0 => {
+            drop(control);
+            program::detach();
+            let served = collect::serve(config, program, collectors_end);
+            std::process::exit(served.is_err().into());
+        }
+        _ => Ok(control),
+    }
+}
+
+impl Prepared {
+    fn go(mut self, args: &Args) -> ExitCode {
+        let signals = supervise::Signals::block();
+        let pid = match self.command.start(&signals) {
+            Ok(pid) => pid,
+            Err(why) => {
+                eprintln!("heaptrace: cannot start {}: {why}", self.command.path.display());
+                return ExitCode::from(FAILED);
+            }
+        };
+        collect::supervisor::started(&mut self.control, pid);
+        let status = signals.supervise(pid);
+        let summary = collect::supervisor::ended(&mut self.control);
+        if let Some(obstacle) = &self.obstacle {
+            eprintln!("heaptrace: {} could not be profiled: {obstacle}", self.command.path.display());
+        }
+        match summary {
+            Some(summary) => say(&summary, args.quiet),
+            None => eprintln!("heaptrace: the collector was ended from outside; there is no profile"),
+        }
+        ExitCode::from(status)
+    }
+}
+
+fn say(summary: &str, quiet: bool) {
+    for line in summary.lines() {
+        match line.strip_prefix(messages::IMPORTANT) {
+            Some(line) => eprintln!("heaptrace: {line}"),
+            None if !quiet => eprintln!("heaptrace: {line}"),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Looks at a program before it is started: can it be recorded?
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use goblin::elf::Elf;
+use goblin::elf::dynamic::DF_1_PIE;
+use goblin::elf::header::{EM_X86_64, ET_DYN};
+
+/// Why a program cannot be recorded, and a way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// No dynamic linker, so nothing can be preloaded.
+    Static,
+    /// The dynamic linker preloads nothing into programs with privileges.
+    Privileged,
+    /// Built for another machine or word size.
+    OtherMachine,
+    /// The dynamic linker of another C library.
+    OtherLibc(PathBuf),
+    /// It has a sanitizer's malloc.
+    Sanitizer,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Obstacle::Static => {
+                write!(f, "it is statically linked, so no library can be preloaded; link it dynamically")
+            }
+            Obstacle::Privileged => write!(
+                f,
+                "it is setuid, setgid or has file capabilities, so the dynamic linker preloads nothing; run it as that user without them"
+            ),
+            Obstacle::OtherMachine => write!(f, "it is not built for 64-bit x86; build it for that"),
+            Obstacle::OtherLibc(linker) => write!(
+                f,
+                "its C library is not glibc (its dynamic linker is {}); build it for glibc",
+                linker.display()
+            ),
+            Obstacle::Sanitizer => {
+                write!(f, "it is built with a sanitizer, which has its own malloc; build it without")
+            }
+        }
+    }
+}
+
+/// How many `#!` lines the kernel follows.
+const SCRIPTS: usize = 4;
+
+/// Largest part of an executable that is looked at.
+const LIMIT: u64 = 256 << 20;
+
+/// What stands in the way of recording a program; `None` if nothing is known.
+pub fn obstacle(path: &Path) -> Option<Obstacle> {
+    let mut path = path.to_owned();
+    for _ in 0..SCRIPTS {
+        match interpreter_of_script(&path) {
+            Some(interpreter) => path = interpreter,
+            None => break,
+        }
+    }
+    if is_privileged(&path) {
+        return Some(Obstacle::Privileged);
+    }
+    let mut content = Vec::new();
+    File::open(&path).ok()?.take(LIMIT).read_to_end(&mut content).ok()?;
+    obstacle_in(&Elf::parse(&content).ok()?)
+}
+
+fn obstacle_in(elf: &Elf) -> Option<Obstacle> {
+    if elf.header.e_machine != EM_X86_64 || !elf.is_64 {
+        return Some(Obstacle::OtherMachine);
+    }
+    let Some(linker) = elf.interpreter else {
+        // The dynamic linker itself can be a program; it is a shared object that is no PIE.
+        let flags = elf.dynamic.as_ref().map_or(0, |dynamic| dynamic.info.flags_1);
+        let is_linker = elf.header.e_type == ET_DYN && flags & DF_1_PIE == 0 && elf.soname.is_some();
+        return (!is_linker).then_some(Obstacle::Static);
+    };
+    if !linker.contains("ld-linux") {
+        return Some(Obstacle::OtherLibc(linker.into()));
+    }
+    let sanitizers =
+        ["libasan.so", "libtsan.so", "libmsan.so", "libhwasan.so", "libclang_rt.asan", "libclang_rt.tsan"];
+    let linked = elf.libraries.iter().any(|library| sanitizers.iter().any(|name| library.starts_with(name)));
+    let built_in = || {
+        let names = elf.dynsyms.iter().filter_map(|symbol| elf.dynstrtab.get_at(symbol.st_name));
+        names
+            .into_iter()
+            .any(|name| matches!(name, "__asan_init" | "__tsan_init" | "__msan_init" | "__hwasan_init"))
+    };
+    (linked || built_in()).then_some(Obstacle::Sanitizer)
+}
+
+fn interpreter_of_script(path: &Path) -> Option<PathBuf> {
+    let mut start = [0; 256];
+    let length = File::open(path).ok()?.read(&mut start).ok()?;
+    let line = start[..length].strip_prefix(b"#!")?.split(|&c| c == b'\n').next()?;
+    let words = str::from_utf8(line).ok()?;
+    Some(PathBuf::from(words.split_whitespace().next()?))
+}
+
+fn is_privileged(path: &Path) -> bool {
+    let Ok(metadata) = path.metadata() else { return false };
+    let (mode, user) = (metadata.permissions().mode(), rustix::process::geteuid().as_raw());
+    let setuid = mode & 0o4000 != 0 && metadata.uid() != user;
+    let setgid = mode & 0o2000 != 0 && metadata.gid() != rustix::process::getegid().as_raw();
+    let capabilities =
+        rustix::fs::getxattr(path, c"security.capability", &mut [0u8; 64]).is_ok_and(|length| length > 0);
+    setuid || setgid || (capabilities && user != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ordinary_program_has_no_obstacle() {
+        assert_eq!(obstacle(Path::new("/proc/self/exe")), None);
+    }
+
+    #[test]
+    fn what_is_no_program_has_none_that_is_known() {
+        assert_eq!(obstacle(Path::new("/etc/passwd")), None);
+        assert_eq!(obstacle(Path::new("/nonexistent")), None);
+    }
+}

@@ -1,0 +1,172 @@
+//! The program: found as a shell would, and started as if nobody stood between.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::{env, fmt, io, ptr};
+
+use heaptrace_channel::config;
+
+use super::supervise::Signals;
+
+/// What is to be executed, with its environment.
+#[derive(Debug)]
+pub struct Command {
+    /// The executable.
+    pub path: PathBuf,
+    /// The session's name and token.
+    pub session: String,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+}
+
+/// Why a program cannot be started.
+#[derive(Debug)]
+pub enum NotStarted {
+    /// There is no such program.
+    NotFound(OsString),
+    /// It is there, but may not be executed.
+    NotExecutable(PathBuf, io::Error),
+}
+
+impl fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotStarted::NotFound(name) => write!(f, "{}: no such program", name.display()),
+            NotStarted::NotExecutable(path, why) => write!(f, "{} cannot be executed: {why}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for NotStarted {}
+
+impl Command {
+    /// Finds the program: a name with a slash is a path, any other is looked for in PATH.
+    ///
+    /// # Errors
+    /// [`NotStarted`] if there is none that can be executed.
+    pub fn find(words: &[OsString]) -> Result<Command, NotStarted> {
+        let name = words.first().cloned().unwrap_or_default();
+        let path = if name.as_bytes().contains(&b'/') {
+            PathBuf::from(&name)
+        } else {
+            let folders = env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/bin:/usr/bin".into());
+            let candidates: Vec<_> = env::split_paths(&folders).map(|folder| folder.join(&name)).collect();
+            let executable = candidates.iter().find(|path| check(path).is_ok());
+            let found = executable.or_else(|| candidates.iter().find(|path| path.is_file()));
+            found.filter(|_| !name.is_empty()).cloned().ok_or_else(|| NotStarted::NotFound(name.clone()))?
+        };
+        match check(&path) {
+            Ok(()) => Ok(Command {
+                path,
+                session: String::new(),
+                arguments: words.to_vec(),
+                environment: env::vars_os().collect(),
+            }),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Err(NotStarted::NotFound(name)),
+            Err(why) => Err(NotStarted::NotExecutable(path, why)),
+        }
+    }
+
+    /// Sets a variable of the program's environment.
+    pub fn set(&mut self, name: &str, value: OsString) {
+        self.unset(name);
+        self.environment.push((name.into(), value));
+    }
+
+    /// Removes a variable.
+    pub fn unset(&mut self, name: &str) {
+        self.environment.retain(|(other, _)| other != name);
+    }
+
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.environment.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
+    }
+
+    /// Starts the program as a child of this process, which must have one thread.
+    ///
+    /// # Errors
+    /// If no process can be made.
+    pub fn start(&mut self, signals: &Signals) -> io::Result<u32> {
+        // SAFETY: this process has one thread, so the child may do anything.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => {
+                signals.restore();
+                restore_sigpipe();
+                let why = self.exec();
+                eprintln!("heaptrace: cannot execute {}: {why}", self.path.display());
+                // SAFETY: ends the process; nothing of the parent's is run.
+                unsafe { libc::_exit(super::NOT_EXECUTABLE.into()) }
+            }
+            pid => Ok(pid as u32),
+        }
+    }
+
+    fn exec(&mut self) -> io::Error {
+        self.set(config::SESSION, format!("{}:{}:go", self.session, std::process::id()).into());
+        let variables =
+            self.environment.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
+        let variables: Vec<_> = variables.filter_map(|entry| CString::new(entry).ok()).collect();
+        let why = exec(&self.path, &self.arguments, &variables);
+        if why.raw_os_error() != Some(libc::ENOEXEC) {
+            return why;
+        }
+        // As execvp does: a text without #! is a shell's.
+        let script = self.path.clone().into_os_string();
+        let words = ["/bin/sh".into(), script].into_iter().chain(self.arguments.drain(1..));
+        exec(Path::new("/bin/sh"), &words.collect::<Vec<_>>(), &variables)
+    }
+}
+
+/// Returns only if the program could not be executed.
+fn exec(path: &Path, arguments: &[OsString], variables: &[CString]) -> io::Error {
+    let text = |text: &OsStr| CString::new(text.as_bytes().to_vec());
+    let (Ok(path), Ok(arguments)) =
+        (text(path.as_os_str()), arguments.iter().map(|word| text(word)).collect::<Result<Vec<_>, _>>())
+    else {
+        return io::Error::from_raw_os_error(libc::EINVAL);
+    };
+    let list =
+        |strings: &[CString]| strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect::<Vec<_>>();
+    // SAFETY: both lists are of C strings and end with a null pointer.
+    unsafe { libc::execve(path.as_ptr(), list(&arguments).as_ptr(), list(variables).as_ptr()) };
+    io::Error::last_os_error()
+}
+
+fn check(path: &Path) -> io::Result<()> {
+    if path.metadata()?.is_dir() {
+        return Err(io::Error::from_raw_os_error(libc::EISDIR));
+    }
+    Ok(rustix::fs::access(path, rustix::fs::Access::EXEC_OK)?)
+}
+
+/// What SIGPIPE did before Rust's runtime had it ignored: the program is to have it as we got it.
+static SIGPIPE: AtomicUsize = AtomicUsize::new(libc::SIG_DFL);
+
+/// Notes what SIGPIPE does. To be run before `main`.
+pub extern "C" fn keep_sigpipe() {
+    // SAFETY: asks only; an all-zero sigaction is valid.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGPIPE, ptr::null(), &mut action);
+        SIGPIPE.store(action.sa_sigaction, Relaxed);
+    }
+}
+
+fn restore_sigpipe() {
+    // SAFETY: either value that a process can inherit: default or ignored.
+    unsafe { libc::signal(libc::SIGPIPE, SIGPIPE.load(Relaxed)) };
+}
+
+/// Leaves the terminal and the standard streams: the collector must not keep a pipe open.
+pub fn detach() {
+    rustix::process::setsid().ok();
+    if let Ok(null) = std::fs::File::options().read(true).write(true).open("/dev/null") {
+        rustix::stdio::dup2_stdin(&null).ok();
+        rustix::stdio::dup2_stdout(&null).ok();
+        rustix::stdio::dup2_stderr(&null).ok();
+    }
+}

@@ -1,0 +1,404 @@
+//! An image: one segment, the program that made it and the children that forked from it.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
+use heaptrace_channel::modules::ModuleBuffer;
+use heaptrace_channel::processes::{MAX_PROCESSES, Process};
+use heaptrace_channel::ring::{Event, Reader};
+use heaptrace_channel::stacks::{Entry, ROOT, Stack};
+use heaptrace_channel::{Segment, sys};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{SealFlags, fcntl_add_seals, fcntl_get_seals, fstat};
+use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::live::Live;
+use crate::os_path;
+use crate::recording::{Counters, Frame, Module, Recording, Row};
+
+/// How long a slot may stay reserved and not committed while its writer may still live.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A segment of another process, mapped.
+#[derive(Debug)]
+struct Mapping {
+    base: NonNull<u8>,
+    size: usize,
+    file: OwnedFd,
+}
+
+// SAFETY: the pointer is only used through `Segment`, which is `Send`.
+unsafe impl Send for Mapping {}
+
+impl Mapping {
+    fn new(file: OwnedFd) -> io::Result<Mapping> {
+        let seals = fcntl_get_seals(&file)?;
+        let size = usize::try_from(fstat(&file)?.st_size).unwrap_or(0);
+        if !seals.contains(SealFlags::SHRINK | SealFlags::GROW) || size == 0 || size > 1 << 36 {
+            return Err(io::Error::other("not a sealed segment"));
+        }
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping, of a file that cannot shrink under it.
+        let base = unsafe { mmap(std::ptr::null_mut(), size, access, MapFlags::SHARED, &file, 0) }?;
+        let base = NonNull::new(base.cast()).ok_or_else(|| io::Error::other("mapped at null"))?;
+        Ok(Mapping { base, size, file })
+    }
+
+    /// Has every other process let go of the segment? If so it is mapped privately from now on.
+    ///
+    /// The kernel seals a file against writing only when no shared writable mapping of it is left:
+    /// that tells about processes that nobody has heard of yet, in any namespace.
+    fn is_abandoned(&self) -> io::Result<bool> {
+        let (at, size, access) = (self.base.as_ptr().cast(), self.size, ProtFlags::READ | ProtFlags::WRITE);
+        // SAFETY: all three replace this mapping in place, at its own address, and the thread that
+        // reads the segment is the one that is here.
+        unsafe {
+            mmap_anonymous(at, size, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE)?;
+            let abandoned = fcntl_add_seals(&self.file, SealFlags::WRITE).is_ok();
+            let sharing = if abandoned { MapFlags::PRIVATE | MapFlags::NORESERVE } else { MapFlags::SHARED };
+            mmap(at, size, access, sharing | MapFlags::FIXED, &self.file, 0)?;
+            Ok(abandoned)
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the segment goes with the image that owns both.
+        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.size) };
+    }
+}
+
+/// One process of an image that has recorded something, or the program itself.
+#[derive(Debug)]
+pub struct Member {
+    /// Its process id, in the namespace of whoever made the image.
+    pub pid: u32,
+    watch: Watch,
+    started: SystemTime,
+    live: Live,
+    /// Events read; a profile that was written for fewer is out of date.
+    pub events: u64,
+}
+
+/// How it is known whether a process is over.
+#[derive(Debug)]
+enum Watch {
+    /// The descriptor is readable when the process has ended.
+    Pidfd(OwnedFd),
+    /// It has ended, or gone on to another program.
+    Over,
+    /// It is in another process id namespace: it is over when its image is abandoned.
+    Unknown,
+}
+
+impl Watch {
+    fn on(pid: u32) -> Watch {
+        let pidfd = Pid::from_raw(pid as i32).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        pidfd.map_or(Watch::Over, Watch::Pidfd)
+    }
+
+    fn is_over(&self, abandoned: bool) -> bool {
+        match self {
+            Watch::Pidfd(pidfd) => {
+                let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
+                poll(&mut fds, Some(&Default::default())).is_ok_and(|ready| ready > 0)
+            }
+            Watch::Over => true,
+            Watch::Unknown => abandoned,
+        }
+    }
+}
+
+/// What the program was, from the segment's header.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Process id as the collector sees it.
+    pub pid: u32,
+    /// Path of the executable.
+    pub executable: PathBuf,
+    /// The arguments.
+    pub command: Vec<String>,
+}
+
+impl Program {
+    /// The executable's file name.
+    pub fn name(&self) -> String {
+        let name = self.executable.file_name().map(|name| name.to_string_lossy().into_owned());
+        name.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".into())
+    }
+}
+
+/// A segment with its processes.
+#[derive(Debug)]
+pub struct Image {
+    mapping: Mapping,
+    reader: Reader,
+    /// What runs in it.
+    pub program: Program,
+    members: Vec<Option<Member>>,
+    modules: Vec<(Module, u32)>,
+    blocked_since: Option<Instant>,
+    abandoned: bool,
+}
+
+impl Image {
+    /// Takes on the segment that process `pid` sent.
+    ///
+    /// # Errors
+    /// If it is not a segment, or cannot be mapped.
+    pub fn open(file: OwnedFd, pid: u32) -> io::Result<Image> {
+        let mapping = Mapping::new(file)?;
+        // SAFETY: mapped for `size` bytes by a file sealed against shrinking; the mapping outlives
+        // the segment, as both are the image's.
+        let segment = unsafe { Segment::open(mapping.base.as_ptr(), mapping.size) }
+            .map_err(|why| io::Error::other(format!("not a segment: {why:?}")))?;
+        let header = segment.header();
+        let executable = os_path(header.executable(&mut [0; MAX_PATH]));
+        let mut command = [0; MAX_COMMAND];
+        let command = header.command(&mut command).split(|&byte| byte == 0);
+        let mut command: Vec<_> = command.map(|text| String::from_utf8_lossy(text).into_owned()).collect();
+        command.pop_if(|last| last.is_empty());
+        let mut image = Image {
+            mapping,
+            reader: Reader::new(segment),
+            program: Program { pid, executable, command },
+            members: Vec::new(),
+            modules: Vec::new(),
+            blocked_since: None,
+            abandoned: false,
+        };
+        let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started());
+        image.add_member(Process(0), pid, Watch::on(pid), started);
+        Ok(image)
+    }
+
+    fn segment(&self) -> &Segment {
+        self.reader.segment()
+    }
+
+    fn add_member(&mut self, process: Process, pid: u32, watch: Watch, started: SystemTime) {
+        let index = process.0 as usize;
+        if self.members.len() <= index {
+            self.members.resize_with(index + 1, || None);
+        }
+        let live = Live::new(self.segment().header().rate());
+        self.members[index] = Some(Member { pid, watch, started, live, events: 0 });
+    }
+
+    /// Adds all events that are there to their processes' sums. Returns how many slots it passed.
+    pub fn drain(&mut self) -> u64 {
+        self.segment().header().heartbeat.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut strangers = Vec::new();
+        let members = &mut self.members;
+        let passed = self.reader.drain(|process, event| {
+            match members.get_mut(process.0 as usize) {
+                Some(Some(member)) => member.apply(event),
+                _ => strangers.push((process, event)), // the first events of a forked child
+            }
+        });
+        for (process, event) in strangers {
+            self.member_of(process).apply(event);
+        }
+        self.pass_dead_slots();
+        passed
+    }
+
+    fn member_of(&mut self, process: Process) -> &mut Member {
+        let index = process.0 as usize % MAX_PROCESSES;
+        if !matches!(self.members.get(index), Some(Some(_))) {
+            // A process writes only after it has published its slot; without it, it is none we can watch.
+            let pid = self.segment().process_pid(process).unwrap_or(0);
+            let same_namespace = self.segment().header().pid() == self.program.pid;
+            let watch = if same_namespace { Watch::on(pid) } else { Watch::Unknown };
+            self.add_member(process, pid, watch, SystemTime::now());
+        }
+        self.members[index].as_mut().expect("just added")
+    }
+
+    /// Passes over slots whose writer was killed before it committed them.
+    fn pass_dead_slots(&mut self) {
+        if !self.reader.is_blocked() {
+            self.blocked_since = None;
+            return;
+        }
+        let since = *self.blocked_since.get_or_insert_with(Instant::now);
+        if self.abandoned || since.elapsed() > COMMIT_PATIENCE {
+            self.reader.skip();
+        }
+    }
+
+    /// Is there nothing left to read, of what was written before the call?
+    pub fn is_drained(&self) -> bool {
+        self.reader.position() >= self.segment().written()
+    }
+
+    /// Marks the process `pid` as one that has gone on to another program.
+    pub fn replace(&mut self, pid: u32) {
+        let members = self.members.iter_mut().flatten();
+        members.filter(|member| member.pid == pid).for_each(|member| member.watch = Watch::Over);
+    }
+
+    /// The processes that have been seen, with their slots.
+    pub fn members(&self) -> impl Iterator<Item = (Process, &Member)> {
+        let members = self.members.iter().enumerate();
+        members.filter_map(|(index, member)| Some((Process(index as u16), member.as_ref()?)))
+    }
+
+    /// Has the process ended, or gone on to another program?
+    pub fn is_over(&self, member: &Member) -> bool {
+        member.watch.is_over(self.abandoned)
+    }
+
+    /// Does a process ask for its profile, to wait for it?
+    pub fn is_exiting(&self, process: Process) -> bool {
+        self.segment().process(process).exiting.load(std::sync::atomic::Ordering::Acquire) == 1
+    }
+
+    /// Tells a process that its profile is written.
+    pub fn tell_written(&self, process: Process) {
+        let written = &self.segment().process(process).written;
+        written.store(1, std::sync::atomic::Ordering::Release);
+        sys::futex_wake(written);
+    }
+
+    /// Forgets a process that is over; its slot can be taken by another.
+    pub fn remove(&mut self, process: Process) {
+        self.members[process.0 as usize] = None;
+        self.segment().release_process(process);
+    }
+
+    /// Is no process left that could write? Asks the kernel, so not to be called all the time.
+    pub fn is_abandoned(&mut self) -> bool {
+        if !self.abandoned && self.members().all(|(_, member)| member.watch.is_over(true)) {
+            self.abandoned = self.mapping.is_abandoned().unwrap_or(true);
+        }
+        self.abandoned
+    }
+
+    /// Did the program call a hook at all, and is the malloc it calls ours?
+    pub fn has_own_malloc(&self) -> bool {
+        let header = self.segment().header();
+        let ordering = std::sync::atomic::Ordering::Relaxed;
+        header.shadowed.load(ordering) != 0 || header.called.load(ordering) == 0
+    }
+
+    /// What was recorded of a process up to now.
+    pub fn recording(&mut self, process: Process) -> Option<Recording> {
+        self.read_modules();
+        self.collect_lost_frees(process);
+        let slot = self.segment().process(process);
+        let ordering = std::sync::atomic::Ordering::Relaxed;
+        let member = self.members.get(process.0 as usize)?.as_ref()?;
+        let mut counters = Counters {
+            lost_samples: slot.lost_samples.load(ordering),
+            lost_frees: slot.lost_frees.load(ordering),
+            ..Counters::default()
+        };
+        let mut rows = Vec::new();
+        for sum in member.live.sums() {
+            let (stack, complete) = self.unfold(sum.stack);
+            counters.samples += sum.samples;
+            counters.truncated_stacks += if complete { 0 } else { sum.samples };
+            rows.push(Row { stack, size_class: sum.size_class, values: sum.values });
+        }
+        Some(Recording {
+            pid: member.pid,
+            command: self.program.command.clone(),
+            executable: self.program.executable.clone(),
+            started: member.started,
+            duration: member.started.elapsed().unwrap_or_default(),
+            rate: self.segment().header().rate(),
+            counters,
+            modules: self.modules.iter().map(|(module, _)| module.clone()).collect(),
+            rows,
+        })
+    }
+
+    fn collect_lost_frees(&mut self, process: Process) {
+        let segment = *self.segment();
+        let lost = segment.process(process).lost_frees.load(std::sync::atomic::Ordering::Relaxed);
+        if let Some(Some(member)) = self.members.get_mut(process.0 as usize).filter(|_| lost > 0) {
+            for stack in member.live.stacks() {
+                member.live.apply_lost_frees(stack, segment.take_lost_frees(stack));
+            }
+        }
+    }
+
+    /// The frames of a stack, leaf first, and whether it reaches its root.
+    fn unfold(&self, mut stack: Stack) -> (Vec<Frame>, bool) {
+        let mut frames = Vec::new();
+        while stack != ROOT {
+            match self.segment().stack(stack) {
+                Some((Entry::Frame { address, generation }, parent)) => {
+                    frames.push(Frame { address, module: self.module_at(address, generation) });
+                    stack = parent;
+                }
+                Some((Entry::Truncated(_), _)) | None => return (frames, false),
+            }
+        }
+        (frames, true)
+    }
+
+    /// The newest module at an address that is not younger than `generation`.
+    fn module_at(&self, address: u64, generation: u16) -> Option<u32> {
+        let found = self.modules.iter().rposition(|(module, since)| {
+            (module.start..module.end).contains(&address) && *since <= u32::from(generation)
+        });
+        found.map(|index| index as u32)
+    }
+
+    /// Reads the module records that are new, and opens their files while the process lives.
+    pub fn read_modules(&mut self) {
+        let mut buffer = ModuleBuffer::default();
+        while self.modules.len() < self.segment().module_count() {
+            let Some((record, since)) = self.segment().module(self.modules.len(), &mut buffer) else { break };
+            let path = os_path(record.path);
+            let path = match path.as_os_str().as_encoded_bytes() {
+                b"" => self.program.executable.clone(),
+                b"linux-vdso.so.1" => "[vdso]".into(),
+                _ => path,
+            };
+            let module = Module {
+                start: record.start,
+                end: record.end,
+                bias: record.bias,
+                build_id: record.build_id.to_vec(),
+                file: open_mapped(self.program.pid, &path, record.path.is_empty()).map(Arc::new),
+                path,
+            };
+            self.modules.push((module, since));
+        }
+    }
+}
+
+impl Member {
+    #[inline]
+    fn apply(&mut self, event: Event) {
+        self.events += 1;
+        self.live.apply(event);
+    }
+}
+
+/// Opens the file of a module, as process `pid` sees its path: in its root, from its folder, and
+/// the executable even if it was deleted meanwhile.
+fn open_mapped(pid: u32, path: &Path, is_executable: bool) -> Option<File> {
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let through = match path.strip_prefix("/") {
+        _ if is_executable => process.join("exe"),
+        Ok(inside) => process.join("root").join(inside),
+        Err(_) => process.join("cwd").join(path),
+    };
+    [through.as_path(), path].into_iter().filter_map(|path| File::open(path).ok()).find(is_regular)
+}
+
+fn is_regular(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.is_file())
+}

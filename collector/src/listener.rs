@@ -1,0 +1,97 @@
+//! Takes the segments that processes send when they start.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use heaptrace_channel::config::TOKEN_LENGTH;
+use heaptrace_channel::handshake::{HELLO_LENGTH, Hello, Refusal};
+use rustix::io::IoSliceMut;
+use rustix::net::sockopt::socket_peercred;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags, SocketType,
+    accept_with, recvmsg, socket_with,
+};
+
+/// A process that started.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Its process id as the kernel told us.
+    pub pid: u32,
+    /// Its segment, or why it has none.
+    pub segment: Result<OwnedFd, Refusal>,
+}
+
+/// Longest wait for the message of a connection. It is sent right after connecting.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A socket that listens under an abstract name.
+///
+/// # Errors
+/// If the name is taken, or there are no unix sockets here.
+pub fn bind(name: &str) -> io::Result<OwnedFd> {
+    const BACKLOG: i32 = 4096;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket)
+}
+
+/// Takes the messages, one from each connection, and waits for none.
+#[derive(Debug)]
+pub struct Listener {
+    socket: OwnedFd,
+    token: [u8; TOKEN_LENGTH],
+    /// Connections whose message is not there yet.
+    waiting: Vec<(OwnedFd, Instant)>,
+}
+
+impl Listener {
+    /// Listens on a socket for those who know the token.
+    ///
+    /// # Errors
+    /// If the socket cannot be used without blocking.
+    pub fn new(socket: OwnedFd, token: [u8; TOKEN_LENGTH]) -> io::Result<Listener> {
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        Ok(Listener { socket, token, waiting: Vec::new() })
+    }
+
+    /// All processes that have announced themselves since the last call.
+    pub fn arrivals(&mut self) -> Vec<Arrival> {
+        while let Ok(connection) = accept_with(&self.socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+            self.waiting.push((connection, Instant::now()));
+        }
+        let mut arrivals = Vec::new();
+        let token = self.token;
+        self.waiting.retain(|(connection, since)| match receive(connection, &token) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => since.elapsed() < PATIENCE,
+            Err(_) => false,
+            Ok(arrival) => {
+                arrivals.extend(arrival);
+                false
+            }
+        });
+        arrivals
+    }
+}
+
+/// The message of a connection; `None` if it is not for us.
+fn receive(connection: &OwnedFd, token: &[u8; TOKEN_LENGTH]) -> io::Result<Option<Arrival>> {
+    let mut message = [0; HELLO_LENGTH + 1];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut parts = [IoSliceMut::new(&mut message)];
+    let received = recvmsg(connection, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let file = control.drain().find_map(|part| match part {
+        RecvAncillaryMessage::ScmRights(mut files) => files.next(),
+        _ => None,
+    });
+    let hello = Hello::decode(&message[..received.bytes]).filter(|hello| hello.token == *token);
+    let segment = match (hello, file) {
+        (Some(Hello { refusal: Some(why), .. }), _) => Err(why),
+        (Some(_), Some(file)) => Ok(file),
+        _ => return Ok(None),
+    };
+    let pid = socket_peercred(connection)?.pid.as_raw_nonzero().get() as u32;
+    Ok(Some(Arrival { pid, segment }))
+}

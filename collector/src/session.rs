@@ -1,0 +1,363 @@
+//! The session: a program, the processes that it starts, and one profile for each.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use crossbeam_channel::{Receiver, Sender, never, select};
+use heaptrace_channel::config::TOKEN_LENGTH;
+use heaptrace_channel::handshake::Refusal;
+use heaptrace_channel::processes::Process;
+
+use crate::image::{Image, Program};
+use crate::listener::{Arrival, Listener};
+use crate::naming::{Pattern, Subject, insert};
+use crate::recording::{Counters, Recording};
+use crate::symbolize;
+use crate::writer::{Done, Job, Writers};
+
+/// How a session is to be run.
+#[derive(Debug)]
+pub struct Config {
+    /// The socket on which processes announce themselves.
+    pub listener: OwnedFd,
+    /// What they must know.
+    pub token: [u8; TOKEN_LENGTH],
+    /// How profiles are named.
+    pub pattern: Pattern,
+    /// Mean bytes between samples, for a program that does not tell its own.
+    pub rate: u64,
+    /// The program, if it runs already.
+    pub program: Option<Program>,
+    /// How names are looked up.
+    pub symbolize: symbolize::Options,
+}
+
+/// What can be asked of a running session.
+#[derive(Debug)]
+pub enum Request {
+    /// The program was started.
+    Started(Program),
+    /// The program has ended: answer when the profiles of all that have ended are written.
+    Ended(Sender<Summary>),
+}
+
+/// What a session has come to.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// The profiles, in the order in which they were written.
+    pub profiles: Vec<Written>,
+    /// Processes that could not be recorded.
+    pub refused: Vec<(u32, Refusal)>,
+    /// Processes that still run: their profiles will be written when they end.
+    pub running: usize,
+    /// Processes seen.
+    pub processes: usize,
+}
+
+/// A profile that was written.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The program's name.
+    pub name: String,
+    /// Its process id.
+    pub pid: u32,
+    /// It is that of the program that was asked for.
+    pub is_program: bool,
+    /// How complete it is.
+    pub counters: Counters,
+    /// Mean bytes between samples.
+    pub rate: u64,
+    /// The program did not call our malloc: it has one of its own.
+    pub own_malloc: bool,
+    /// Why it could not be written.
+    pub error: Option<String>,
+}
+
+/// Longest pause between two looks at the rings. A ring holds far more than a program writes in it.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How long a session goes on after the last process has gone: one may just be in exec, between its
+/// old image and its new one.
+const GRACE: Duration = Duration::from_millis(300);
+/// How often images without a known process are looked at for unknown ones.
+const ABANDON_INTERVAL: Duration = Duration::from_millis(20);
+const WRITERS: usize = 2;
+
+type ImageId = u64;
+type Key = (ImageId, Process);
+
+/// A profile that is being written.
+#[derive(Debug)]
+struct Pending {
+    written: Written,
+    /// The process is over and goes when this is done.
+    last: bool,
+}
+
+/// Runs a session until its last process has ended.
+///
+/// Without `requests` it is over for nobody in particular: the caller learns nothing of it.
+///
+/// # Errors
+/// If the listening socket cannot be used.
+pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()> {
+    let session = Session {
+        listener: Listener::new(config.listener, config.token)?,
+        pattern: config.pattern,
+        writers: Writers::start(WRITERS, &config.symbolize),
+        rate: config.rate,
+        program: config.program,
+        images: Vec::new(),
+        next_image: 0,
+        pending: HashMap::new(),
+        up_to_date: HashMap::new(),
+        paths: HashMap::new(),
+        summary: Summary::default(),
+        supervised: requests.is_some(),
+        asked: None,
+        last_life: Instant::now(),
+        last_abandon_check: Instant::now(),
+    };
+    session.run(&requests.unwrap_or_else(never));
+    Ok(())
+}
+
+struct Session {
+    listener: Listener,
+    pattern: Pattern,
+    writers: Writers<Key>,
+    rate: u64,
+    program: Option<Program>,
+    images: Vec<(ImageId, Image)>,
+    next_image: ImageId,
+    pending: HashMap<Key, Pending>,
+    /// Events in the profile that was last written for a process that still lives.
+    up_to_date: HashMap<Key, u64>,
+    /// Whose each path is.
+    paths: HashMap<PathBuf, Key>,
+    summary: Summary,
+    /// Somebody will ask how it went.
+    supervised: bool,
+    /// Who wants to know when the program's profiles are there.
+    asked: Option<Sender<Summary>>,
+    last_life: Instant,
+    last_abandon_check: Instant,
+}
+
+impl Session {
+    fn run(mut self, requests: &Receiver<Request>) {
+        let mut pause = Duration::ZERO;
+        let done = self.writers.done().clone();
+        while !self.is_over() {
+            let requests = if self.supervised { requests } else { &never() };
+            select! {
+                recv(done) -> done => done.into_iter().for_each(|done| self.written(done)),
+                recv(requests) -> request => match request {
+                    Ok(request) => self.request(request),
+                    Err(_) => self.supervised = false,
+                },
+                default(pause) => {}
+            }
+            self.welcome();
+            let busy = self.drain() > 0;
+            self.finish_processes();
+            self.drop_images();
+            self.answer();
+            pause = if busy { Duration::from_millis(1) } else { (pause + Duration::from_millis(1)).min(PAUSE) };
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let idle = self.images.is_empty() && self.pending.is_empty() && !self.supervised;
+        idle && self.last_life.elapsed() > GRACE
+    }
+
+    /// Takes on the processes that have started.
+    fn welcome(&mut self) {
+        self.listener.arrivals().into_iter().for_each(|arrival| self.arrive(arrival));
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        self.last_life = Instant::now();
+        self.summary.processes += 1;
+        // The same process in a new image: the old one is over.
+        self.images.iter_mut().for_each(|(_, image)| image.replace(arrival.pid));
+        match arrival.segment {
+            Ok(file) => {
+                if let Ok(image) = Image::open(file, arrival.pid) {
+                    self.images.push((self.next_image, image));
+                    self.next_image += 1;
+                }
+            }
+            Err(why) => self.summary.refused.push((arrival.pid, why)),
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        match request {
+            Request::Started(program) => self.program = Some(program),
+            Request::Ended(answer) => {
+                self.welcome(); // whatever has ended by now announced itself before
+                self.write_empty();
+                self.asked = Some(answer);
+            }
+        }
+    }
+
+    /// The program gets its file even if it could not be recorded.
+    fn write_empty(&mut self) {
+        let Some(program) = &self.program else { return };
+        let recorded = self.images.iter().any(|(_, image)| image.program.pid == program.pid)
+            || self.summary.profiles.iter().any(|written| written.is_program)
+            || self.pending.values().any(|pending| pending.written.is_program);
+        if recorded {
+            return;
+        }
+        let recording = Recording {
+            pid: program.pid,
+            command: program.command.clone(),
+            executable: program.executable.clone(),
+            started: SystemTime::now(),
+            duration: Duration::ZERO,
+            rate: self.rate,
+            counters: Counters::default(),
+            modules: Vec::new(),
+            rows: Vec::new(),
+        };
+        let (name, key) = (program.name(), (ImageId::MAX, Process(0)));
+        self.write(key, recording, name, true, false, true);
+    }
+
+    fn drain(&mut self) -> u64 {
+        self.images
+            .iter_mut()
+            .map(|(_, image)| {
+                image.read_modules();
+                image.drain()
+            })
+            .sum()
+    }
+
+    /// Has profiles written for processes that are over, and for those that wait at their exit.
+    fn finish_processes(&mut self) {
+        for index in 0..self.images.len() {
+            let (id, image) = &mut self.images[index];
+            let id = *id;
+            let over: Vec<_> = image
+                .members()
+                .map(|(process, member)| (process, image.is_over(member), image.is_exiting(process), member.events))
+                .filter(|&(process, over, exiting, events)| {
+                    let key = (id, process);
+                    let current = self.up_to_date.get(&key) == Some(&events);
+                    !self.pending.contains_key(&key) && (over || (exiting && !current))
+                })
+                .collect();
+            if over.is_empty() {
+                continue;
+            }
+            // What they wrote last is in the ring by now.
+            image.drain();
+            if !image.is_drained() {
+                continue; // a slot is not committed yet; `drain` sees to it
+            }
+            for (process, over, ..) in over {
+                self.finish(index, process, over);
+            }
+        }
+    }
+
+    fn finish(&mut self, index: usize, process: Process, last: bool) {
+        let image = &self.images[index].1;
+        let Some((pid, events)) = image.members().find(|m| m.0 == process).map(|(_, m)| (m.pid, m.events)) else { return };
+        // An image that the program left by exec is not its last one.
+        let superseded = self.images[index + 1..].iter().any(|(_, image)| image.program.pid == pid);
+        let is_program = !superseded && self.program.as_ref().is_some_and(|program| program.pid == pid);
+        let (id, image) = &mut self.images[index];
+        let key = (*id, process);
+        let current = self.up_to_date.insert(key, events) == Some(events);
+        if current || (events == 0 && !is_program) {
+            // Nothing to write, or nothing new since it was written.
+            return self.settle(key, last);
+        }
+        let Some(recording) = image.recording(process) else { return };
+        let (name, own_malloc) = (image.program.name(), image.has_own_malloc());
+        self.write(key, recording, name, is_program, own_malloc, last);
+    }
+
+    fn write(&mut self, key: Key, recording: Recording, name: String, is_program: bool, own_malloc: bool, last: bool) {
+        let subject = Subject { name: &name, pid: recording.pid, started: recording.started, is_program };
+        let path = self.unused(self.pattern.path(&subject), key);
+        let written = Written {
+            path: path.clone(),
+            is_program,
+            name,
+            pid: recording.pid,
+            counters: recording.counters,
+            rate: recording.rate,
+            own_malloc,
+            error: None,
+        };
+        self.pending.insert(key, Pending { written, last });
+        self.writers.write(Job { key, path, recording });
+    }
+
+    /// The path, or one like it if an earlier image of this session has that one.
+    fn unused(&mut self, path: PathBuf, key: Key) -> PathBuf {
+        let free = |path: &PathBuf| self.paths.get(path).is_none_or(|owner| *owner == key);
+        let candidates = std::iter::once(path.clone()).chain((2..).map(|n| insert(&path, &n.to_string())));
+        let chosen = candidates.into_iter().find(free).unwrap_or(path);
+        self.paths.insert(chosen.clone(), key);
+        chosen
+    }
+
+    fn written(&mut self, done: Done<Key>) {
+        let Some(Pending { mut written, last }) = self.pending.remove(&done.key) else { return };
+        written.error = done.result.err().map(|error| error.to_string());
+        self.summary.profiles.retain(|earlier| earlier.path != written.path);
+        self.summary.profiles.push(written);
+        self.settle(done.key, last);
+    }
+
+    /// A process has its profile: it may exit, or be forgotten.
+    fn settle(&mut self, key: Key, last: bool) {
+        let Some((_, image)) = self.images.iter_mut().find(|(id, _)| *id == key.0) else { return };
+        image.tell_written(key.1);
+        if last {
+            image.remove(key.1);
+            self.up_to_date.remove(&key);
+        }
+    }
+
+    /// Drops images in which nothing can happen any more.
+    fn drop_images(&mut self) {
+        if self.last_abandon_check.elapsed() < ABANDON_INTERVAL && self.asked.is_none() {
+            return;
+        }
+        self.last_abandon_check = Instant::now();
+        let before = self.images.len();
+        self.images.retain_mut(|(_, image)| {
+            // After it was abandoned, one more look: an unknown child may have written until then.
+            !image.is_abandoned() || image.drain() > 0 || image.members().next().is_some()
+        });
+        if self.images.len() != before {
+            self.last_life = Instant::now();
+        }
+    }
+
+    /// Answers who asked, when every process that is over has its profile.
+    fn answer(&mut self) {
+        let waiting = self.asked.is_some() && self.pending.is_empty();
+        let is_settled = |image: &Image| !image.members().any(|(_, member)| image.is_over(member));
+        if waiting && self.images.iter().all(|(_, image)| is_settled(image)) {
+            self.summary.running = self.images.len();
+            if let Some(answer) = self.asked.take() {
+                answer.send(self.summary.clone()).ok();
+                self.supervised = false;
+            }
+        }
+    }
+}

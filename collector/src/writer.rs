@@ -1,0 +1,86 @@
+//! Writes profiles, beside the thread that drains: looking names up takes its time.
+
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use crate::pprof;
+use crate::recording::Recording;
+use crate::symbolize::{self, symbolize};
+
+/// A profile to write.
+#[derive(Debug)]
+pub struct Job<K> {
+    /// For whoever asked.
+    pub key: K,
+    /// Where it goes.
+    pub path: PathBuf,
+    /// What it says.
+    pub recording: Recording,
+}
+
+/// A profile that was written, or why not.
+#[derive(Debug)]
+pub struct Done<K> {
+    /// The job's.
+    pub key: K,
+    /// What went wrong.
+    pub result: Result<(), pprof::file::Error>,
+}
+
+/// Threads that write profiles.
+#[derive(Debug)]
+pub struct Writers<K> {
+    jobs: Option<Sender<Job<K>>>,
+    done: Receiver<Done<K>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl<K: Send + 'static> Writers<K> {
+    /// Starts `count` threads.
+    pub fn start(count: usize, options: &symbolize::Options) -> Writers<K> {
+        let (jobs, waiting) = unbounded::<Job<K>>();
+        let (finished, done) = unbounded();
+        let threads = (0..count)
+            .map(|_| {
+                let (waiting, finished, options) = (waiting.clone(), finished.clone(), options.clone());
+                std::thread::spawn(move || {
+                    waiting.iter().map(|job| write(job, &options)).try_for_each(|done| finished.send(done)).ok();
+                })
+            })
+            .collect();
+        Writers { jobs: Some(jobs), done, threads }
+    }
+
+    /// Gives them a profile to write.
+    pub fn write(&self, job: Job<K>) {
+        if let Some(jobs) = &self.jobs {
+            jobs.send(job).ok();
+        }
+    }
+
+    /// What they have written.
+    pub fn done(&self) -> &Receiver<Done<K>> {
+        &self.done
+    }
+}
+
+impl<K> Drop for Writers<K> {
+    fn drop(&mut self) {
+        self.jobs = None;
+        self.threads.drain(..).for_each(|thread| {
+            thread.join().ok();
+        });
+    }
+}
+
+fn write<K>(job: Job<K>, options: &symbolize::Options) -> Done<K> {
+    let Job { key, path, recording } = job;
+    let mut frames: Vec<_> = recording.rows.iter().flat_map(|row| &row.stack).copied().collect();
+    frames.sort_unstable();
+    frames.dedup();
+    let symbols = symbolize(&recording.modules, &frames, recording.pid, options);
+    let profile = pprof::profile(&recording, &symbols);
+    Done { key, result: pprof::file::write_file(&path, &profile) }
+}
