@@ -109,13 +109,14 @@ fn output_goes_to_a_file() {
 fn what_it_does_not_understand_is_said_and_it_goes_on() {
     let folder = Folder::new();
     let file = folder.profile("own.prof", &fixtures::heaptrace());
-    let commands = "frobnicate\nfocus\nfocus=(\nlist\nlist nothing\nsample_index=9\nnodecount=many\ntop Nobody\nquit\ntop\n";
+    let commands = "frobnicate\nfocus\nfocus Cache\nfocus=(\nlist\nlist nothing\nsample_index=9\nnodecount=many\ntop Nobody\nquit\ntop\n";
     let (text, errors) = session(&file, commands);
     assert_eq!(
         errors.lines().collect::<Vec<_>>(),
         [
             "heaptrace: there is no command \"frobnicate\"; help shows those there are",
-            "heaptrace: please give a value: focus=VALUE",
+            "heaptrace: to set it, type focus=VALUE",
+            "heaptrace: to set it, type focus=Cache",
             "heaptrace: focus: \"(\" is no regular expression: unclosed group",
             "heaptrace: list needs an argument",
             "heaptrace: no function matches nothing",

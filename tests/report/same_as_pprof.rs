@@ -266,22 +266,30 @@ fn with_values(text: &str) -> Vec<String> {
     lines
 }
 
+/// A Go heap profile and some of anything.
+fn heap_and_anything(folder: &Folder) -> Vec<String> {
+    let anything = (40..44).map(|seed| folder.profile(&format!("{seed}.prof"), &fixtures::anything(seed)));
+    let heap = go_profiles().join("after.prof");
+    anything.chain([heap.to_str().unwrap().to_owned()]).collect()
+}
+
+/// Compares the tables of a view, which begin with a line of dashes.
+fn assert_same_table(ours: &[&str], theirs: &[&str]) {
+    let (left, right) = (report_text(ours), pprof_text(theirs));
+    assert_same_lines(&body(&left, "-----"), &body(&right, "-----"), &format!("{ours:?} and {theirs:?}"));
+}
+
 #[test]
 fn callers_and_callees_are_the_same() {
     if !has_go() {
         return;
     }
     let folder = Folder::new();
-    let heap = go_profiles().join("after.prof");
-    let anything = folder.profile("anything.prof", &fixtures::anything(3));
-    for (file, regex) in [(heap.to_str().unwrap(), "keep|concat"), (&anything, "visit|main|ns::")] {
-        let separator = "-----";
-        let ours = body(&report_text(&["--peek", regex, file]), separator);
-        let theirs = body(&pprof_text(&[&format!("-peek={regex}"), file]), separator);
-        assert_same_lines(&ours, &theirs, file);
-        let ours = body(&report_text(&["--tree", file]), separator);
-        let theirs = body(&pprof_text(&["-tree", file]), separator);
-        assert_same_lines(&ours, &theirs, file);
+    for file in heap_and_anything(&folder) {
+        let regex = "visit|main|ns::|concat";
+        assert_same_table(&["--peek", regex, &file], &[&format!("-peek={regex}"), &file]);
+        assert_same_table(&["--tree", &file], &["-tree", &file]);
+        assert_same_table(&["--tree", "-n", "3", &file], &["-tree", "-nodecount=3", &file]);
     }
 }
 
@@ -291,11 +299,7 @@ fn traces_are_the_same() {
         return;
     }
     let folder = Folder::new();
-    let heap = go_profiles().join("after.prof");
-    let anything = folder.profile("anything.prof", &fixtures::anything(5));
-    for file in [heap.to_str().unwrap(), &anything] {
-        let ours = body(&report_text(&["--traces", file]), "-----");
-        let theirs = body(&pprof_text(&["-traces", file]), "-----");
-        assert_same_lines(&ours, &theirs, file);
+    for file in heap_and_anything(&folder) {
+        assert_same_table(&["--traces", &file], &["-traces", &file]);
     }
 }

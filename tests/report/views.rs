@@ -196,8 +196,15 @@ fn names_cannot_drive_the_terminal() {
 
 #[test]
 fn a_reader_that_leaves_early_is_no_error() {
+    // More than a pipe holds.
+    let mut builder = fixtures::heaptrace();
+    let sample = builder.profile.sample[0].clone();
+    for size in 1..5000 {
+        let label = builder.number_label("bytes", size, "bytes");
+        builder.sample(&sample.location_id, &sample.value).label.push(label);
+    }
     let folder = Folder::new();
-    let file = folder.profile("own.prof", &fixtures::anything(7));
+    let file = folder.profile("own.prof", &builder);
     let binary = env!("CARGO_BIN_EXE_heaptrace");
     let script = format!("{{ {binary} report --traces {file}; echo $? >&2; }} | head -1");
     let output = Command::new("sh").args(["-c", &script]).output().unwrap();

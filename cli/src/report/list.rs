@@ -9,8 +9,9 @@ use std::io::Read;
 use anyhow::ensure;
 use regex::Regex;
 
-use super::graph::{Granularity, Graph, Node, Shape};
+use super::graph::{Graph, Node};
 use super::measure::Scale;
+use super::node::{Granularity, Shape};
 use super::view::View;
 
 /// Lines shown around those with samples.

@@ -133,9 +133,6 @@ impl Session<'_> {
             setting::set(&mut self.options, self.profile, name.trim(), value.trim())?;
             return Ok(true);
         }
-        if is_setting(line) {
-            bail!("please give a value: {line}=VALUE");
-        }
         let chosen = SETTINGS.iter().find(|s| s.choices.contains(&line));
         let types = &self.profile.sample_types;
         let setting = match chosen {
@@ -225,6 +222,9 @@ fn command(name: &str, arguments: &mut Vec<&str>) -> anyhow::Result<Command> {
         "list" => Command::List(compiled("list", argument()?)?),
         "peek" => Command::Peek(compiled("peek", argument()?)?),
         "flamegraph" => Command::Flamegraph(PathBuf::from(argument()?)),
+        name if SETTINGS.iter().any(|setting| setting.name == name) => {
+            bail!("to set it, type {name}={}", argument().unwrap_or("VALUE"))
+        }
         _ => bail!("there is no command {name:?}; help shows those there are"),
     })
 }

@@ -4,7 +4,8 @@ use anyhow::{Context, anyhow};
 use clap::ValueEnum;
 
 use super::compiled;
-use super::graph::{Granularity, Sort};
+use super::graph::Sort;
+use super::node::Granularity;
 use super::profile::Profile;
 use super::tags::TagFilter;
 use super::view::Options;

@@ -1,8 +1,9 @@
 //! Every sample with its stack, and the same folded into one line a stack.
 
 use super::filter::Selection;
-use super::graph::Nodes;
-use super::profile::{Label, LabelValue, Profile, Slices};
+use super::intern::Slices;
+use super::node::Nodes;
+use super::profile::{Label, LabelValue, Profile};
 use super::tags;
 use super::view::View;
 

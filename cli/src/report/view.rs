@@ -4,9 +4,10 @@
 //! After pprof's `internal/report/report.go`.
 
 use super::filter::{Filters, Selection};
-use super::graph::{Granularity, Graph, NodeInfo, Shape, Sort};
+use super::graph::{Graph, Sort};
 use super::load::DIFF_BASE;
 use super::measure::Scale;
+use super::node::{Granularity, NodeInfo, Shape};
 use super::noise::Sampling;
 use super::paths::SourcePaths;
 use super::profile::{LabelValue, Profile, SampleType};

@@ -1,0 +1,137 @@
+//! A file that a profile is read from.
+//!
+//! It is decoded twice, first without its samples, then sample by sample, because samples come first
+//! in a file and refer to the rest.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use heaptrace_collector::pprof::file::Error;
+use heaptrace_collector::pprof::proto;
+use prost::Message;
+
+use super::fields::Fields;
+use super::profile::SampleType;
+
+/// Largest file read, in bytes.
+const FILE_LIMIT: u64 = 1 << 30;
+/// Most mappings, functions, locations with their lines, strings and whatever else a file has
+/// beside samples. An entry takes two bytes of the file, or none after decompression, and a hundred
+/// here.
+const ENTRIES_LIMIT: usize = 1 << 22;
+/// Number of the field `sample` in `profile.proto`.
+const SAMPLE: u64 = 2;
+
+/// A file with everything in it decoded but the samples.
+pub struct Source {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    /// Everything but the samples.
+    pub tables: proto::Profile,
+}
+
+impl Source {
+    /// Reads a file.
+    pub fn read(path: &Path) -> anyhow::Result<Source> {
+        let mut bytes = Vec::new();
+        let read = File::open(path).and_then(|f| f.take(FILE_LIMIT + 1).read_to_end(&mut bytes));
+        let tables = match read {
+            Err(error) => Err(Error::Read(error)),
+            Ok(0) => Err(Error::Empty),
+            Ok(_) if bytes.len() as u64 > FILE_LIMIT => Err(Error::TooLarge(FILE_LIMIT)),
+            Ok(_) => tables(&bytes),
+        };
+        Ok(Source {
+            tables: tables.map_err(|error| Error::File(path.to_owned(), Box::new(error)))?,
+            path: path.to_owned(),
+            bytes,
+        })
+    }
+
+    /// The file's name.
+    pub fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// A string of the file. Like protobuf, takes an absent table for one with the empty string.
+    pub fn string(&self, index: i64) -> Result<&str, Error> {
+        match usize::try_from(index) {
+            Ok(0) => Ok(""),
+            Ok(i) if i < self.tables.string_table.len() => Ok(&self.tables.string_table[i]),
+            _ => Err(Error::Invalid(format!("string {index} does not exist"))),
+        }
+    }
+
+    fn sample_type(&self, of: &proto::ValueType) -> Result<SampleType, Error> {
+        Ok(SampleType {
+            name: printable(self.string(of.r#type)?).into_owned(),
+            unit: printable(self.string(of.unit)?).into_owned(),
+        })
+    }
+
+    /// What each value of a sample means.
+    pub fn sample_types(&self) -> Result<Vec<SampleType>, Error> {
+        let types = self.tables.sample_type.iter();
+        types.map(|t| self.sample_type(t)).collect()
+    }
+
+    /// What the period counts.
+    pub fn period_type(&self) -> Result<SampleType, Error> {
+        self.sample_type(&self.tables.period_type.unwrap_or_default())
+    }
+
+    /// Gives `take` one sample after the other.
+    pub fn each_sample(
+        &self,
+        mut take: impl FnMut(&proto::Sample) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut fields = Fields::new(&self.bytes);
+        // One for all, so that its vectors are allocated once.
+        let mut sample = proto::Sample::default();
+        while let Some(field) = fields.next()? {
+            if field.number == SAMPLE {
+                sample.clear();
+                sample.merge(field.payload).map_err(Error::Protobuf)?;
+                take(&sample)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Decodes everything but the samples.
+fn tables(bytes: &[u8]) -> Result<proto::Profile, Error> {
+    let mut fields = Fields::new(bytes);
+    let mut tables = proto::Profile::default();
+    let mut entries = 0;
+    while let Some(field) = fields.next()? {
+        if field.number == SAMPLE {
+            continue;
+        }
+        let locations = tables.location.len();
+        tables.merge(field.encoded).map_err(Error::Protobuf)?;
+        entries += 1;
+        entries += tables.location[locations..].iter().map(|l| l.line.len()).sum::<usize>();
+        if entries > ENTRIES_LIMIT {
+            return Err(Error::Invalid(format!("more than {ENTRIES_LIMIT} locations, functions or strings")));
+        }
+    }
+    if tables.sample_type.is_empty() {
+        return Err(Error::Invalid("it has no sample types".to_owned()));
+    }
+    if tables.string_table.first().is_some_and(|s| !s.is_empty()) {
+        return Err(Error::Invalid("the first string is not empty".to_owned()));
+    }
+    Ok(tables)
+}
+
+/// `text` without control characters, which could move the cursor or end a line: a file may come
+/// from anywhere.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    match text.contains(char::is_control) {
+        true => Cow::Owned(text.replace(char::is_control, "\u{fffd}")),
+        false => Cow::Borrowed(text),
+    }
+}
