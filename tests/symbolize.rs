@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use heaptrace_collector::recording::Frame;
-use heaptrace_collector::symbolize::{Mode, Options, symbolize};
+use heaptrace_collector::symbolize::{Mode, Options, ResolvedFrame, symbolize};
 use workshop::{Workshop, module};
 
 mod workshop;
@@ -85,19 +85,20 @@ fn instructions(file: &Path) -> Vec<u64> {
 }
 
 /// What the collector says of a file that was mapped.
-fn ours(file: &Path, addresses: &[u64], options: &Options) -> Frames {
-    let module = module(file, BIAS);
+fn resolve(file: &Path, addresses: &[u64], options: &Options) -> BTreeMap<u64, Vec<ResolvedFrame>> {
     let frame = |address: &u64| Frame { address: address + BIAS, module: Some(0) };
     let frames: Vec<Frame> = addresses.iter().map(frame).collect();
-    let symbols = symbolize(&[module], &frames, 0, options);
-    let levels = |frame: &Frame| {
-        let resolved = symbols.lookup(*frame).iter().map(|resolved| {
-            let function = &resolved.function;
-            Level::new(&function.system_name, &function.file, resolved.line)
-        });
-        resolved.collect()
-    };
-    addresses.iter().copied().zip(frames.iter().map(levels)).collect()
+    let symbols = symbolize(&[module(file, BIAS)], &frames, 0, options);
+    let resolved = frames.iter().map(|frame| symbols.lookup(*frame).to_vec());
+    addresses.iter().copied().zip(resolved).collect()
+}
+
+/// The same in the words of the tools.
+fn ours(file: &Path, addresses: &[u64], options: &Options) -> Frames {
+    let level =
+        |frame: &ResolvedFrame| Level::new(&frame.function.system_name, &frame.function.file, frame.line);
+    let resolved = resolve(file, addresses, options).into_iter();
+    resolved.map(|(address, frames)| (address, frames.iter().map(level).collect())).collect()
 }
 
 impl Level {
@@ -168,6 +169,19 @@ fn llvm(file: &Path, addresses: &[u64]) -> Frames {
         frames.insert(*address, levels.collect());
     }
     frames
+}
+
+/// The lines of the functions' declarations that llvm-symbolizer shows, innermost first.
+fn llvm_start_lines(file: &Path, addresses: &[u64]) -> BTreeMap<u64, Vec<u64>> {
+    let mut command = Command::new("llvm-symbolizer");
+    let text = answer(command.args(["--inlines", "--verbose", "--obj"]).arg(file), addresses);
+    let line = |line: &str| {
+        let number = line.trim_start().strip_prefix("Function start line: ")?;
+        Some(number.parse().unwrap())
+    };
+    // A line of its own, "Function start line", is only there if it is known.
+    let lines = |answer: &str| answer.lines().filter_map(line).collect();
+    addresses.iter().copied().zip(text.split("\n\n").map(lines)).collect()
 }
 
 /// Runs a tool that answers addresses on its standard input.
@@ -411,6 +425,24 @@ fn a_file_that_was_replaced_gives_no_names() {
     let [resolved] = symbols.lookup(frame) else { panic!("not one frame") };
     assert_eq!(resolved.function.name, "program+0x1234");
     assert_eq!(resolved.function.system_name, "");
+}
+
+#[test]
+fn functions_start_where_they_are_declared() {
+    let workshop = Workshop::new("start-lines");
+    workshop.run("g++ -O2 -g @inline.cpp -o gcc");
+    workshop.run("clang++ -O2 -g @inline.cpp -o clang");
+    workshop.run("gcc -O2 -g -flto @inline.c @other.c -DOTHER -o lto");
+    for file in ["gcc", "clang", "lto"] {
+        let path = workshop.path(file);
+        let addresses = instructions(&path);
+        let known = |frame: &ResolvedFrame| Some(frame.function.start_line).filter(|&line| line > 0);
+        let ours: BTreeMap<u64, Vec<u64>> = resolve(&path, &addresses, &options())
+            .into_iter()
+            .map(|(address, frames)| (address, frames.iter().filter_map(known).collect()))
+            .collect();
+        assert_eq!(ours, llvm_start_lines(&path, &addresses));
+    }
 }
 
 #[test]
