@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anyhow::{Context, ensure};
+use inferno::flamegraph::color::{BasicPalette, Palette};
 use inferno::flamegraph::{self, Options};
 
 use super::traces::Folded;
@@ -24,6 +25,7 @@ pub fn write(out: &mut dyn Write, view: &View) -> anyhow::Result<()> {
     lines.sort_unstable();
     let mut options = Options::default();
     options.title = view.sample_type().name.clone();
+    options.colors = Palette::Basic(BasicPalette::Mem);
     options.count_name = view.sample_type().unit.clone();
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), out).context("flame graph")
 }

@@ -63,17 +63,11 @@ pub struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// The graph of a selection for one sample type. With `kept`, of these nodes only; edges then
-    /// pass over the others.
-    pub fn new(
-        selection: &'a Selection,
-        index: usize,
-        shape: &Shape,
-        kept: Option<&dyn Fn(&NodeInfo) -> bool>,
-    ) -> Graph<'a> {
+    /// The graph of a selection for one sample type. With `kept`, only of the nodes for which it
+    /// holds true; edges then pass over the others.
+    pub fn new(selection: &'a Selection, index: usize, shape: &Shape, kept: Option<&[bool]>) -> Graph<'a> {
         let nodes = Nodes::new(selection, shape);
-        let kept: Vec<bool> = nodes.infos.iter().map(|info| kept.is_none_or(|kept| kept(info))).collect();
-        let mut builder = Builder::new(&nodes, &kept);
+        let mut builder = Builder::new(&nodes, kept);
         for (stack, sum) in stack_sums(selection, index) {
             builder.add(stack, selection.stack(stack), sum);
         }
@@ -99,6 +93,15 @@ impl<'a> Graph<'a> {
     /// The nodes to show.
     pub fn shown(&self) -> impl Iterator<Item = &Node<'a>> {
         self.order.iter().map(|&i| &self.nodes[i as usize])
+    }
+
+    /// For each node whether it is shown.
+    pub fn is_shown(&self) -> Vec<bool> {
+        let mut is_shown = vec![false; self.nodes.len()];
+        for &i in &self.order {
+            is_shown[i as usize] = true;
+        }
+        is_shown
     }
 
     /// Orders the shown nodes, largest first (`FlatNameOrder`, `CumNameOrder`).
@@ -209,7 +212,7 @@ fn stack_sums(selection: &Selection, index: usize) -> impl Iterator<Item = (u32,
 /// Adds up nodes and edges, stack by stack.
 struct Builder<'n> {
     nodes: &'n Nodes<'n>,
-    kept: &'n [bool],
+    kept: Option<&'n [bool]>,
     flat: Vec<Estimate>,
     cum: Vec<Estimate>,
     /// For each node the stack, plus one, that was added to it last.
@@ -218,7 +221,7 @@ struct Builder<'n> {
 }
 
 impl<'n> Builder<'n> {
-    fn new(nodes: &'n Nodes, kept: &'n [bool]) -> Builder<'n> {
+    fn new(nodes: &'n Nodes, kept: Option<&'n [bool]>) -> Builder<'n> {
         let count = nodes.infos.len();
         Builder {
             nodes,
@@ -237,7 +240,7 @@ impl<'n> Builder<'n> {
         for location in locations.rev() {
             let own = nodes.of(location);
             for (i, &node) in own.iter().enumerate().rev() {
-                if !self.kept[node as usize] {
+                if self.kept.is_some_and(|kept| !kept[node as usize]) {
                     residual = true;
                     continue;
                 }

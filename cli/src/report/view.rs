@@ -7,7 +7,7 @@ use super::filter::{Filters, Selection};
 use super::graph::{Graph, Sort};
 use super::load::DIFF_BASE;
 use super::measure::Scale;
-use super::node::{Granularity, NodeInfo, Shape};
+use super::node::{Granularity, Shape};
 use super::noise::Sampling;
 use super::paths::SourcePaths;
 use super::profile::{LabelValue, Profile, SampleType};
@@ -120,9 +120,9 @@ impl<'a> View<'a> {
         let total = graph.flat_sum() as f64;
         let cutoff = |fraction: f64| match limit {
             0 => 0,
-            _ => (total * fraction) as i64,
+            _ => ((total * fraction) as i64).abs(),
         };
-        let (node_cutoff, edge_cutoff) = (cutoff(NODE_FRACTION).abs(), cutoff(EDGE_FRACTION).abs());
+        let (node_cutoff, edge_cutoff) = (cutoff(NODE_FRACTION), cutoff(EDGE_FRACTION));
         let all = graph.order.len();
         let Graph { nodes, order, .. } = &mut graph;
         order.retain(|&i| nodes[i as usize].cum.value.abs() >= node_cutoff);
@@ -131,14 +131,10 @@ impl<'a> View<'a> {
         if limit > 0 {
             graph.order.truncate(limit);
         }
-        if edges && graph.order.len() < all {
-            let kept: std::collections::HashSet<NodeInfo> =
-                graph.shown().map(|node| node.info.clone()).collect();
-            let is_kept = |info: &NodeInfo| kept.contains(info);
-            graph = Graph::new(&self.selection, self.index, &shape, Some(&is_kept));
-            graph.sort(sort);
-        }
         if edges {
+            // Edges pass over what is not shown, which takes another look at the stacks.
+            graph = Graph::new(&self.selection, self.index, &shape, Some(&graph.is_shown()));
+            graph.sort(sort);
             graph.edges.retain(|edge| edge.weight.abs() >= edge_cutoff);
         }
         Trimmed {
