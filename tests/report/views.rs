@@ -32,6 +32,14 @@ fn top_when_all_is_freed() {
 }
 
 #[test]
+fn top_when_almost_all_is_freed() {
+    let mut builder = fixtures::all_freed();
+    builder.profile.sample[2].value[2] = 1;
+    builder.profile.sample[2].value[3] = 100_000;
+    assert_snapshot!(view(&builder, &[]));
+}
+
+#[test]
 fn top_with_few_samples() {
     let mut builder = fixtures::heaptrace();
     let samples = builder.string("samples: 7");

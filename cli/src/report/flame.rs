@@ -13,7 +13,7 @@ use super::view::View;
 pub fn write(out: &mut dyn Write, view: &View) -> anyhow::Result<()> {
     let folded = Folded::new(view);
     let difference = view.is_difference();
-    let mut lines: Vec<String> = folded
+    let lines: Vec<String> = folded
         .lines()
         .filter_map(|(stack, net, gross)| match difference {
             // Of the new value and the old one, net is the difference and gross the sum.
@@ -22,7 +22,6 @@ pub fn write(out: &mut dyn Write, view: &View) -> anyhow::Result<()> {
         })
         .collect();
     ensure!(!lines.is_empty(), "{} is zero, there is nothing to draw", view.sample_type().name);
-    lines.sort_unstable();
     let mut options = Options::default();
     options.title = view.sample_type().name.clone();
     options.colors = Palette::Basic(BasicPalette::Mem);

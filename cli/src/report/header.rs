@@ -7,6 +7,9 @@ use super::view::View;
 /// Samples below which a profile says little.
 const FEW_SAMPLES: u64 = 100;
 
+/// What is little against something that many times as large.
+const LITTLE: i64 = 100;
+
 /// What a profile says of itself. A field is absent where the profile does not say.
 #[derive(Clone, Debug, Default)]
 pub struct Header {
@@ -52,10 +55,12 @@ pub struct Amount {
 /// A next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hint {
-    /// The sample type shown is empty, these are not.
-    Empty {
+    /// The sample type shown is zero or little, these are more.
+    Little {
         /// The sample type.
         shown: String,
+        /// Whether it is zero.
+        zero: bool,
         /// The others.
         others: Vec<String>,
     },
@@ -152,20 +157,7 @@ fn amount(profile: &Profile, kind: &str) -> Option<Amount> {
 }
 
 fn hints(view: &View, samples: Option<u64>, rate: Option<i64>) -> Vec<Hint> {
-    let profile = view.profile;
-    let mut hints: Vec<Hint> = Vec::new();
-    if profile.sum(view.index) == 0 {
-        let unit = &view.sample_type().unit;
-        let full = |&i: &usize| profile.sample_types[i].unit == *unit && profile.sum(i) != 0;
-        let others: Vec<String> = (0..profile.sample_types.len())
-            .rev()
-            .filter(full)
-            .map(|i| profile.sample_types[i].name.clone())
-            .collect();
-        if !others.is_empty() {
-            hints.push(Hint::Empty { shown: view.sample_type().name.clone(), others });
-        }
-    }
+    let mut hints: Vec<Hint> = little(view).into_iter().collect();
     if let (Some(samples), Some(rate)) = (samples, rate)
         && samples < FEW_SAMPLES
         && rate > 1
@@ -173,6 +165,28 @@ fn hints(view: &View, samples: Option<u64>, rate: Option<i64>) -> Vec<Hint> {
         hints.push(Hint::FewSamples { samples, rate: smaller_rate(rate, samples) });
     }
     hints
+}
+
+/// The hint that there is hardly anything to see. At the end of a program that cleans up, a block or
+/// two of its libraries are often still in use; so it is not only zero that is little.
+fn little(view: &View) -> Option<Hint> {
+    let profile = view.profile;
+    let shown = view.sample_type();
+    let sum = profile.sum(view.index);
+    let is_more = |&i: &usize| {
+        profile.sample_types[i].unit == shown.unit && profile.sum(i) > sum.saturating_mul(LITTLE)
+    };
+    let others: Vec<String> = (0..profile.sample_types.len())
+        .rev()
+        .filter(is_more)
+        .map(|i| profile.sample_types[i].name.clone())
+        .collect();
+    let is_little = sum == 0 || others.iter().any(|name| name.starts_with("peak_"));
+    (is_little && !others.is_empty()).then(|| Hint::Little {
+        shown: shown.name.clone(),
+        zero: sum == 0,
+        others,
+    })
 }
 
 /// The power of two that would have given about ten times [`FEW_SAMPLES`], or 1 where only all

@@ -115,6 +115,7 @@ fn amount_text(header: &Header, amount: Option<Amount>) -> String {
     let bytes = measure::label(amount.bytes.saturating_abs(), "bytes", "auto");
     let bytes = format!("{}{bytes}", sign(amount.bytes));
     match amount.blocks {
+        Some(1) if !header.difference => format!("{bytes} in 1 block"),
         Some(blocks) => format!("{bytes} in {}{} blocks", sign(blocks), grouped(blocks.unsigned_abs())),
         None => bytes,
     }
@@ -130,8 +131,9 @@ fn allocated(header: &Header) -> String {
 
 fn hint_text(hint: &Hint) -> String {
     match hint {
-        Hint::Empty { shown, others } => format!(
-            "{shown} is zero; look at {}",
+        Hint::Little { shown, zero, others } => format!(
+            "{shown} is {}; look at {}",
+            if *zero { "zero" } else { "next to nothing" },
             others.iter().map(|name| format!("-s {name}")).collect::<Vec<_>>().join(" or ")
         ),
         Hint::FewSamples { samples, rate } => {
