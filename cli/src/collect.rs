@@ -47,7 +47,12 @@ fn running_program(pid: u32) -> Program {
     let command = std::fs::read(process.join("cmdline")).unwrap_or_default();
     let command = command.split(|&byte| byte == 0).map(|text| String::from_utf8_lossy(text).into_owned());
     let executable = std::fs::read_link(process.join("exe")).unwrap_or_default();
-    Program { pid, executable, command: command.filter(|text| !text.is_empty()).collect() }
+    Program {
+        pid,
+        started_as: executable.clone(),
+        executable,
+        command: command.filter(|text| !text.is_empty()).collect(),
+    }
 }
 
 /// Runs a session for a supervisor at the other end of `control`, which says when the program was

@@ -29,7 +29,11 @@ enum Cli {
 static BEFORE_MAIN: extern "C" fn() = run::keep_sigpipe;
 
 fn main() -> ExitCode {
-    let result = match Cli::parse() {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let result = match cli {
         Cli::Run(args) => return run::run(args),
         Cli::Report(args) => report::run(args),
         Cli::Lib(args) => library::run(&args),
@@ -43,6 +47,20 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what is wrong with the arguments in one line; help and version are no errors.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        print!("{error}");
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<_> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
+    eprintln!("heaptrace: {} (see heaptrace --help)", words.join(" "));
+    let is_run = std::env::args_os().nth(1).is_some_and(|command| command == "run");
+    ExitCode::from(if is_run { run::FAILED } else { 2 })
 }
 
 /// Whether the reader of our output, such as `head`, has had enough.

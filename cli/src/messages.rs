@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use heaptrace_channel::handshake::Refusal;
-use heaptrace_collector::session::{Summary, Written};
+use heaptrace_collector::recording::Counters;
+use heaptrace_collector::session::{Malloc, Summary, Written};
 
 /// Fewer samples than this say little about a program.
 const FEW_SAMPLES: u64 = 100;
@@ -66,18 +67,22 @@ fn totals(text: &mut String, summary: &Summary) {
 
 /// What to do next.
 fn advise(text: &mut String, program: &Written) {
-    if program.own_malloc && program.counters.samples == 0 {
-        let what = "does not call the malloc of the C library: it brings an allocator of its own, which cannot be seen from outside";
-        line(text, &format!("{} {what}; build it to use the system's malloc", program.name));
-    } else if program.counters.samples < FEW_SAMPLES && program.rate > 1 {
-        let rate = suggested_rate(program);
-        line(
-            text,
-            &format!(
-                "{} is few; for more, allocate more or sample more often: heaptrace run --rate {rate} …",
-                samples(program.counters.samples)
-            ),
-        );
+    let Written { name, counters: Counters { samples: count, .. }, .. } = program;
+    let own =
+        "an allocator of its own, which cannot be seen from outside; build it to use the system's malloc";
+    match program.malloc {
+        Malloc::Own if *count == 0 => line(text, &format!("{name} has {own}")),
+        Malloc::NeverCalled => {
+            line(text, &format!("{name} never called malloc; if it does allocate, it has {own}"))
+        }
+        _ if *count < FEW_SAMPLES && program.rate > 1 => {
+            let rate = suggested_rate(program);
+            line(
+                text,
+                &format!("only {}; to see more, sample more often: heaptrace run --rate {rate} …", samples(*count)),
+            );
+        }
+        _ => {}
     }
     line(text, &format!("next: heaptrace report {}", program.path.display()));
 }
@@ -120,9 +125,8 @@ fn plural(count: u64, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heaptrace_collector::recording::Counters;
 
-    fn written(samples: u64, own_malloc: bool) -> Written {
+    fn written(samples: u64, malloc: Malloc) -> Written {
         Written {
             path: "out.prof".into(),
             name: "prog".into(),
@@ -130,7 +134,7 @@ mod tests {
             is_program: true,
             counters: Counters { samples, ..Default::default() },
             rate: 512 * 1024,
-            own_malloc,
+            malloc,
             error: None,
         }
     }
@@ -142,19 +146,19 @@ mod tests {
     #[test]
     fn a_good_run_names_the_file_the_counts_and_the_next_command() {
         assert_eq!(
-            said(written(12345, false)),
+            said(written(12345, Malloc::Hooked)),
             "out.prof: prog (pid 7), 12,345 samples\n1 process, 12,345 samples, none lost\nnext: heaptrace report out.prof\n"
         );
     }
 
     #[test]
     fn few_samples_suggest_a_rate() {
-        assert!(said(written(3, false)).contains("--rate 4KiB"));
-        assert!(said(written(0, false)).contains("--rate 1 "));
+        assert!(said(written(3, Malloc::Hooked)).contains("--rate 4KiB"));
+        assert!(said(written(0, Malloc::Hooked)).contains("--rate 1 "));
     }
 
     #[test]
     fn an_own_malloc_is_explained() {
-        assert!(said(written(0, true)).contains("allocator of its own"));
+        assert!(said(written(0, Malloc::Own)).contains("allocator of its own"));
     }
 }

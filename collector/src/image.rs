@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant, SystemTime};
 
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
@@ -60,7 +61,12 @@ impl Mapping {
         // SAFETY: all three replace this mapping in place, at its own address, and the thread that
         // reads the segment is the one that is here.
         unsafe {
-            mmap_anonymous(at, size, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE)?;
+            mmap_anonymous(
+                at,
+                size,
+                ProtFlags::empty(),
+                MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
+            )?;
             let abandoned = fcntl_add_seals(&self.file, SealFlags::WRITE).is_ok();
             let sharing = if abandoned { MapFlags::PRIVATE | MapFlags::NORESERVE } else { MapFlags::SHARED };
             mmap(at, size, access, sharing | MapFlags::FIXED, &self.file, 0)?;
@@ -124,15 +130,18 @@ pub struct Program {
     pub pid: u32,
     /// Path of the executable.
     pub executable: PathBuf,
+    /// Path that was given to exec: a link's or a script's own.
+    pub started_as: PathBuf,
     /// The arguments.
     pub command: Vec<String>,
 }
 
 impl Program {
-    /// The executable's file name.
+    /// The file name under which it was started: `sh`, though that leads to `dash`.
     pub fn name(&self) -> String {
-        let name = self.executable.file_name().map(|name| name.to_string_lossy().into_owned());
-        name.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".into())
+        let names = [&self.started_as, &self.executable].map(|path| path.file_name().unwrap_or_default());
+        let name = names.into_iter().find(|name| !name.is_empty());
+        name.map_or_else(|| "unknown".into(), |name| name.to_string_lossy().into_owned())
     }
 }
 
@@ -162,6 +171,7 @@ impl Image {
             .map_err(|why| io::Error::other(format!("not a segment: {why:?}")))?;
         let header = segment.header();
         let executable = os_path(header.executable(&mut [0; MAX_PATH]));
+        let started_as = os_path(header.started_as(&mut [0; MAX_PATH]));
         let mut command = [0; MAX_COMMAND];
         let command = header.command(&mut command).split(|&byte| byte == 0);
         let mut command: Vec<_> = command.map(|text| String::from_utf8_lossy(text).into_owned()).collect();
@@ -169,7 +179,7 @@ impl Image {
         let mut image = Image {
             mapping,
             reader: Reader::new(segment),
-            program: Program { pid, executable, command },
+            program: Program { pid, executable, started_as, command },
             members: Vec::new(),
             modules: Vec::new(),
             blocked_since: None,
@@ -195,7 +205,7 @@ impl Image {
 
     /// Adds all events that are there to their processes' sums. Returns how many slots it passed.
     pub fn drain(&mut self) -> u64 {
-        self.segment().header().heartbeat.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.segment().header().heartbeat.fetch_add(1, Relaxed);
         let mut strangers = Vec::new();
         let members = &mut self.members;
         let passed = self.reader.drain(|process, event| {
@@ -259,13 +269,13 @@ impl Image {
 
     /// Does a process ask for its profile, to wait for it?
     pub fn is_exiting(&self, process: Process) -> bool {
-        self.segment().process(process).exiting.load(std::sync::atomic::Ordering::Acquire) == 1
+        self.segment().process(process).exiting.load(Acquire) == 1
     }
 
     /// Tells a process that its profile is written.
     pub fn tell_written(&self, process: Process) {
         let written = &self.segment().process(process).written;
-        written.store(1, std::sync::atomic::Ordering::Release);
+        written.store(1, Release);
         sys::futex_wake(written);
     }
 
@@ -283,11 +293,14 @@ impl Image {
         self.abandoned
     }
 
-    /// Did the program call a hook at all, and is the malloc it calls ours?
+    /// Is the malloc that the program calls another one?
     pub fn has_own_malloc(&self) -> bool {
-        let header = self.segment().header();
-        let ordering = std::sync::atomic::Ordering::Relaxed;
-        header.shadowed.load(ordering) != 0 || header.called.load(ordering) == 0
+        self.segment().header().shadowed.load(Relaxed) != 0
+    }
+
+    /// Did the program call a hook at all?
+    pub fn called(&self) -> bool {
+        self.segment().header().called.load(Relaxed) != 0
     }
 
     /// What was recorded of a process up to now.
@@ -295,11 +308,10 @@ impl Image {
         self.read_modules();
         self.collect_lost_frees(process);
         let slot = self.segment().process(process);
-        let ordering = std::sync::atomic::Ordering::Relaxed;
         let member = self.members.get(process.0 as usize)?.as_ref()?;
         let mut counters = Counters {
-            lost_samples: slot.lost_samples.load(ordering),
-            lost_frees: slot.lost_frees.load(ordering),
+            lost_samples: slot.lost_samples.load(Relaxed),
+            lost_frees: slot.lost_frees.load(Relaxed),
             ..Counters::default()
         };
         let mut rows = Vec::new();
@@ -324,7 +336,7 @@ impl Image {
 
     fn collect_lost_frees(&mut self, process: Process) {
         let segment = *self.segment();
-        let lost = segment.process(process).lost_frees.load(std::sync::atomic::Ordering::Relaxed);
+        let lost = segment.process(process).lost_frees.load(Relaxed);
         if let Some(Some(member)) = self.members.get_mut(process.0 as usize).filter(|_| lost > 0) {
             for stack in member.live.stacks() {
                 member.live.apply_lost_frees(stack, segment.take_lost_frees(stack));

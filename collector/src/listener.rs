@@ -9,8 +9,8 @@ use heaptrace_channel::handshake::{HELLO_LENGTH, Hello, Refusal};
 use rustix::io::IoSliceMut;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags, SocketType,
-    accept_with, recvmsg, socket_with,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags,
+    SocketType, accept_with, recvmsg, socket_with,
 };
 
 /// A process that started.

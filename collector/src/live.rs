@@ -223,8 +223,14 @@ mod tests {
         use Event::*;
         let (a, b) = (Stack(1), Stack(2));
         // 100 (a) → 300 (a+b, the peak) → 200 (b) → 250 (a again, no peak) → 0.
-        let sums =
-            live(&[Allocated(a, 100), Allocated(b, 200), Freed(a, 100), Allocated(a, 100), Freed(b, 200), Freed(a, 100)]);
+        let sums = live(&[
+            Allocated(a, 100),
+            Allocated(b, 200),
+            Freed(a, 100),
+            Allocated(a, 100),
+            Freed(b, 200),
+            Freed(a, 100),
+        ]);
         assert_eq!(values(&sums, 1), [2.0, 200.0, 0.0, 0.0, 1.0, 100.0]);
         assert_eq!(values(&sums, 2), [1.0, 200.0, 0.0, 0.0, 1.0, 200.0]);
     }
@@ -256,7 +262,10 @@ mod tests {
         assert_eq!([0, 1, 8, 9, 16, 17, 100, 1 << 20].map(size_class), [0, 8, 8, 10, 16, 20, 112, 1 << 20]);
         for size in 9..100_000 {
             let class = size_class(size);
-            assert!(class >= size && class as f64 <= size as f64 * 1.25 && size_class(class) == class, "{size}");
+            assert!(
+                class >= size && class as f64 <= size as f64 * 1.25 && size_class(class) == class,
+                "{size}"
+            );
         }
     }
 }

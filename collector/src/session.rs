@@ -72,17 +72,28 @@ pub struct Written {
     pub counters: Counters,
     /// Mean bytes between samples.
     pub rate: u64,
-    /// The program did not call our malloc: it has one of its own.
-    pub own_malloc: bool,
+    /// How the program came to its memory.
+    pub malloc: Malloc,
     /// Why it could not be written.
     pub error: Option<String>,
+}
+
+/// Whose malloc a program calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malloc {
+    /// The one that is hooked.
+    Hooked,
+    /// The program has another one before it.
+    Own,
+    /// Nobody's, as far as can be seen.
+    NeverCalled,
 }
 
 /// Longest pause between two looks at the rings. A ring holds far more than a program writes in it.
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long a session goes on after the last process has gone: one may just be in exec, between its
 /// old image and its new one.
-const GRACE: Duration = Duration::from_millis(300);
+const GRACE: Duration = Duration::from_millis(150);
 /// How often images without a known process are looked at for unknown ones.
 const ABANDON_INTERVAL: Duration = Duration::from_millis(20);
 const WRITERS: usize = 2;
@@ -167,7 +178,8 @@ impl Session {
             self.finish_processes();
             self.drop_images();
             self.answer();
-            pause = if busy { Duration::from_millis(1) } else { (pause + Duration::from_millis(1)).min(PAUSE) };
+            pause =
+                if busy { Duration::from_millis(1) } else { (pause + Duration::from_millis(1)).min(PAUSE) };
         }
     }
 
@@ -211,7 +223,8 @@ impl Session {
     /// The program gets its file even if it could not be recorded.
     fn write_empty(&mut self) {
         let Some(program) = &self.program else { return };
-        let recorded = self.images.iter().any(|(_, image)| image.program.pid == program.pid)
+        let is_member = |image: &Image| image.members().any(|(_, member)| member.pid == program.pid);
+        let recorded = self.images.iter().any(|(_, image)| is_member(image))
             || self.summary.profiles.iter().any(|written| written.is_program)
             || self.pending.values().any(|pending| pending.written.is_program);
         if recorded {
@@ -229,7 +242,7 @@ impl Session {
             rows: Vec::new(),
         };
         let (name, key) = (program.name(), (ImageId::MAX, Process(0)));
-        self.write(key, recording, name, true, false, true);
+        self.write(key, recording, name, true, Malloc::NeverCalled, true);
     }
 
     fn drain(&mut self) -> u64 {
@@ -244,12 +257,17 @@ impl Session {
 
     /// Has profiles written for processes that are over, and for those that wait at their exit.
     fn finish_processes(&mut self) {
+        if self.supervised && self.program.is_none() {
+            return; // which one is the program will be known in an instant
+        }
         for index in 0..self.images.len() {
             let (id, image) = &mut self.images[index];
             let id = *id;
             let over: Vec<_> = image
                 .members()
-                .map(|(process, member)| (process, image.is_over(member), image.is_exiting(process), member.events))
+                .map(|(process, member)| {
+                    (process, image.is_over(member), image.is_exiting(process), member.events)
+                })
                 .filter(|&(process, over, exiting, events)| {
                     let key = (id, process);
                     let current = self.up_to_date.get(&key) == Some(&events);
@@ -272,7 +290,10 @@ impl Session {
 
     fn finish(&mut self, index: usize, process: Process, last: bool) {
         let image = &self.images[index].1;
-        let Some((pid, events)) = image.members().find(|m| m.0 == process).map(|(_, m)| (m.pid, m.events)) else { return };
+        let Some((pid, events)) = image.members().find(|m| m.0 == process).map(|(_, m)| (m.pid, m.events))
+        else {
+            return;
+        };
         // An image that the program left by exec is not its last one.
         let superseded = self.images[index + 1..].iter().any(|(_, image)| image.program.pid == pid);
         let is_program = !superseded && self.program.as_ref().is_some_and(|program| program.pid == pid);
@@ -284,11 +305,24 @@ impl Session {
             return self.settle(key, last);
         }
         let Some(recording) = image.recording(process) else { return };
-        let (name, own_malloc) = (image.program.name(), image.has_own_malloc());
-        self.write(key, recording, name, is_program, own_malloc, last);
+        let malloc = match (image.has_own_malloc(), image.called()) {
+            (true, _) => Malloc::Own,
+            (_, true) => Malloc::Hooked,
+            (_, false) => Malloc::NeverCalled,
+        };
+        let name = image.program.name();
+        self.write(key, recording, name, is_program, malloc, last);
     }
 
-    fn write(&mut self, key: Key, recording: Recording, name: String, is_program: bool, own_malloc: bool, last: bool) {
+    fn write(
+        &mut self,
+        key: Key,
+        recording: Recording,
+        name: String,
+        is_program: bool,
+        malloc: Malloc,
+        last: bool,
+    ) {
         let subject = Subject { name: &name, pid: recording.pid, started: recording.started, is_program };
         let path = self.unused(self.pattern.path(&subject), key);
         let written = Written {
@@ -298,7 +332,7 @@ impl Session {
             pid: recording.pid,
             counters: recording.counters,
             rate: recording.rate,
-            own_malloc,
+            malloc,
             error: None,
         };
         self.pending.insert(key, Pending { written, last });

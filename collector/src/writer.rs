@@ -46,7 +46,11 @@ impl<K: Send + 'static> Writers<K> {
             .map(|_| {
                 let (waiting, finished, options) = (waiting.clone(), finished.clone(), options.clone());
                 std::thread::spawn(move || {
-                    waiting.iter().map(|job| write(job, &options)).try_for_each(|done| finished.send(done)).ok();
+                    waiting
+                        .iter()
+                        .map(|job| write(job, &options))
+                        .try_for_each(|done| finished.send(done))
+                        .ok();
                 })
             })
             .collect();

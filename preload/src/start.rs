@@ -49,6 +49,24 @@ impl Strings {
     }
 }
 
+impl Strings {
+    /// What the auxiliary vector, which lies behind the environment, has under AT_EXECFN.
+    fn path_given_to_exec(self) -> Option<&'static CStr> {
+        // SAFETY: the kernel puts pairs of words behind the environment's null pointer, and ends
+        // them with AT_NULL; the value of AT_EXECFN is a C string that stays.
+        unsafe {
+            let mut entry = self.0.add(self.iter().count() + 1).cast::<[u64; 2]>();
+            while (*entry)[0] != libc::AT_NULL {
+                if (*entry)[0] == libc::AT_EXECFN {
+                    return Some(CStr::from_ptr((*entry)[1] as *const c_char));
+                }
+                entry = entry.add(1);
+            }
+            None
+        }
+    }
+}
+
 /// Writes `heaptrace: …` on standard error.
 pub fn complain(parts: &[&[u8]]) {
     let mut line = [0u8; 512];
@@ -122,7 +140,7 @@ fn begin(argc: c_int, arguments: Strings, environment: Strings) -> Option<()> {
     let seed =
         setting(environment, config::SEED, config::parse_number, u64::from_ne_bytes(seed), "a whole number");
     let connection = sys::connect(session.name).ok()?;
-    let program = Program { session, rate, argc, arguments, children, unwinds };
+    let program = Program { session, rate, argc, arguments, environment, children, unwinds };
     let started = program.hand_over(connection);
     connection.close();
     started?;
@@ -137,6 +155,7 @@ struct Program<'a> {
     rate: u64,
     argc: c_int,
     arguments: Strings,
+    environment: Strings,
     /// Forked children are recorded too.
     children: bool,
     /// The unwinder works with this C library.
@@ -194,6 +213,7 @@ impl Program<'_> {
             pid: sys::pid(),
             command: join(self.arguments.iter().take(self.argc.max(0) as usize), &mut command),
             executable: sys::read_link(c"/proc/self/exe", &mut executable),
+            started_as: self.environment.path_given_to_exec().map_or(b"", CStr::to_bytes),
         });
         let shadowed = !unwind::is_own(originals::symbol(c"malloc") as usize);
         segment.header().shadowed.store(shadowed.into(), Relaxed);

@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(short, long)]
     quiet: bool,
     /// The program and its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
+    #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
     command: Vec<OsString>,
 }
 
@@ -90,8 +90,7 @@ fn prepare(args: &Args) -> Result<Prepared> {
     let library = library::unpack()?;
     let token = random_token()?;
     let name = format!("heaptrace-{}", random_token()?);
-    let listener = heaptrace_collector::bind(&name)
-        .context("cannot listen on a unix socket")?;
+    let listener = heaptrace_collector::bind(&name).context("cannot listen on a unix socket")?;
     if !matches!(obstacle, Some(preflight::Obstacle::Sanitizer)) {
         command.set("LD_PRELOAD", library::preload(&library, command.get("LD_PRELOAD")));
     }
@@ -121,16 +120,11 @@ fn random_token() -> Result<String> {
 
 /// Forks the collector off while this process has one thread. It has nothing of the terminal, so
 /// that it outlives a Ctrl-C and goes on for what the program leaves running.
-fn start_collector(
-    args: &Args,
-    command: &Command,
-    listener: OwnedFd,
-    token: &str,
-) -> Result<UnixStream> {
+fn start_collector(args: &Args, command: &Command, listener: OwnedFd, token: &str) -> Result<UnixStream> {
     let (control, collectors_end) = UnixStream::pair()?;
     let executable = std::fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
     let words = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let program = Program { pid: 0, executable, command: words };
+    let program = Program { pid: 0, executable, started_as: command.path.clone(), command: words };
     let config = Config {
         listener,
         token: token.as_bytes().try_into().context("malformed token")?,

@@ -43,8 +43,10 @@ pub struct Header {
     pub(crate) stalled: AtomicU64,
     command_length: AtomicU32,
     executable_length: AtomicU32,
+    started_as_length: AtomicU32,
     command: [AtomicU8; MAX_COMMAND],
     executable: [AtomicU8; MAX_PATH],
+    started_as: [AtomicU8; MAX_PATH],
 }
 
 /// A value with a cache line of its own.
@@ -67,12 +69,14 @@ pub struct Start<'a> {
     pub command: &'a [u8],
     /// Path of the executable file.
     pub executable: &'a [u8],
+    /// Path that was given to exec: a link's or a script's own, where `executable` is what it led to.
+    pub started_as: &'a [u8],
 }
 
 impl Default for Start<'_> {
     fn default() -> Self {
         let geometry = Geometry::for_rate(1);
-        Start { geometry, rate: 1, started: 0, pid: 0, command: b"", executable: b"" }
+        Start { geometry, rate: 1, started: 0, pid: 0, command: b"", executable: b"", started_as: b"" }
     }
 }
 
@@ -89,6 +93,7 @@ impl Header {
         self.nodes.store(1, Relaxed); // node 0 is the root
         store_text(&self.command, &self.command_length, start.command);
         store_text(&self.executable, &self.executable_length, start.executable);
+        store_text(&self.started_as, &self.started_as_length, start.started_as);
         self.version.store(VERSION, Relaxed);
         self.magic.store(MAGIC, Release); // pairs with the load in `geometry`
     }
@@ -125,6 +130,11 @@ impl Header {
     /// Copies the path of the executable into `buffer`.
     pub fn executable<'b>(&self, buffer: &'b mut [u8; MAX_PATH]) -> &'b [u8] {
         load_text(&self.executable, &self.executable_length, buffer)
+    }
+
+    /// Copies the path that was given to exec into `buffer`.
+    pub fn started_as<'b>(&self, buffer: &'b mut [u8; MAX_PATH]) -> &'b [u8] {
+        load_text(&self.started_as, &self.started_as_length, buffer)
     }
 
     /// Counts the modules that took the place of another; see [`crate::modules`].
