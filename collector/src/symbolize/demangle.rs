@@ -21,7 +21,9 @@ pub(super) fn demangle(name: &str) -> String {
         return name.to_owned();
     }
     let base = without_clone_suffix(name);
-    rust(base).or_else(|| cpp(base)).unwrap_or_else(|| base.to_owned())
+    let target = target_of_thunk(base);
+    let mangled = target.as_deref().unwrap_or(base);
+    rust(mangled).or_else(|| cpp(mangled)).unwrap_or_else(|| base.to_owned())
 }
 
 /// Whether a name is mangled, and so tells more than the name in the source.
@@ -50,6 +52,16 @@ fn cpp(name: &str) -> Option<String> {
         .recursion_limit(RECURSION_LIMIT);
     let name = Limited::collect(|out| symbol.structured_demangle(out, &options))?;
     Some(without_qualifiers(&name).to_owned())
+}
+
+/// The mangled name of the method that a thunk adjusts `this` for: `_ZN3FooD1Ev` for
+/// `_ZThn8_N3FooD1Ev` and `_ZTv0_n24_N3FooD1Ev`.
+fn target_of_thunk(name: &str) -> Option<String> {
+    let target = match name.strip_prefix("_ZTv") {
+        Some(offsets) => offsets.split_once('_')?.1.split_once('_')?.1,
+        None => name.strip_prefix("_ZTh")?.split_once('_')?.1,
+    };
+    Some(format!("_Z{target}"))
 }
 
 /// Removes what qualifies `this` in a method, and is written behind the parameters.
@@ -127,6 +139,8 @@ mod tests {
             ("_Z8dump_decILj1ElEvT_", "dump_dec<1, long>"),
             ("_ZSt4swapIiENSt9enable_ifIXsrSt6__and_IJS0_EE5valueEvE4typeERT_S3_", "std::swap<int>"),
             ("_ZN1AC4Ev", "A::A"),
+            ("_ZThn8_N3FooD1Ev", "Foo::~Foo"),
+            ("_ZTv0_n24_N3FooD1Ev", "Foo::~Foo"),
         ]);
     }
 

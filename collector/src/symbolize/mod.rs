@@ -68,7 +68,10 @@ impl Default for Options {
     /// All there is, with the debuginfod cache that the environment names: see
     /// debuginfod_find_debuginfo(3).
     fn default() -> Options {
-        let folder = |name, below: &str| Some(PathBuf::from(env::var_os(name)?).join(below));
+        let folder = |name, below: &str| {
+            let value = env::var_os(name).filter(|value| !value.is_empty())?;
+            Some(PathBuf::from(value).join(below))
+        };
         let cache = folder("DEBUGINFOD_CACHE_PATH", "")
             .or_else(|| folder("XDG_CACHE_HOME", "debuginfod_client"))
             .or_else(|| folder("HOME", ".cache/debuginfod_client"));
