@@ -22,7 +22,9 @@ pub(super) fn drop_frames() -> String {
         r"std::__1::(__libcpp_allocate|__libcpp_operator_new|allocator<.*>::allocate).*",
         // Rust. The symbols have been in a module of their own since 1.87.
         r"(__rustc::)?__(rust|rdl|rg)_(alloc|alloc_zeroed|realloc)",
-        r"alloc::alloc::(alloc|alloc_zeroed|realloc|exchange_malloc|Global::.*)",
+        r"alloc::alloc::(alloc|alloc_zeroed|realloc|exchange_malloc)",
+        r"<?alloc::alloc::Global>?::.*",
+        r"alloc::boxed::box_new(_uninit)?(::<.*>)?",
         r"<alloc::alloc::Global as core::alloc::Allocator>::.*",
         r"<std::alloc::System as core::alloc::global::GlobalAlloc>::.*",
         r"std::sys::alloc::.*GlobalAlloc for std::alloc::System>::.*",
@@ -54,6 +56,8 @@ mod tests {
             "__rustc::__rust_alloc",
             "__rdl_realloc",
             "alloc::alloc::Global::alloc_impl",
+            "<alloc::alloc::Global>::alloc_impl_runtime",
+            "alloc::boxed::box_new_uninit",
             "<alloc::alloc::Global as core::alloc::Allocator>::grow",
             "std::sys::alloc::unix::<impl core::alloc::global::GlobalAlloc for std::alloc::System>::alloc",
         ] {
@@ -73,6 +77,7 @@ mod tests {
             "Pool::operator new",
             "alloc::raw_vec::RawVec<T,A>::grow_one",
             "alloc::vec::Vec<T>::with_capacity",
+            "<[u8]>::to_vec_in::<alloc::alloc::Global>",
             "main",
         ] {
             assert!(!dropped(name), "{name}");
