@@ -16,7 +16,7 @@ mod run;
 #[command(version)]
 enum Cli {
     Run(run::Args),
-    Report(report::Args),
+    Report(Box<report::Args>),
     Lib(library::Args),
     /// What the library starts when there is no `heaptrace run`
     #[command(hide = true)]
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     };
     let result = match cli {
         Cli::Run(args) => return run::run(args),
-        Cli::Report(args) => report::run(args),
+        Cli::Report(args) => report::run(*args),
         Cli::Lib(args) => library::run(&args),
         Cli::Collect => collect::run(),
     };

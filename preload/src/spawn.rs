@@ -42,7 +42,7 @@ pub fn collector(environment: Strings) -> Option<Session<'static>> {
 
 /// The path that `HEAPTRACE_COLLECTOR` names, or else a `heaptrace` beside the library, in `../bin`
 /// from there, or on PATH.
-fn find_collector<'b>(environment: Strings, buffer: &'b mut [u8; MAX_PATH]) -> Option<&'b CStr> {
+fn find_collector(environment: Strings, buffer: &mut [u8; MAX_PATH]) -> Option<&CStr> {
     if let Some(path) = environment.value(config::COLLECTOR).filter(|path| !path.is_empty()) {
         return executable(&[path.to_bytes()], buffer);
     }

@@ -97,7 +97,6 @@ fn setting(
     })
 }
 
-#[cfg_attr(test, expect(dead_code))]
 extern "C" fn construct(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) {
     let environment = Strings(envp);
     originals::ensure();
@@ -106,7 +105,6 @@ extern "C" fn construct(argc: c_int, argv: *const *const c_char, envp: *const *c
     }
 }
 
-#[cfg_attr(test, expect(dead_code))]
 extern "C" fn destruct() {
     if WAITS.load(Relaxed) {
         process::finish();
@@ -222,7 +220,7 @@ impl Program<'_> {
 }
 
 /// The strings with their NULs, as many bytes as fit.
-fn join<'b>(strings: impl Iterator<Item = &'static CStr>, buffer: &'b mut [u8]) -> &'b [u8] {
+fn join(strings: impl Iterator<Item = &'static CStr>, buffer: &mut [u8]) -> &[u8] {
     let mut length = 0;
     for bytes in strings.map(CStr::to_bytes_with_nul) {
         let bytes = &bytes[..bytes.len().min(buffer.len() - length)];
