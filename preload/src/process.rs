@@ -38,9 +38,9 @@ const NO_SLOT: u32 = u32::MAX - 2;
 
 /// The segment of this program, once it records.
 #[inline]
-pub fn segment() -> Option<Segment> {
+pub fn segment() -> Option<&'static Segment> {
     // SAFETY: see `Cell`.
-    unsafe { *SEGMENT.0.get() }
+    unsafe { (*SEGMENT.0.get()).as_ref() }
 }
 
 /// Makes this the program's own process. False if the kernel cannot mark forked children.
@@ -91,7 +91,7 @@ fn after_fork(known: &AtomicU32) {
 }
 
 /// Where this process's samples go; joins the segment if it is a child that has not yet.
-pub fn recording() -> Option<(Process, Segment)> {
+pub fn recording() -> Option<(Process, &'static Segment)> {
     if SLOT.load(Acquire) == NOBODY {
         join();
     }
@@ -100,7 +100,7 @@ pub fn recording() -> Option<(Process, Segment)> {
 
 /// Where this process's events go, if it has recorded any.
 #[inline]
-pub fn recorded() -> Option<(Process, Segment)> {
+pub fn recorded() -> Option<(Process, &'static Segment)> {
     let mut slot = SLOT.load(Acquire);
     while slot == JOINING {
         // The thread that joins waits for nothing but the ring, and that within bounds.

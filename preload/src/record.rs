@@ -136,7 +136,7 @@ fn sample(block: usize, size: u64, registers: Registers, thread: &mut Thread) {
     let lost = || {
         counters.lost_samples.fetch_add(1, Relaxed);
     };
-    let Some(stack) = unwind::stack(registers, thread, &segment) else { return lost() };
+    let Some(stack) = unwind::stack(registers, thread, segment) else { return lost() };
     // In the table before it is told, so that there is never an allocation whose free goes unseen.
     match LIVE.insert(block, Sample { stack, size }) {
         Ok(None) => FILTER.mark(block),
