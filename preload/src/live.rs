@@ -69,7 +69,7 @@ const fn level_bytes(level: usize) -> usize {
 impl Entry {
     fn matches(&self, address: usize) -> Option<u64> {
         let key = self.key.load(Acquire); // pairs with the publishing store in `claim`
-        (key >> SIZE_HIGH_BITS == address as u64).then_some(key)
+        (key >> SIZE_HIGH_BITS == address as u64 && key > CLAIMED).then_some(key)
     }
 
     fn sample(&self, key: u64) -> Sample {
@@ -186,6 +186,17 @@ mod tests {
         assert_eq!(table.take(0x7fff_ffff_ffe0), None);
         assert_eq!(table.take(0x7fff_ffff_fff0), Some(large));
         assert_eq!(table.take(0x7fff_ffff_fff0), None);
+    }
+
+    /// `free(NULL)` must not match an empty entry, which still has the value of its last block.
+    #[test]
+    fn there_is_no_block_at_null() {
+        let table = LiveTable::new();
+        for i in 1..10_000 {
+            table.insert(i << 16, sample(1)).unwrap();
+            table.take(i << 16).unwrap();
+            assert_eq!(table.take(0), None);
+        }
     }
 
     #[test]
