@@ -1,0 +1,7 @@
+//! `heaptrace run`, end to end: each test runs a small program of `tests/programs` that shows one
+//! behaviour, and compares what heaptrace says of it with evidence of another origin.
+
+mod support;
+
+#[path = "run/ledger.rs"]
+mod ledger;
