@@ -30,6 +30,16 @@ pub enum SavedBp {
     Below(u32),
 }
 
+impl SavedBp {
+    /// The place in memory; 0 for none.
+    pub fn address(self, cfa: usize) -> usize {
+        match self {
+            SavedBp::Kept => 0,
+            SavedBp::Below(bytes) => cfa.wrapping_sub(bytes as usize),
+        }
+    }
+}
+
 /// A rule as it is kept, with whether its module is one that stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cached {

@@ -7,7 +7,7 @@ use heaptrace_channel::Segment;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 
 use super::range::{Readable, StackRange};
-use super::rules::{Cached, RULES, Rule, SavedBp};
+use super::rules::{Cached, RULES, Rule};
 use super::{Registers, cfi, modules, private_stack};
 
 /// Most frames that one walk goes through.
@@ -231,46 +231,48 @@ impl Last {
 
 /// Goes from a frame to its caller; `None` at the root.
 fn step(at: &Registers, memory: &mut Readable, range: &mut StackRange) -> Result<Option<Frame>, Truncation> {
-    let bp_at;
+    match rule(at.address())? {
+        Rule::Signal => interrupted(at.sp, memory, range).map(Some),
+        rule => follow(rule, at, |address| memory.read(address)),
+    }
+}
+
+/// Applies a rule other than a signal frame's.
+fn follow(
+    rule: Rule,
+    at: &Registers,
+    mut read: impl FnMut(usize) -> Option<usize>,
+) -> Result<Option<Frame>, Truncation> {
     let mut sp_at = 0;
-    let saved = |cfa: usize, saved_bp| match saved_bp {
-        SavedBp::Kept => 0,
-        SavedBp::Below(bytes) => cfa.wrapping_sub(bytes as usize),
-    };
-    let cfa = match rule(at.address())? {
+    let (cfa, bp_at) = match rule {
         Rule::End => return Ok(None),
-        Rule::Signal => return interrupted(at.sp, memory, range).map(Some),
+        Rule::Signal => return Err(Truncation::BadUnwindInfo),
         Rule::Sp { offset, saved_bp } => {
             let cfa = at.sp.wrapping_add_signed(offset as isize);
-            bp_at = saved(cfa, saved_bp);
-            cfa
+            (cfa, saved_bp.address(cfa))
         }
         Rule::Bp { offset, saved_bp } => {
             let cfa = at.bp.wrapping_add_signed(offset as isize);
-            bp_at = saved(cfa, saved_bp);
-            cfa
+            (cfa, saved_bp.address(cfa))
         }
         Rule::Realigned { offset } => {
             sp_at = at.bp.wrapping_add_signed(offset as isize);
-            bp_at = at.bp;
-            memory.read(sp_at).ok_or(Truncation::Unreadable)?
+            (read(sp_at).ok_or(Truncation::Unreadable)?, at.bp)
         }
         // The psABI has rbp at 0 in the outermost frame.
         Rule::FramePointer if at.bp == 0 => return Ok(None),
-        Rule::FramePointer => {
-            bp_at = at.bp;
-            memory.read(bp_at).ok_or(Truncation::NoUnwindInfo)?;
-            at.bp.wrapping_add(16)
-        }
+        Rule::FramePointer => (at.bp.wrapping_add(16), at.bp),
     };
     if cfa <= at.sp {
         return Err(Truncation::BadUnwindInfo);
     }
-    let ip = memory.read(cfa.wrapping_sub(8)).ok_or(Truncation::Unreadable)?;
+    let unreadable =
+        if rule == Rule::FramePointer { Truncation::NoUnwindInfo } else { Truncation::Unreadable };
+    let ip = read(cfa.wrapping_sub(8)).ok_or(unreadable)?;
     if ip == 0 {
         return Ok(None);
     }
-    let bp = if bp_at == 0 { at.bp } else { memory.read(bp_at).ok_or(Truncation::Unreadable)? };
+    let bp = if bp_at == 0 { at.bp } else { read(bp_at).ok_or(unreadable)? };
     Ok(Some(Frame { registers: Registers { ip, sp: cfa, bp, exact: false }, bp_at, sp_at, stack: ROOT }))
 }
 
@@ -309,4 +311,95 @@ fn read_rule(address: usize) -> Result<Rule, Truncation> {
         rule
     };
     private_stack::run(read).ok_or(Truncation::Busy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
+    use framehop::{ExplicitModuleSectionInfo, FrameAddress, Module, Unwinder};
+    use std::num::NonZeroU64;
+    use std::ops::Range;
+
+    /// A stack of which every word is its own address, scrambled: what was read where is told apart.
+    fn word_at(address: u64) -> u64 {
+        address.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1
+    }
+
+    /// framehop's unwinder for one module of this process.
+    fn framehop(module: &modules::Found) -> UnwinderX86_64<&'static [u8]> {
+        let bytes = |from: usize| {
+            let end = module.segment_end(from);
+            // SAFETY: the test's own modules stay mapped.
+            (from as u64..end as u64, unsafe { core::slice::from_raw_parts(from as *const u8, end - from) })
+        };
+        let (header_range, header): (Range<u64>, &'static [u8]) = bytes(module.eh_frame_hdr);
+        // eh_frame_hdr: version, three encodings, then the 32-bit distance to .eh_frame from here.
+        let distance = i32::from_le_bytes(header[4..8].try_into().unwrap());
+        let (frames_range, frames) = bytes((module.eh_frame_hdr + 4).wrapping_add_signed(distance as isize));
+        let sections = ExplicitModuleSectionInfo {
+            base_svma: module.start as u64,
+            eh_frame_hdr_svma: Some(header_range),
+            eh_frame_hdr: Some(header),
+            eh_frame_svma: Some(frames_range),
+            eh_frame: Some(frames),
+            ..Default::default()
+        };
+        let range = module.start as u64..module.end as u64;
+        let mut unwinder = UnwinderX86_64::new();
+        unwinder.add_module(Module::new("module".into(), range, module.start as u64, sections));
+        unwinder
+    }
+
+    /// framehop, an independent unwinder, comes to the same caller from every instruction of the C
+    /// library and of this binary for which unwind tables have a plain rule.
+    #[test]
+    fn rules_lead_where_framehop_goes() {
+        assert!(modules::start());
+        let (sp, bp) = (0x7000_0000_0000u64, 0x7000_0001_0000u64);
+        for function in [libc::qsort as *const () as usize, word_at as *const () as usize] {
+            let module = modules::find(function).unwrap();
+            let (unwinder, mut cache) = (framehop(&module), CacheX86_64::<_>::new());
+            let (from, to) =
+                (function.saturating_sub(0x20_000).max(module.start), (function + 0x40_000).min(module.end));
+            let mut compared = 0;
+            for address in (from..to).step_by(5) {
+                let at = Registers { ip: address + 1, sp: sp as usize, bp: bp as usize, exact: false };
+                let rule = cfi::rule(&module, address);
+                if !matches!(rule, Rule::Sp { .. } | Rule::Bp { .. } | Rule::End) {
+                    continue;
+                }
+                let ours = follow(rule, &at, |address| Some(word_at(address as u64) as usize)).ok().flatten();
+                let ours = ours.map(|frame| [frame.registers.ip, frame.registers.sp, frame.registers.bp]);
+                let mut registers = UnwindRegsX86_64::new(address as u64 + 1, sp, bp);
+                let frame = FrameAddress::ReturnAddress(NonZeroU64::new(address as u64 + 1).unwrap());
+                let caller =
+                    unwinder.unwind_frame(frame, &mut registers, &mut cache, &mut |a| Ok(word_at(a)));
+                let theirs =
+                    caller.ok().flatten().map(|ip| [ip, registers.sp(), registers.bp()].map(|r| r as usize));
+                assert_eq!(ours, theirs, "{rule:?} at {:#x} of the module", address - module.start);
+                compared += 1;
+            }
+            assert!(compared > 10_000, "only {compared} addresses have a rule");
+        }
+    }
+
+    #[test]
+    fn a_walk_goes_through_what_it_finds_in_memory() {
+        let memory = [0usize, 7, 8, 9, 0x1234];
+        let base = memory.as_ptr() as usize;
+        let at = Registers { ip: 1, sp: base, bp: base + 8, exact: false };
+        let read = |address: usize| memory.get((address - base) / 8).copied();
+        let next = |rule| {
+            follow(rule, &at, read)
+                .map(|frame| frame.map(|f| (f.registers.ip, f.registers.sp, f.registers.bp)))
+        };
+        let saved_bp = super::super::rules::SavedBp::Below(16);
+        assert_eq!(next(Rule::Sp { offset: 24, saved_bp }), Ok(Some((8, base + 24, 7))));
+        assert_eq!(next(Rule::FramePointer), Ok(Some((8, base + 24, 7))));
+        assert_eq!(next(Rule::Sp { offset: 8, saved_bp: super::super::rules::SavedBp::Kept }), Ok(None));
+        assert_eq!(next(Rule::Bp { offset: -8, saved_bp }), Err(Truncation::BadUnwindInfo));
+        assert_eq!(next(Rule::Sp { offset: 800, saved_bp }), Err(Truncation::Unreadable));
+        assert_eq!(next(Rule::End), Ok(None));
+    }
 }
