@@ -1,0 +1,53 @@
+// `heap random`: a million live blocks are freed in random order and allocated again.
+// `heap live`: 200,000 blocks of 4 KiB stay; small blocks are allocated and freed beside them. With
+// a rate of 1 KiB nearly all of those that stay are live samples.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static unsigned long state = 88172645463325252ul;
+static unsigned long next(void) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    return state ^= state << 17;
+}
+
+static double random_order(long pairs) {
+    enum { BLOCKS = 1000000 };
+    void **blocks = malloc(BLOCKS * sizeof *blocks);
+    for (long i = 0; i < BLOCKS; i++) blocks[i] = malloc(48);
+    double start = now();
+    for (long i = 0; i < pairs; i++) {
+        void **block = &blocks[next() % BLOCKS];
+        free(*block);
+        *block = malloc(48);
+    }
+    return now() - start;
+}
+
+static double beside_live(long pairs) {
+    enum { BLOCKS = 200000, SMALL = 1000 };
+    for (long i = 0; i < BLOCKS; i++) *(char **)malloc(4096) = 0;
+    void *small[SMALL] = {0};
+    double start = now();
+    for (long i = 0; i < pairs; i++) {
+        void **block = &small[next() % SMALL];
+        free(*block);
+        *block = malloc(64);
+    }
+    return now() - start;
+}
+
+int main(int argc, char **argv) {
+    (void)argc;
+    long pairs = 5000000;
+    double seconds = strcmp(argv[1], "random") == 0 ? random_order(pairs) : beside_live(pairs);
+    printf("%f\n", seconds / pairs * 1e9);
+}
