@@ -5,3 +5,9 @@ mod support;
 
 #[path = "run/ledger.rs"]
 mod ledger;
+#[path = "run/exit.rs"]
+mod exit;
+#[path = "run/processes.rs"]
+mod processes;
+#[path = "run/signals.rs"]
+mod signals;

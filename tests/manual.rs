@@ -1,0 +1,189 @@
+//! Manual mode: `LD_PRELOAD=libheaptrace.so PROGRAM` and nothing else. The library starts the collector.
+
+use std::fs;
+use std::process::Command;
+
+use support::{HEAPTRACE, Room, library, program, wait_until};
+
+mod support;
+
+#[test]
+fn the_profile_is_there_when_the_program_has_exited() {
+    let room = Room::new();
+    for way in ["return", "exit"] {
+        let ended = room.manual("ends.c").args([way, "3"]).go();
+        assert_eq!((ended.status(), ended.stderr.as_str()), (3, "an error\n"));
+        let profile = room.profile("out.prof");
+        ended.ledger().assert_equals(&profile);
+        profile.assert_complete();
+        room.assert_private("out.prof");
+        fs::remove_file(room.path("out.prof")).unwrap();
+    }
+}
+
+#[test]
+fn output_and_status_are_those_of_the_bare_program() {
+    let room = Room::new();
+    for arguments in [["return", "0"], ["exit", "255"], ["_exit", "9"], ["signal", "9"], ["signal", "11"]] {
+        let bare = room.bare("ends.c").args(arguments).go();
+        let manual = room.manual("ends.c").args(arguments).go();
+        assert_eq!(
+            (manual.status(), &manual.stdout, &manual.stderr),
+            (bare.status(), &bare.stdout, &bare.stderr)
+        );
+    }
+}
+
+#[test]
+fn a_program_that_does_not_exit_normally_has_its_profile_soon() {
+    for arguments in [["_exit", "3"], ["signal", "9"], ["signal", "6"], ["crash", ""]] {
+        let room = Room::new();
+        let ended = room.manual("ends.c").args(arguments).go();
+        ended.ledger().assert_equals(&room.awaited_profile("out.prof"));
+    }
+}
+
+#[test]
+fn one_collector_serves_the_whole_tree() {
+    for way in ["vfork", "fork", "spawn", "system"] {
+        let room = Room::new();
+        let ended = room.manual("starts.c").args([program("ends.c").as_os_str(), way.as_ref()]).go();
+        assert_eq!(ended.status(), 7, "{way}: {ended:?}");
+        assert_eq!(room.profile("out.prof").under("allocate_first", "inuse_space"), 5000, "{way}");
+        // A second collector would take its program for the first, and name its profile out.prof.
+        wait_until("the child has its profile", || !room.profiles("out.ends.").is_empty());
+        ended.ledger().assert_equals(&room.profiles("out.ends.")[0]);
+    }
+}
+
+#[test]
+fn the_last_image_of_the_program_gets_the_plain_name() {
+    let room = Room::new();
+    let ended = room.manual("starts.c").args([program("ends.c").as_os_str(), "exec".as_ref()]).go();
+    assert_eq!(ended.status(), 7, "{ended:?}");
+    ended.ledger().assert_equals(&room.profile("out.prof"));
+    assert_eq!(room.profiles("out.starts.").len(), 1, "{:?}", room.files());
+}
+
+#[test]
+fn forked_children_have_profiles_and_none_if_none_are_wanted() {
+    let room = Room::new();
+    room.manual("forks.c").go().well();
+    wait_until("all have profiles", || room.files().iter().filter(|name| name.ends_with(".prof")).count() == 3);
+    let room = Room::new();
+    room.manual("forks.c").env("HEAPTRACE_CHILDREN", "none").go().well();
+    assert!(room.path("out.prof").exists());
+    assert!(room.profiles("out.forks.").is_empty(), "{:?}", room.files());
+}
+
+#[test]
+fn a_program_that_waits_for_all_its_children_sees_only_its_own() {
+    let room = Room::new();
+    let ended = room.manual("waits.c").go().well();
+    assert_eq!(ended.text(), "waited for 1\nno SIGCHLD before\n");
+}
+
+#[test]
+fn a_daemon_has_its_profile_when_it_ends() {
+    let room = Room::new();
+    room.manual("daemon.c").go().well();
+    fs::write(room.path("stop"), "").unwrap();
+    wait_until("the daemon has its profile", || !room.profiles("out.daemon.").is_empty());
+    assert_eq!(room.profiles("out.daemon.")[0].under("in_daemon", "inuse_objects"), 600);
+}
+
+/// Also while a daemon of the tree keeps the collector alive.
+#[test]
+fn a_pipe_from_the_program_ends_when_the_program_ends() {
+    let room = Room::new();
+    // `go` reads the pipes to their end, which the daemon closed: only the collector could hold them.
+    room.manual("daemon.c").go().well();
+    assert!(room.profiles("out.daemon.").is_empty(), "{:?}", room.files());
+    fs::write(room.path("stop"), "").unwrap();
+    wait_until("the daemon has its profile", || !room.profiles("out.daemon.").is_empty());
+}
+
+#[test]
+fn a_bad_value_is_complained_about_once_and_the_default_used() {
+    for (name, value) in [("HEAPTRACE_RATE", "0"), ("HEAPTRACE_RATE", "many"), ("HEAPTRACE_SEED", "x"), ("HEAPTRACE_OUT", "%q.prof"), ("HEAPTRACE_CHILDREN", "some")] {
+        let room = Room::new();
+        let launch = room.manual("starts.c").env(name, value);
+        let ended = launch.args([program("ends.c").as_os_str(), "fork".as_ref()]).go();
+        assert_eq!(ended.status(), 7);
+        let lines: Vec<_> = ended.stderr.lines().filter(|line| *line != "an error").collect();
+        assert_eq!(lines.len(), 1, "{name}={value}: {ended:?}");
+        assert!(lines[0].starts_with("heaptrace: ") && lines[0].contains(name), "{lines:?}");
+        if name == "HEAPTRACE_RATE" {
+            assert_eq!(room.awaited_profile("out.prof").proto.period, 512 << 10);
+        }
+    }
+}
+
+#[test]
+fn without_a_collector_there_is_one_line_and_the_program_runs() {
+    let room = Room::new();
+    let launch = room.manual("starts.c").env("HEAPTRACE_COLLECTOR", "/nonexistent").env("PATH", "/nonexistent");
+    let ended = launch.args([program("ends.c").as_os_str(), "fork".as_ref()]).go();
+    assert_eq!(ended.status(), 7);
+    let lines: Vec<_> = ended.stderr.lines().filter(|line| *line != "an error").collect();
+    assert!(lines[0].starts_with("heaptrace: no heaptrace binary"), "{ended:?}");
+    assert_eq!(lines.len(), 1, "{ended:?}");
+    assert_eq!(room.files(), [""; 0]);
+}
+
+#[test]
+fn a_collector_that_is_no_heaptrace_costs_the_program_nothing() {
+    let room = Room::new();
+    for impostor in ["/bin/true", "/etc/passwd"] {
+        let ended = room.manual("ends.c").env("HEAPTRACE_COLLECTOR", impostor).args(["return", "4"]).go();
+        assert_eq!(ended.status(), 4, "{ended:?}");
+        ended.ledger();
+    }
+}
+
+#[test]
+fn the_collector_is_found_on_path_and_beside_the_library() {
+    let folder = std::path::Path::new(HEAPTRACE).parent().unwrap();
+    let room = Room::new();
+    let path = format!("/usr/bin:/bin:{}", folder.display());
+    let ended = room.manual("ends.c").no_env("HEAPTRACE_COLLECTOR").env("PATH", path).go().well();
+    ended.ledger().assert_equals(&room.profile("out.prof"));
+    for (library_at, binary_at) in [("libheaptrace.so", "heaptrace"), ("lib/libheaptrace.so", "bin/heaptrace")] {
+        let room = Room::new();
+        for (from, to) in [(library(), library_at), (HEAPTRACE.into(), binary_at)] {
+            let to = room.path(to);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(from, to).unwrap();
+        }
+        let launch = room.manual("ends.c").no_env("HEAPTRACE_COLLECTOR").env("PATH", "/nonexistent");
+        let ended = launch.env("LD_PRELOAD", room.path(library_at)).go().well();
+        ended.ledger().assert_equals(&room.profile("out.prof"));
+    }
+}
+
+#[test]
+fn a_seed_makes_the_profile_reproducible() {
+    let values = |seed: &str| {
+        let room = Room::new();
+        room.manual("ends.c").env("HEAPTRACE_RATE", "1KiB").env("HEAPTRACE_SEED", seed).go().well();
+        let profile = room.profile("out.prof");
+        profile.samples.iter().map(|sample| (sample.bytes, sample.values)).collect::<Vec<_>>()
+    };
+    assert_eq!(values("7"), values("7"));
+    assert_ne!(values("7"), values("8"));
+}
+
+#[test]
+fn an_empty_environment_is_enough() {
+    let room = Room::new();
+    let preload = format!("LD_PRELOAD={}", library().display());
+    let collector = format!("HEAPTRACE_COLLECTOR={HEAPTRACE}");
+    let output = Command::new("/usr/bin/env")
+        .args(["-i", &preload, &collector, "HEAPTRACE_OUT=out.prof", "HEAPTRACE_RATE=1"])
+        .arg(program("ends.c"))
+        .current_dir(room.path(""))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(room.profile("out.prof").under("allocate", "alloc_objects"), 1000);
+}
