@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use heaptrace_collector::pprof::{file, profile};
 use heaptrace_collector::recording::{Counters, Frame, Recording, Row, Values};
-use heaptrace_collector::symbolize::{Mode, Options, symbolize};
+use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
 use workshop::{Workshop, module};
 
 mod workshop;
@@ -64,8 +64,8 @@ fn recording(program: &Path, bias: u64) -> Recording {
 fn pprof(workshop: &Workshop, bias: u64, mode: Mode, arguments: &[&str]) -> Option<String> {
     let recording = recording(&workshop.path("program"), bias);
     let frames: Vec<Frame> = recording.rows.iter().flat_map(|row| row.stack.clone()).collect();
-    let options = Options { mode, debug_folders: Vec::new(), debuginfod_cache: None };
-    let symbols = symbolize(&recording.modules, &frames, recording.pid, &options);
+    let options = Options { mode, debug_folders: Vec::new(), debuginfod_cache: None, ..Options::default() };
+    let symbols = Symbolizer::new(&options).symbolize(&recording.modules, &frames, recording.pid);
     let written = profile(&recording, &symbols);
     let path = workshop.path("program.prof");
     file::write_file(&path, &written).unwrap();

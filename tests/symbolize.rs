@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use heaptrace_collector::recording::Frame;
-use heaptrace_collector::symbolize::{Mode, Options, ResolvedFrame, symbolize};
+use heaptrace_collector::symbolize::{Mode, Options, ResolvedFrame, Symbolizer};
 use workshop::{Workshop, module};
 
 mod workshop;
@@ -88,7 +88,7 @@ fn instructions(file: &Path) -> Vec<u64> {
 fn resolve(file: &Path, addresses: &[u64], options: &Options) -> BTreeMap<u64, Vec<ResolvedFrame>> {
     let frame = |address: &u64| Frame { address: address + BIAS, module: Some(0) };
     let frames: Vec<Frame> = addresses.iter().map(frame).collect();
-    let symbols = symbolize(&[module(file, BIAS)], &frames, 0, options);
+    let symbols = Symbolizer::new(options).symbolize(&[module(file, BIAS)], &frames, 0);
     let resolved = frames.iter().map(|frame| symbols.lookup(*frame).to_vec());
     addresses.iter().copied().zip(resolved).collect()
 }
@@ -197,7 +197,7 @@ fn answer(command: &mut Command, addresses: &[u64]) -> String {
 
 /// Options that look nowhere but beside the file.
 fn options() -> Options {
-    Options { mode: Mode::Full, debug_folders: Vec::new(), debuginfod_cache: None }
+    Options { mode: Mode::Full, debug_folders: Vec::new(), debuginfod_cache: None, ..Options::default() }
 }
 
 #[test]
@@ -407,7 +407,7 @@ fn code_made_at_run_time() {
     fs::write(&map, "7f0000001000 80 py::work:/app.py\n").unwrap();
     let frame = |address| Frame { address, module: None };
     let frames = [frame(0x7f00_0000_1040), frame(0x7f00_0000_2000)];
-    let symbols = symbolize(&[], &frames, pid, &options());
+    let symbols = Symbolizer::new(&options()).symbolize(&[], &frames, pid);
     fs::remove_file(&map).unwrap();
     assert_eq!(symbols.lookup(frames[0])[0].function.name, "py::work:/app.py");
     assert!(symbols.lookup(frames[1]).is_empty());
@@ -421,7 +421,7 @@ fn a_file_that_was_replaced_gives_no_names() {
     module.file = None;
     module.build_id = vec![1; 20];
     let frame = Frame { address: BIAS + 0x1234, module: Some(0) };
-    let symbols = symbolize(&[module], &[frame], 0, &options());
+    let symbols = Symbolizer::new(&options()).symbolize(&[module], &[frame], 0);
     let [resolved] = symbols.lookup(frame) else { panic!("not one frame") };
     assert_eq!(resolved.function.name, "program+0x1234");
     assert_eq!(resolved.function.system_name, "");

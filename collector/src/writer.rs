@@ -1,13 +1,14 @@
 //! Writes profiles, beside the thread that drains: looking names up takes its time.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::pprof;
 use crate::recording::Recording;
-use crate::symbolize::{self, symbolize};
+use crate::symbolize::{Options, Symbolizer};
 
 /// A profile to write.
 #[derive(Debug)]
@@ -39,16 +40,18 @@ pub struct Writers<K> {
 
 impl<K: Send + 'static> Writers<K> {
     /// Starts `count` threads.
-    pub fn start(count: usize, options: &symbolize::Options) -> Writers<K> {
+    pub fn start(count: usize, options: &Options) -> Writers<K> {
+        let symbolizer = Arc::new(Symbolizer::new(options));
         let (jobs, waiting) = unbounded::<Job<K>>();
         let (finished, done) = unbounded();
         let threads = (0..count)
             .map(|_| {
-                let (waiting, finished, options) = (waiting.clone(), finished.clone(), options.clone());
+                let (waiting, finished) = (waiting.clone(), finished.clone());
+                let symbolizer = Arc::clone(&symbolizer);
                 std::thread::spawn(move || {
                     waiting
                         .iter()
-                        .map(|job| write(job, &options))
+                        .map(|job| write(job, &symbolizer))
                         .try_for_each(|done| finished.send(done))
                         .ok();
                 })
@@ -79,12 +82,12 @@ impl<K> Drop for Writers<K> {
     }
 }
 
-fn write<K>(job: Job<K>, options: &symbolize::Options) -> Done<K> {
+fn write<K>(job: Job<K>, symbolizer: &Symbolizer) -> Done<K> {
     let Job { key, path, recording } = job;
     let mut frames: Vec<_> = recording.rows.iter().flat_map(|row| &row.stack).copied().collect();
     frames.sort_unstable();
     frames.dedup();
-    let symbols = symbolize(&recording.modules, &frames, recording.pid, options);
+    let symbols = symbolizer.symbolize(&recording.modules, &frames, recording.pid);
     let profile = pprof::profile(&recording, &symbols);
     Done { key, result: pprof::file::write_file(&path, &profile) }
 }

@@ -1,12 +1,14 @@
 //! A module with all that is known about its addresses: debug information, symbols, segments.
 
+use std::collections::HashMap;
 use std::io::Read;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use super::debug_file::{DebugFile, DebugFolders};
 use super::demangle::is_mangled;
-use super::dwarf::{DebugInfo, Dwarf, DwarfFrame, SplitUnits};
+use super::dwarf::{DebugInfo, DwarfFrame};
 use super::elf::Elf;
 use super::function::{Function, Functions};
 use super::plt::Plt;
@@ -21,74 +23,103 @@ const MINI_DEBUG_LIMIT: u64 = 1 << 28;
 /// than we say, but what we say is mapped where we say.
 const PAGE: u64 = 4096;
 
-/// A module, its files read.
-pub(super) struct Binary<'a> {
-    module: &'a Module,
-    folders: &'a DebugFolders,
-    /// What is mapped with permission to execute.
-    pub(super) segments: Vec<Segment>,
+/// A module whose file was opened, if it is to be had.
+#[derive(Debug)]
+pub(super) struct Binary {
+    /// The mapped file was found.
+    pub(super) found: bool,
+    /// What is mapped with permission to execute, at the addresses that the file has.
+    segments: Vec<Segment>,
+    names: OnceLock<Names>,
+}
+
+impl Binary {
+    /// Reads where the file of `module` is mapped.
+    pub(super) fn open(module: &Module, folders: &DebugFolders) -> Binary {
+        let image = image(module, folders);
+        Binary {
+            found: image.is_some(),
+            segments: image.as_ref().map(segments).unwrap_or_default(),
+            names: OnceLock::new(),
+        }
+    }
+
+    /// What is mapped with permission to execute where `bias` was added to the file's addresses.
+    pub(super) fn segments(&self, bias: u64) -> Vec<Segment> {
+        let moved = |segment: &Segment| Segment {
+            start: bias.wrapping_add(segment.start),
+            end: bias.wrapping_add(segment.end),
+            ..*segment
+        };
+        self.segments.iter().map(moved).collect()
+    }
+
+    /// The names in it, which `read` reads when they are first needed.
+    pub(super) fn names(&self, read: impl FnOnce() -> Names) -> &Names {
+        self.names.get_or_init(read)
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        size_of::<Binary>() + self.names.get().map_or(0, Names::size)
+    }
+}
+
+/// What is known of a module's addresses, and what was asked for already.
+#[derive(Debug)]
+pub(super) struct Names {
+    path: PathBuf,
     debug: Option<DebugInfo>,
     symbols: SymbolTable,
     plt: Plt,
+    functions: Mutex<Functions>,
+    /// By the addresses that the file has.
+    resolved: Mutex<HashMap<u64, Arc<[ResolvedFrame]>>>,
 }
 
-impl<'a> Binary<'a> {
-    /// Reads what belongs to `module`, as much of it as `mode` asks for.
-    pub(super) fn open(module: &'a Module, folders: &'a DebugFolders, mode: Mode) -> Binary<'a> {
-        let image = image(module, folders);
-        let mut binary = Binary {
-            module,
-            folders,
-            segments: image.as_ref().map(|elf| segments(elf, module.bias)).unwrap_or_default(),
-            debug: None,
-            symbols: SymbolTable::default(),
-            plt: Plt::default(),
-        };
-        if mode != Mode::None {
-            binary.read(image, mode);
-        }
-        binary
-    }
-
-    fn read(&mut self, image: Option<Elf>, mode: Mode) {
-        let image = image.map(|elf| DebugFile { path: self.module.path.clone(), elf });
-        let separate = self.separate(image.as_ref().map(|image| &image.elf));
+impl Names {
+    /// Reads what belongs to `module`, as much of it as `mode` asks for and can be done by the
+    /// deadline.
+    pub(super) fn read(module: &Module, folders: &Arc<DebugFolders>, mode: Mode, deadline: Instant) -> Names {
+        let image = image(module, folders).map(|elf| DebugFile { path: module.path.clone(), elf });
+        let separate = separate(module, image.as_ref().map(|image| &image.elf), folders);
         let mini = image.as_ref().and_then(|image| mini_debug(&image.elf));
         let files = || separate.iter().chain(&image);
-        self.symbols = SymbolTable::new(files().map(|file| &file.elf).chain(&mini));
-        self.plt = image.as_ref().map(|image| Plt::new(&image.elf)).unwrap_or_default();
-        if mode == Mode::Full {
-            self.debug = files().find_map(|file| DebugInfo::load(file, &self.module.path, self.folders));
+        let load = |file| DebugInfo::load(file, &module.path, folders, deadline);
+        Names {
+            path: module.path.clone(),
+            debug: files().filter(|_| mode == Mode::Full).find_map(load),
+            symbols: SymbolTable::new(files().map(|file| &file.elf).chain(&mini)),
+            plt: image.as_ref().map(|image| Plt::new(&image.elf)).unwrap_or_default(),
+            functions: Mutex::default(),
+            resolved: Mutex::default(),
         }
     }
 
-    /// The separate debug file, unless the image has its debug information itself.
-    fn separate(&self, image: Option<&Elf>) -> Option<DebugFile> {
-        if image.is_some_and(Elf::has_dwarf) {
-            return None;
-        }
-        let id = &self.module.build_id;
-        self.folders.find(&self.module.path, (!id.is_empty()).then_some(id), image)
+    /// About how much memory it takes, in bytes.
+    fn size(&self) -> usize {
+        /// With its frames, and its function's share.
+        const RESOLVED_ADDRESS: usize = 256;
+        let resolved = lock(&self.resolved).len() * RESOLVED_ADDRESS;
+        resolved + self.symbols.size() + self.debug.as_ref().map_or(0, |debug| debug.size)
     }
 
-    /// The frames of each address in the process, innermost first.
-    pub(super) fn resolve(&self, addresses: &[u64]) -> Vec<Vec<ResolvedFrame>> {
-        let split_units = SplitUnits::default();
-        let path = &self.module.path;
-        let debug = self.debug.as_ref();
-        let dwarf = debug.and_then(|info| Dwarf::new(info, &split_units, path, self.folders));
-        let mut functions = Functions::default();
-        let mut resolve = |address: u64| {
-            let address = address.wrapping_sub(self.module.bias);
-            let mut frames = dwarf.as_ref().map(|d| d.frames(address)).unwrap_or_default();
-            self.add_symbol(address, &mut frames);
-            let frames = frames.into_iter().map(|frame| ResolvedFrame {
-                line: frame.line.unwrap_or(0).into(),
-                function: self.function(address, frame, &mut functions),
-            });
-            frames.collect()
-        };
-        addresses.iter().map(|&address| resolve(address)).collect()
+    /// The frames of an address, as the file has addresses, innermost first. After the deadline
+    /// debug information is left out.
+    pub(super) fn resolve(&self, address: u64, deadline: Instant) -> Arc<[ResolvedFrame]> {
+        if let Some(known) = lock(&self.resolved).get(&address) {
+            return Arc::clone(known);
+        }
+        let debug = self.debug.as_ref().filter(|_| Instant::now() < deadline);
+        let mut frames = debug.map(|debug| debug.frames(address)).unwrap_or_default();
+        self.add_symbol(address, &mut frames);
+        let frames = frames.into_iter().map(|frame| ResolvedFrame {
+            line: frame.line.unwrap_or(0),
+            function: self.function(address, frame),
+        });
+        let frames: Arc<[_]> = frames.collect();
+        lock(&self.resolved).insert(address, Arc::clone(&frames));
+        frames
     }
 
     /// Names the outermost frame by its symbol, unless debug information has its mangled name. What
@@ -105,18 +136,32 @@ impl<'a> Binary<'a> {
         }
     }
 
-    fn function(&self, address: u64, frame: DwarfFrame, known: &mut Functions) -> Arc<Function> {
+    fn function(&self, address: u64, frame: DwarfFrame) -> Arc<Function> {
         let file = frame.file.unwrap_or_default();
         let start_line = frame.start_line.unwrap_or(0);
         match frame.name {
-            Some(name) => known.named(name, file, start_line),
+            Some(name) => lock(&self.functions).named(name, file, start_line),
             None => {
-                let module = self.module.path.file_name().unwrap_or_default().to_string_lossy();
+                let module = self.path.file_name().unwrap_or_default().to_string_lossy();
                 let name = format!("{module}+{address:#x}");
                 Arc::new(Function { name, system_name: String::new(), file, start_line })
             }
         }
     }
+}
+
+/// What is behind the locks here is whole at any time, even if a thread ended while it had one.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The separate debug file, unless the image has its debug information itself.
+fn separate(module: &Module, image: Option<&Elf>, folders: &DebugFolders) -> Option<DebugFile> {
+    if image.is_some_and(Elf::has_dwarf) {
+        return None;
+    }
+    let id = &module.build_id;
+    folders.find(&module.path, (!id.is_empty()).then_some(id), image)
 }
 
 /// The file that was mapped, never its successor at the same path.
@@ -133,12 +178,12 @@ fn image(module: &Module, folders: &DebugFolders) -> Option<Elf> {
         .or_else(|| Some(folders.by_build_id(id, "executable")?.elf))
 }
 
-fn segments(image: &Elf, bias: u64) -> Vec<Segment> {
+fn segments(image: &Elf) -> Vec<Segment> {
     let segment = |header: &goblin::elf::ProgramHeader| {
         let end = header.p_vaddr.checked_add(header.p_memsz)?.checked_next_multiple_of(PAGE)?;
         Some(Segment {
-            start: bias.wrapping_add(header.p_vaddr - header.p_vaddr % PAGE),
-            end: bias.wrapping_add(end),
+            start: header.p_vaddr - header.p_vaddr % PAGE,
+            end,
             offset: header.p_offset - header.p_offset % PAGE,
         })
     };

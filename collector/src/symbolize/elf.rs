@@ -23,6 +23,9 @@ const SECTION_LIMIT: u64 = 1 << 32;
 /// Largest note read, in bytes. Build ids have 20 bytes, some linkers' up to 64.
 const NOTE_LIMIT: u64 = 1 << 16;
 
+/// Longest name read, in bytes. Names of expression templates reach 50,000.
+pub(super) const TEXT_LIMIT: usize = 1 << 16;
+
 /// An ELF file, open, its headers parsed. Whatever in it makes no sense is treated as absent.
 #[derive(Debug)]
 pub(super) struct Elf {
@@ -200,9 +203,12 @@ pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The string that starts at `offset` in a string table and ends before the next NUL.
+/// The string that starts at `offset` in a string table and ends before the next NUL, unless it is
+/// longer than [`TEXT_LIMIT`].
 pub(super) fn string(table: &[u8], offset: usize) -> Option<&[u8]> {
-    table.get(offset..)?.split(|&byte| byte == 0).next()
+    let rest = table.get(offset..)?;
+    let rest = rest.get(..TEXT_LIMIT).unwrap_or(rest);
+    rest.split(|&byte| byte == 0).next().filter(|string| string.len() < TEXT_LIMIT)
 }
 
 fn segments(source: &Source, header: &Header, ctx: Ctx) -> Option<Vec<ProgramHeader>> {

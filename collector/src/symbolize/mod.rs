@@ -10,18 +10,20 @@ use std::collections::HashMap;
 use std::env;
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::recording::{Frame, Module};
-use binary::Binary;
+use binary::{Binary, Names};
+use cache::Cache;
 use debug_file::DebugFolders;
 pub use function::Function;
 use function::Functions;
 
 mod binary;
+mod cache;
 mod debug_file;
-mod declaration;
 mod demangle;
 mod dwarf;
 mod elf;
@@ -33,13 +35,9 @@ mod vdso;
 
 pub(crate) use debug_file::hex;
 
-/// Stack of a thread that reads DWARF, in bytes: addr2line recurses as deep as calls are inlined
-/// in one another. Only what is used of it takes memory.
-const STACK_SIZE: usize = 64 << 20;
-
-/// How many addresses of a module are looked up by one thread. Each thread indexes the module's
-/// units for itself, which has to be little beside looking up the addresses.
-const JOB_SIZE: usize = 2048;
+/// How many addresses of a module are looked up by one thread, neighbours as they are: they tend to
+/// be in the same unit.
+const JOB_SIZE: usize = 256;
 
 /// How much is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,6 +60,9 @@ pub struct Options {
     pub debug_folders: Vec<PathBuf>,
     /// The folder where debuginfod's client keeps what it downloaded.
     pub debuginfod_cache: Option<PathBuf>,
+    /// How long debug information is read for one profile. What was not found by then has the names
+    /// in symbol tables.
+    pub time_limit: Duration,
 }
 
 impl Default for Options {
@@ -75,7 +76,12 @@ impl Default for Options {
         let cache = folder("DEBUGINFOD_CACHE_PATH", "")
             .or_else(|| folder("XDG_CACHE_HOME", "debuginfod_client"))
             .or_else(|| folder("HOME", ".cache/debuginfod_client"));
-        Options { mode: Mode::Full, debug_folders: Vec::new(), debuginfod_cache: cache }
+        Options {
+            mode: Mode::Full,
+            debug_folders: Vec::new(),
+            debuginfod_cache: cache,
+            time_limit: Duration::from_secs(60),
+        }
     }
 }
 
@@ -102,7 +108,7 @@ pub struct Segment {
 /// What was found out about the addresses of a profile.
 #[derive(Debug, Clone, Default)]
 pub struct Symbols {
-    frames: HashMap<Frame, Vec<ResolvedFrame>>,
+    frames: HashMap<Frame, Arc<[ResolvedFrame]>>,
     segments: Vec<Vec<Segment>>,
 }
 
@@ -110,7 +116,7 @@ impl Symbols {
     /// What `frame` stands for, innermost first; empty if nothing was looked up or its address is
     /// in no module and no map of generated code.
     pub fn lookup(&self, frame: Frame) -> &[ResolvedFrame] {
-        self.frames.get(&frame).map_or(&[], Vec::as_slice)
+        self.frames.get(&frame).map_or(&[], |frames| frames)
     }
 
     /// The executable segments of the module with that index; empty if its file is not to be had.
@@ -119,96 +125,117 @@ impl Symbols {
     }
 }
 
-/// Looks up `frames` of the process `pid`, which may have ended. Whatever is missing or damaged
-/// makes names missing, not the call fail.
-pub fn symbolize(modules: &[Module], frames: &[Frame], pid: u32, options: &Options) -> Symbols {
-    let mut addresses = vec![Vec::new(); modules.len()];
-    let mut outside = Vec::new();
-    for frame in frames {
-        let module = frame.module.and_then(|module| addresses.get_mut(module as usize));
-        module.unwrap_or(&mut outside).push(frame.address);
+/// Looks names up, and remembers what it read for the next time.
+#[derive(Debug)]
+pub struct Symbolizer {
+    mode: Mode,
+    time_limit: Duration,
+    folders: Arc<DebugFolders>,
+    cache: Cache,
+}
+
+impl Symbolizer {
+    /// Remembers nothing yet.
+    pub fn new(options: &Options) -> Symbolizer {
+        let folders = DebugFolders::new(&options.debug_folders, options.debuginfod_cache.as_deref());
+        Symbolizer {
+            mode: options.mode,
+            time_limit: options.time_limit,
+            folders: Arc::new(folders),
+            cache: Cache::default(),
+        }
     }
-    for addresses in addresses.iter_mut().chain([&mut outside]) {
-        addresses.sort_unstable();
-        addresses.dedup();
+
+    /// Looks up `frames` of the process `pid`, which may have ended. Whatever is missing or damaged
+    /// makes names missing, not the call fail.
+    pub fn symbolize(&self, modules: &[Module], frames: &[Frame], pid: u32) -> Symbols {
+        let mut addresses = vec![Vec::new(); modules.len()];
+        let mut outside = Vec::new();
+        for frame in frames {
+            let module = frame.module.and_then(|module| addresses.get_mut(module as usize));
+            module.unwrap_or(&mut outside).push(frame.address);
+        }
+        for addresses in addresses.iter_mut().chain([&mut outside]) {
+            addresses.sort_unstable();
+            addresses.dedup();
+        }
+        let mut symbols = Symbols { segments: vec![Vec::new(); modules.len()], ..Symbols::default() };
+        for found in self.in_parallel(modules, &addresses) {
+            let module = Some(found.module as u32);
+            let frame = |(address, frames)| (Frame { address, module }, frames);
+            symbols.frames.extend(found.resolved.into_iter().map(frame));
+            symbols.segments[found.module] = found.segments;
+        }
+        if self.mode != Mode::None {
+            symbols.frames.extend(generated(pid, &outside));
+        }
+        self.cache.trim();
+        symbols
     }
-    let mut symbols = Symbols { segments: vec![Vec::new(); modules.len()], ..Symbols::default() };
-    for found in in_parallel(modules, &addresses, options) {
-        let module = found.module as u32;
-        let frame = |&address| Frame { address, module: Some(module) };
-        symbols.frames.extend(found.addresses.iter().map(frame).zip(found.resolved));
-        symbols.segments[found.module] = found.segments;
+
+    /// Does the jobs of all modules, with as many threads as there are processors.
+    fn in_parallel(&self, modules: &[Module], addresses: &[Vec<u64>]) -> Vec<Found> {
+        let deadline = Instant::now() + self.time_limit;
+        let jobs = jobs(addresses);
+        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(jobs.len());
+        let jobs = Mutex::new(jobs.into_iter());
+        let next = || jobs.lock().ok()?.next();
+        let work = || std::iter::from_fn(next).map(|job| self.look_up(modules, job, deadline)).collect();
+        thread::scope(|scope| {
+            let threads: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let mut found: Vec<Found> = work();
+            found.extend(threads.into_iter().filter_map(|thread| thread.join().ok()).flatten());
+            found
+        })
     }
-    if options.mode != Mode::None {
-        symbols.frames.extend(generated(pid, &outside));
+
+    fn look_up(&self, modules: &[Module], job: Job<'_>, deadline: Instant) -> Found {
+        let module = &modules[job.module];
+        let place = self.cache.place(module);
+        let binary = place.get_or_init(|| Binary::open(module, &self.folders));
+        let mut found =
+            Found { module: job.module, segments: binary.segments(module.bias), resolved: Vec::new() };
+        if self.mode != Mode::None && !job.addresses.is_empty() {
+            let names = binary.names(|| Names::read(module, &self.folders, self.mode, deadline));
+            let resolve =
+                |&address: &u64| (address, names.resolve(address.wrapping_sub(module.bias), deadline));
+            found.resolved = job.addresses.iter().map(resolve).collect();
+        }
+        found
     }
-    symbols
 }
 
 /// Some addresses of a module, to be looked up by one thread.
-struct Job<'a, 'm> {
+struct Job<'a> {
     module: usize,
     addresses: &'a [u64],
-    /// Shared by the module's jobs, read by the first of them, gone with the last.
-    binary: Arc<OnceLock<Binary<'m>>>,
 }
 
 /// What was found out by a job: the module's segments, and the frames of each address.
-struct Found<'a> {
+struct Found {
     module: usize,
     segments: Vec<Segment>,
-    addresses: &'a [u64],
-    resolved: Vec<Vec<ResolvedFrame>>,
-}
-
-/// Does the jobs of all modules, with as many threads as there are processors.
-fn in_parallel<'a>(modules: &[Module], addresses: &'a [Vec<u64>], options: &Options) -> Vec<Found<'a>> {
-    let folders = DebugFolders::new(&options.debug_folders, options.debuginfod_cache.as_deref());
-    let jobs = jobs(addresses);
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(jobs.len());
-    let jobs = Mutex::new(jobs.into_iter());
-    let next = || jobs.lock().ok()?.next();
-    let work = || {
-        let mut found = Vec::new();
-        while let Some(Job { module, addresses, binary }) = next() {
-            let binary = binary.get_or_init(|| Binary::open(&modules[module], &folders, options.mode));
-            let resolved = match options.mode {
-                Mode::None => Vec::new(),
-                Mode::Symbols | Mode::Full => binary.resolve(addresses),
-            };
-            found.push(Found { module, segments: binary.segments.clone(), addresses, resolved });
-        }
-        found
-    };
-    thread::scope(|scope| {
-        let spawn = |_| thread::Builder::new().stack_size(STACK_SIZE).spawn_scoped(scope, work);
-        let threads: Vec<_> = (0..threads).map_while(|index| spawn(index).ok()).collect();
-        let found = threads.into_iter().filter_map(|thread| thread.join().ok());
-        found.flatten().collect()
-    })
+    resolved: Vec<(u64, Arc<[ResolvedFrame]>)>,
 }
 
 /// The jobs for all modules, those of the module with most addresses first: it is likely to take
 /// longest. A module without addresses has a job too, which finds its segments.
-fn jobs<'a, 'm>(addresses: &'a [Vec<u64>]) -> Vec<Job<'a, 'm>> {
+fn jobs(addresses: &[Vec<u64>]) -> Vec<Job<'_>> {
     let mut modules: Vec<_> = addresses.iter().enumerate().collect();
     modules.sort_by_key(|(_, addresses)| Reverse(addresses.len()));
     let jobs = modules.into_iter().flat_map(|(module, addresses)| {
-        let binary = Arc::new(OnceLock::new());
-        let first = addresses.len().min(JOB_SIZE);
-        let (first, rest) = addresses.split_at(first);
-        let parts = [first].into_iter().chain(rest.chunks(JOB_SIZE));
-        parts.map(move |addresses| Job { module, addresses, binary: Arc::clone(&binary) })
+        let (first, rest) = addresses.split_at(addresses.len().min(JOB_SIZE));
+        [first].into_iter().chain(rest.chunks(JOB_SIZE)).map(move |addresses| Job { module, addresses })
     });
     jobs.collect()
 }
 
 /// The frames of code that the program made at run time.
-fn generated(pid: u32, addresses: &[u64]) -> impl Iterator<Item = (Frame, Vec<ResolvedFrame>)> {
+fn generated(pid: u32, addresses: &[u64]) -> impl Iterator<Item = (Frame, Arc<[ResolvedFrame]>)> {
     let mut functions = Functions::default();
     let names = perf_map::names(&perf_map::path(pid), addresses);
     names.into_iter().map(move |(address, name)| {
         let function = functions.named(name, String::new(), 0);
-        (Frame { address, module: None }, vec![ResolvedFrame { function, line: 0 }])
+        (Frame { address, module: None }, Arc::new([ResolvedFrame { function, line: 0 }]) as Arc<[_]>)
     })
 }

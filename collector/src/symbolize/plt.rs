@@ -6,7 +6,6 @@ use std::ops::Range;
 
 use goblin::elf::header::EM_X86_64;
 use goblin::elf::reloc::RelocSection;
-use goblin::elf::section_header::SHT_RELA;
 use goblin::elf::sym::Symtab;
 
 use super::elf::{Elf, string};
@@ -66,7 +65,7 @@ fn jump_slot(address: u64, stub: &[u8]) -> Option<u64> {
 
 /// The names that dynamic relocations give to addresses.
 fn slots(elf: &Elf) -> HashMap<u64, String> {
-    let tables = elf.sections().iter().filter(|section| section.sh_type == SHT_RELA);
+    let tables = [".rela.plt", ".rela.dyn"].into_iter().filter_map(|name| elf.section(name));
     let slots = tables.filter_map(|section| {
         let bytes = elf.bytes(section)?;
         let symbols_section = elf.section_at(section.sh_link)?;

@@ -43,10 +43,11 @@ impl SymbolTable {
     pub(super) fn new<'a>(files: impl IntoIterator<Item = &'a Elf>) -> SymbolTable {
         let mut table = SymbolTable::default();
         for elf in files {
-            let tables = elf.sections().iter();
-            for section in tables.filter(|s| matches!(s.sh_type, SHT_SYMTAB | SHT_DYNSYM)) {
+            // There is one of each kind; thousands would all be read.
+            for kind in [SHT_SYMTAB, SHT_DYNSYM] {
+                let section = elf.sections().iter().find(|section| section.sh_type == kind);
                 // A table that makes no sense is as good as none.
-                let _ = table.add(elf, section);
+                let _ = section.and_then(|section| table.add(elf, section));
             }
         }
         table.symbols.sort_by_key(|symbol| (symbol.start, symbol.rank));
@@ -79,6 +80,13 @@ impl SymbolTable {
             });
         }
         Some(())
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        /// Most of a mangled name.
+        const NAME: usize = 32;
+        self.symbols.len() * (size_of::<Symbol>() + NAME)
     }
 
     /// The name of the function at `address`, as the file has addresses: mangled, without version.

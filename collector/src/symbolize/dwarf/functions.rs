@@ -1,0 +1,171 @@
+//! The functions of a unit, and the calls that were inlined into them.
+
+use std::sync::OnceLock;
+
+use gimli::{
+    Attribute, AttributeValue, DW_TAG_inlined_subroutine, DW_TAG_subprogram, EntriesRaw, Range, UnitOffset,
+    UnitRef,
+};
+
+use super::ranges::Ranges;
+use super::sections::Slice;
+
+/// How deep inlined calls are followed into one another. Compilers stop far earlier; without a
+/// limit each address of a file made for it would have as many frames as the file has bytes.
+const INLINE_LIMIT: usize = 512;
+
+/// The functions of a unit by their addresses.
+#[derive(Debug, Default)]
+pub(super) struct Functions {
+    functions: Vec<Function>,
+    /// Ranges and indexes into `functions`, sorted.
+    ranges: Vec<(Range, usize)>,
+}
+
+/// A function that was compiled.
+#[derive(Debug)]
+pub(super) struct Function {
+    /// Its entry.
+    pub(super) entry: UnitOffset,
+    inlined: OnceLock<Inlined>,
+}
+
+/// The calls that were inlined into a function, directly or into one another.
+#[derive(Debug, Default)]
+struct Inlined {
+    calls: Vec<Call>,
+    /// How many other calls each is inside of, where it is, and its index in `calls`; sorted.
+    ranges: Vec<(usize, Range, usize)>,
+}
+
+/// An inlined call.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// Its entry, which leads to the function that is called.
+    pub(super) entry: UnitOffset,
+    /// Index of the caller's file in the unit's line table.
+    pub(super) file: Option<u64>,
+    /// The line of the call; 0 if unknown.
+    pub(super) line: u64,
+}
+
+impl Functions {
+    /// Finds the functions of `unit`; those behind damage are not there.
+    pub(super) fn read(unit: UnitRef<'_, Slice>) -> Functions {
+        let mut functions = Functions::default();
+        // Damage ends the reading, which is all that there is to do about it.
+        let _ = functions.add_all(unit);
+        functions.ranges.sort_by_key(|(range, _)| range.begin);
+        functions
+    }
+
+    fn add_all(&mut self, unit: UnitRef<'_, Slice>) -> gimli::Result<()> {
+        let mut ranges = Ranges::within(unit.dwarf);
+        let mut entries = unit.entries_raw(None)?;
+        let mut attributes = Vec::new();
+        while !entries.is_empty() {
+            let entry = entries.next_offset();
+            let Some(kind) = entries.read_abbreviation()? else { continue };
+            if kind.tag() != DW_TAG_subprogram {
+                entries.skip_attributes(kind.attributes())?;
+                continue;
+            }
+            entries.read_attributes(kind.attributes(), &mut attributes)?;
+            let found = ranges.of(unit, &attributes);
+            if !found.is_empty() {
+                self.ranges.extend(found.into_iter().map(|range| (range, self.functions.len())));
+                self.functions.push(Function { entry, inlined: OnceLock::new() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The function at an address.
+    pub(super) fn find(&self, address: u64) -> Option<&Function> {
+        let after = self.ranges.partition_point(|(range, _)| range.begin <= address);
+        let (range, index) = self.ranges.get(after.checked_sub(1)?)?;
+        (address < range.end).then(|| &self.functions[*index])
+    }
+}
+
+impl Function {
+    /// The inlined calls that the instruction at `address` is in, outermost first; `unit` is the
+    /// function's.
+    pub(super) fn calls(&self, unit: UnitRef<'_, Slice>, address: u64) -> Vec<&Call> {
+        let inlined = self.inlined.get_or_init(|| Inlined::read(unit, self.entry));
+        (0..INLINE_LIMIT).map_while(|depth| inlined.find(depth, address)).collect()
+    }
+}
+
+impl Inlined {
+    fn read(unit: UnitRef<'_, Slice>, function: UnitOffset) -> Inlined {
+        let mut inlined = Inlined::default();
+        // As with functions: what is behind damage is not there.
+        let _ = inlined.add_all(unit, function);
+        inlined.ranges.sort_by_key(|&(depth, range, _)| (depth, range.begin));
+        inlined
+    }
+
+    fn add_all(&mut self, unit: UnitRef<'_, Slice>, function: UnitOffset) -> gimli::Result<()> {
+        let mut ranges = Ranges::within(unit.dwarf);
+        let mut entries = unit.entries_raw(Some(function))?;
+        let mut attributes = Vec::new();
+        // Depths, among all entries, of the calls that the next entry is inside of.
+        let mut around: Vec<isize> = Vec::new();
+        let top = entries.next_depth();
+        skip_entry(&mut entries)?;
+        while entries.next_depth() > top && !entries.is_empty() {
+            let (entry, depth) = (entries.next_offset(), entries.next_depth());
+            let Some(kind) = entries.read_abbreviation()? else { continue };
+            while around.pop_if(|outer| *outer >= depth).is_some() {}
+            if kind.tag() == DW_TAG_inlined_subroutine && around.len() < INLINE_LIMIT {
+                entries.read_attributes(kind.attributes(), &mut attributes)?;
+                let found = ranges.of(unit, &attributes).into_iter();
+                self.ranges.extend(found.map(|range| (around.len(), range, self.calls.len())));
+                self.calls.push(Call::new(entry, unit, &attributes));
+                around.push(depth);
+                continue;
+            }
+            entries.skip_attributes(kind.attributes())?;
+            if kind.tag() == DW_TAG_subprogram {
+                // A function within, with calls of its own.
+                while entries.next_depth() > depth && !entries.is_empty() {
+                    skip_entry(&mut entries)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&self, depth: usize, address: u64) -> Option<&Call> {
+        let after = self.ranges.partition_point(|&(d, range, _)| (d, range.begin) <= (depth, address));
+        let &(found, range, index) = self.ranges.get(after.checked_sub(1)?)?;
+        (found == depth && address < range.end).then(|| &self.calls[index])
+    }
+}
+
+fn skip_entry(entries: &mut EntriesRaw<'_, Slice>) -> gimli::Result<()> {
+    match entries.read_abbreviation()? {
+        Some(kind) => entries.skip_attributes(kind.attributes()),
+        None => Ok(()),
+    }
+}
+
+impl Call {
+    fn new(entry: UnitOffset, unit: UnitRef<'_, Slice>, attributes: &[Attribute<Slice>]) -> Call {
+        let mut call = Call { entry, file: None, line: 0 };
+        for attribute in attributes {
+            match attribute.name() {
+                gimli::DW_AT_call_file => {
+                    // Before DWARF 5 files were counted from 1.
+                    let is_file = |&file: &u64| file > 0 || unit.header.version() >= 5;
+                    let AttributeValue::FileIndex(file) = attribute.value() else { continue };
+                    call.file = Some(file).filter(is_file);
+                }
+                gimli::DW_AT_call_line => call.line = attribute.udata_value().unwrap_or(0),
+                _ => {}
+            }
+        }
+        call
+    }
+}

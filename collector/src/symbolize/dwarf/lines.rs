@@ -1,0 +1,113 @@
+//! The line table of a unit.
+
+use gimli::{LineProgramHeader, UnitRef};
+
+use super::entry::text;
+use super::sections::Slice;
+
+/// A file and a line in it, as far as they are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) file: Option<String>,
+    pub(super) line: Option<u64>,
+}
+
+/// Which line each instruction is of.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// Sorted by their addresses.
+    sequences: Vec<Sequence>,
+}
+
+/// The rows of adjoining instructions.
+#[derive(Debug)]
+struct Sequence {
+    end: u64,
+    /// Sorted by their addresses, at least one.
+    rows: Vec<Row>,
+}
+
+/// From this instruction on, up to the next row's, it is that line.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    address: u64,
+    /// Index into the unit's table of files.
+    file: u64,
+    /// 0 if unknown.
+    line: u64,
+}
+
+impl Lines {
+    /// Reads the line table of `unit`; what is behind damage is not there.
+    pub(super) fn read(unit: UnitRef<'_, Slice>) -> Lines {
+        let mut lines = Lines::default();
+        let Some(program) = unit.line_program.clone() else { return lines };
+        let mut program = program.rows();
+        let mut rows: Vec<Row> = Vec::new();
+        while let Ok(Some((_, row))) = program.next_row() {
+            let line = row.line().map_or(0, |line| line.get());
+            let new = Row { address: row.address(), file: row.file_index(), line };
+            if row.end_sequence() {
+                lines.add(std::mem::take(&mut rows), new.address);
+                continue;
+            }
+            // Of several rows for one instruction the last one counts.
+            rows.pop_if(|last| last.address == new.address);
+            rows.push(new);
+        }
+        lines.sequences.sort_by_key(|sequence| sequence.rows[0].address);
+        lines
+    }
+
+    fn add(&mut self, rows: Vec<Row>, end: u64) {
+        if rows.first().is_some_and(|first| first.address < end) {
+            self.sequences.push(Sequence { end, rows });
+        }
+    }
+
+    /// The addresses that the table covers.
+    pub(super) fn ranges(&self) -> impl Iterator<Item = gimli::Range> {
+        let range = |sequence: &Sequence| gimli::Range { begin: sequence.rows[0].address, end: sequence.end };
+        self.sequences.iter().map(range)
+    }
+
+    /// The place of the instruction at `address`; `unit` is the one that the table was read of.
+    pub(super) fn find(&self, unit: UnitRef<'_, Slice>, address: u64) -> Option<Place> {
+        let after = self.sequences.partition_point(|sequence| sequence.rows[0].address <= address);
+        let sequence = self.sequences.get(after.checked_sub(1)?).filter(|sequence| address < sequence.end)?;
+        let after = sequence.rows.partition_point(|row| row.address <= address);
+        let row = sequence.rows.get(after.checked_sub(1)?)?;
+        Some(Place { file: file(unit, row.file), line: Some(row.line).filter(|&line| line > 0) })
+    }
+}
+
+/// The path of a file in a unit's table, from the folder that the unit was compiled in.
+pub(super) fn file(unit: UnitRef<'_, Slice>, index: u64) -> Option<String> {
+    let header = unit.line_program.as_ref()?.header();
+    let file = header.file(index)?;
+    let mut path = unit.comp_dir.as_ref().and_then(text).unwrap_or_default();
+    // Folder 0 is the one of the compilation.
+    if file.directory_index() != 0 {
+        push(&mut path, &folder(unit, header, file)?);
+    }
+    push(&mut path, &text(&unit.attr_string(file.path_name()).ok()?)?);
+    Some(path)
+}
+
+fn folder(
+    unit: UnitRef<'_, Slice>,
+    header: &LineProgramHeader<Slice>,
+    file: &gimli::FileEntry<Slice>,
+) -> Option<String> {
+    text(&unit.attr_string(file.directory(header)?).ok()?)
+}
+
+/// Appends a part to a path, or replaces the path if the part is absolute.
+fn push(path: &mut String, part: &str) {
+    if part.starts_with('/') {
+        path.clear();
+    } else if !path.is_empty() && !path.ends_with('/') {
+        path.push('/');
+    }
+    path.push_str(part);
+}

@@ -1,0 +1,134 @@
+//! Debug information in DWARF: which functions and lines an address stands for.
+//!
+//! Everything is read when the first address needs it, by whichever thread that is, and shared.
+//! What cannot be read is treated as absent. Nothing recurses, and nothing takes longer than in
+//! proportion to the file, but for what the deadline is for: units that share their abbreviations
+//! or line tables.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use gimli::{DwarfPackage, UnitRef};
+
+use super::debug_file::{DebugFile, DebugFolders};
+use super::elf::Elf;
+use entry::{Description, text};
+use lines::Place;
+use sections::{Sections, Slice};
+use unit::{SplitUnit, Unit};
+use units::{UnitIndex, Units};
+
+mod entry;
+mod functions;
+mod lines;
+mod ranges;
+mod sections;
+mod unit;
+mod units;
+
+/// The debug information of a module, in memory.
+#[derive(Debug)]
+pub(super) struct DebugInfo {
+    main: Units,
+    index: UnitIndex,
+    /// By the indexes in `main`.
+    read: Vec<OnceLock<Unit>>,
+    supplementary: Option<Units>,
+    package: Option<DwarfPackage<Slice>>,
+    module: PathBuf,
+    folders: Arc<DebugFolders>,
+    /// Bytes of all sections.
+    pub(super) size: usize,
+}
+
+/// A frame as DWARF describes it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct DwarfFrame {
+    /// The linkage name, or if there is none the name in the source.
+    pub(super) name: Option<String>,
+    pub(super) file: Option<String>,
+    pub(super) line: Option<u64>,
+    /// Where the function is declared.
+    pub(super) start_line: Option<u64>,
+}
+
+impl DwarfFrame {
+    fn new(function: Description, place: Place) -> DwarfFrame {
+        DwarfFrame { name: function.name, file: place.file, line: place.line, start_line: function.line }
+    }
+
+    fn unnamed(place: Place) -> DwarfFrame {
+        DwarfFrame::new(Description::default(), place)
+    }
+}
+
+impl DebugInfo {
+    /// Reads the debug information in `file`, if there is any, and what it refers to. Units that
+    /// are not indexed by the deadline are left out.
+    pub(super) fn load(
+        file: &DebugFile,
+        module: &Path,
+        folders: &Arc<DebugFolders>,
+        deadline: Instant,
+    ) -> Option<DebugInfo> {
+        if !file.elf.has_dwarf() {
+            return None;
+        }
+        let sections = Sections::of(&file.elf);
+        let mut dwarf = sections.whole();
+        let mut size = sections.size.get();
+        let supplementary = folders.supplementary(file).map(|elf| {
+            let sections = Sections::of(&elf);
+            let units = Units::new(sections.whole());
+            dwarf.sup = Some(Arc::clone(units.dwarf()));
+            size += sections.size.get();
+            units
+        });
+        let package = folders.package(module, file).and_then(|elf| {
+            let sections = Sections::of(&elf);
+            let package = sections.package();
+            size += sections.size.get();
+            package
+        });
+        let main = Units::new(dwarf);
+        Some(DebugInfo {
+            index: UnitIndex::new(&main, deadline),
+            read: (0..main.count()).map(|_| OnceLock::new()).collect(),
+            main,
+            supplementary,
+            package,
+            module: module.to_owned(),
+            folders: Arc::clone(folders),
+            size,
+        })
+    }
+
+    /// The frames at `address`, as the file has addresses, innermost first.
+    pub(super) fn frames(&self, address: u64) -> Vec<DwarfFrame> {
+        let mut frames = self.index.find(address).filter_map(|index| {
+            let unit = self.main.get(index)?;
+            let known = self.read[index].get_or_init(|| Unit::read(unit, self.split_unit(unit)));
+            Some(known.frames(unit, &self.main, self.supplementary.as_ref(), address))
+        });
+        frames.find(|frames| !frames.is_empty()).unwrap_or_default()
+    }
+
+    /// The unit with the functions of `skeleton`, from the package or from a file of its own.
+    fn split_unit(&self, skeleton: UnitRef<'_, Slice>) -> Option<SplitUnit> {
+        let id = skeleton.dwo_id?;
+        let packaged = self.package.as_ref().and_then(|package| package.find_cu(id, skeleton.dwarf).ok()?);
+        let packaged = packaged.and_then(|dwarf| SplitUnit::first_of(dwarf, skeleton));
+        packaged.or_else(|| {
+            let name = skeleton.attr_string(skeleton.dwo_name().ok()??).ok()?;
+            let compiled = skeleton.comp_dir.as_ref().and_then(text).unwrap_or_default();
+            let paths = self.folders.split_unit(&self.module, Path::new(&compiled), Path::new(&text(&name)?));
+            paths.iter().find_map(|path| {
+                let mut dwarf = Sections::of(&Elf::open(path)?).split();
+                dwarf.make_dwo(skeleton.dwarf);
+                // A file made by a later compilation has another id.
+                SplitUnit::first_of(dwarf, skeleton).filter(|split| split.unit.dwo_id == Some(id))
+            })
+        })
+    }
+}
