@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use heaptrace_channel::config::bad_placeholder;
+
 /// The pattern if nobody says otherwise.
 pub const DEFAULT_PATTERN: &str = "heaptrace.%n.%p.prof";
 
@@ -42,14 +44,10 @@ impl Pattern {
     /// # Errors
     /// [`BadPattern`] names the first part that means nothing.
     pub fn parse(text: &str) -> Result<Pattern, BadPattern> {
-        let mut rest = text;
-        while let Some((_, tail)) = rest.split_once('%') {
-            match tail.chars().next() {
-                Some('n' | 'p' | 'h' | 't' | '%') => rest = &tail[1..],
-                other => return Err(BadPattern(other.map_or("%".into(), |c| format!("%{c}")))),
-            }
+        match bad_placeholder(text.as_bytes()) {
+            Some(part) => Err(BadPattern(String::from_utf8_lossy(part).into_owned())),
+            None => Ok(Pattern(text.into())),
         }
-        Ok(Pattern(text.into()))
     }
 
     /// The folder that profiles go to, as far as it can be told in advance.

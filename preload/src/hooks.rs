@@ -17,7 +17,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use crate::arena;
 use crate::filter::FILTER;
 use crate::originals::{self, Original};
-use crate::record::{self, Call};
+use crate::record::{self, Call, Mark};
 
 type Block = *mut c_void;
 
@@ -234,7 +234,8 @@ extern "C" fn free_slow(block: Block, sp: usize) -> bool {
 #[inline(always)]
 fn allocate(call: Call, size: usize, original: impl FnOnce() -> Block) -> Block {
     originals::ensure();
-    let recording = record::enter(call);
+    let mark = Mark::default();
+    let recording = record::enter(call, &mark);
     let block = original();
     if let Some(mut recording) = recording.filter(|_| !block.is_null()) {
         recording.allocated(block as usize, size);
@@ -253,7 +254,8 @@ fn reallocate(block: Block, size: usize, call: Call, original: impl FnOnce() -> 
     }
     // The sample leaves the table before another thread can get the address from the original.
     let taken = record::take(block as usize);
-    let recording = record::enter(call);
+    let mark = Mark::default();
+    let recording = record::enter(call, &mark);
     let new = original();
     if let Some(sample) = taken {
         let kept = new.is_null() && size > 0; // it failed, and the old block is still there

@@ -83,8 +83,9 @@ fn after_fork(known: &AtomicU32) {
     // Only the thread that forked is here, until it makes others.
     if known.swap(1, Relaxed) == 0 {
         unwind::after_fork();
-        SLOT.store(NOBODY, Release);
-        if !CHILDREN.load(Relaxed) {
+        let recorded = CHILDREN.load(Relaxed);
+        SLOT.store(if recorded { NOBODY } else { NO_SLOT }, Release);
+        if !recorded {
             record::stop();
         }
     }

@@ -1,5 +1,6 @@
 //! Recording: from a call of a hook to an event in the channel.
 
+use core::cell::Cell;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::*};
 
 use heaptrace_channel::ring::Event;
@@ -33,8 +34,9 @@ static THREADS: AtomicU64 = AtomicU64::new(0);
 static RATE: AtomicU64 = AtomicU64::new(1);
 static SEED: AtomicU64 = AtomicU64::new(0);
 
-/// What the countdown is in a hook: nested calls pass the fast path, and never run it down.
-const HELD: u64 = u64::MAX / 2;
+/// What the countdown is in a hook: nested calls pass the fast path. Small enough that a thread
+/// whose hook was left by `longjmp` soon takes the slow path again, and heals.
+const HELD: u64 = 64 * 1024;
 
 /// Begins to record.
 pub fn start(rate: u64, seed: u64) {
@@ -54,19 +56,45 @@ fn sampler() -> Sampler {
     Sampler::new(RATE.load(Relaxed), SEED.load(Relaxed))
 }
 
+/// A word in the frame of a hook that shows, as long as it holds its own address scrambled, that the
+/// hook has not been left by `longjmp` and its frame reused.
+#[derive(Debug, Default)]
+pub struct Mark(Cell<usize>);
+
+impl Mark {
+    const SCRAMBLE: usize = 0x9E37_79B9_7F4A_7C15;
+
+    fn set(&self) -> usize {
+        let at = &raw const self.0 as usize;
+        self.0.set(at ^ Mark::SCRAMBLE);
+        at
+    }
+
+    /// Does the word at `at` still hold the mark?
+    ///
+    /// # Safety
+    /// `at` is readable stack of the calling thread.
+    unsafe fn holds(at: usize) -> bool {
+        // SAFETY: the caller's promise. Volatile, because the word may have any other use by now.
+        unsafe { (at as *const usize).read_volatile() == at ^ Mark::SCRAMBLE }
+    }
+}
+
 /// A call of a hook that is recorded, until dropped: calls from inside it are not.
 ///
 /// Nested calls come from an original that calls another hook, or from a signal handler.
-pub struct Recording {
+pub struct Recording<'m> {
     thread: *mut Thread,
     call: Call,
     countdown: u64,
-    outer: usize,
+    mark: &'m Mark,
 }
 
 /// Begins a recorded call; `None` if it is a nested one or nothing is recorded.
 #[inline]
-pub fn enter(call: Call) -> Option<Recording> {
+pub fn enter(call: Call, mark: &Mark) -> Option<Recording<'_>> {
+    process::notice_fork();
+    spawn::export();
     let thread = thread::current();
     let state = STATE.load(Acquire); // pairs with `start`
     // SAFETY: the calling thread's own; a signal handler's hooks leave it as they found it.
@@ -77,10 +105,8 @@ pub fn enter(call: Call) -> Option<Recording> {
         }
         return None;
     }
-    process::notice_fork();
-    spawn::export();
     heal(own, call.sp);
-    if own.inside != 0 && call.sp < own.inside {
+    if own.inside != 0 {
         return None;
     }
     if own.random == 0 {
@@ -88,21 +114,28 @@ pub fn enter(call: Call) -> Option<Recording> {
         own.countdown = sampler().next_gap(&mut own.random);
         process::note_called();
     }
-    let recording = Recording { thread, call, countdown: own.countdown, outer: own.inside };
+    let recording = Recording { thread, call, countdown: own.countdown, mark };
     own.countdown = HELD;
-    own.inside = call.sp;
+    own.inside = mark.set();
     Some(recording)
 }
 
-/// Ends a hook that a signal handler left by `longjmp`: its frame is below the stack pointer now.
+/// Ends a hook that a signal handler left by `longjmp`: its frame is below the stack pointer now, or
+/// has been used for something else.
 fn heal(thread: &mut Thread, sp: usize) {
-    if thread.inside != 0 && thread.inside < sp && thread.stack.contains(thread.inside, sp) {
+    let inside = thread.inside;
+    if inside == 0 || !thread.stack.contains(inside, sp) {
+        return;
+    }
+    // SAFETY: in the known part of this thread's stack, and not below the stack pointer.
+    let left = inside <= sp || !unsafe { Mark::holds(inside) };
+    if left {
         thread.inside = 0;
         thread.countdown = sampler().next_gap(&mut thread.random);
     }
 }
 
-impl Recording {
+impl Recording<'_> {
     /// Counts an allocation that succeeded, and samples it if it is its turn.
     #[inline]
     pub fn allocated(&mut self, block: usize, size: usize) {
@@ -120,13 +153,14 @@ impl Recording {
     }
 }
 
-impl Drop for Recording {
+impl Drop for Recording<'_> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the calling thread's own.
         let thread = unsafe { &mut *self.thread };
         thread.countdown = self.countdown;
-        thread.inside = self.outer;
+        thread.inside = 0;
+        self.mark.0.set(0);
     }
 }
 

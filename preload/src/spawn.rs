@@ -19,6 +19,17 @@ const MAX_VARIABLES: usize = 4096;
 /// Starts a collector, and makes the session known to the processes that this one will start.
 /// Without a collector to start it complains, once, and the program goes on unprofiled.
 pub fn collector(environment: Strings) -> Option<Session<'static>> {
+    let session = start_session(environment);
+    if session.is_none() {
+        PENDING.store(NONE.as_ptr().cast_mut(), Relaxed);
+    }
+    session
+}
+
+/// What is exported when there is no collector; see [`config::NO_SESSION`].
+const NONE: &CStr = c"HEAPTRACE_SESSION=none";
+
+fn start_session(environment: Strings) -> Option<Session<'static>> {
     let mut buffer = [0; MAX_PATH];
     let Some(path) = find_collector(environment, &mut buffer) else {
         complain(&[

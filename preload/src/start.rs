@@ -80,21 +80,50 @@ pub fn complain(parts: &[&[u8]]) {
     sys::Fd(2).write(&line[..length + 1]);
 }
 
-/// Reads a setting; complains about a bad value and goes on without it.
-fn setting(
+/// The settings in the environment.
+struct Settings {
     environment: Strings,
-    name: &str,
-    parse: impl Fn(&[u8]) -> Option<u64>,
-    default: u64,
-    hint: &str,
-) -> u64 {
-    let Some(text) = environment.value(name).map(CStr::to_bytes).filter(|text| !text.is_empty()) else {
-        return default;
-    };
-    parse(text).unwrap_or_else(|| {
-        complain(&[name.as_bytes(), b"=", text, b" is not ", hint.as_bytes(), b"; using the default"]);
-        default
-    })
+    /// Complain about bad values: in the first process only, not in all that it starts.
+    complains: bool,
+}
+
+impl Settings {
+    /// Reads a value; a bad one is as good as none.
+    fn read<T>(&self, name: &str, parse: impl Fn(&[u8]) -> Option<T>, hint: &str) -> Option<T> {
+        let text = self.environment.value(name)?.to_bytes();
+        if text.is_empty() {
+            return None;
+        }
+        let value = parse(text);
+        if value.is_none() && self.complains {
+            complain(&[name.as_bytes(), b"=", text, b" is not ", hint.as_bytes(), b"; using the default"]);
+        }
+        value
+    }
+
+    fn rate(&self) -> u64 {
+        let rate = self.read(config::RATE, config::parse_rate, "a rate of 1 byte to 1TiB");
+        rate.unwrap_or(config::DEFAULT_RATE)
+    }
+
+    fn seed(&self) -> u64 {
+        let mut seed = [0; 8];
+        sys::random(&mut seed);
+        self.read(config::SEED, config::parse_number, "a whole number").unwrap_or(u64::from_ne_bytes(seed))
+    }
+
+    /// Are started processes recorded too?
+    fn children(&self) -> bool {
+        let parse =
+            |text: &[u8]| [(&b"all"[..], true), (b"none", false)].into_iter().find(|(name, _)| *name == text);
+        self.read(config::CHILDREN, parse, "all or none").is_none_or(|(_, wanted)| wanted)
+    }
+
+    /// The collector reads the pattern, but has nowhere to complain.
+    fn check_pattern(&self) {
+        let parse = |text: &[u8]| config::bad_placeholder(text).is_none().then_some(());
+        self.read(config::OUT, parse, "a name with %n, %p, %h, %t and %%");
+    }
 }
 
 extern "C" fn construct(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) {
@@ -117,26 +146,21 @@ static WAITS: AtomicBool = AtomicBool::new(false);
 /// Connects to the collector and begins to record; `None` if that cannot be.
 fn begin(argc: c_int, arguments: Strings, environment: Strings) -> Option<()> {
     let unwinds = unwind::start();
-    let session = match environment.value(config::SESSION).and_then(|text| Session::parse(text.to_bytes())) {
-        Some(session) => session,
-        None => spawn::collector(environment)?,
+    let inherited = environment.value(config::SESSION).map(CStr::to_bytes).filter(|text| !text.is_empty());
+    let settings = Settings { environment, complains: inherited.is_none() };
+    let session = match inherited {
+        Some(text) => Session::parse(text)?, // or `config::NO_SESSION`
+        None => {
+            settings.check_pattern();
+            spawn::collector(environment)?
+        }
     };
-    let children = environment.value(config::CHILDREN).is_none_or(|value| value.to_bytes() != b"none");
+    let children = settings.children();
     if !children && session.program != sys::pid() {
         return None;
     }
     unwind::set_main_stack_top(arguments.0 as usize);
-    let rate = setting(
-        environment,
-        config::RATE,
-        config::parse_rate,
-        config::DEFAULT_RATE,
-        "a rate of 1 byte to 1 TiB",
-    );
-    let mut seed = [0; 8];
-    sys::random(&mut seed);
-    let seed =
-        setting(environment, config::SEED, config::parse_number, u64::from_ne_bytes(seed), "a whole number");
+    let (rate, seed) = (settings.rate(), settings.seed());
     let connection = sys::connect(session.name).ok()?;
     let program = Program { session, rate, argc, arguments, environment, children, unwinds };
     let started = program.hand_over(connection);

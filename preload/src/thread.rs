@@ -30,7 +30,7 @@ pub struct Thread {
     pub countdown: u64,
     /// State of the random numbers; 0 until the thread's first allocation.
     pub random: u64,
-    /// Stack pointer of the hook that this thread is in, 0 if it is in none.
+    /// The mark of the hook that this thread is in (see [`crate::record::Mark`]), 0 if it is in none.
     pub inside: usize,
     /// Where the thread's own stack is known to be readable.
     pub stack: StackRange,

@@ -15,6 +15,10 @@ pub const COLLECTOR: &str = "HEAPTRACE_COLLECTOR";
 /// Set by `heaptrace run`, or by the library in the first process.
 pub const SESSION: &str = "HEAPTRACE_SESSION";
 
+/// The value of [`SESSION`] after no collector could be started: what this process starts need not
+/// try again, nor say so again.
+pub const NO_SESSION: &str = "none";
+
 /// Mean bytes between samples if nobody says otherwise: that of Go's runtime.
 pub const DEFAULT_RATE: u64 = 512 * 1024;
 
@@ -44,6 +48,19 @@ fn unit_has_prefix(unit: &[u8], prefix: &[u8]) -> bool {
 /// Reads a whole number in decimal.
 pub fn parse_number(text: &[u8]) -> Option<u64> {
     core::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// The first part of a profile's name that looks like a placeholder and is none: `%` with what
+/// follows. The placeholders are `%n`, `%p`, `%h`, `%t` and `%%`.
+pub fn bad_placeholder(pattern: &[u8]) -> Option<&[u8]> {
+    let mut rest = pattern;
+    while let Some(at) = rest.iter().position(|&c| c == b'%') {
+        match rest.get(at + 1) {
+            Some(b'n' | b'p' | b'h' | b't' | b'%') => rest = &rest[at + 2..],
+            other => return Some(&rest[at..at + 1 + usize::from(other.is_some())]),
+        }
+    }
+    None
 }
 
 /// Where a collector listens and what it must be told: `NAME:TOKEN:PID:EXIT`.

@@ -1,7 +1,7 @@
 //! The walk from frame to frame.
 
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, Ordering::*};
+use core::sync::atomic::{AtomicUsize, Ordering::*};
 
 use heaptrace_channel::Segment;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
@@ -9,6 +9,7 @@ use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 use super::range::{Readable, StackRange};
 use super::rules::{Cached, RULES, Rule};
 use super::{Registers, cfi, modules, private_stack};
+use crate::thread;
 
 /// Most frames that one walk goes through.
 const MAX_FRAMES: usize = 2048;
@@ -70,17 +71,18 @@ struct State {
 }
 
 struct Slot {
-    taken: AtomicBool,
+    /// Control block of the thread that has it, 0 for none.
+    owner: AtomicUsize,
     state: UnsafeCell<State>,
 }
 
-// SAFETY: `taken` gives the state to one thread at a time.
+// SAFETY: `owner` gives the state to one thread at a time.
 unsafe impl Sync for Slot {}
 
 /// Memory for walks: too much for a stack, too little to have it in every thread.
 static SLOTS: [Slot; PLACES] = [const {
     Slot {
-        taken: AtomicBool::new(false),
+        owner: AtomicUsize::new(0),
         state: UnsafeCell::new(State {
             last: Last { stack_end: 0, count: 0, frames: [NO_FRAME; MAX_FRAMES] },
             fresh: Fresh { count: 0, frames: [NO_FRAME; MAX_FRAMES] },
@@ -90,7 +92,7 @@ static SLOTS: [Slot; PLACES] = [const {
 
 /// Frees the places of threads that the forked child does not have.
 pub fn after_fork() {
-    SLOTS.iter().for_each(|slot| slot.taken.store(false, Relaxed));
+    SLOTS.iter().for_each(|slot| slot.owner.store(0, Relaxed));
 }
 
 /// A place to walk in, this thread's until dropped.
@@ -100,10 +102,13 @@ impl Place {
     /// Takes the preferred place or else the next one free, which becomes the preferred one.
     /// `None` if all are taken: by that many threads at this instant.
     pub fn acquire(preferred: &mut u32) -> Option<Place> {
+        let own = thread::control_block();
         for step in 0..PLACES {
             let index = (*preferred as usize + step) % PLACES;
             let slot = &SLOTS[index];
-            if !slot.taken.load(Relaxed) && !slot.taken.swap(true, Acquire) {
+            let owner = slot.owner.load(Relaxed);
+            // A walk is never begun in another: what this thread has taken, `longjmp` took it out of.
+            if owner == own || (owner == 0 && slot.owner.compare_exchange(0, own, Acquire, Relaxed).is_ok()) {
                 *preferred = index as u32;
                 return Some(Place(slot));
             }
@@ -135,7 +140,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.taken.store(false, Release); // pairs with `acquire`
+        self.0.owner.store(0, Release); // pairs with `acquire`
     }
 }
 
