@@ -9,6 +9,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use heaptrace_collector::recording::Frame;
 use heaptrace_collector::symbolize::{Mode, Options, ResolvedFrame, Symbolizer};
@@ -443,6 +444,40 @@ fn functions_start_where_they_are_declared() {
             .collect();
         assert_eq!(ours, llvm_start_lines(&path, &addresses));
     }
+}
+
+#[test]
+fn calls_nested_beyond_reason_are_cut() {
+    let workshop = Workshop::new("nested");
+    workshop.run("gcc @nested.s -o program");
+    let path = workshop.path("program");
+    let address = main_of(&path) + 50;
+    let frames = &ours(&path, &[address], &options())[&address];
+    assert_eq!(frames.len(), 513);
+    assert_eq!((frames[0].name.as_str(), frames[512].name.as_str()), ("deep", "main"));
+}
+
+#[test]
+fn debug_information_made_to_take_forever_takes_seconds() {
+    let workshop = Workshop::new("quadratic");
+    for source in ["shared_ranges", "shared_abbreviations"] {
+        workshop.run(&format!("gcc @{source}.s -o {source}"));
+        let path = workshop.path(source);
+        let address = main_of(&path) + 50;
+        let started = Instant::now();
+        let options = Options { time_limit: Duration::from_secs(1), ..options() };
+        let frames = &ours(&path, &[address], &options)[&address];
+        assert_eq!(frames[0].name, "main");
+        assert!(started.elapsed() < Duration::from_secs(5), "{source}: {:?}", started.elapsed());
+    }
+}
+
+/// The address of `main` in a file.
+fn main_of(file: &Path) -> u64 {
+    let output = Command::new("nm").arg(file).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let address = text.lines().find_map(|line| line.strip_suffix(" T main")).unwrap();
+    u64::from_str_radix(address, 16).unwrap()
 }
 
 #[test]
