@@ -69,7 +69,9 @@ fn the_last_image_of_the_program_gets_the_plain_name() {
 fn forked_children_have_profiles_and_none_if_none_are_wanted() {
     let room = Room::new();
     room.manual("forks.c").go().well();
-    wait_until("all have profiles", || room.files().iter().filter(|name| name.ends_with(".prof")).count() == 3);
+    wait_until("all have profiles", || {
+        room.files().iter().filter(|name| name.ends_with(".prof")).count() == 3
+    });
     let room = Room::new();
     room.manual("forks.c").env("HEAPTRACE_CHILDREN", "none").go().well();
     assert!(room.path("out.prof").exists());
@@ -105,7 +107,13 @@ fn a_pipe_from_the_program_ends_when_the_program_ends() {
 
 #[test]
 fn a_bad_value_is_complained_about_once_and_the_default_used() {
-    for (name, value) in [("HEAPTRACE_RATE", "0"), ("HEAPTRACE_RATE", "many"), ("HEAPTRACE_SEED", "x"), ("HEAPTRACE_OUT", "%q.prof"), ("HEAPTRACE_CHILDREN", "some")] {
+    for (name, value) in [
+        ("HEAPTRACE_RATE", "0"),
+        ("HEAPTRACE_RATE", "many"),
+        ("HEAPTRACE_SEED", "x"),
+        ("HEAPTRACE_OUT", "%q.prof"),
+        ("HEAPTRACE_CHILDREN", "some"),
+    ] {
         let room = Room::new();
         let launch = room.manual("starts.c").env(name, value);
         let ended = launch.args([program("ends.c").as_os_str(), "fork".as_ref()]).go();
@@ -122,7 +130,8 @@ fn a_bad_value_is_complained_about_once_and_the_default_used() {
 #[test]
 fn without_a_collector_there_is_one_line_and_the_program_runs() {
     let room = Room::new();
-    let launch = room.manual("starts.c").env("HEAPTRACE_COLLECTOR", "/nonexistent").env("PATH", "/nonexistent");
+    let launch =
+        room.manual("starts.c").env("HEAPTRACE_COLLECTOR", "/nonexistent").env("PATH", "/nonexistent");
     let ended = launch.args([program("ends.c").as_os_str(), "fork".as_ref()]).go();
     assert_eq!(ended.status(), 7);
     let lines: Vec<_> = ended.stderr.lines().filter(|line| *line != "an error").collect();
@@ -148,7 +157,9 @@ fn the_collector_is_found_on_path_and_beside_the_library() {
     let path = format!("/usr/bin:/bin:{}", folder.display());
     let ended = room.manual("ends.c").no_env("HEAPTRACE_COLLECTOR").env("PATH", path).go().well();
     ended.ledger().assert_equals(&room.profile("out.prof"));
-    for (library_at, binary_at) in [("libheaptrace.so", "heaptrace"), ("lib/libheaptrace.so", "bin/heaptrace")] {
+    for (library_at, binary_at) in
+        [("libheaptrace.so", "heaptrace"), ("lib/libheaptrace.so", "bin/heaptrace")]
+    {
         let room = Room::new();
         for (from, to) in [(library(), library_at), (HEAPTRACE.into(), binary_at)] {
             let to = room.path(to);

@@ -3,11 +3,19 @@
 
 mod support;
 
-#[path = "run/ledger.rs"]
-mod ledger;
+#[path = "run/environment.rs"]
+mod environment;
 #[path = "run/exit.rs"]
 mod exit;
+#[path = "run/ledger.rs"]
+mod ledger;
 #[path = "run/processes.rs"]
 mod processes;
+#[path = "run/sampled.rs"]
+mod sampled;
 #[path = "run/signals.rs"]
 mod signals;
+#[path = "run/stacks.rs"]
+mod stacks;
+#[path = "run/collector.rs"]
+mod collector;

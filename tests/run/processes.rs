@@ -55,7 +55,11 @@ fn a_started_program_has_a_profile_of_its_own() {
         assert_eq!(profile.under("allocate", "alloc_objects"), 0, "{way}");
         let started = only(&room, "out.ends.");
         ended.ledger().assert_equals(&started);
-        assert_eq!(started.under("allocate_first", "inuse_objects"), 0, "{way}: nothing is inherited by exec");
+        assert_eq!(
+            started.under("allocate_first", "inuse_objects"),
+            0,
+            "{way}: nothing is inherited by exec"
+        );
     }
 }
 
@@ -100,8 +104,11 @@ fn a_daemon_gets_its_profile_when_it_ends_and_nobody_waits_for_it() {
 fn of_two_hundred_children_of_a_program_with_threads_all_that_allocate_are_profiled() {
     let room = Room::new();
     room.run("many_forks.c").go().well();
-    let mut counts: Vec<_> =
-        room.profiles("out.many_forks.").iter().map(|profile| profile.under("in_child", "inuse_objects")).collect();
+    let mut counts: Vec<_> = room
+        .profiles("out.many_forks.")
+        .iter()
+        .map(|profile| profile.under("in_child", "inuse_objects"))
+        .collect();
     counts.sort_unstable();
     assert_eq!(counts, (10..=200).step_by(10).collect::<Vec<i64>>());
     assert_eq!(room.profile("out.prof").under("in_child", "alloc_objects"), 0);

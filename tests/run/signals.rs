@@ -17,7 +17,8 @@ fn until_ready(running: &mut Running) -> Vec<String> {
 
 /// The only child of a process that is a program of that name.
 fn child_of(pid: u32, name: &str) -> u32 {
-    let is_it = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name);
+    let is_it =
+        |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name);
     let mut found = None;
     wait_until("the program runs", || {
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
@@ -69,7 +70,9 @@ fn a_program_that_was_killed_has_its_profile() {
 
 #[test]
 fn the_disposition_of_sigpipe_and_the_mask_are_inherited() {
-    for (ignored, blocked) in [(false, None), (true, None), (false, Some(libc::SIGUSR1)), (true, Some(libc::SIGCHLD))] {
+    for (ignored, blocked) in
+        [(false, None), (true, None), (false, Some(libc::SIGUSR1)), (true, Some(libc::SIGCHLD))]
+    {
         let room = Room::new();
         let prepare = move || {
             // SAFETY: system calls on the signals of a process that is about to exec.

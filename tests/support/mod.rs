@@ -36,7 +36,8 @@ pub fn library() -> PathBuf {
 /// What a tool prints.
 #[track_caller]
 pub fn print_of(program: &str, arguments: &[&OsStr]) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap_or_else(|why| panic!("{program}: {why}"));
+    let output =
+        Command::new(program).args(arguments).output().unwrap_or_else(|why| panic!("{program}: {why}"));
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -71,7 +72,7 @@ fn build(source: &str) -> PathBuf {
     let compiler: &[&str] = match from.extension().unwrap().to_str().unwrap() {
         "c" => &["gcc", "-g", "-O1", "-fno-builtin", "-fno-optimize-sibling-calls"],
         "cpp" => &["g++", "-g", "-O1", "-fno-optimize-sibling-calls"],
-        "rs" => &["rustc", "-g", "-Copt-level=1", "--edition=2024"],
+        "rs" => &["rustc", "-g", "--edition=2024"],
         other => panic!("no compiler for .{other}"),
     };
     let mut command = Command::new(compiler[0]);
@@ -160,14 +161,16 @@ impl Room {
     /// The names of the files in the room, sorted.
     pub fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
 
     /// The profiles in the room whose names begin so.
     pub fn profiles(&self, prefix: &str) -> Vec<Profile> {
-        let names = self.files().into_iter().filter(|name| name.starts_with(prefix) && name.ends_with(".prof"));
+        let names =
+            self.files().into_iter().filter(|name| name.starts_with(prefix) && name.ends_with(".prof"));
         names.map(|name| self.profile(&name)).collect()
     }
 

@@ -2,8 +2,8 @@
 
 use std::ffi::OsStr;
 
-use super::{Ledger, Profile, print_of};
 use super::profile::INDEXES;
+use super::{Ledger, Profile, print_of};
 
 /// The cum column of `go tool pprof -top` for a function; 0 where it has no row.
 #[track_caller]

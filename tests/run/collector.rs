@@ -1,0 +1,99 @@
+//! Whatever becomes of the collector, the program goes on as if nothing had been.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::{Room, Running, signal_process, wait_until};
+
+/// The collector of a `heaptrace run`: its child in a session of its own.
+fn collector_of(running: &Running) -> u32 {
+    let pid = running.pid();
+    let leads_session = |child: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        let fields: Vec<_> = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
+        fields.get(3) == Some(&child.to_string().as_str())
+    };
+    let mut found = None;
+    wait_until("there is a collector", || {
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        found = children.split_whitespace().map(|child| child.parse().unwrap()).find(leads_session);
+        found.is_some()
+    });
+    found.unwrap()
+}
+
+fn let_go(room: &Room) {
+    fs::write(room.path("go"), "").unwrap();
+}
+
+#[test]
+fn a_program_whose_collector_is_killed_is_unharmed() {
+    let room = Room::new();
+    let mut running = room.run("phases.c").spawn();
+    assert_eq!(running.read_line(), "ready");
+    signal_process(collector_of(&running), libc::SIGKILL);
+    let_go(&room);
+    let ended = running.wait();
+    assert_eq!(ended.status(), 3, "{ended:?}");
+    assert_eq!(ended.ledger().0["second_phase"][0], 2000);
+    let said = ended.said();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("collector"), "{said:?}");
+    assert!(!room.path("out.prof").exists());
+}
+
+#[test]
+fn a_program_that_outruns_a_dead_collector_is_unharmed() {
+    let room = Room::new();
+    let mut running = room.run("phases.c").args(["300"]).spawn();
+    assert_eq!(running.read_line(), "ready");
+    signal_process(collector_of(&running), libc::SIGKILL);
+    let_go(&room);
+    let ended = running.wait();
+    assert_eq!(ended.status(), 3, "{ended:?}");
+    assert_eq!(ended.ledger().0["second_phase"][0], 600_000);
+}
+
+#[test]
+fn a_collector_that_was_stopped_for_a_while_misses_nothing_that_fits() {
+    let room = Room::new();
+    let mut running = room.run("phases.c").option("-q").spawn();
+    assert_eq!(running.read_line(), "ready");
+    let collector = collector_of(&running);
+    signal_process(collector, libc::SIGSTOP);
+    let_go(&room);
+    thread::sleep(Duration::from_millis(500));
+    signal_process(collector, libc::SIGCONT);
+    let ended = running.wait();
+    assert_eq!(ended.status(), 3, "{ended:?}");
+    ended.ledger().assert_equals(&room.profile("out.prof"));
+}
+
+/// 600,000 blocks are more than fit: the program does not wait for long, what is lost is counted,
+/// and what was freed is not in use, lost or not.
+#[test]
+fn a_collector_that_was_stopped_for_long_counts_what_it_missed_and_shows_no_leak() {
+    let room = Room::new();
+    let mut running = room.run("phases.c").args(["1500"]).option("-q").spawn();
+    assert_eq!(running.read_line(), "ready");
+    let collector = collector_of(&running);
+    signal_process(collector, libc::SIGSTOP);
+    let_go(&room);
+    thread::sleep(Duration::from_secs(3));
+    signal_process(collector, libc::SIGCONT);
+    let ended = running.wait();
+    assert_eq!(ended.status(), 3, "{ended:?}");
+    let profile = room.profile("out.prof");
+    let recorded = profile.under("main", "alloc_objects");
+    let (lost, lost_frees) = (profile.count("lost_samples"), profile.count("lost_frees"));
+    println!("{recorded} recorded, {lost} lost, and {lost_frees} frees");
+    assert_eq!(recorded + lost, 1500 * 4000, "each block is recorded or counted as lost");
+    for function in ["first_phase", "second_phase"] {
+        assert_eq!(profile.under(function, "inuse_objects"), 0, "{function}");
+        assert_eq!(profile.under(function, "inuse_space"), 0, "{function}");
+    }
+    if lost > 0 {
+        assert!(ended.stderr.contains("lost"), "{ended:?}");
+    }
+}

@@ -1,0 +1,255 @@
+//! What cannot be profiled is said in one line; what is merely unusual is profiled.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::support::{Ended, HEAPTRACE, Room, has, program};
+
+/// Compiles a program that is not like the others; `None` if this machine cannot.
+fn compiled(room: &Room, compiler: &str, flags: &[&str]) -> Option<PathBuf> {
+    let source = room.path("hello.c");
+    fs::write(&source, "#include <stdio.h>\n#include <stdlib.h>\nint main(void){free(malloc(100));puts(\"hello\");return 6;}\n").unwrap();
+    let path = room.path("hello");
+    let output = Command::new(compiler).args(flags).arg(&source).arg("-o").arg(&path).output().ok()?;
+    output.status.success().then_some(path)
+}
+
+/// It ran as bare, and one line says why it was not profiled.
+#[track_caller]
+fn assert_explained(ended: &Ended, why: &str) {
+    assert_eq!((ended.status(), ended.text().as_str()), (6, "hello\n"), "{ended:?}");
+    let lines = ended.said();
+    let explaining: Vec<_> = lines.iter().filter(|line| line.contains("could not be profiled")).collect();
+    assert_eq!(explaining.len(), 1, "{lines:?}");
+    assert!(explaining[0].contains(why), "{lines:?}");
+}
+
+/// Heaptrace itself failed, and says so in one line.
+#[track_caller]
+fn assert_refused(ended: &Ended, status: i32, why: &str) {
+    assert_eq!(ended.status(), status, "{ended:?}");
+    let lines = ended.said();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains(why), "{lines:?}");
+    assert!(ended.stdout.is_empty());
+}
+
+#[test]
+fn a_static_program_is_explained() {
+    let room = Room::new();
+    let path = compiled(&room, "gcc", &["-static"]).unwrap();
+    assert_explained(&room.run_path(path).go(), "statically linked");
+    room.profile("out.prof");
+}
+
+#[test]
+fn a_static_pie_is_explained() {
+    let room = Room::new();
+    let path = compiled(&room, "gcc", &["-static-pie"]).unwrap();
+    assert_explained(&room.run_path(path).go(), "statically linked");
+}
+
+#[test]
+fn a_musl_program_is_explained() {
+    let room = Room::new();
+    if let Some(path) = compiled(&room, "musl-gcc", &[]).filter(|path| Command::new(path).status().is_ok()) {
+        assert_explained(&room.run_path(path).go(), "not glibc");
+    }
+}
+
+#[test]
+fn a_32_bit_program_is_explained() {
+    let room = Room::new();
+    if let Some(path) = compiled(&room, "gcc", &["-m32"]).filter(|path| Command::new(path).status().is_ok()) {
+        assert_explained(&room.run_path(path).go(), "64-bit");
+    }
+}
+
+#[test]
+fn sanitizer_builds_are_explained() {
+    for sanitizer in ["address", "thread"] {
+        let room = Room::new();
+        if let Some(path) = compiled(&room, "gcc", &[&format!("-fsanitize={sanitizer}")]) {
+            assert_explained(&room.run_path(path).go(), "sanitizer");
+        }
+    }
+}
+
+#[test]
+fn a_setuid_program_is_explained() {
+    let room = Room::new();
+    let path = compiled(&room, "gcc", &[]).unwrap();
+    // SAFETY: takes nothing.
+    if unsafe { libc::geteuid() } != 0 {
+        return;
+    }
+    std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o4755)).unwrap();
+    fs::set_permissions(room.path(""), fs::Permissions::from_mode(0o777)).unwrap();
+    assert_explained(&room.run_path(path).go(), "setuid");
+}
+
+#[test]
+fn a_program_with_its_own_malloc_is_explained() {
+    let room = Room::new();
+    let ended = room.run("own_malloc.c").go().well();
+    assert!(ended.said().iter().any(|line| line.contains("allocator of its own")), "{ended:?}");
+    room.profile("out.prof");
+}
+
+#[test]
+fn a_program_that_is_not_there_or_cannot_be_executed_has_the_statuses_of_a_shell() {
+    let room = Room::new();
+    fs::write(room.path("text"), "no program\n").unwrap();
+    assert_refused(&room.run_path("/nonexistent/program").go(), 127, "/nonexistent/program");
+    assert_refused(&room.run_path("no-such-program-anywhere").go(), 127, "no-such-program-anywhere");
+    assert_refused(&room.run_path("./text").go(), 126, "./text");
+    assert_refused(&room.run_path("./").go(), 126, "./");
+    assert!(!room.path("out.prof").exists());
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_said_before_the_program_starts() {
+    let room = Room::new();
+    let ended = room.run("ends.c").options(["-o", "missing/out.prof"]).go();
+    assert_refused(&ended, 125, "missing");
+}
+
+#[test]
+fn bad_options_are_refused_in_one_line() {
+    let room = Room::new();
+    for (option, value) in [
+        ("-r", "0"),
+        ("-r", "-5"),
+        ("-r", "many"),
+        ("-r", "1.5MiB"),
+        ("-r", "99999999999999999999"),
+        ("-o", "%q.prof"),
+        ("--children", "some"),
+        ("--seed", "x"),
+    ] {
+        let ended = room.run("ends.c").options([option, value]).go();
+        assert_eq!(ended.status(), 125, "{option} {value}: {ended:?}");
+        assert_eq!(ended.said().len(), 1, "{ended:?}");
+        assert!(ended.stdout.is_empty());
+    }
+    let bare = Command::new(HEAPTRACE).arg("run").output().unwrap();
+    assert_eq!(bare.status.code(), Some(125));
+}
+
+#[test]
+fn rates_have_units() {
+    for (text, rate) in [("4096", 4096), ("512KiB", 512 << 10), ("2MiB", 2 << 20), ("1", 1)] {
+        let room = Room::new();
+        room.run("ends.c").rate(text).go().well();
+        assert_eq!(room.profile("out.prof").proto.period, rate);
+    }
+}
+
+#[test]
+fn a_program_started_with_an_empty_environment_is_not_profiled_but_runs() {
+    let room = Room::new();
+    let ended = room
+        .run_path("/usr/bin/env")
+        .args(["-i".as_ref(), program("ends.c").as_os_str(), "return".as_ref(), "6".as_ref()])
+        .go();
+    assert_eq!(ended.status(), 6);
+    assert!(room.path("out.prof").exists(), "of env itself, the last image that could be seen");
+}
+
+#[test]
+fn heaptrace_itself_works_with_an_empty_environment() {
+    let room = Room::new();
+    let ended = room.run("ends.c").with(|command| {
+        command.env_clear();
+    });
+    let ended = ended.go().well();
+    ended.ledger().assert_equals(&room.profile("out.prof"));
+}
+
+#[test]
+fn a_program_that_has_little_memory_or_may_write_little_is_unharmed_and_told_why() {
+    let limits = [(libc::RLIMIT_AS, 20 << 20), (libc::RLIMIT_FSIZE, 100 << 10)];
+    for (limit, bytes) in limits {
+        let room = Room::new();
+        let ended = room
+            .run("limited.c")
+            .args([limit.to_string(), bytes.to_string(), program("ends.c").to_str().unwrap().to_owned()])
+            .go();
+        assert_eq!(ended.status(), 7, "{ended:?}");
+        assert!(ended.stderr.contains("ulimit"), "limit {limit}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_program_without_descriptors_is_unharmed() {
+    let room = Room::new();
+    let arguments =
+        [libc::RLIMIT_NOFILE.to_string(), "3".to_owned(), program("ends.c").to_str().unwrap().to_owned()];
+    let bare = room.bare("limited.c").args(&arguments).go();
+    let ended = room.run("limited.c").args(&arguments).go();
+    assert_eq!((ended.status(), &ended.stdout), (bare.status(), &bare.stdout), "{ended:?}");
+}
+
+#[test]
+fn a_program_under_a_strict_seccomp_filter_runs_on_and_is_profiled() {
+    let room = Room::new();
+    let ended = room.run("seccomp.c").go().well();
+    ended.ledger().assert_equals(&room.profile("out.prof"));
+}
+
+#[test]
+fn a_program_in_a_root_of_its_own_is_profiled_with_names() {
+    let room = Room::new();
+    // SAFETY: takes nothing.
+    if unsafe { libc::geteuid() } != 0 {
+        return;
+    }
+    let ended = room.run("chroots.c").go().well();
+    ended.ledger().assert_equals(&room.profile("out.prof"));
+}
+
+#[test]
+fn a_script_is_profiled_as_its_interpreter() {
+    let room = Room::new();
+    let script = room.path("script");
+    fs::write(&script, format!("#!/bin/sh\n'{}' return 2\nexit 4\n", program("ends.c").display())).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let ended = room.run_path(&script).go();
+    assert_eq!(ended.status(), 4, "{ended:?}");
+    assert!(room.path("out.prof").exists());
+    assert_eq!(room.profiles("out.ends.").len(), 1, "{:?}", room.files());
+}
+
+#[test]
+fn names_with_spaces_colons_and_percent_signs_are_no_trouble() {
+    let room = Room::new();
+    let path = room.path("a name: 100% (odd)");
+    fs::copy(program("ends.c"), &path).unwrap();
+    let ended = room.run_path(&path).go().well();
+    ended.ledger().assert_equals(&room.profile("out.prof"));
+}
+
+#[test]
+fn standard_input_is_the_programs() {
+    let room = Room::new();
+    fs::write(room.path("input"), "some text\n").unwrap();
+    let input = fs::File::open(room.path("input")).unwrap();
+    let ended = room.run_path("/bin/cat").option("-q").with(|command| {
+        command.stdin(input);
+    });
+    let ended = ended.go().well();
+    assert_eq!((ended.text().as_str(), ended.stderr.as_str()), ("some text\n", ""));
+}
+
+#[test]
+fn the_program_sees_no_descriptor_that_it_does_not_have_bare() {
+    let room = Room::new();
+    let list = ["-c", "ls /proc/self/fd"];
+    let bare = room.bare_path("/bin/sh").args(list).go();
+    assert_eq!(room.run_path("/bin/sh").args(list).go().text(), bare.text());
+    assert_eq!(room.manual_path("/bin/sh").args(list).go().text(), bare.text());
+    assert!(has("ls"));
+}

@@ -1,0 +1,130 @@
+//! Stacks are complete, whoever allocates wherever, and taking them costs the program no stack.
+
+use crate::support::{Room, program};
+
+#[test]
+fn a_deep_recursion_is_complete() {
+    let room = Room::new();
+    room.run("deep.c").go().well();
+    let profile = room.profile("out.prof");
+    let stacks = profile.stacks_with("descend");
+    assert_eq!(stacks.len(), 1);
+    assert_eq!(stacks[0].iter().filter(|name| *name == "descend").count(), 1000);
+    assert_eq!(profile.under("main", "alloc_objects"), 100);
+    profile.assert_rooted();
+}
+
+#[test]
+fn the_smallest_stacks_of_threads_handlers_and_coroutines_suffice() {
+    let room = Room::new();
+    let ended = room.run("small_stacks.c").go().well();
+    let profile = room.profile("out.prof");
+    ended.ledger().assert_equals(&profile);
+    profile.assert_complete();
+    for stack in profile.stacks_with("in_small_thread") {
+        assert!(stack.iter().any(|name| name == "start_thread"), "{stack:?}");
+    }
+    // Below a handler is what it interrupted.
+    for stack in profile.stacks_with("in_handler") {
+        assert!(stack.iter().any(|name| name == "main"), "{stack:?}");
+    }
+}
+
+/// A sampled malloc uses so many bytes of its caller's stack at most, where glibc's own uses some
+/// hundreds. The unwinder has a stack of its own.
+#[test]
+fn a_sampled_call_uses_little_of_its_callers_stack() {
+    const LIMIT: i64 = 1024;
+    let room = Room::new();
+    let bytes = |launch: crate::support::Launch| {
+        let text = launch.go().well().text();
+        text.split_whitespace().map(|word| word.parse().unwrap()).collect::<Vec<i64>>()
+    };
+    let (bare, sampled) = (bytes(room.bare("painted.c")), bytes(room.run("painted.c")));
+    println!(
+        "bytes of stack used by a first malloc, a later one, a free: {bare:?} bare, {sampled:?} sampled"
+    );
+    for (bare, sampled) in bare.iter().zip(&sampled) {
+        assert!(sampled - bare < LIMIT, "{sampled} sampled, {bare} bare");
+    }
+}
+
+#[test]
+fn exceptions_and_longjmp_through_allocating_functions_change_nothing() {
+    let room = Room::new();
+    room.run("throws.cpp").go().well();
+    let profile = room.profile("out.prof");
+    assert_eq!(profile.under("after_all", "inuse_objects"), 1000);
+    assert_eq!(profile.under("allocate_and_jump", "inuse_objects"), 2100);
+    assert_eq!(profile.under("allocate_and_throw", "inuse_objects"), 0);
+    profile.assert_rooted();
+}
+
+#[test]
+fn where_nothing_tells_how_to_unwind_samples_are_truncated_but_counted() {
+    let room = Room::new();
+    let ended = room.run("no_tables.c").go().well();
+    let profile = room.profile("out.prof");
+    assert_eq!(profile.total("alloc_objects"), profile.count("samples"));
+    let ledger = ended.ledger();
+    ledger.assert_equals(&profile);
+    assert!(profile.count("truncated_stacks") >= 1000 || profile.under("main", "alloc_objects") >= 1000);
+}
+
+#[test]
+fn frames_that_are_hard_to_unwind_are_unwound() {
+    let room = Room::new();
+    room.run("frames.c").go().well();
+    let profile = room.profile("out.prof");
+    assert_eq!(profile.under("keep", "alloc_objects"), 100);
+    for stack in profile.stacks_with("keep") {
+        let expected = ["keep", "realigned", "with_alloca", "with_array", "with_frame_pointer", "main"];
+        assert_eq!(stack[..6], expected);
+        assert_eq!(stack.last().unwrap(), "_start");
+    }
+}
+
+#[test]
+fn a_library_in_the_place_of_another_is_told_apart() {
+    let room = Room::new();
+    let plugins = ["plugin_first.c", "plugin_other.c"].map(program);
+    let ended = room.run("plugins.c").args(plugins).go().well();
+    assert_eq!(
+        ended.text(),
+        "plugins same 10\n",
+        "they are loaded at the same address, or this tests nothing"
+    );
+    let profile = room.profile("out.prof");
+    for (function, size) in [("allocate_first", 31), ("allocate_other", 47)] {
+        assert_eq!(profile.under(function, "alloc_objects"), 1000, "{function}");
+        assert_eq!(profile.under(function, "alloc_space"), 1000 * size, "{function}");
+    }
+    profile.assert_rooted();
+}
+
+#[test]
+fn rust_and_cpp_programs_have_rooted_stacks_with_their_names() {
+    let room = Room::new();
+    let ended = room.run("vectors.rs").go().well();
+    assert_eq!(ended.text(), "6000\n");
+    let profile = room.profile("out.prof");
+    profile.assert_rooted();
+    for function in ["vectors::words", "vectors::count"] {
+        assert!(profile.under(function, "alloc_objects") >= 6000, "{function}");
+    }
+}
+
+#[test]
+fn the_systems_own_programs_have_rooted_stacks() {
+    for (path, arguments) in [
+        ("/bin/ls", &["-laR", "/etc"][..]),
+        ("/usr/bin/env", &[]),
+        ("/bin/bash", &["-c", "x=(1 2 3); echo ${x[@]} | cat"]),
+    ] {
+        let room = Room::new();
+        room.run_path(path).args(arguments).go();
+        let profile = room.profile("out.prof");
+        profile.assert_rooted();
+        profile.assert_complete();
+    }
+}
