@@ -4,11 +4,11 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
+use heaptrace::report;
 
 mod collect;
 mod library;
 mod messages;
-mod report;
 mod run;
 
 /// A heap profiler for unmodified native Linux programs
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     };
     let result = match cli {
         Cli::Run(args) => return run::run(args),
-        Cli::Report(args) => report::run(*args),
+        Cli::Report(args) => report::run(&args),
         Cli::Lib(args) => library::run(&args),
         Cli::Collect => collect::run(),
     };

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::io::Write;
-use std::process::Stdio;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::fixtures;
-use crate::support::{Folder, report};
+use crate::support::{Folder, has_dot, report, report_text};
 
 /// What the prompt writes, on stdout and stderr, for these commands.
 fn session(file: &str, commands: &str) -> (String, String) {
@@ -76,11 +78,23 @@ fn a_sample_type_is_chosen_by_name_number_or_alone() {
 }
 
 #[test]
+fn a_switch_is_turned_on_by_its_name() {
+    let text = answers("noinlines\ntop\nnoinlines=false\ntop\no\n");
+    let tables: Vec<&str> = text.split("Type: inuse_space").collect();
+    let (without, with) = (tables[1], tables[2]);
+    assert!(!without.contains("(inline)"));
+    assert!(with.contains("(inline)"));
+    assert!(text.contains("  noinlines                 = false"));
+}
+
+#[test]
 fn the_other_views_are_there() {
     let text = answers(
-        "peek insert\ntree\ntraces\ntags\nfolded\ndot\njson\ncomments\nlist load\nhelp\nhelp top\nhelp focus\nhelp cum\n",
+        "raw\ncallgrind\npeek insert\ntree\ntraces\ntags\nfolded\ndot\njson\ncomments\nlist load\nhelp\nhelp top\nhelp focus\nhelp cum\n",
     );
     for part in [
+        "PeriodType: space bytes\n",
+        "positions: instr line\n",
         "calls calls% + context",
         "-----------+-----",
         "bytes: Total ",
@@ -99,17 +113,20 @@ fn output_goes_to_a_file() {
     let folder = Folder::new();
     let file = folder.profile("own.prof", &fixtures::heaptrace());
     let (top, svg) = (folder.0.join("top.txt"), folder.0.join("flame.svg"));
-    let commands = format!("top >{}\nflamegraph {}\n", top.display(), svg.display());
+    let proto = folder.0.join("again.prof");
+    let commands =
+        format!("top >{}\nflamegraph {}\nproto >{}\n", top.display(), svg.display(), proto.display());
     assert_eq!(session(&file, &commands).1, "");
     assert!(fs::read_to_string(top).unwrap().starts_with("Type: inuse_space\n"));
     assert!(fs::read_to_string(svg).unwrap().starts_with("<?xml"));
+    assert_eq!(report_text(&["--json", proto.to_str().unwrap()]), report_text(&["--json", &file]));
 }
 
 #[test]
 fn what_it_does_not_understand_is_said_and_it_goes_on() {
     let folder = Folder::new();
     let file = folder.profile("own.prof", &fixtures::heaptrace());
-    let commands = "frobnicate\nfocus\nfocus Cache\nfocus=(\nlist\nlist nothing\nsample_index=9\nnodecount=many\ntop Nobody\nquit\ntop\n";
+    let commands = "frobnicate\nfocus\nfocus Cache\nfocus=(\nmean\nnoinlines=maybe\ndivide_by=0\nlist\nlist nothing\nsample_index=9\nnodecount=many\ntop Nobody\nquit\ntop\n";
     let (text, errors) = session(&file, commands);
     assert_eq!(
         errors.lines().collect::<Vec<_>>(),
@@ -118,6 +135,9 @@ fn what_it_does_not_understand_is_said_and_it_goes_on() {
             "heaptrace: to set it, type focus=VALUE",
             "heaptrace: to set it, type focus=Cache",
             "heaptrace: focus: \"(\" is no regular expression: unclosed group",
+            "heaptrace: there is no command \"mean\"; help shows those there are",
+            "heaptrace: noinlines can be true or false",
+            "heaptrace: divide_by: \"0\" is no number, or too small",
             "heaptrace: list needs an argument",
             "heaptrace: no function matches nothing",
             "heaptrace: sample index 9 is not one of 0 to 5",
@@ -126,4 +146,55 @@ fn what_it_does_not_understand_is_said_and_it_goes_on() {
         ]
     );
     assert!(names(&text).is_empty(), "quit ends it");
+}
+
+/// Types `commands` at a prompt on a terminal, at home in `home`.
+fn type_at_terminal(home: &Path, commands: &str) -> String {
+    let file = home.join("own.prof");
+    fs::write(&file, fixtures::heaptrace().encode()).unwrap();
+    let report = format!("{} report -i {}", env!("CARGO_BIN_EXE_heaptrace"), file.display());
+    let mut child = Command::new("script")
+        .args(["-qec", &report, "/dev/null"])
+        .env_remove("XDG_STATE_HOME")
+        .env("HOME", home)
+        .env("TERM", "xterm")
+        .current_dir(home)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
+    String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned()
+}
+
+#[test]
+fn what_was_typed_is_there_in_the_next_session_for_nobody_else_to_read() {
+    let home = Folder::new();
+    type_at_terminal(&home.0, "top3\nquit\n");
+    type_at_terminal(&home.0, "peek insert\nquit\n");
+    let history = home.0.join(".local/state/heaptrace/history");
+    let text = fs::read_to_string(&history).unwrap();
+    assert!(text.contains("top3\n") && text.contains("peek insert\n"), "{text}");
+    assert_eq!(fs::metadata(&history).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_history_that_cannot_be_written_is_no_error() {
+    let home = Folder::new();
+    home.file(".local", "in the way");
+    let text = type_at_terminal(&home.0, "top3\nquit\n");
+    assert!(text.contains("Type: inuse_space"), "{text}");
+    assert!(!text.contains("heaptrace: "), "{text}");
+}
+
+#[test]
+fn a_picture_does_not_go_to_a_terminal() {
+    if !has_dot() {
+        return;
+    }
+    let home = Folder::new();
+    home.file("profile001.svg", "already there");
+    let text = type_at_terminal(&home.0, "svg\nquit\n");
+    assert!(text.contains("heaptrace: written to profile002.svg"), "{text}");
+    assert!(fs::read_to_string(home.0.join("profile002.svg")).unwrap().contains("</svg>"));
 }

@@ -1,7 +1,7 @@
 //! The numbers of `heaptrace report` are those of `go tool pprof`.
 
 use crate::fixtures;
-use crate::support::{Folder, go_profiles, has_go, pprof_text, report_text};
+use crate::support::{Folder, go_profiles, has_go, pprof_text, report, report_text};
 
 const HEAP_INDEXES: [&str; 4] = ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"];
 /// Show all, however small.
@@ -50,7 +50,7 @@ fn body(text: &str, start: &str) -> Vec<String> {
 }
 
 /// A filter or other option, ours and pprof's.
-const OPTIONS: [(&[&str], &[&str]); 19] = [
+const OPTIONS: [(&[&str], &[&str]); 26] = [
     (&[], &[]),
     (&["--cum"], &["-cum"]),
     (&["--focus", "alloc|keep|concat"], &["-focus=alloc|keep|concat"]),
@@ -60,6 +60,13 @@ const OPTIONS: [(&[&str], &[&str]); 19] = [
     (&["--show", "main|a.c|allocate"], &["-show=main|a.c|allocate"]),
     (&["--hide", "a.c", "--show", "main|alloc"], &["-hide=a.c", "-show=main|alloc"]),
     (&["--show-from", "visit|recurse"], &["-show_from=visit|recurse"]),
+    (&["--prune-from", "visit|alloc|concat"], &["-prune_from=visit|alloc|concat"]),
+    (&["--prune-from", "visit", "--hide", "a.c"], &["-prune_from=visit", "-hide=a.c"]),
+    (&["--drop-negative"], &["-drop_negative"]),
+    (&["--no-inlines"], &["-noinlines"]),
+    (&["--no-inlines", "--granularity", "lines"], &["-noinlines", "-lines"]),
+    (&["--focus", "main|alloc", "--relative-percentages"], &["-focus=main|alloc", "-relative_percentages"]),
+    (&["--divide-by", "7"], &["-divide_by=7"]),
     (&["--tag-focus", "1kb:"], &["-tagfocus=1kb:"]),
     (&["--tag-focus", "bytes=64b:4kb"], &["-tagfocus=bytes=64b:4kb"]),
     (&["--tag-focus", "thread=main"], &["-tagfocus=thread=main"]),
@@ -165,6 +172,40 @@ fn a_base_is_subtracted_as_pprof_does() {
         assert_same_top(&[after], &base, &[&format!("-base={before}"), &sample_index]);
         let diff_base = ["--diff-base", before, "-s", index];
         assert_same_top(&[after], &diff_base, &[&format!("-diff_base={before}"), &sample_index]);
+    }
+}
+
+#[test]
+fn fractions_leave_out_the_same_rows() {
+    if !has_go() {
+        return;
+    }
+    let folder = Folder::new();
+    let anything = folder.profile("anything.prof", &fixtures::anything(3));
+    let heap = go_profiles().join("after.prof");
+    for file in [&anything, heap.to_str().unwrap()] {
+        for fraction in ["0", "0.02", "0.3"] {
+            let (ours, theirs) = (["--node-fraction", fraction], format!("-nodefraction={fraction}"));
+            let left = report_text(&[&ours[..], &["-n", "99", file]].concat());
+            let right = pprof_text(&["-top", "-nodecount=99", &theirs, file]);
+            assert_same_lines(&rows(&left), &rows(&right), &theirs);
+        }
+        let (ours, theirs) = (["--edge-fraction", "0.2"], "-edgefraction=0.2");
+        assert_same_table(&[&ours[..], &["--tree", file]].concat(), &["-tree", theirs, file]);
+    }
+}
+
+#[test]
+fn a_normalized_base_is_subtracted_as_pprof_does() {
+    if !has_go() {
+        return;
+    }
+    let (before, after) = (go_profiles().join("before.prof"), go_profiles().join("after.prof"));
+    let (before, after) = (before.to_str().unwrap(), after.to_str().unwrap());
+    for index in HEAP_INDEXES {
+        let ours = ["--base", before, "--normalize", "-s", index];
+        let theirs = [&format!("-base={before}"), "-normalize", &format!("-sample_index={index}")];
+        assert_same_top(&[after], &ours, &theirs);
     }
 }
 
@@ -301,5 +342,73 @@ fn traces_are_the_same() {
     let folder = Folder::new();
     for file in heap_and_anything(&folder) {
         assert_same_table(&["--traces", &file], &["-traces", &file]);
+        let ours = ["--traces", "--tag-hide", "bytes", "--divide-by", "3", &file];
+        assert_same_table(&ours, &["-traces", "-taghide=bytes", "-divide_by=3", &file]);
+        assert_same_table(&["--traces", "--tag-show", "byt", &file], &["-traces", "-tagshow=byt", &file]);
+    }
+}
+
+#[test]
+fn the_raw_profile_is_the_same() {
+    if !has_go() {
+        return;
+    }
+    let heap = go_profiles().join("after.prof");
+    let heap = heap.to_str().unwrap();
+    for arguments in [&[][..], &["-sample_index=1"]] {
+        let (ours, theirs) =
+            (report_text(&["--raw", heap]), pprof_text(&[arguments, &["-raw", heap]].concat()));
+        assert_same_lines(&body(&ours, "Samples"), &body(&theirs, "Samples"), "a Go heap profile");
+    }
+    let folder = Folder::new();
+    for seed in 50..54 {
+        let mut builder = fixtures::anything(seed);
+        // pprof numbers also locations that only dropped frames have.
+        builder.profile.drop_frames = 0;
+        // It keeps samples without a stack too.
+        builder.profile.sample.retain(|sample| !sample.location_id.is_empty());
+        let file = folder.profile("anything.prof", &builder);
+        let (ours, theirs) = (report_text(&["--raw", &file]), pprof_text(&["-raw", &file]));
+        assert_same_lines(&body(&ours, "PeriodType"), &body(&theirs, "PeriodType"), "anything");
+    }
+}
+
+#[test]
+fn a_profile_written_again_is_the_same_to_pprof() {
+    if !has_go() {
+        return;
+    }
+    let folder = Folder::new();
+    for file in heap_and_anything(&folder) {
+        for (ours, theirs) in [
+            (&["--proto", "--focus", "main", "--divide-by", "2"][..], &["-focus=main", "-divide_by=2"][..]),
+            (
+                &["--proto", "--hide", "visit|concat", "--tag-hide", "thread"][..],
+                &["-hide=visit|concat", "-taghide=thread"],
+            ),
+        ] {
+            let bytes = report(&[ours, &[&file]].concat()).output().unwrap().stdout;
+            let (our, their) = (folder.file("ours.prof", bytes), folder.file("theirs.prof", ""));
+            pprof_text(&[&["-proto", &format!("-output={their}")], theirs, &[&file]].concat());
+            for view in ["-top", "-traces"] {
+                let lines = |file: &str| {
+                    let text = pprof_text(&[&[view, "-lines"], &ALL[..], &[file]].concat());
+                    body(&text, if view == "-top" { "Showing" } else { "---" })
+                };
+                assert_same_lines(&lines(&our), &lines(&their), &format!("{ours:?}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_callgrind_file_is_the_same() {
+    if !has_go() {
+        return;
+    }
+    let folder = Folder::new();
+    for file in heap_and_anything(&folder) {
+        let (ours, theirs) = (report_text(&["--callgrind", &file]), pprof_text(&["-callgrind", &file]));
+        assert_same_lines(&body(&ours, "positions"), &body(&theirs, "positions"), &file);
     }
 }

@@ -93,6 +93,15 @@ pub fn has_go() -> bool {
     *HAS_GO
 }
 
+/// Whether there is graphviz. Tests that draw say so if there is none.
+pub fn has_dot() -> bool {
+    let found = Command::new("dot").arg("-V").stderr(Stdio::null()).status().is_ok();
+    if !found {
+        eprintln!("skipped: there is no dot; apt-get install graphviz");
+    }
+    found
+}
+
 /// The profiles that a tiny Go program writes of itself; made once.
 pub fn go_profiles() -> &'static Path {
     static PROFILES: LazyLock<Folder> = LazyLock::new(|| {

@@ -1,13 +1,16 @@
 //! What each view looks like, and what else it promises.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 
 use crate::builder::Builder;
 use crate::fixtures;
-use crate::support::{Folder, report, report_text};
+use crate::support::{Folder, has_dot, report, report_text};
 
 /// The text of a view of a fixture, with names of the test's folder taken out.
 fn view(builder: &Builder, arguments: &[&str]) -> String {
@@ -149,15 +152,48 @@ fn a_flame_graph_has_every_function() {
 }
 
 #[test]
-fn graphviz_understands_the_graph() {
-    let folder = Folder::new();
-    let dot = folder.file("graph.dot", view(&fixtures::anything(4), &["--dot"]));
-    let output =
-        Command::new("dot").args(["-Tsvg", &dot]).stdout(Stdio::null()).stderr(Stdio::piped()).output();
-    match output {
-        Ok(output) => assert_eq!(String::from_utf8_lossy(&output.stderr), ""),
-        Err(_) => eprintln!("skipped: there is no dot; apt-get install graphviz"),
+fn graphviz_draws_the_graph() {
+    if !has_dot() {
+        return;
     }
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::anything(4));
+    for (format, start) in [("--svg", &b"<?xml"[..]), ("--png", b"\x89PNG\r\n\x1a\n")] {
+        let output = report(&[format, &file]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert!(output.stdout.starts_with(start), "{format}");
+    }
+}
+
+#[test]
+fn a_browser_shows_the_graph() {
+    if !has_dot() {
+        return;
+    }
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::heaptrace());
+    let browser = folder.file("browser", "#!/bin/sh\ncp \"$1\" \"$1.shown\"\n");
+    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = report(&["--web", &file]);
+    let output = command.env("BROWSER", browser).env("TMPDIR", &folder.0).output().unwrap();
+    assert!(output.status.success());
+    let shown = folder.0.join("heaptrace001.svg.shown");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !fs::read_to_string(&shown).is_ok_and(|text| text.contains("</svg>")) {
+        assert!(Instant::now() < deadline, "the browser was not started");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn without_graphviz_there_is_no_picture_but_a_hint() {
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::heaptrace());
+    let output = report(&["--svg", &file]).env("PATH", &folder.0).output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "heaptrace: there is no dot to draw with; install graphviz, or take --dot to draw elsewhere\n"
+    );
 }
 
 #[test]

@@ -1,20 +1,18 @@
 //! The views by the commands that ask for them, of the command line and of the prompt.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use anyhow::Context;
 use regex::Regex;
 
 use super::list::List;
-use super::measure::Scale;
+use super::output::Output;
+use super::picture::{self, Format};
 use super::tags::Tags;
 use super::top::Top;
 use super::traces::{Folded, Traces};
 use super::tree::Tree;
 use super::view::View;
-use super::{dot, flame, json, text};
+use super::{callgrind, dot, flame, json, pack, raw, text};
 
 /// A view and what it needs to know beside the options.
 #[derive(Clone, Debug)]
@@ -37,32 +35,46 @@ pub enum Command {
     Folded,
     /// The call graph for graphviz.
     Dot,
+    /// The call graph, drawn.
+    Picture(Format),
+    /// The call graph, drawn and shown in a browser.
+    Web,
+    /// The profile as text.
+    Raw,
+    /// The profile as a file of `profile.proto`.
+    Proto,
+    /// The call graph for KCachegrind.
+    Callgrind,
     /// A flame graph, written to this file.
     Flamegraph(PathBuf),
 }
 
 impl Command {
-    /// Computes the view and writes it to `out`, which is a terminal if it has a width.
-    pub fn run(&self, view: &View, out: &mut dyn Write, width: Option<usize>) -> anyhow::Result<()> {
+    /// Computes the view and writes it to `out`.
+    pub fn run(&self, view: &View, out: &mut Output) -> anyhow::Result<()> {
+        let width = out.width();
         match self {
-            Command::Top => text::top(out, &Top::new(view), width)?,
-            Command::Json => json::top(out, &Top::new(view))?,
-            Command::Tree => text::tree(out, &Tree::new(view))?,
-            Command::Peek(regex) => text::tree(out, &Tree::peek(view, regex)?)?,
-            Command::List(regex) => text::list(out, &List::new(view, regex)?)?,
-            Command::Traces => text::traces(out, &Traces::new(view))?,
-            Command::Folded => text::folded(out, &Folded::new(view))?,
-            Command::Dot => dot::write(out, view)?,
-            Command::Tags => {
-                let scale = Scale { from: view.sample_type().unit.clone(), to: view.options.unit.clone() };
-                text::tags(out, &Tags::new(&view.selection, view.index), &scale)?;
+            Command::Top => text::top(&mut out.text(), &Top::new(view), width)?,
+            Command::Json => json::top(&mut out.text(), &Top::new(view))?,
+            Command::Tree => text::tree(&mut out.text(), &Tree::new(view))?,
+            Command::Peek(regex) => text::tree(&mut out.text(), &Tree::peek(view, regex)?)?,
+            Command::List(regex) => text::list(&mut out.text(), &List::new(view, regex)?)?,
+            Command::Traces => text::traces(&mut out.text(), &Traces::new(view))?,
+            Command::Tags => text::tags(&mut out.text(), &Tags::new(view))?,
+            Command::Folded => text::folded(&mut out.text(), &Folded::new(view))?,
+            Command::Raw => raw::write(&mut out.text(), &pack::pack(view))?,
+            Command::Dot => dot::write(&mut out.text(), view)?,
+            Command::Picture(format) => {
+                let picture = picture::draw(view, *format)?;
+                out.data(format.name(), |out| Ok(out.write_all(&picture)?))?;
             }
+            Command::Web => picture::show(view)?,
+            Command::Proto => out.data("pb.gz", |out| Ok(pack::write(out, &pack::pack(view))?))?,
+            Command::Callgrind => out.data("callgrind", |out| Ok(callgrind::write(out, view)?))?,
             Command::Flamegraph(path) => {
-                let name = path.display();
-                let file = File::create(path).with_context(|| format!("cannot write {name}"))?;
-                let mut file = BufWriter::new(file);
-                flame::write(&mut file, view)?;
-                file.flush().with_context(|| format!("cannot write {name}"))?;
+                let mut file = Output::file(path)?;
+                file.data("svg", |out| flame::write(out, view))?;
+                file.flush()?;
             }
         }
         Ok(())

@@ -1,13 +1,15 @@
-//! Which samples and frames a report is about: focus, ignore, hide, show, show-from and the tag
-//! filters, with the matching rules of pprof's `profile/filter.go` and `driver/driver_focus.go`.
+//! Which samples, frames and labels a report is about, with the matching rules of pprof's `profile/filter.go` and `driver/driver_focus.go`.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use regex::Regex;
 
-use super::profile::{Code, Line, Location, Profile, Sample};
-use super::tags::TagFilter;
+use super::intern::Text;
+use super::profile::{Code, Label, Line, Location, Profile, Sample};
+use super::prune;
+use super::tags::{self, TagFilter};
 
 /// The filters of one report, each absent unless asked for.
 #[derive(Clone, Debug, Default)]
@@ -22,10 +24,16 @@ pub struct Filters {
     pub show: Option<Regex>,
     /// Frames above the outermost match are left out.
     pub show_from: Option<Regex>,
+    /// Frames beneath the innermost match are left out.
+    pub prune_from: Option<Regex>,
     /// Only samples with a label that matches.
     pub tag_focus: Option<TagFilter>,
     /// No samples with a label that matches.
     pub tag_ignore: Option<TagFilter>,
+    /// Only labels whose key matches.
+    pub tag_show: Option<Regex>,
+    /// No labels whose key matches.
+    pub tag_hide: Option<Regex>,
 }
 
 /// What filters leave of a profile.
@@ -41,6 +49,8 @@ pub struct Selection<'a> {
     stacks: Vec<Range<u32>>,
     /// For each label set, whether its samples are left in.
     label_sets: Vec<bool>,
+    /// Keys of the labels that are left out.
+    hidden_keys: HashSet<Text>,
     /// Names of the filters that matched nothing, for a warning.
     pub unmatched: Vec<&'static str>,
 }
@@ -54,6 +64,7 @@ impl<'a> Selection<'a> {
             hidden: vec![false; profile.code.locations.len()],
             stacks: profile.stacks.iter().map(|s| 0..s.len() as u32).collect(),
             label_sets: vec![true; profile.label_sets.len()],
+            hidden_keys: HashSet::new(),
             unmatched: Vec::new(),
         };
         selection.focus(filters.focus.as_ref(), filters.ignore.as_ref());
@@ -62,6 +73,10 @@ impl<'a> Selection<'a> {
             selection.show_from(regex);
         }
         selection.focus_tags(filters.tag_focus.as_ref(), filters.tag_ignore.as_ref());
+        selection.hide_tags(filters.tag_show.as_ref(), filters.tag_hide.as_ref());
+        if let Some(regex) = &filters.prune_from {
+            selection.prune_from(regex);
+        }
         selection
     }
 
@@ -82,6 +97,12 @@ impl<'a> Selection<'a> {
             .iter()
             .copied()
             .filter(|&location| !self.hidden[location as usize])
+    }
+
+    /// The labels that are left of a set.
+    pub fn labels(&self, set: u32) -> impl Iterator<Item = &'a Label> {
+        let labels = self.profile.label_sets.get(set).iter();
+        labels.filter(|label| !self.hidden_keys.contains(&label.key) && !tags::is_mark(self.profile, label))
     }
 
     /// `FilterSamplesByName`, for samples. Without `focus` every location is in focus, so that
@@ -180,6 +201,47 @@ impl<'a> Selection<'a> {
             }
             self.warn_unless(ignored.contains(&true), "tagignore");
         }
+    }
+
+    /// `FilterTagsByName`.
+    fn hide_tags(&mut self, show: Option<&Regex>, hide: Option<&Regex>) {
+        let profile = self.profile;
+        let (mut shown, mut hidden) = (show.is_none(), hide.is_none());
+        let keys: HashSet<Text> = profile.label_sets.iter().flatten().map(|label| label.key).collect();
+        for key in keys {
+            let name = profile.text(key);
+            let show = show.is_none_or(|regex| regex.is_match(name));
+            let hide = hide.is_some_and(|regex| regex.is_match(name));
+            shown |= show;
+            hidden |= hide;
+            if !show || hide {
+                self.hidden_keys.insert(key);
+            }
+        }
+        self.warn_unless(shown, "tagshow");
+        self.warn_unless(hidden, "taghide");
+    }
+
+    /// `PruneFrom`. A location loses the lines beneath the first that matches.
+    fn prune_from(&mut self, regex: &Regex) {
+        let profile = self.profile;
+        let functions = profile.functions.iter().map(|f| profile.text(f.name));
+        let matches: Vec<bool> =
+            functions.map(|name| !name.is_empty() && regex.is_match(prune::simplified(name))).collect();
+        let code = self.code.to_mut();
+        let found: Vec<bool> = (0..code.locations.len() as u32)
+            .map(|i| {
+                let line = code.lines(i).iter().position(|line| matches[line.function as usize]);
+                code.locations[i as usize].lines.start += line.unwrap_or(0) as u32;
+                line.is_some()
+            })
+            .collect();
+        for (range, stack) in self.stacks.iter_mut().zip(profile.stacks.iter()) {
+            let kept = &stack[range.start as usize..range.end as usize];
+            let first = kept.iter().position(|&l| found[l as usize] && !self.hidden[l as usize]);
+            range.start += first.unwrap_or(0) as u32;
+        }
+        self.warn_unless(found.contains(&true), "prune_from");
     }
 
     fn warn_unless(&mut self, matched: bool, filter: &'static str) {

@@ -80,7 +80,11 @@ impl<'a> Graph<'a> {
             .collect();
         let order = (0..nodes.len() as u32).filter(|&i| {
             let node = &nodes[i as usize];
-            node.flat.value != 0 || node.cum.value != 0
+            match (node.flat.value, node.cum.value) {
+                (0, 0) => false,
+                // The sign is that of the flat value, where there is one (`isNegative`).
+                (0, value) | (value, _) => shape.negative || value > 0,
+            }
         });
         Graph { order: order.collect(), nodes, edges: edges.into_values().collect() }
     }

@@ -75,7 +75,7 @@ impl List {
         ensure!(!routines.is_empty(), "no function matches {regex}");
         let routines = routines.into_iter();
         Ok(List {
-            scale: Scale { from: view.sample_type().unit.clone(), to: view.options.unit.clone() },
+            scale: view.scale(),
             total: view.total,
             routines: routines.map(|((name, file), nodes)| routine(view, name, file, &nodes)).collect(),
         })

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
+use heaptrace_collector::pprof::proto;
 
 use super::measure;
 use super::merge::{Merger, Part};
@@ -22,6 +23,8 @@ pub struct Base {
     pub file: PathBuf,
     /// Whether percentages are of its total (`--diff-base`), or of the difference (`--base`).
     pub diff: bool,
+    /// Whether the newer profile is first scaled to its total.
+    pub normalize: bool,
 }
 
 /// Reads `files` as one profile and subtracts `base`.
@@ -32,15 +35,65 @@ pub fn load(files: &[PathBuf], base: Option<&Base>) -> anyhow::Result<Profile> {
         .map(|path| Source::read(path))
         .collect::<anyhow::Result<_>>()?;
     let types = common_types(&sources)?;
-    let mut merger = Merger::new(&sources[..files.len()], types);
-    for (i, source) in sources.iter().enumerate() {
-        let part = match base {
-            Some(base) if i == files.len() => Part::Base { diff: base.diff },
-            _ => Part::Profile,
-        };
-        merger.add(source, part, base.is_some()).with_context(|| source.name())?;
+    let mut merger = Merger::new(&sources[..files.len()], types.clone());
+    for part in parts(&sources, &types, base)? {
+        merger.add(&part, base.is_some()).with_context(|| part.source.name())?;
     }
     merger.finish()
+}
+
+/// The files with what to multiply their values by: for their units, for what is subtracted, to
+/// normalize. `base` is the last of the files.
+fn parts<'a>(
+    sources: &'a [Source],
+    types: &[SampleType],
+    base: Option<&Base>,
+) -> anyhow::Result<Vec<Part<'a>>> {
+    let mut parts = Vec::new();
+    for source in sources {
+        let own = source.sample_types().with_context(|| source.name())?;
+        let ratios = own.iter().zip(types).map(|(own, common)| match own.unit == common.unit {
+            true => 1.0,
+            false => measure::scale(1, &own.unit, &common.unit).0,
+        });
+        parts.push(Part { source, ratios: ratios.collect(), marked: false });
+    }
+    let (Some(base), Some((old, new))) = (base, parts.split_last_mut()) else {
+        return Ok(parts);
+    };
+    if base.normalize {
+        normalize(new, old)?;
+    }
+    old.marked = base.diff;
+    old.ratios.iter_mut().for_each(|ratio| *ratio = -*ratio);
+    Ok(parts)
+}
+
+/// Scales the parts `new` so that the sum of each sample type is that of `old` (`Normalize`).
+fn normalize(new: &mut [Part], old: &Part) -> anyhow::Result<()> {
+    let mut sums = vec![0.0; old.ratios.len()];
+    for part in &*new {
+        add_sums(part, &mut sums)?;
+    }
+    let mut old_sums = vec![0.0; old.ratios.len()];
+    add_sums(old, &mut old_sums)?;
+    for part in new {
+        for ((ratio, sum), old_sum) in part.ratios.iter_mut().zip(&sums).zip(&old_sums) {
+            *ratio *= if *sum == 0.0 { 0.0 } else { old_sum / sum };
+        }
+    }
+    Ok(())
+}
+
+/// Adds up the values of each sample type.
+fn add_sums(part: &Part, sums: &mut [f64]) -> anyhow::Result<()> {
+    let add = |sample: &proto::Sample| {
+        for ((sum, &value), ratio) in sums.iter_mut().zip(&sample.value).zip(&part.ratios) {
+            *sum += value as f64 * ratio;
+        }
+        Ok(())
+    };
+    part.source.each_sample(add).with_context(|| part.source.name())
 }
 
 /// The sample types that all files share, in the finest of their units.

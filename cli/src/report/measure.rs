@@ -1,4 +1,4 @@
-//! Quantities as text: units, percentages, durations.
+//! Quantities as text: units, percentages, durations, times.
 //!
 //! The rules, down to the rounding, are those of pprof's `internal/measurement/measurement.go`, so
 //! that a number here can be compared with one there by eye and by script.
@@ -154,33 +154,56 @@ fn two_digits(ratio: f64) -> String {
 }
 
 /// How to write the values of one report: all in the same unit, so that they compare by eye.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Scale {
     /// The unit of the values.
     pub from: String,
     /// The unit to write them in.
     pub to: String,
+    /// What to divide them by.
+    pub divide_by: f64,
 }
 
 impl Scale {
     /// A value as text.
     pub fn label(&self, value: i64) -> String {
-        label(value, &self.from, &self.to)
+        label(self.divided(value), &self.from, &self.to)
+    }
+
+    /// A value as a number, in a unit that is left out where it says nothing.
+    pub fn number(&self, value: i64) -> f64 {
+        scale(value, &self.from, &self.to).0
+    }
+
+    /// A value divided.
+    pub fn divided(&self, value: i64) -> i64 {
+        match self.divide_by {
+            1.0 => value,
+            // pprof multiplies too, which rounds differently.
+            divide_by => (value as f64 * (1.0 / divide_by)) as i64,
+        }
     }
 
     /// The scale for a report in which `smallest` is the least value that is not 0, and `total` the
     /// total: the unit in which `smallest` still shows (pprof's `selectOutputUnit`).
-    pub fn fitting(unit: &str, smallest: Option<u64>, total: i64) -> Scale {
-        let total = total.saturating_abs();
-        let smallest = smallest.map_or(total, |value| i64::try_from(value).unwrap_or(i64::MAX));
-        let unit_of = |value: i64| scale(value, unit, "minimum").1;
+    pub fn fitting(self, smallest: Option<i64>, total: i64) -> Scale {
+        let smallest = self.divided(smallest.unwrap_or(total));
+        let total = self.divided(total);
+        let unit_of = |value: i64| scale(value, &self.from, "minimum").1;
         let mut to = unit_of(smallest);
         if to != unit_of(total) && smallest.saturating_mul(100) < total {
             // Two decimals show a hundredth of a unit.
             to = unit_of(smallest.saturating_mul(100));
         }
-        Scale { from: unit.to_owned(), to: if to.is_empty() { unit.to_owned() } else { to } }
+        Scale { to: if to.is_empty() { self.from.clone() } else { to }, ..self }
     }
+}
+
+/// A time in nanoseconds since 1970 in the local time zone; none if it is not known.
+pub fn local_time(nanos: i64) -> Option<String> {
+    let time = jiff::Timestamp::from_nanosecond(nanos.into()).ok().filter(|_| nanos != 0)?;
+    let local = time.to_zoned(jiff::tz::TimeZone::system());
+    Some(local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string())
 }
 
 /// A whole number with its digits in groups of three: `1,234,567`.
@@ -244,10 +267,14 @@ mod tests {
 
     #[test]
     fn a_report_is_in_the_unit_that_shows_its_smallest_value() {
-        assert_eq!(Scale::fitting("bytes", Some(1 << 20), 5 << 20).to, "MB");
-        assert_eq!(Scale::fitting("bytes", Some(20 << 10), 5 << 20).to, "MB");
-        assert_eq!(Scale::fitting("bytes", Some(2), 5 << 20).to, "B");
-        assert_eq!(Scale::fitting("count", Some(2), 5).to, "count");
+        let unit = |from: &str, smallest, total| {
+            let scale = Scale { from: from.to_owned(), to: "minimum".to_owned(), divide_by: 1.0 };
+            scale.fitting(Some(smallest), total).to
+        };
+        assert_eq!(unit("bytes", 1 << 20, 5 << 20), "MB");
+        assert_eq!(unit("bytes", 20 << 10, 5 << 20), "MB");
+        assert_eq!(unit("bytes", 2, 5 << 20), "B");
+        assert_eq!(unit("count", 2, 5), "count");
     }
 
     #[test]

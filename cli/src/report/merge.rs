@@ -12,7 +12,6 @@ use heaptrace_collector::pprof::proto;
 use super::ids::Ids;
 use super::intern::{Slices, Text};
 use super::load::DIFF_BASE;
-use super::measure;
 use super::profile::{Function, Label, LabelValue, Line, Location, Mapping, Profile, Sample, SampleType};
 use super::row::{Row, string};
 use super::source::{Source, printable};
@@ -20,13 +19,14 @@ use super::source::{Source, printable};
 /// Most frames in all distinct stacks, labels in all distinct sets, values in all samples.
 const ITEMS_LIMIT: usize = 1 << 28;
 
-/// Which part of the result a file is.
-#[derive(Clone, Copy)]
-pub enum Part {
-    /// What is shown.
-    Profile,
-    /// What is subtracted from it.
-    Base { diff: bool },
+/// What a file contributes.
+pub struct Part<'a> {
+    /// The file.
+    pub source: &'a Source,
+    /// What to multiply its values by, for each sample type.
+    pub ratios: Vec<f64>,
+    /// Whether its samples get the mark of a diff's base.
+    pub marked: bool,
 }
 
 /// Builds the merged profile, and finds what is already in it.
@@ -98,45 +98,26 @@ impl Merger {
         }
     }
 
-    /// Adds a file.
-    pub fn add(&mut self, source: &Source, part: Part, differs: bool) -> anyhow::Result<()> {
+    /// Adds a file. `differs` tells whether one of all is subtracted.
+    pub fn add(&mut self, part: &Part, differs: bool) -> anyhow::Result<()> {
+        let source = part.source;
         self.profile.one_period &= source.tables.period == self.profile.period;
-        let ratios = self.ratios(source, part)?;
         let strings = self.strings(source);
         let locations = self.tables(source, &strings)?;
-        let base = match part {
-            Part::Base { diff: true } => Some(Label {
-                key: self.profile.strings.intern(DIFF_BASE.0),
-                value: LabelValue::Text(self.profile.strings.intern(DIFF_BASE.1)),
-            }),
-            _ => None,
-        };
+        let mark = part.marked.then(|| Label {
+            key: self.profile.strings.intern(DIFF_BASE.0),
+            value: LabelValue::Text(self.profile.strings.intern(DIFF_BASE.1)),
+        });
         if differs && self.profile.gross.is_none() {
             self.profile.gross = Some(Vec::new());
         }
         let mut row = Row::default();
         source.each_sample(|sample| {
-            row.fill(sample, &ratios, &locations, &strings)?;
-            row.labels.extend(base);
+            row.fill(sample, &part.ratios, &locations, &strings)?;
+            row.labels.extend(mark);
             self.add_row(&mut row)
         })?;
         Ok(())
-    }
-
-    /// What to multiply the values of a file by: their unit, and the sign of a base.
-    fn ratios(&self, source: &Source, part: Part) -> Result<Vec<f64>, Error> {
-        let sign = match part {
-            Part::Profile => 1.0,
-            Part::Base { .. } => -1.0,
-        };
-        let types = source.sample_types()?.into_iter();
-        let units = types.zip(&self.profile.sample_types);
-        Ok(units
-            .map(|(own, common)| match own.unit == common.unit {
-                true => sign,
-                false => sign * measure::scale(1, &own.unit, &common.unit).0,
-            })
-            .collect())
     }
 
     fn strings(&mut self, source: &Source) -> Vec<Text> {
@@ -183,6 +164,12 @@ impl Merger {
             offset: mapping.file_offset,
             file: string(strings, mapping.filename)?,
             build_id: string(strings, mapping.build_id)?,
+            has: [
+                mapping.has_functions,
+                mapping.has_filenames,
+                mapping.has_line_numbers,
+                mapping.has_inline_frames,
+            ],
         };
         let key = MappingKey {
             pages: new.limit.wrapping_sub(new.start).div_ceil(0x1000),
@@ -232,7 +219,7 @@ impl Merger {
         let address = key.address.wrapping_add(first_start);
         let lines = self.lines.range(key.lines);
         *self.locations.entry(key).or_insert_with(|| {
-            locations.push(Location { mapping, address, lines });
+            locations.push(Location { mapping, address, lines, folded: location.is_folded });
             locations.len() as u32 - 1
         })
     }

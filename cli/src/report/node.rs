@@ -70,6 +70,10 @@ pub struct Shape<'a> {
     pub granularity: Granularity,
     /// For listings: tell functions of different mappings and start lines apart.
     pub objects: bool,
+    /// Whether inlined functions are nodes.
+    pub inlines: bool,
+    /// Whether nodes with a negative value are shown.
+    pub negative: bool,
     /// Where sources are and what to cut off their names.
     pub paths: &'a paths::SourcePaths,
 }
@@ -96,7 +100,10 @@ impl<'a> Nodes<'a> {
             nodes.len() as u32
         };
         for (i, location) in code.locations.iter().enumerate() {
-            let lines = code.lines(i as u32);
+            let mut lines = code.lines(i as u32);
+            if !shape.inlines {
+                lines = &lines[lines.len().saturating_sub(1)..];
+            }
             let mut end = starts[i];
             for line in lines {
                 end = add(node_info(selection, shape, &files, location, Some(line)));

@@ -73,6 +73,8 @@ pub struct Mapping {
     pub file: Text,
     /// The file's build id.
     pub build_id: Text,
+    /// Whether functions, files, line numbers, inline frames of its locations are known.
+    pub has: [bool; 4],
 }
 
 /// A function.
@@ -126,6 +128,8 @@ pub struct Location {
     pub address: u64,
     /// Its lines, in [`Code::lines`].
     pub lines: Range<u32>,
+    /// Whether the linker made several functions one, and the lines name only one of them.
+    pub folded: bool,
 }
 
 /// A line of a function.

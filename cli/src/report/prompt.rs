@@ -1,6 +1,5 @@
 //! The prompt of `-i`: pprof's commands in pprof's spelling (`internal/driver/interactive.go`).
 
-use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -13,10 +12,12 @@ use rustyline::{CompletionType, Config, Editor, Helper, Highlighter, Hinter, Val
 use super::command::Command;
 use super::graph::Sort;
 use super::header::Header;
+use super::output::Output;
+use super::picture::Format;
 use super::profile::Profile;
-use super::setting::{self, SETTINGS};
+use super::setting::{SETTINGS, Setting};
 use super::view::{Options, View};
-use super::{compiled, terminal_width, text};
+use super::{compiled, history, text};
 
 /// Rows of `top` unless asked for more; pprof's.
 const TOP_LIMIT: usize = 10;
@@ -24,32 +25,38 @@ const TOP_LIMIT: usize = 10;
 const COMPLETIONS_LIMIT: usize = 100;
 
 /// A command: name, arguments, what it does.
-const COMMANDS: [(&str, &str, &str); 15] = [
+const COMMANDS: [(&str, &str, &str); 21] = [
+    ("callgrind", VIEW, "Write the call graph for KCachegrind"),
     ("comments", "", "Show what the profile says of itself"),
-    ("dot", "[n] [focus]* [-ignore]* [>file]", "Write the call graph for graphviz"),
+    ("dot", GRAPH, "Write the call graph for graphviz"),
     ("exit", "", "Leave; also quit, q, ^D"),
     ("flamegraph", "file", "Write a flame graph, an SVG picture"),
-    ("folded", "[focus]* [-ignore]* [>file]", "Show stacks as lines for flame graph tools"),
+    ("folded", VIEW, "Show stacks as lines for flame graph tools"),
     ("help", "[command or variable]", "Explain"),
-    ("json", "[n] [-cum] [focus]* [-ignore]* [>file]", "Show the top table as JSON"),
+    ("json", TABLE, "Show the top table as JSON"),
     ("list", "function [focus]* [-ignore]* [>file]", "Show source, with flat and cum for each line"),
     ("options", "", "Show variables and their values; also o"),
     ("peek", "function [focus]* [-ignore]* [>file]", "Show callers and callees of a function"),
-    ("tags", "[focus]* [-ignore]* [>file]", "Show labels and what their samples add up to"),
-    ("text", "[n] [-cum] [focus]* [-ignore]* [>file]", "The same as top"),
-    ("top", "[n] [-cum] [focus]* [-ignore]* [>file]", "Show the functions that hold most: top, top20"),
-    ("traces", "[focus]* [-ignore]* [>file]", "Show each sample with its stack"),
-    (
-        "tree",
-        "[n] [-cum] [focus]* [-ignore]* [>file]",
-        "Show callers and callees of the functions that hold most",
-    ),
+    ("png", GRAPH, "Draw the call graph as pixels"),
+    ("proto", VIEW, "Write the profile as a file again"),
+    ("raw", VIEW, "Show the profile as text"),
+    ("svg", GRAPH, "Draw the call graph"),
+    ("tags", VIEW, "Show labels and what their samples add up to"),
+    ("text", TABLE, "The same as top"),
+    ("top", TABLE, "Show the functions that hold most: top, top20"),
+    ("traces", VIEW, "Show each sample with its stack"),
+    ("tree", TABLE, "Show callers and callees of the functions that hold most"),
+    ("web", "[n] [focus]* [-ignore]*", "Draw the call graph and show it in a browser"),
 ];
+/// Arguments of most commands.
+const VIEW: &str = "[focus]* [-ignore]* [>file]";
+const GRAPH: &str = "[n] [focus]* [-ignore]* [>file]";
+const TABLE: &str = "[n] [-cum] [focus]* [-ignore]* [>file]";
 
 /// Reads commands until there are no more.
-pub fn run(profile: &Profile, options: Options, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn run(profile: &Profile, options: Options, out: &mut Output) -> anyhow::Result<()> {
     let mut session = Session { profile, options };
-    text::header(out, &Header::new(&session.view()?))?;
+    text::header(&mut out.text(), &Header::new(&session.view()?))?;
     if !io::stdin().is_terminal() {
         for line in io::stdin().lines() {
             if session.enter(&line?, out)? == Next::Leave {
@@ -58,19 +65,14 @@ pub fn run(profile: &Profile, options: Options, out: &mut dyn Write) -> anyhow::
         }
         return Ok(());
     }
-    writeln!(out, "Type help for commands, o for variables.")?;
+    writeln!(out.text(), "Type help for commands, o for variables.")?;
     let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true);
     let mut editor: Editor<Completions, DefaultHistory> = Editor::with_config(config.build())?;
     editor.set_helper(Some(Completions::new(profile)));
-    loop {
-        out.flush()?;
-        match editor.readline("(heaptrace) ") {
-            Ok(line) if session.enter(&line, out)? == Next::Leave => return Ok(()),
-            Ok(_) | Err(ReadlineError::Interrupted) => {}
-            Err(ReadlineError::Eof) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        }
-    }
+    history::load(&mut editor);
+    let result = session.converse(&mut editor, out);
+    history::save(&mut editor);
+    result
 }
 
 /// Whether to read another line.
@@ -91,9 +93,26 @@ impl Session<'_> {
         View::new(self.profile, &self.options)
     }
 
+    /// Reads lines at a terminal.
+    fn converse(
+        &mut self,
+        editor: &mut Editor<Completions, DefaultHistory>,
+        out: &mut Output,
+    ) -> anyhow::Result<()> {
+        loop {
+            out.flush()?;
+            match editor.readline("(heaptrace) ") {
+                Ok(line) if self.enter(&line, out)? == Next::Leave => return Ok(()),
+                Ok(_) | Err(ReadlineError::Interrupted) => {}
+                Err(ReadlineError::Eof) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Does what a line says. What is wrong with it is said on stderr; only an error in writing ends
     /// the session.
-    fn enter(&mut self, line: &str, out: &mut dyn Write) -> anyhow::Result<Next> {
+    fn enter(&mut self, line: &str, out: &mut Output) -> anyhow::Result<Next> {
         let words: Vec<&str> = line.split_whitespace().collect();
         if let ["exit" | "quit" | "q"] = words[..] {
             return Ok(Next::Leave);
@@ -108,59 +127,53 @@ impl Session<'_> {
         Ok(Next::Stay)
     }
 
-    fn act(&mut self, line: &str, words: &[&str], out: &mut dyn Write) -> anyhow::Result<()> {
+    fn act(&mut self, line: &str, words: &[&str], out: &mut Output) -> anyhow::Result<()> {
         match *words {
             [] => Ok(()),
-            ["o" | "options"] => self.show_options(out),
-            ["help"] => help(out),
-            ["help", name] => help_on(out, name),
-            ["comments"] => Ok(text::header(out, &Header::new(&self.view()?))?),
+            ["o" | "options"] => self.show_options(&mut out.text()),
+            ["help"] => help(&mut out.text()),
+            ["help", name] => help_on(&mut out.text(), name),
+            ["comments"] => Ok(text::header(&mut out.text(), &Header::new(&self.view()?))?),
             [":"] => self.clear_filters(),
             _ if self.assign(line)? => Ok(()),
             [name, ref arguments @ ..] => self.show(name, arguments, out),
         }
     }
 
-    /// Understands `name=value`, and a name that stands for such: a value that a variable can have,
-    /// or a sample type. Whether it was one.
+    /// Understands `name=value`, and a word that stands for such: a value that a variable can have, a
+    /// switch, or a sample type. Whether it was one.
     fn assign(&mut self, line: &str) -> anyhow::Result<bool> {
-        let is_setting = |name: &str| SETTINGS.iter().any(|s| s.name == name);
-        if let Some((name, value)) = line.split_once('=')
-            && is_setting(name.trim())
-        {
+        let assigned = line.split_once('=').and_then(|(name, value)| {
             // pprof takes what `options` shows, with its remark, for an assignment.
             let value = value.split("//:").next().unwrap_or_default();
-            setting::set(&mut self.options, self.profile, name.trim(), value.trim())?;
-            return Ok(true);
-        }
-        let chosen = SETTINGS.iter().find(|s| s.choices.contains(&line));
-        let types = &self.profile.sample_types;
-        let setting = match chosen {
-            Some(setting) => setting.name,
-            None if types.iter().any(|t| t.name == line) => "sample_index",
+            Some((Setting::find(name.trim())?, value.trim()))
+        });
+        let is_type = self.profile.sample_types.iter().any(|t| t.name == line);
+        let sample_type = || Setting::find("sample_index").filter(|_| is_type).map(|s| (s, line));
+        match assigned.or_else(|| Setting::of_word(line)).or_else(sample_type) {
+            Some((setting, value)) => setting.set(&mut self.options, self.profile, value)?,
             None => return Ok(false),
-        };
-        setting::set(&mut self.options, self.profile, setting, line)?;
+        }
         Ok(true)
     }
 
     fn clear_filters(&mut self) -> anyhow::Result<()> {
         for name in ["focus", "ignore", "hide", "tagfocus", "tagignore"] {
-            setting::set(&mut self.options, self.profile, name, "")?;
+            set(&mut self.options, self.profile, name, "")?;
         }
         Ok(())
     }
 
     fn show_options(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         for setting in &SETTINGS {
-            let value = match setting::get(&self.options, self.profile, setting.name) {
+            let value = match setting.get(&self.options, self.profile) {
                 value if value.is_empty() => "\"\"".to_owned(),
                 value => value,
             };
             let types = self.profile.sample_types.iter();
-            let choices: Vec<&str> = match setting.name {
-                "sample_index" => types.map(|t| t.name.as_str()).collect(),
-                _ => setting.choices.to_vec(),
+            let choices: Vec<String> = match setting.name {
+                "sample_index" => types.map(|t| t.name.clone()).collect(),
+                _ => setting.choices(),
             };
             let remark = match choices.is_empty() {
                 true => String::new(),
@@ -173,7 +186,7 @@ impl Session<'_> {
     }
 
     /// Shows a view. What its arguments say holds for it alone.
-    fn show(&self, name: &str, arguments: &[&str], out: &mut dyn Write) -> anyhow::Result<()> {
+    fn show(&self, name: &str, arguments: &[&str], out: &mut Output) -> anyhow::Result<()> {
         let mut options = self.options.clone();
         let (name, mut arguments) = split_count(name, arguments);
         let command = command(name, &mut arguments)?;
@@ -182,16 +195,13 @@ impl Session<'_> {
         }
         let file = modify(&mut options, self.profile, name, &arguments)?;
         let view = View::new(self.profile, &options)?;
-        for filter in &view.selection.unmatched {
-            eprintln!("heaptrace: {filter} matches nothing in this profile");
-        }
+        view.warn();
         match file {
-            None => command.run(&view, out, terminal_width()),
+            None => command.run(&view, out),
             Some(path) => {
-                let mut plain = anstream::StripStream::new(Vec::new());
-                command.run(&view, &mut plain, None)?;
-                let name = path.display();
-                fs::write(&path, plain.into_inner()).with_context(|| format!("cannot write {name}"))
+                let mut file = Output::file(&path)?;
+                command.run(&view, &mut file)?;
+                file.flush()
             }
         }
     }
@@ -219,10 +229,16 @@ fn command(name: &str, arguments: &mut Vec<&str>) -> anyhow::Result<Command> {
         "tags" => Command::Tags,
         "folded" => Command::Folded,
         "dot" => Command::Dot,
+        "svg" => Command::Picture(Format::Svg),
+        "png" => Command::Picture(Format::Png),
+        "web" => Command::Web,
+        "raw" => Command::Raw,
+        "proto" => Command::Proto,
+        "callgrind" => Command::Callgrind,
         "list" => Command::List(compiled("list", argument()?)?),
         "peek" => Command::Peek(compiled("peek", argument()?)?),
         "flamegraph" => Command::Flamegraph(PathBuf::from(argument()?)),
-        name if SETTINGS.iter().any(|setting| setting.name == name) => {
+        name if Setting::find(name).is_some() => {
             bail!("to set it, type {name}={}", argument().unwrap_or("VALUE"))
         }
         _ => bail!("there is no command {name:?}; help shows those there are"),
@@ -261,35 +277,42 @@ fn modify(
     };
     for (name, parts) in filters {
         if !parts.is_empty() {
-            setting::set(options, profile, name, &parts.join("|"))?;
+            set(options, profile, name, &parts.join("|"))?;
         }
     }
     Ok(file)
 }
 
+/// Sets a variable, which there is.
+fn set(options: &mut Options, profile: &Profile, name: &str, value: &str) -> anyhow::Result<()> {
+    let setting = Setting::find(name).with_context(|| format!("there is no variable {name}"))?;
+    setting.set(options, profile, value)
+}
+
 fn help(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "Commands:")?;
     for (name, _, what) in COMMANDS {
-        writeln!(out, "  {name:<14} {what}")?;
+        writeln!(out, "  {name:<20} {what}")?;
     }
     writeln!(out, "\nVariables, set by name=value:")?;
     for setting in &SETTINGS {
-        writeln!(out, "  {:<14} {}", setting.name, setting.help)?;
-        if !setting.choices.is_empty() {
-            writeln!(out, "  {:<14}   {}", "", setting.choices.join(", "))?;
+        writeln!(out, "  {:<20} {}", setting.name, setting.help)?;
+        let choices = setting.choices();
+        if !choices.is_empty() {
+            writeln!(out, "  {:<20}   {}", "", choices.join(", "))?;
         }
     }
-    writeln!(out, "\n  {:<14} Take away focus, ignore, hide, tagfocus and tagignore", ":")?;
+    writeln!(out, "\n  {:<20} Take away focus, ignore, hide, tagfocus and tagignore", ":")?;
     Ok(())
 }
 
 fn help_on(out: &mut dyn Write, name: &str) -> anyhow::Result<()> {
     if let Some((name, arguments, what)) = COMMANDS.iter().find(|c| c.0 == name) {
         writeln!(out, "{what}\n  {}", format!("{name} {arguments}").trim_end())?;
-    } else if let Some(setting) = SETTINGS.iter().find(|s| s.name == name) {
+    } else if let Some(setting) = Setting::find(name) {
         writeln!(out, "{}\n  {name}=VALUE", setting.help)?;
-    } else if let Some(setting) = SETTINGS.iter().find(|s| s.choices.contains(&name)) {
-        writeln!(out, "{}\n  {}={name}", setting.help, setting.name)?;
+    } else if let Some((setting, value)) = Setting::of_word(name) {
+        writeln!(out, "{}\n  {}={value}", setting.help, setting.name)?;
     } else {
         bail!("there is neither a command nor a variable {name:?}");
     }
@@ -306,7 +329,7 @@ struct Completions {
 impl Completions {
     fn new(profile: &Profile) -> Completions {
         let commands = COMMANDS.iter().map(|(name, ..)| (*name).to_owned());
-        let choices = SETTINGS.iter().flat_map(|s| s.choices).map(|c| (*c).to_owned());
+        let choices = SETTINGS.iter().flat_map(Setting::choices);
         let settings = SETTINGS.iter().map(|s| format!("{}=", s.name));
         let types = profile.sample_types.iter().map(|t| t.name.clone());
         let functions = profile.functions.iter();

@@ -82,7 +82,7 @@ fn first_kept(stack: &[u32], marks: &[Mark]) -> usize {
 
 /// The name without a leading dot and without its parameters; parentheses that belong to the name,
 /// as in `(anonymous namespace)` and `operator()`, stay (`simplifyFunc`).
-fn simplified(name: &str) -> &str {
+pub fn simplified(name: &str) -> &str {
     const RESERVED: [&str; 2] = ["(anonymous namespace)", "operator()"];
     let name = name.strip_prefix('.').unwrap_or(name);
     let mut from = 0;

@@ -9,10 +9,10 @@ use std::sync::LazyLock;
 use anyhow::Context;
 use regex::Regex;
 
-use super::filter::Selection;
 use super::load::DIFF_BASE;
-use super::measure;
+use super::measure::{self, Scale};
 use super::profile::{Label, LabelValue, Profile};
+use super::view::View;
 
 /// A filter such as `thread=main`, `64kb:` or `bytes=1kb:4kb`.
 #[derive(Clone, Debug)]
@@ -136,14 +136,16 @@ pub fn is_mark(profile: &Profile, label: &Label) -> bool {
 }
 
 /// The table of `--tags`: for each key, its values by weight.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Tags {
+    /// How to write values.
+    pub scale: Scale,
     /// The keys in alphabetical order.
     pub keys: Vec<TagKey>,
 }
 
 /// A key with the values it has.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct TagKey {
     /// The key.
     pub name: String,
@@ -154,13 +156,12 @@ pub struct TagKey {
 }
 
 impl Tags {
-    /// The tags of a selection, weighed by one sample type.
-    pub fn new(selection: &Selection, index: usize) -> Tags {
-        let profile = selection.profile;
+    /// The tags of the samples of a view.
+    pub fn new(view: &View) -> Tags {
+        let profile = view.profile;
         let mut sums: BTreeMap<&str, BTreeMap<String, i64>> = BTreeMap::new();
-        for (_, sample, value) in selection.samples(index) {
-            let labels = profile.label_sets.get(sample.labels).iter();
-            for label in labels.filter(|label| !is_mark(profile, label)) {
+        for (_, sample, value) in view.selection.samples(view.index) {
+            for label in view.selection.labels(sample.labels) {
                 let values = sums.entry(profile.text(label.key)).or_default();
                 *values.entry(value_text(profile, label)).or_default() += value;
             }
@@ -170,7 +171,7 @@ impl Tags {
             values.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.abs()));
             TagKey { name: name.to_owned(), total: values.iter().map(|(_, sum)| sum).sum(), values }
         });
-        Tags { keys: keys.collect() }
+        Tags { keys: keys.collect(), scale: view.scale() }
     }
 }
 

@@ -69,11 +69,7 @@ fn program(header: &Header) -> String {
 }
 
 fn recorded(header: &Header) -> String {
-    let time = jiff::Timestamp::from_nanosecond(header.time_nanos.into()).ok();
-    let time = time.filter(|_| header.time_nanos != 0).map(|time| {
-        let local = time.to_zoned(jiff::tz::TimeZone::system());
-        local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
-    });
+    let time = measure::local_time(header.time_nanos);
     let duration =
         (header.duration_nanos > 0).then(|| measure::label(header.duration_nanos, "nanoseconds", "auto"));
     match (time, duration) {
@@ -339,7 +335,7 @@ pub fn traces(out: &mut dyn Write, traces: &Traces) -> io::Result<()> {
         for (key, values) in &traces.label_sets[trace.labels as usize] {
             writeln!(out, "{key:>10}:  {values}")?;
         }
-        let mut value = measure::label(trace.value, &traces.unit, "auto");
+        let mut value = traces.scale.label(trace.value);
         for &(name, inline) in &trace.frames {
             let inline = if inline { " (inline)" } else { "" };
             writeln!(out, "{value:>10}   {}{inline}", traces.names[name as usize])?;
@@ -360,7 +356,8 @@ pub fn folded(out: &mut dyn Write, folded: &Folded) -> io::Result<()> {
 }
 
 /// The labels.
-pub fn tags(out: &mut dyn Write, tags: &Tags, scale: &Scale) -> io::Result<()> {
+pub fn tags(out: &mut dyn Write, tags: &Tags) -> io::Result<()> {
+    let scale = &tags.scale;
     for key in &tags.keys {
         writeln!(out, "{}: Total {}", styled(NAME, &key.name), scale.label(key.total))?;
         for (value, sum) in &key.values {

@@ -2,16 +2,17 @@
 
 use super::filter::Selection;
 use super::intern::Slices;
+use super::measure::Scale;
 use super::node::Nodes;
-use super::profile::{Label, LabelValue, Profile};
+use super::profile::LabelValue;
 use super::tags;
 use super::view::View;
 
 /// The samples.
 #[derive(Debug)]
 pub struct Traces {
-    /// The unit of the values.
-    pub unit: String,
+    /// How to write values.
+    pub scale: Scale,
     /// Names of the frames.
     pub names: Vec<String>,
     /// The sets of labels that samples have, keys with values: texts, then numbers, both in
@@ -50,21 +51,19 @@ impl Traces {
             frames: frames(selection, &nodes, sample.stack).collect(),
         });
         Traces {
-            unit: view.sample_type().unit.clone(),
+            scale: view.scale(),
             traces: traces.collect(),
             names: names(&nodes),
-            label_sets: view.profile.label_sets.iter().map(|set| labels(view.profile, set)).collect(),
+            label_sets: (0..view.profile.label_sets.len()).map(|set| labels(view, set as u32)).collect(),
         }
     }
 }
 
 /// The labels of a set, the values of a key together.
-fn labels(profile: &Profile, set: &[Label]) -> Vec<(String, String)> {
+fn labels(view: &View, set: u32) -> Vec<(String, String)> {
+    let profile = view.profile;
     let (mut texts, mut numbers) = (Vec::new(), Vec::new());
-    for label in set {
-        if tags::is_mark(profile, label) {
-            continue;
-        }
+    for label in view.selection.labels(set) {
         let (key, value) = (profile.text(label.key), tags::value_text(profile, label));
         let labels: &mut Vec<(String, String)> = match label.value {
             LabelValue::Text(_) => &mut texts,

@@ -5,16 +5,17 @@
 
 use super::filter::{Filters, Selection};
 use super::graph::{Graph, Sort};
-use super::load::DIFF_BASE;
 use super::measure::Scale;
 use super::node::{Granularity, Shape};
 use super::noise::Sampling;
 use super::paths::SourcePaths;
-use super::profile::{LabelValue, Profile, SampleType};
+use super::profile::{Profile, Sample, SampleType};
+use super::tags;
 
-/// A share of the total below which a node is not worth a row, and an edge not worth a line.
-const NODE_FRACTION: f64 = 0.005;
-const EDGE_FRACTION: f64 = 0.001;
+/// The share of the total below which a node is not worth a row, unless asked for.
+pub const NODE_FRACTION: f64 = 0.005;
+/// The share of the total below which an edge is not worth a line, unless asked for.
+pub const EDGE_FRACTION: f64 = 0.001;
 
 /// What a user asked for, whatever the view.
 #[derive(Clone, Debug)]
@@ -23,8 +24,20 @@ pub struct Options {
     pub sample_index: String,
     /// Most nodes to show; 0: all, however small. Without one, as many as suits the view.
     pub limit: Option<usize>,
+    /// The share of the total below which nodes are left out.
+    pub node_fraction: f64,
+    /// The share of the total below which edges are left out.
+    pub edge_fraction: f64,
+    /// Whether to leave out nodes with a negative value.
+    pub drop_negative: bool,
     /// How to order nodes.
     pub sort: Sort,
+    /// Whether an inlined function counts for the one that it is inlined into.
+    pub no_inlines: bool,
+    /// Whether percentages are of what the filters leave.
+    pub relative_percentages: bool,
+    /// What values are divided by when they are shown.
+    pub divide_by: f64,
     /// What nodes stand for.
     pub granularity: Granularity,
     /// Unit of the values shown; `minimum`: the one that suits the smallest.
@@ -40,7 +53,13 @@ impl Default for Options {
         Options {
             sample_index: String::new(),
             limit: None,
+            node_fraction: NODE_FRACTION,
+            edge_fraction: EDGE_FRACTION,
+            drop_negative: false,
             sort: Sort::Flat,
+            no_inlines: false,
+            relative_percentages: false,
+            divide_by: 1.0,
             granularity: Granularity::Functions,
             unit: "minimum".to_owned(),
             filters: Filters::default(),
@@ -60,8 +79,8 @@ pub struct View<'a> {
     pub selection: Selection<'a>,
     /// Index of the sample type.
     pub index: usize,
-    /// What percentages are of: the sum of all samples, before the filters, without their signs; in
-    /// a diff, of those of the base.
+    /// What percentages are of: the sum without signs of all samples, or of those that the filters
+    /// leave; in a diff, of those of the base.
     pub total: i64,
 }
 
@@ -69,13 +88,19 @@ impl<'a> View<'a> {
     /// The view of `profile` that `options` ask for.
     pub fn new(profile: &'a Profile, options: &'a Options) -> anyhow::Result<View<'a>> {
         let index = profile.sample_index(&options.sample_index).map_err(anyhow::Error::msg)?;
-        Ok(View {
-            profile,
-            options,
-            selection: Selection::new(profile, &options.filters),
-            index,
-            total: total(profile, index),
-        })
+        let selection = Selection::new(profile, &options.filters);
+        let total = match options.relative_percentages {
+            true => total(profile, selection.samples(index).map(|(_, sample, value)| (sample, value))),
+            false => total(profile, profile.values_of(index)),
+        };
+        Ok(View { profile, options, selection, index, total })
+    }
+
+    /// Says on stderr which filters matched nothing.
+    pub fn warn(&self) {
+        for filter in &self.selection.unmatched {
+            eprintln!("heaptrace: {filter} matches nothing in this profile");
+        }
     }
 
     /// The sample type shown.
@@ -95,20 +120,40 @@ impl<'a> View<'a> {
 
     /// How the graph is built.
     pub fn shape(&self) -> Shape<'a> {
-        Shape { granularity: self.options.granularity, objects: false, paths: &self.options.paths }
+        Shape {
+            granularity: self.options.granularity,
+            objects: false,
+            inlines: !self.options.no_inlines,
+            negative: !self.options.drop_negative,
+            paths: &self.options.paths,
+        }
     }
 
-    /// The scale for the nodes of a graph.
-    pub fn scale(&self, graph: &Graph) -> Scale {
-        let unit = &self.sample_type().unit;
-        if self.options.unit != "minimum" {
-            return Scale { from: unit.clone(), to: self.options.unit.clone() };
+    /// The scale for values that stand alone: by default each in the unit that suits it.
+    pub fn scale(&self) -> Scale {
+        Scale {
+            from: self.sample_type().unit.clone(),
+            to: self.options.unit.clone(),
+            divide_by: self.options.divide_by,
         }
-        let smallest = graph.shown().filter_map(|node| {
-            let values = [node.flat.value, node.cum.value];
-            values.into_iter().find(|&v| v != 0).map(i64::unsigned_abs)
-        });
-        Scale::fitting(unit, smallest.min(), self.total)
+    }
+
+    /// The scale for the nodes of a graph: the smallest still shows with two decimals.
+    pub fn scale_for(&self, graph: &Graph) -> Scale {
+        self.fitted_scale(smallest(graph), self.total)
+    }
+
+    /// The scale for the nodes of a graph in whole numbers.
+    pub fn scale_for_whole_numbers(&self, graph: &Graph) -> Scale {
+        let smallest = smallest(graph).unwrap_or(self.total);
+        self.fitted_scale(Some(smallest), smallest)
+    }
+
+    fn fitted_scale(&self, smallest: Option<i64>, total: i64) -> Scale {
+        match self.options.unit.as_str() {
+            "minimum" => self.scale().fitting(smallest, total),
+            _ => self.scale(),
+        }
     }
 
     /// The graph of the nodes to show (`newTrimmedGraph`): at most `default` of them unless the
@@ -122,7 +167,8 @@ impl<'a> View<'a> {
             0 => 0,
             _ => ((total * fraction) as i64).abs(),
         };
-        let (node_cutoff, edge_cutoff) = (cutoff(NODE_FRACTION), cutoff(EDGE_FRACTION));
+        let node_cutoff = cutoff(self.options.node_fraction);
+        let edge_cutoff = cutoff(self.options.edge_fraction);
         let all = graph.order.len();
         let Graph { nodes, order, .. } = &mut graph;
         order.retain(|&i| nodes[i as usize].cum.value.abs() >= node_cutoff);
@@ -135,21 +181,30 @@ impl<'a> View<'a> {
             // Edges pass over what is not shown, which takes another look at the stacks.
             graph = Graph::new(&self.selection, self.index, &shape, Some(&graph.is_shown()));
             graph.sort(sort);
-            graph.edges.retain(|edge| edge.weight.abs() >= edge_cutoff);
         }
+        graph.edges.retain(|edge| edge.weight.abs() >= edge_cutoff);
         Trimmed {
-            scale: self.scale(&graph),
+            scale: self.scale_for(&graph),
             showing: Showing {
                 flat: graph.flat_sum(),
                 total: self.total,
                 nodes: graph.order.len(),
                 of: worthy,
                 dropped: all - worthy,
-                dropped_below: (self.total as f64 * NODE_FRACTION) as i64,
+                dropped_below: (self.total as f64 * self.options.node_fraction) as i64,
             },
             graph,
         }
     }
+}
+
+/// The smallest value of a node that is not 0, without its sign: the flat value, or else the cum.
+fn smallest(graph: &Graph) -> Option<i64> {
+    let values = graph.shown().filter_map(|node| {
+        let values = [node.flat.value, node.cum.value];
+        values.into_iter().find(|&value| value != 0).map(i64::saturating_abs)
+    });
+    values.min()
 }
 
 /// A graph with the nodes that are shown, and what was taken out.
@@ -180,22 +235,16 @@ pub struct Showing {
     pub dropped_below: i64,
 }
 
-/// What percentages are of (`computeTotal`).
-fn total(profile: &Profile, index: usize) -> i64 {
-    let is_base: Vec<bool> = profile
-        .label_sets
-        .iter()
-        .map(|labels| {
-            labels.iter().any(|label| {
-                profile.text(label.key) == DIFF_BASE.0
-                    && matches!(label.value, LabelValue::Text(v) if profile.text(v) == DIFF_BASE.1)
-            })
-        })
-        .collect();
-    let base = profile.values_of(index);
-    let base = base.filter(|(sample, _)| is_base[sample.labels as usize]);
-    match base.map(|(_, value)| value.abs()).sum() {
-        0 => profile.sum(index),
-        base => base,
+/// What percentages of `samples` are of (`computeTotal`).
+fn total<'a>(profile: &Profile, samples: impl Iterator<Item = (&'a Sample, i64)>) -> i64 {
+    let sets = profile.label_sets.iter();
+    let is_base: Vec<bool> = sets.map(|labels| labels.iter().any(|l| tags::is_mark(profile, l))).collect();
+    let (mut all, mut base) = (0, 0);
+    for (sample, value) in samples {
+        all += value.abs();
+        if is_base[sample.labels as usize] {
+            base += value.abs();
+        }
     }
+    if base == 0 { all } else { base }
 }

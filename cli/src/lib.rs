@@ -1,0 +1,3 @@
+//! What of `heaptrace` only reads profiles. A library, so that it can be fuzzed.
+
+pub mod report;

@@ -1,0 +1,102 @@
+//! What a report is written to: a terminal, a pipe or a file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anstream::{AutoStream, ColorChoice, StripStream};
+use anyhow::Context;
+
+/// Where views are written, and how they may look there.
+#[expect(missing_debug_implementations, reason = "a writer has no text")]
+pub struct Output {
+    out: Box<dyn Write>,
+    name: String,
+    colour: bool,
+    /// Whether people look at it, and the bytes of a picture do not belong there.
+    is_terminal: bool,
+    width: Option<usize>,
+}
+
+impl Output {
+    /// Standard output.
+    pub fn stdout() -> Output {
+        let stdout = io::stdout();
+        let is_terminal = stdout.is_terminal();
+        let size = terminal_size::terminal_size_of(&stdout).filter(|_| is_terminal);
+        Output {
+            colour: AutoStream::choice(&stdout) != ColorChoice::Never,
+            out: Box::new(BufWriter::new(stdout.lock())),
+            name: "the output".to_owned(),
+            is_terminal,
+            width: size.map(|(width, _)| usize::from(width.0)),
+        }
+    }
+
+    /// A file, which is replaced.
+    pub fn file(path: &Path) -> anyhow::Result<Output> {
+        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Output::plain(BufWriter::new(file), path))
+    }
+
+    /// Nothing: what is written is forgotten.
+    pub fn nothing() -> Output {
+        Output::plain(io::sink(), Path::new("nothing"))
+    }
+
+    /// No colours, whole names.
+    fn plain(out: impl Write + 'static, name: &Path) -> Output {
+        let name = name.display().to_string();
+        Output { out: Box::new(out), name, colour: false, is_terminal: false, width: None }
+    }
+
+    /// The columns to shorten long names to, if they have to be.
+    pub fn width(&self) -> Option<usize> {
+        self.width
+    }
+
+    /// Takes text with colours, and leaves them out where they are not wanted.
+    pub fn text(&mut self) -> Box<dyn Write + '_> {
+        match self.colour {
+            true => Box::new(&mut self.out),
+            false => Box::new(StripStream::new(&mut self.out)),
+        }
+    }
+
+    /// Takes what is for programs. On a terminal it goes to a new file, which is named on stderr.
+    pub fn data(
+        &mut self,
+        extension: &str,
+        write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        if !self.is_terminal {
+            return write(&mut self.out);
+        }
+        let (path, file) = new_file(Path::new("profile"), extension)?;
+        let mut file = Output::plain(BufWriter::new(file), &path);
+        write(&mut file.out)?;
+        file.flush()?;
+        eprintln!("heaptrace: written to {}", path.display());
+        Ok(())
+    }
+
+    /// Writes out what is still in memory.
+    pub fn flush(&mut self) -> anyhow::Result<()> {
+        self.out.flush().with_context(|| format!("cannot write {}", self.name))
+    }
+}
+
+/// Creates the first of `profile001.svg`, `profile002.svg`… that does not exist, as pprof names
+/// files; `name` is what precedes the number.
+pub fn new_file(name: &Path, extension: &str) -> anyhow::Result<(PathBuf, File)> {
+    for number in 1.. {
+        let path = PathBuf::from(format!("{}{number:03}.{extension}", name.display()));
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot write {}", path.display())),
+            Ok(file) => return Ok((path, file)),
+        }
+    }
+    unreachable!("numbers do not end")
+}
