@@ -235,17 +235,20 @@ fn sections(source: &Source, header: &Header, ctx: Ctx) -> Option<Vec<SectionHea
 
 /// Decompresses zlib data to exactly `size` bytes.
 fn inflate(compressed: &[u8], size: u64) -> Option<Vec<u8>> {
-    exactly(flate2::read::ZlibDecoder::new(compressed), size)
+    exactly(flate2::read::ZlibDecoder::new(compressed), compressed.len(), size)
 }
 
 /// Decompresses zstd data to exactly `size` bytes.
 fn unzstd(compressed: &[u8], size: u64) -> Option<Vec<u8>> {
-    exactly(ruzstd::decoding::StreamingDecoder::new(compressed).ok()?, size)
+    exactly(ruzstd::decoding::StreamingDecoder::new(compressed).ok()?, compressed.len(), size)
 }
 
-/// Reads exactly `size` bytes. Memory grows with what is read, not with what a header claims.
-fn exactly(source: impl Read, size: u64) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
+/// Reads exactly `size` bytes. Memory grows with what is read, not with what a header claims: more
+/// than the usual ratio is not believed in advance.
+fn exactly(source: impl Read, compressed: usize, size: u64) -> Option<Vec<u8>> {
+    const USUAL_RATIO: usize = 8;
+    let believed = (compressed.saturating_mul(USUAL_RATIO) as u64).min(size).min(SECTION_LIMIT);
+    let mut bytes = Vec::with_capacity(believed as usize + 1);
     source.take(size.min(SECTION_LIMIT)).read_to_end(&mut bytes).ok()?;
     (bytes.len() as u64 == size).then_some(bytes)
 }
