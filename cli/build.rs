@@ -8,7 +8,14 @@ fn main() {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let workspace = manifest.parent().expect("the crate is in the workspace");
-    for part in ["preload/src", "preload/build.rs", "preload/Cargo.toml", "preload/channel", "Cargo.toml", "Cargo.lock"] {
+    for part in [
+        "preload/src",
+        "preload/build.rs",
+        "preload/Cargo.toml",
+        "preload/channel",
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
         println!("cargo::rerun-if-changed={}", workspace.join(part).display());
     }
     let library = build_library(workspace, &out.join("preload"));
@@ -33,5 +40,7 @@ fn build_library(workspace: &Path, target: &Path) -> PathBuf {
 
 /// The 64-bit FNV-1a hash: tells versions of the library apart, no more.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
+    bytes
+        .iter()
+        .fold(0xCBF2_9CE4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
 }

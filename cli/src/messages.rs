@@ -12,6 +12,9 @@ const FEW_SAMPLES: u64 = 100;
 /// Begins a line that is said even when the summary is not wanted.
 pub const IMPORTANT: char = '!';
 
+/// Begins a line about how to see more of the program.
+pub const ADVICE: char = '?';
+
 /// The summary of a session, line by line, without the prefix.
 pub fn summary(summary: &Summary) -> String {
     let mut text = String::new();
@@ -71,15 +74,18 @@ fn advise(text: &mut String, program: &Written) {
     let own =
         "an allocator of its own, which cannot be seen from outside; build it to use the system's malloc";
     match program.malloc {
-        Malloc::Own if *count == 0 => line(text, &format!("{name} has {own}")),
+        Malloc::Own if *count == 0 => line(text, &format!("{ADVICE}{name} has {own}")),
         Malloc::NeverCalled => {
-            line(text, &format!("{name} never called malloc; if it does allocate, it has {own}"))
+            line(text, &format!("{ADVICE}{name} never called malloc; if it does allocate, it has {own}"))
         }
         _ if *count < FEW_SAMPLES && program.rate > 1 => {
             let rate = suggested_rate(program);
             line(
                 text,
-                &format!("only {}; to see more, sample more often: heaptrace run --rate {rate} …", samples(*count)),
+                &format!(
+                    "only {}; to see more, sample more often: heaptrace run --rate {rate} …",
+                    samples(*count)
+                ),
             );
         }
         _ => {}

@@ -34,8 +34,9 @@ static THREADS: AtomicU64 = AtomicU64::new(0);
 static RATE: AtomicU64 = AtomicU64::new(1);
 static SEED: AtomicU64 = AtomicU64::new(0);
 
-/// What the countdown is in a hook: nested calls pass the fast path. Small enough that a thread
-/// whose hook was left by `longjmp` soon takes the slow path again, and heals.
+/// What the countdown is at most in a hook: nested calls pass the fast path. Small enough, and no
+/// more than the rate, that a thread whose hook was left by `longjmp` soon takes the slow path
+/// again, and heals.
 const HELD: u64 = 64 * 1024;
 
 /// Begins to record.
@@ -115,7 +116,7 @@ pub fn enter(call: Call, mark: &Mark) -> Option<Recording<'_>> {
         process::note_called();
     }
     let recording = Recording { thread, call, countdown: own.countdown, mark };
-    own.countdown = HELD;
+    own.countdown = HELD.min(RATE.load(Relaxed));
     own.inside = mark.set();
     Some(recording)
 }

@@ -127,8 +127,11 @@ impl Settings {
 }
 
 extern "C" fn construct(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) {
-    let environment = Strings(envp);
     originals::ensure();
+    if originals::symbol(c"gnu_get_libc_version").is_null() {
+        return record::stop(); // musl's dynamic linker, say, which passes no arguments here
+    }
+    let environment = Strings(envp);
     if begin(argc, Strings(argv), environment).is_none() {
         record::stop();
     }

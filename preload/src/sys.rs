@@ -83,13 +83,17 @@ pub fn advise(at: usize, size: usize, advice: i32) -> bool {
     unsafe { call!(libc::SYS_madvise, at, size, advice) }.is_ok()
 }
 
-/// Can the eight bytes at `address` be read? Asks the kernel, which reads them as a signal set
-/// before it finds that `how` is none (EINVAL if readable, EFAULT if not); nothing changes.
+/// Can the word at `address`, a multiple of 4, be read?
+///
+/// Asks the kernel to wait for it to change, for no time: it reads the word first (EFAULT if it
+/// cannot), and finds another value than the one given (EAGAIN) or no time left (ETIMEDOUT).
 pub fn is_readable(address: usize) -> bool {
-    const NO_HOW: isize = !0;
-    // SAFETY: with this `how` the call has no effect, whatever the address.
-    let result = unsafe { call!(libc::SYS_rt_sigprocmask, NO_HOW, address, null_mut::<u8>(), 8) };
-    result == Err(Errno(libc::EINVAL))
+    const UNLIKELY: u32 = 0x9E37_79B9;
+    let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let wait = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the kernel only reads, and minds what it reads.
+    let result = unsafe { call!(libc::SYS_futex, address, wait, UNLIKELY, &raw const no_time) };
+    matches!(result, Err(Errno(libc::EAGAIN | libc::ETIMEDOUT)))
 }
 
 /// Blocks all signals of this thread until dropped.

@@ -91,7 +91,7 @@ fn prepare(args: &Args) -> Result<Prepared> {
     let token = random_token()?;
     let name = format!("heaptrace-{}", random_token()?);
     let listener = heaptrace_collector::bind(&name).context("cannot listen on a unix socket")?;
-    if !matches!(obstacle, Some(preflight::Obstacle::Sanitizer)) {
+    if obstacle.as_ref().is_none_or(preflight::Obstacle::tolerates_preload) {
         command.set("LD_PRELOAD", library::preload(&library, command.get("LD_PRELOAD")));
     }
     command.set(config::RATE, args.rate.to_string().into());
@@ -163,19 +163,21 @@ impl Prepared {
             eprintln!("heaptrace: {} could not be profiled: {obstacle}", self.command.path.display());
         }
         match summary {
-            Some(summary) => say(&summary, args.quiet),
+            Some(summary) => say(&summary, args.quiet, self.obstacle.is_some()),
             None => eprintln!("heaptrace: the collector was ended from outside; there is no profile"),
         }
         ExitCode::from(status)
     }
 }
 
-fn say(summary: &str, quiet: bool) {
+/// Prints the summary. Advice is left out where it is known what stands in the way.
+fn say(summary: &str, quiet: bool, obstacle: bool) {
     for line in summary.lines() {
-        match line.strip_prefix(messages::IMPORTANT) {
-            Some(line) => eprintln!("heaptrace: {line}"),
-            None if !quiet => eprintln!("heaptrace: {line}"),
-            None => {}
+        match (line.strip_prefix(messages::IMPORTANT), line.strip_prefix(messages::ADVICE)) {
+            (Some(line), _) => eprintln!("heaptrace: {line}"),
+            (_, Some(line)) if !quiet && !obstacle => eprintln!("heaptrace: {line}"),
+            (None, None) if !quiet => eprintln!("heaptrace: {line}"),
+            _ => {}
         }
     }
 }

@@ -25,6 +25,14 @@ pub enum Obstacle {
     Sanitizer,
 }
 
+impl Obstacle {
+    /// May the library be preloaded all the same, for what the program starts? Where the dynamic
+    /// linker would complain, or the program would not stand it, it may not.
+    pub fn tolerates_preload(&self) -> bool {
+        matches!(self, Obstacle::Static | Obstacle::Privileged)
+    }
+}
+
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

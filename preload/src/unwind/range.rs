@@ -1,6 +1,6 @@
 //! Which part of memory is the stack: what may be read.
 //!
-//! No system call tells that cheaply and in every sandbox, so readability is asked page by page
+//! No system call tells that at once and in every sandbox, so readability is asked page by page
 //! ([`sys::is_readable`]), upward from the stack pointer. The answer is kept for a thread's own
 //! stack only, which stays as it is while the thread lives: it ends at the thread's control block
 //! (glibc puts that at the top of every thread's stack) or, for the main thread, at the arguments.
