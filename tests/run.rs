@@ -19,3 +19,5 @@ mod signals;
 mod stacks;
 #[path = "run/collector.rs"]
 mod collector;
+#[path = "run/programs.rs"]
+mod programs;

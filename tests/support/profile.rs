@@ -1,10 +1,13 @@
 //! A profile as the tests ask about it.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use heaptrace_collector::pprof::file;
+use flate2::read::GzDecoder;
 use heaptrace_collector::pprof::proto;
+use prost::Message;
 
 /// The values of each sample, in their order.
 pub const INDEXES: [&str; 6] =
@@ -34,7 +37,9 @@ fn place(index: &str) -> usize {
 impl Profile {
     #[track_caller]
     pub fn read(path: &Path) -> Profile {
-        let proto = file::read_file(path).unwrap();
+        let mut message = Vec::new();
+        GzDecoder::new(File::open(path).unwrap()).read_to_end(&mut message).unwrap();
+        let proto = proto::Profile::decode(&*message).unwrap();
         let text = |index: i64| proto.string_table[index as usize].clone();
         let types: Vec<_> = proto.sample_type.iter().map(|value_type| text(value_type.r#type)).collect();
         assert_eq!(types, INDEXES);
