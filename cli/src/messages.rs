@@ -83,7 +83,7 @@ fn advise(text: &mut String, program: &Written) {
             line(
                 text,
                 &format!(
-                    "only {}; to see more, sample more often: heaptrace run --rate {rate} …",
+                    "{ADVICE}only {}; to see more, sample more often: heaptrace run --rate {rate} …",
                     samples(*count)
                 ),
             );
