@@ -1,5 +1,6 @@
 //! Writes profiles, beside the thread that drains: looking names up takes its time.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -27,7 +28,7 @@ pub struct Done<K> {
     /// The job's.
     pub key: K,
     /// What went wrong.
-    pub result: Result<(), pprof::file::Error>,
+    pub result: io::Result<()>,
 }
 
 /// Threads that write profiles.

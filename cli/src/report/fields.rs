@@ -6,7 +6,8 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
-use heaptrace_collector::pprof::file::Error;
+
+use super::error::Error;
 
 /// Longest field read, in bytes. A location with its inline frames takes some hundred.
 const FIELD_LIMIT: u64 = 1 << 24;

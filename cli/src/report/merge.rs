@@ -6,9 +6,9 @@ use std::hash::BuildHasher;
 
 use anyhow::bail;
 use hashbrown::{DefaultHashBuilder, HashTable};
-use heaptrace_collector::pprof::file::Error;
 use heaptrace_collector::pprof::proto;
 
+use super::error::Error;
 use super::ids::Ids;
 use super::intern::{Slices, Text};
 use super::load::DIFF_BASE;

@@ -20,6 +20,7 @@ mod args;
 mod callgrind;
 mod command;
 mod dot;
+mod error;
 mod fields;
 mod filter;
 mod flame;

@@ -1,8 +1,8 @@
 //! A sample of a file in the terms of the merged profile.
 
-use heaptrace_collector::pprof::file::Error;
 use heaptrace_collector::pprof::proto;
 
+use super::error::Error;
 use super::ids::Ids;
 use super::intern::Text;
 use super::profile::{Label, LabelValue};

@@ -8,10 +8,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use heaptrace_collector::pprof::file::Error;
 use heaptrace_collector::pprof::proto;
 use prost::Message;
 
+use super::error::Error;
 use super::fields::Fields;
 use super::profile::SampleType;
 
