@@ -21,8 +21,8 @@ pub fn summary(summary: &Summary) -> String {
     for written in &summary.profiles {
         describe(&mut text, written);
     }
-    for (pid, why) in &summary.refused {
-        line(&mut text, &format!("process {pid} could not be profiled: {}", refusal(*why)));
+    for (pid, name, why) in &summary.refused {
+        line(&mut text, &format!("{name} (pid {pid}) could not be profiled: {}", refusal(*why)));
     }
     totals(&mut text, summary);
     if let Some(program) =

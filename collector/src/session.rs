@@ -49,8 +49,8 @@ pub enum Request {
 pub struct Summary {
     /// The profiles, in the order in which they were written.
     pub profiles: Vec<Written>,
-    /// Processes that could not be recorded.
-    pub refused: Vec<(u32, Refusal)>,
+    /// Processes that could not be recorded: id, name, reason.
+    pub refused: Vec<(u32, String, Refusal)>,
     /// Processes that still run: their profiles will be written when they end.
     pub running: usize,
     /// Processes seen.
@@ -137,6 +137,12 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
     Ok(())
 }
 
+/// What the kernel calls a process, as long as it lives.
+fn name_of(pid: u32) -> String {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_else(|_| "a process".into());
+    name.trim_end().to_owned()
+}
+
 struct Session {
     listener: Listener,
     pattern: Pattern,
@@ -205,7 +211,7 @@ impl Session {
                     self.next_image += 1;
                 }
             }
-            Err(why) => self.summary.refused.push((arrival.pid, why)),
+            Err(why) => self.summary.refused.push((arrival.pid, name_of(arrival.pid), why)),
         }
     }
 
