@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use heaptrace_collector::pprof::{file, profile};
+use heaptrace_collector::pprof::proto::{Location, Profile};
+use heaptrace_collector::pprof::{Filled, file, fill, profile};
 use heaptrace_collector::recording::{Counters, Frame, Recording, Row, Values};
 use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
 use workshop::{Workshop, module};
@@ -64,7 +65,7 @@ fn recording(program: &Path, bias: u64) -> Recording {
 fn pprof(workshop: &Workshop, bias: u64, mode: Mode, arguments: &[&str]) -> Option<String> {
     let recording = recording(&workshop.path("program"), bias);
     let frames: Vec<Frame> = recording.rows.iter().flat_map(|row| row.stack.clone()).collect();
-    let options = Options { mode, debug_folders: Vec::new(), debuginfod_cache: None, ..Options::default() };
+    let options = Options { mode, ..options() };
     let symbols = Symbolizer::new(&options).symbolize(&recording.modules, &frames, recording.pid);
     let written = profile(&recording, &symbols);
     let path = workshop.path("program.prof");
@@ -78,6 +79,11 @@ fn pprof(workshop: &Workshop, bias: u64, mode: Mode, arguments: &[&str]) -> Opti
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// Options that look nowhere but beside the file.
+fn options() -> Options {
+    Options { debuginfod_cache: None, debuginfod_urls: Vec::new(), ..Options::default() }
 }
 
 /// The rows of a top table, without percentages: flat, cum, name.
@@ -150,4 +156,49 @@ fn pprof_finds_names_itself_where_we_gave_none() {
         };
         assert_eq!(top(&text), [("120B", "120B", "read_names"), ("100B", "220B", "main")], "{text}");
     }
+}
+
+#[test]
+fn names_are_filled_in_later() {
+    let workshop = Workshop::new("later");
+    for (flags, bias, start) in [("-pie", BIAS, BIAS), ("-no-pie", 0, 0x400000)] {
+        workshop.run(&format!("gcc -O2 -g -Wl,--build-id {flags} @inline.c -o program"));
+        let recording = recording(&workshop.path("program"), bias);
+        let frames: Vec<Frame> = recording.rows.iter().flat_map(|row| row.stack.clone()).collect();
+        let written = |mode| {
+            let symbolizer = Symbolizer::new(&Options { mode, ..options() });
+            profile(&recording, &symbolizer.symbolize(&recording.modules, &frames, recording.pid))
+        };
+        let full = written(Mode::Full);
+        let mut later = written(Mode::None);
+        assert_eq!(fill(&mut later, &Symbolizer::new(&options())), Filled { named: 2, unnamed: 0 });
+        assert_eq!(names(&later), names(&full));
+        assert_eq!(later.mapping[0].has_functions, full.mapping[0].has_functions);
+        // What has names is left alone.
+        assert_eq!(fill(&mut later, &Symbolizer::new(&options())), Filled::default());
+
+        // The file is to be had neither when the profile is written nor by its path, but by its id.
+        let hex = |id: &[u8]| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        workshop.run(&format!("install -D program cache/{}/executable", hex(&recording.modules[0].build_id)));
+        let mut elsewhere = recording.clone();
+        elsewhere.modules[0].file = None;
+        elsewhere.modules[0].start = start;
+        elsewhere.modules[0].path = "/nonexistent/program".into();
+        let symbols = Symbolizer::new(&options()).symbolize(&elsewhere.modules, &frames, 0);
+        let mut later = profile(&elsewhere, &symbols);
+        let cached = Options { debuginfod_cache: Some(workshop.path("cache")), ..options() };
+        assert_eq!(fill(&mut later, &Symbolizer::new(&cached)), Filled { named: 2, unnamed: 0 });
+        assert_eq!(names(&later), names(&full));
+    }
+}
+
+/// For each location the names and lines that it stands for.
+fn names(profile: &Profile) -> Vec<Vec<(&str, i64)>> {
+    let name = |id| {
+        let function = profile.function.iter().find(|function| function.id == id).unwrap();
+        profile.string_table[function.name as usize].as_str()
+    };
+    let lines =
+        |location: &Location| location.line.iter().map(|line| (name(line.function_id), line.line)).collect();
+    profile.location.iter().map(lines).collect()
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use heaptrace_collector::recording::{Frame, Module};
-use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
+use heaptrace_collector::symbolize::{Options, Symbolizer};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     // Where programs have code: small ones begin at 0x1000, and at 0x401000 if they cannot move.
     let addresses = (0x1000..0x1400).chain(0x401000..0x401400).step_by(16);
     let frames: Vec<Frame> = addresses.map(|address| Frame { address, module: Some(0) }).collect();
-    let options = Options { mode: Mode::Full, debug_folders: Vec::new(), debuginfod_cache: None, ..Options::default() };
+    let options = Options { debuginfod_cache: None, debuginfod_urls: Vec::new(), ..Options::default() };
     let symbols = Symbolizer::new(&options).symbolize(&[module], &frames, 0);
     assert!(frames.iter().all(|&frame| !symbols.lookup(frame).is_empty()));
 });

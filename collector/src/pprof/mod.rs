@@ -3,7 +3,11 @@
 
 mod drop_frames;
 pub mod file;
+mod fill;
+mod functions;
 mod profile;
 pub mod proto;
+mod strings;
 
+pub use fill::{Filled, fill};
 pub use profile::profile;

@@ -1,13 +1,14 @@
 //! Making a profile of a recording.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use super::drop_frames::drop_frames;
-use super::proto::{Function, Label, Line, Location, Mapping, Profile, Sample, ValueType};
+use super::functions::Functions;
+use super::proto::{Label, Location, Mapping, Profile, Sample, ValueType};
+use super::strings::Strings;
 use crate::recording::{Frame, Module, Recording, Row, Values};
-use crate::symbolize::{self, Segment, Symbols, hex};
+use crate::symbolize::{Segment, Symbols, hex};
 
 /// Types and units of a sample's values, in the order of [`values`].
 const SAMPLE_TYPES: [(&str, &str); 6] = [
@@ -27,6 +28,7 @@ pub fn profile(recording: &Recording, symbols: &Symbols) -> Profile {
     for row in &recording.rows {
         builder.add_sample(row);
     }
+    builder.profile.function = builder.functions.table;
     builder.profile.string_table = builder.strings.table;
     builder.profile
 }
@@ -35,11 +37,11 @@ pub fn profile(recording: &Recording, symbols: &Symbols) -> Profile {
 struct Builder<'a> {
     symbols: &'a Symbols,
     profile: Profile,
+    functions: Functions,
     strings: Strings,
     /// The mappings of each module: a segment and an index into the profile's.
     mappings: Vec<Vec<(Segment, usize)>>,
     locations: HashMap<Frame, u64>,
-    functions: HashMap<Arc<symbolize::Function>, u64>,
 }
 
 impl<'a> Builder<'a> {
@@ -47,10 +49,10 @@ impl<'a> Builder<'a> {
         Builder {
             symbols,
             profile: Profile::default(),
+            functions: Functions::default(),
             strings: Strings::default(),
             mappings: Vec::new(),
             locations: HashMap::new(),
-            functions: HashMap::new(),
         }
     }
 
@@ -123,19 +125,9 @@ impl<'a> Builder<'a> {
         let mapping = self.mapping(frame);
         let frames = self.symbols.lookup(frame);
         if let Some(mapping) = mapping.and_then(|index| self.profile.mapping.get_mut(index)) {
-            // pprof looks nothing up where a flag is set, so what only has an address sets none.
-            let named = || frames.iter().filter(|f| !f.function.system_name.is_empty());
-            mapping.has_functions |= named().next().is_some();
-            mapping.has_filenames |= named().any(|f| !f.function.file.is_empty());
-            mapping.has_line_numbers |= named().any(|f| f.line != 0);
-            mapping.has_inline_frames = mapping.has_line_numbers;
+            mapping.add_flags(frames);
         }
-        let line = frames.iter().map(|frame| Line {
-            function_id: self.function(&frame.function),
-            line: signed(frame.line),
-            column: 0,
-        });
-        let line = line.collect();
+        let line = self.functions.lines(frames, &mut self.strings);
         self.profile.location.push(Location {
             id,
             mapping_id: mapping.map_or(0, |index| index as u64 + 1),
@@ -153,42 +145,6 @@ impl<'a> Builder<'a> {
         let inside = |s: &Segment| (s.start..s.end).contains(&frame.address);
         let found = mappings.iter().find(|(segment, _)| inside(segment)).or(mappings.first());
         found.map(|&(_, index)| index)
-    }
-
-    /// The id of a function.
-    fn function(&mut self, function: &Arc<symbolize::Function>) -> u64 {
-        if let Some(&id) = self.functions.get(function) {
-            return id;
-        }
-        let id = self.profile.function.len() as u64 + 1;
-        self.profile.function.push(Function {
-            id,
-            name: self.strings.index(&function.name),
-            system_name: self.strings.index(&function.system_name),
-            filename: self.strings.index(&function.file),
-            start_line: signed(function.start_line),
-        });
-        self.functions.insert(Arc::clone(function), id);
-        id
-    }
-}
-
-/// The string table: each string once.
-#[derive(Default)]
-struct Strings {
-    table: Vec<String>,
-    indices: HashMap<String, i64>,
-}
-
-impl Strings {
-    fn index(&mut self, text: &str) -> i64 {
-        if let Some(&index) = self.indices.get(text) {
-            return index;
-        }
-        let index = self.table.len() as i64;
-        self.table.push(text.to_owned());
-        self.indices.insert(text.to_owned(), index);
-        index
     }
 }
 
@@ -221,6 +177,6 @@ fn comments(recording: &Recording) -> [String; 7] {
 }
 
 /// A number of profile.proto, whose integers are signed.
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -30,6 +30,8 @@ pub(super) struct Binary {
     pub(super) found: bool,
     /// What is mapped with permission to execute, at the addresses that the file has.
     segments: Vec<Segment>,
+    /// The first address of all that is mapped.
+    base: u64,
     names: OnceLock<Names>,
 }
 
@@ -40,7 +42,18 @@ impl Binary {
         Binary {
             found: image.is_some(),
             segments: image.as_ref().map(segments).unwrap_or_default(),
+            base: image.as_ref().and_then(Elf::base).map_or(0, |base| base - base % PAGE),
             names: OnceLock::new(),
+        }
+    }
+
+    /// What was added to the file's addresses where the byte at `offset` is mapped at `start`.
+    pub(super) fn bias(&self, start: u64, offset: u64) -> Option<u64> {
+        let around = |s: &&Segment| s.offset <= offset && offset - s.offset < s.end - s.start;
+        match self.segments.iter().find(around) {
+            Some(segment) => Some(start.wrapping_sub(segment.start + (offset - segment.offset))),
+            // The whole of a module, as it is described when its file is not to be had.
+            None => (self.found && offset == 0).then(|| start.wrapping_sub(self.base)),
         }
     }
 

@@ -7,8 +7,11 @@
 use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
+use std::iter;
 use std::path::{Path, PathBuf};
 
+use super::Options;
+use super::debuginfod::Debuginfod;
 use super::elf::{Elf, open_regular, string};
 
 /// Where distributions install debug files.
@@ -26,16 +29,31 @@ pub(super) struct DebugFile {
 pub(super) struct DebugFolders {
     /// Trees laid out like /usr/lib/debug, in the order of preference.
     folders: Vec<PathBuf>,
-    /// The cache of debuginfod's client.
+    /// The cache of debuginfod's clients.
     cache: Option<PathBuf>,
+    servers: Option<Debuginfod>,
 }
 
 impl DebugFolders {
-    /// The folders that the user named, then the system's.
-    pub(super) fn new(named: &[PathBuf], cache: Option<&Path>) -> DebugFolders {
+    /// The folders that the user named, then the system's; then servers, if there is a folder to
+    /// keep what they send.
+    pub(super) fn new(options: &Options) -> DebugFolders {
         let system = PathBuf::from(SYSTEM_FOLDER);
-        let folders = named.iter().cloned().chain([system]).collect();
-        DebugFolders { folders, cache: cache.map(Path::to_owned) }
+        let cache = options.debuginfod_cache.clone();
+        let servers = cache
+            .as_deref()
+            .filter(|_| !options.debuginfod_urls.is_empty())
+            .map(|cache| Debuginfod::new(&options.debuginfod_urls, cache, options.debuginfod_time_limit));
+        DebugFolders {
+            folders: options.debug_folders.iter().cloned().chain([system]).collect(),
+            cache,
+            servers,
+        }
+    }
+
+    /// What the user should know about the search, line by line.
+    pub(super) fn complaints(&self) -> Vec<String> {
+        self.servers.as_ref().map(Debuginfod::complaints).unwrap_or_default()
     }
 
     /// The separate debug file of the module that was loaded from `module`.
@@ -51,14 +69,15 @@ impl DebugFolders {
     }
 
     /// The file that a build id names; `kind` is debuginfod's word for it: `debuginfo`, or
-    /// `executable`, which only its cache has.
+    /// `executable`, which only its cache and servers have.
     pub(super) fn by_build_id(&self, id: &[u8], kind: &str) -> Option<DebugFile> {
         let hex = hex(id);
         let (folder, name) = hex.split_at_checked(2)?;
         let installed = self.folders.iter().filter(|_| kind == "debuginfo");
         let installed = installed.map(|f| f.join(".build-id").join(folder).join(format!("{name}.debug")));
         let cached = self.cache.iter().map(|cache| cache.join(&hex).join(kind));
-        installed.chain(cached).find_map(|path| {
+        let sent = || self.servers.as_ref()?.fetch(&hex, kind);
+        installed.chain(cached).chain(iter::once_with(sent).flatten()).find_map(|path| {
             let elf = Elf::open(&path)?;
             (elf.build_id()? == id).then_some(DebugFile { path, elf })
         })

@@ -4,8 +4,7 @@ use std::fmt::{self, Write};
 
 use cpp_demangle::{BorrowedSymbol, DemangleOptions, ParseOptions};
 
-/// Longest mangled name that is demangled, in bytes. Names of expression templates reach 50,000.
-const INPUT_LIMIT: usize = 1 << 16;
+use super::elf::TEXT_LIMIT;
 
 /// Longest demangled name, in bytes. A mangled name refers back to its own parts, so its demangled
 /// form can be exponentially longer; beyond this the mangled one is more use.
@@ -17,7 +16,7 @@ const RECURSION_LIMIT: u32 = 96;
 /// The readable form of a name from a symbol table or debug information: C++ (Itanium ABI) and Rust
 /// names demangled, any other as it is, all without what compilers add for clones of a function.
 pub(super) fn demangle(name: &str) -> String {
-    if name.len() > INPUT_LIMIT {
+    if name.len() > TEXT_LIMIT {
         return name.to_owned();
     }
     let base = without_clone_suffix(name);

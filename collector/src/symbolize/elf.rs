@@ -123,6 +123,11 @@ impl Elf {
         self.segments.iter().filter(|s| s.p_type == PT_LOAD && s.is_executable())
     }
 
+    /// The lowest address that is loaded.
+    pub(super) fn base(&self) -> Option<u64> {
+        self.segments.iter().filter(|s| s.p_type == PT_LOAD).map(|s| s.p_vaddr).min()
+    }
+
     /// The header of the section of that name, if it has contents.
     pub(super) fn section(&self, name: &str) -> Option<&SectionHeader> {
         let mut present = self.sections.iter().filter(|s| s.sh_type != SHT_NOBITS && s.sh_size > 0);

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::env;
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ use function::Functions;
 mod binary;
 mod cache;
 mod debug_file;
+mod debuginfod;
 mod demangle;
 mod dwarf;
 mod elf;
@@ -51,6 +53,19 @@ pub enum Mode {
     Full,
 }
 
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Mode, String> {
+        match text {
+            "none" => Ok(Mode::None),
+            "symbols" => Ok(Mode::Symbols),
+            "full" => Ok(Mode::Full),
+            _ => Err("use none, symbols or full".to_owned()),
+        }
+    }
+}
+
 /// What to look up, and where.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -58,15 +73,19 @@ pub struct Options {
     pub mode: Mode,
     /// Folders to search for separate debug files before the system's.
     pub debug_folders: Vec<PathBuf>,
-    /// The folder where debuginfod's client keeps what it downloaded.
+    /// The folder where debuginfod's clients keep what they downloaded.
     pub debuginfod_cache: Option<PathBuf>,
+    /// Debuginfod servers to ask for what is in no folder. They need the cache.
+    pub debuginfod_urls: Vec<String>,
+    /// How long all answers of servers together may take.
+    pub debuginfod_time_limit: Duration,
     /// How long debug information is read for one profile. What was not found by then has the names
     /// in symbol tables.
     pub time_limit: Duration,
 }
 
 impl Default for Options {
-    /// All there is, with the debuginfod cache that the environment names: see
+    /// All there is, with the debuginfod cache and servers that the environment names: see
     /// debuginfod_find_debuginfo(3).
     fn default() -> Options {
         let folder = |name, below: &str| {
@@ -76,10 +95,14 @@ impl Default for Options {
         let cache = folder("DEBUGINFOD_CACHE_PATH", "")
             .or_else(|| folder("XDG_CACHE_HOME", "debuginfod_client"))
             .or_else(|| folder("HOME", ".cache/debuginfod_client"));
+        let urls = env::var("DEBUGINFOD_URLS").unwrap_or_default();
+        let urls = urls.split_whitespace().filter(|url| url.starts_with("http"));
         Options {
             mode: Mode::Full,
             debug_folders: Vec::new(),
             debuginfod_cache: cache,
+            debuginfod_urls: urls.map(str::to_owned).collect(),
+            debuginfod_time_limit: Duration::from_secs(30),
             time_limit: Duration::from_secs(60),
         }
     }
@@ -137,13 +160,24 @@ pub struct Symbolizer {
 impl Symbolizer {
     /// Remembers nothing yet.
     pub fn new(options: &Options) -> Symbolizer {
-        let folders = DebugFolders::new(&options.debug_folders, options.debuginfod_cache.as_deref());
         Symbolizer {
             mode: options.mode,
             time_limit: options.time_limit,
-            folders: Arc::new(folders),
+            folders: Arc::new(DebugFolders::new(options)),
             cache: Cache::default(),
         }
+    }
+
+    /// What the user should know about what was not found so far, line by line.
+    pub fn complaints(&self) -> Vec<String> {
+        self.folders.complaints()
+    }
+
+    /// What was added to the addresses of a module's file where the byte at `offset` is mapped at
+    /// `start`; `None` if its file is not to be had. The module's own bias is not looked at.
+    pub fn bias(&self, module: &Module, start: u64, offset: u64) -> Option<u64> {
+        let place = self.cache.place(module);
+        place.get_or_init(|| Binary::open(module, &self.folders)).bias(start, offset)
     }
 
     /// Looks up `frames` of the process `pid`, which may have ended. Whatever is missing or damaged

@@ -1,0 +1,64 @@
+//! The functions of a profile.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::profile::signed;
+use super::proto::{Function, Line, Mapping};
+use super::strings::Strings;
+use crate::symbolize::{self, ResolvedFrame};
+
+/// The functions, each once.
+#[derive(Debug, Default)]
+pub(super) struct Functions {
+    pub(super) table: Vec<Function>,
+    ids: HashMap<Arc<symbolize::Function>, u64>,
+    /// The highest id in use.
+    last: u64,
+}
+
+impl Functions {
+    /// Those of a profile that was read.
+    pub(super) fn of(table: Vec<Function>) -> Functions {
+        let last = table.iter().map(|function| function.id).max().unwrap_or(0);
+        Functions { table, last, ..Functions::default() }
+    }
+
+    /// The lines of a location that stands for `frames`.
+    pub(super) fn lines(&mut self, frames: &[ResolvedFrame], strings: &mut Strings) -> Vec<Line> {
+        let line = |frame: &ResolvedFrame| Line {
+            function_id: self.id(&frame.function, strings),
+            line: signed(frame.line),
+            column: 0,
+        };
+        frames.iter().map(line).collect()
+    }
+
+    fn id(&mut self, function: &Arc<symbolize::Function>, strings: &mut Strings) -> u64 {
+        if let Some(&id) = self.ids.get(function) {
+            return id;
+        }
+        self.last += 1;
+        self.table.push(Function {
+            id: self.last,
+            name: strings.index(&function.name),
+            system_name: strings.index(&function.system_name),
+            filename: strings.index(&function.file),
+            start_line: signed(function.start_line),
+        });
+        self.ids.insert(Arc::clone(function), self.last);
+        self.last
+    }
+}
+
+impl Mapping {
+    /// Notes what is known of an address in it. pprof looks nothing up where a flag is set, so what
+    /// only has an address sets none.
+    pub(super) fn add_flags(&mut self, frames: &[ResolvedFrame]) {
+        let named = || frames.iter().filter(|frame| !frame.function.system_name.is_empty());
+        self.has_functions |= named().next().is_some();
+        self.has_filenames |= named().any(|frame| !frame.function.file.is_empty());
+        self.has_line_numbers |= named().any(|frame| frame.line != 0);
+        self.has_inline_frames = self.has_line_numbers;
+    }
+}

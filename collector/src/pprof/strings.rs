@@ -1,0 +1,29 @@
+//! The string table of a profile.
+
+use std::collections::HashMap;
+
+/// The strings, each once.
+#[derive(Debug, Default)]
+pub(super) struct Strings {
+    pub(super) table: Vec<String>,
+    indices: HashMap<String, i64>,
+}
+
+impl Strings {
+    /// Those of a profile that was read.
+    pub(super) fn of(table: Vec<String>) -> Strings {
+        let indices = table.iter().zip(0..).map(|(text, index)| (text.clone(), index)).collect();
+        Strings { table, indices }
+    }
+
+    /// The index of a string, which is added if it is new.
+    pub(super) fn index(&mut self, text: &str) -> i64 {
+        if let Some(&index) = self.indices.get(text) {
+            return index;
+        }
+        let index = self.table.len() as i64;
+        self.table.push(text.to_owned());
+        self.indices.insert(text.to_owned(), index);
+        index
+    }
+}

@@ -1,0 +1,116 @@
+//! Asking debuginfod servers for files by build id, as debuginfod-find(1) does where the variable
+//! DEBUGINFOD_URLS is set. What they send is kept in the folder that all its clients share.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ureq::Agent;
+
+/// How long a server may take to accept a connection.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Largest file that is downloaded, in bytes.
+const SIZE_LIMIT: u64 = 1 << 32;
+
+/// Servers, asked one after another until one has the file.
+#[derive(Debug)]
+pub(super) struct Debuginfod {
+    urls: Vec<String>,
+    cache: PathBuf,
+    agent: Agent,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// How much longer all answers together may take.
+    patience: Duration,
+    /// What was asked for: nothing is asked for twice.
+    asked: HashSet<String>,
+    /// The servers that are asked no more, and why.
+    given_up: BTreeMap<String, String>,
+}
+
+impl Debuginfod {
+    /// Nothing is asked yet; `patience` is how long all answers together may take.
+    pub(super) fn new(urls: &[String], cache: &Path, patience: Duration) -> Debuginfod {
+        let agent = Agent::config_builder()
+            .timeout_connect(Some(CONNECT_LIMIT))
+            .user_agent(concat!("heaptrace/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Debuginfod {
+            urls: urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
+            cache: cache.to_owned(),
+            agent: agent.into(),
+            state: Mutex::new(State { patience, asked: HashSet::new(), given_up: BTreeMap::new() }),
+        }
+    }
+
+    /// The file that a build id in hexadecimal names, downloaded; `kind` is `debuginfo` or
+    /// `executable`. Whether it has that build id is for the caller to check.
+    pub(super) fn fetch(&self, id: &str, kind: &str) -> Option<PathBuf> {
+        let name = format!("{id}/{kind}");
+        if !self.state().asked.insert(name.clone()) {
+            return None;
+        }
+        self.urls.iter().find_map(|url| self.ask(url, &name))
+    }
+
+    fn ask(&self, url: &str, name: &str) -> Option<PathBuf> {
+        let patience = match &*self.state() {
+            state if state.given_up.contains_key(url) || state.patience.is_zero() => return None,
+            state => state.patience,
+        };
+        let started = Instant::now();
+        let answer = self.download(&format!("{url}/buildid/{name}"), name, patience);
+        let mut state = self.state();
+        state.patience = state.patience.saturating_sub(started.elapsed());
+        match answer {
+            Ok(path) => Some(path),
+            Err(ureq::Error::StatusCode(404)) => None,
+            Err(why) => {
+                state.given_up.insert(url.to_owned(), why.to_string());
+                None
+            }
+        }
+    }
+
+    /// Puts the answer to a request into the cache, complete or not at all.
+    fn download(&self, url: &str, name: &str, patience: Duration) -> Result<PathBuf, ureq::Error> {
+        let request = self.agent.get(url).config().timeout_global(Some(patience)).build();
+        let mut body = request.call()?.into_body().into_with_config().limit(SIZE_LIMIT).reader();
+        let path = self.cache.join(name);
+        let temporary = path.with_extension(format!("heaptrace-{}", std::process::id()));
+        fs::create_dir_all(path.parent().unwrap_or(&self.cache))?;
+        let copied = File::create(&temporary).and_then(|mut file| io::copy(&mut body, &mut file));
+        if let Err(why) = copied.and_then(|_| fs::rename(&temporary, &path)) {
+            // The first error is the one to report; if this fails too there is nothing left to do.
+            let _ = fs::remove_file(&temporary);
+            return Err(why.into());
+        }
+        Ok(path)
+    }
+
+    /// What the user should know, a line for each server that was given up.
+    pub(super) fn complaints(&self) -> Vec<String> {
+        let state = self.state();
+        let mut lines: Vec<_> = state
+            .given_up
+            .iter()
+            .map(|(url, why)| format!("no more debug files from {url}: {why}"))
+            .collect();
+        if lines.is_empty() && state.patience.is_zero() {
+            lines.push("no more debug files: the servers of DEBUGINFOD_URLS take too long".to_owned());
+        }
+        lines
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is whole at any time, even if a thread ended while it had it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
