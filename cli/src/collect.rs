@@ -15,6 +15,7 @@ use heaptrace_channel::config::{self, Session};
 use heaptrace_collector::Program;
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
 use heaptrace_collector::session::{self, Config, Request};
+use heaptrace_collector::symbolize::Options;
 
 use crate::messages;
 
@@ -31,13 +32,14 @@ pub fn run() -> Result<()> {
     let text = |name| env::var_os(name).filter(|value| !value.is_empty());
     let pattern = text(config::OUT).and_then(|text| Pattern::parse(text.to_str()?).ok());
     let rate = text(config::RATE).and_then(|text| config::parse_rate(text.as_bytes()));
+    let mode = text(config::SYMBOLIZE).and_then(|text| text.to_str()?.parse().ok());
     let config = Config {
         listener,
         token,
         pattern: pattern.map_or_else(|| Pattern::parse(DEFAULT_PATTERN), Ok)?,
         rate: rate.unwrap_or(config::DEFAULT_RATE),
         program: Some(running_program(session.program)),
-        symbolize: Default::default(),
+        symbolize: Options { mode: mode.unwrap_or_default(), ..Options::default() },
     };
     Ok(session::run(config, None)?)
 }

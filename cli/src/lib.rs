@@ -1,3 +1,4 @@
-//! What of `heaptrace` only reads profiles. A library, so that it can be fuzzed.
+//! What of `heaptrace` works on profiles. A library, so that it can be fuzzed.
 
 pub mod report;
+pub mod symbolize;

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
-use heaptrace::report;
+use heaptrace::{report, symbolize};
 
 mod collect;
 mod library;
@@ -17,6 +17,7 @@ mod run;
 enum Cli {
     Run(run::Args),
     Report(Box<report::Args>),
+    Symbolize(symbolize::Args),
     Lib(library::Args),
     /// What the library starts when there is no `heaptrace run`
     #[command(hide = true)]
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let result = match cli {
         Cli::Run(args) => return run::run(args),
         Cli::Report(args) => report::run(&args),
+        Cli::Symbolize(args) => symbolize::run(&args),
         Cli::Lib(args) => library::run(&args),
         Cli::Collect => collect::run(),
     };

@@ -24,6 +24,7 @@ pub fn summary(summary: &Summary) -> String {
     for (pid, name, why) in &summary.refused {
         line(&mut text, &format!("{name} (pid {pid}) could not be profiled: {}", refusal(*why)));
     }
+    summary.complaints.iter().for_each(|complaint| line(&mut text, complaint));
     totals(&mut text, summary);
     if let Some(program) =
         summary.profiles.iter().find(|written| written.is_program && written.error.is_none())

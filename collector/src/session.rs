@@ -55,6 +55,8 @@ pub struct Summary {
     pub running: usize,
     /// Processes seen.
     pub processes: usize,
+    /// Why some names could not be looked up.
+    pub complaints: Vec<String>,
 }
 
 /// A profile that was written.
@@ -394,6 +396,7 @@ impl Session {
         let is_settled = |image: &Image| !image.members().any(|(_, member)| image.is_over(member));
         if waiting && self.images.iter().all(|(_, image)| is_settled(image)) {
             self.summary.running = self.images.len();
+            self.summary.complaints = self.writers.complaints();
             if let Some(answer) = self.asked.take() {
                 answer.send(self.summary.clone()).ok();
                 self.supervised = false;

@@ -36,6 +36,7 @@ pub struct Done<K> {
 pub struct Writers<K> {
     jobs: Option<Sender<Job<K>>>,
     done: Receiver<Done<K>>,
+    symbolizer: Arc<Symbolizer>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -58,7 +59,7 @@ impl<K: Send + 'static> Writers<K> {
                 })
             })
             .collect();
-        Writers { jobs: Some(jobs), done, threads }
+        Writers { jobs: Some(jobs), done, symbolizer, threads }
     }
 
     /// Gives them a profile to write.
@@ -66,6 +67,11 @@ impl<K: Send + 'static> Writers<K> {
         if let Some(jobs) = &self.jobs {
             jobs.send(job).ok();
         }
+    }
+
+    /// What the user should know about names that were not found, line by line.
+    pub fn complaints(&self) -> Vec<String> {
+        self.symbolizer.complaints()
     }
 
     /// What they have written.

@@ -46,7 +46,7 @@ mod prune;
 mod raw;
 mod row;
 mod setting;
-mod source;
+pub(crate) mod source;
 mod tags;
 mod text;
 mod top;

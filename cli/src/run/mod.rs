@@ -8,6 +8,7 @@ mod supervise;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -15,6 +16,7 @@ use heaptrace_channel::config::{self, TOKEN_LENGTH, parse_rate};
 use heaptrace_collector::Program;
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
 use heaptrace_collector::session::Config;
+use heaptrace_collector::symbolize::{Mode, Options};
 
 use crate::{collect, library, messages};
 use program::{Command, NotStarted};
@@ -36,6 +38,12 @@ pub struct Args {
     /// Make the sampling decisions reproducible
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Which names to look up: all, those in symbol tables, or none
+    #[arg(long, value_name = "none|symbols|full", default_value = "full")]
+    symbolize: Mode,
+    /// Search DIR, laid out like /usr/lib/debug, for debug files; can be given several times
+    #[arg(long, value_name = "DIR")]
+    debug_dir: Vec<PathBuf>,
     /// Say nothing at the end
     #[arg(short, long)]
     quiet: bool,
@@ -139,7 +147,11 @@ fn start_collector(args: &Args, command: &Command, listener: OwnedFd, token: &st
         pattern: args.output.clone(),
         rate: args.rate,
         program: None,
-        symbolize: Default::default(),
+        symbolize: Options {
+            mode: args.symbolize,
+            debug_folders: args.debug_dir.clone(),
+            ..Options::default()
+        },
     };
     // SAFETY: this process has one thread, so the child may do anything.
     match unsafe { libc::fork() } {

@@ -8,6 +8,8 @@ pub const SEED: &str = "HEAPTRACE_SEED";
 pub const OUT: &str = "HEAPTRACE_OUT";
 /// `all` or `none`: whether started processes are profiled too.
 pub const CHILDREN: &str = "HEAPTRACE_CHILDREN";
+/// `none`, `symbols` or `full`: which names the collector looks up.
+pub const SYMBOLIZE: &str = "HEAPTRACE_SYMBOLIZE";
 /// Path of the `heaptrace` binary.
 pub const COLLECTOR: &str = "HEAPTRACE_COLLECTOR";
 /// Where the collector of this tree of processes listens: a [`Session`].

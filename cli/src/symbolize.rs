@@ -1,0 +1,44 @@
+//! `heaptrace symbolize`: names for a profile that was written without them.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use heaptrace_collector::pprof::{self, Filled};
+use heaptrace_collector::symbolize::{Options, Symbolizer};
+
+use crate::report::source::Source;
+
+/// Fill in the names that a profile lacks, on any machine that has the programs or their debug files
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The profile
+    #[arg(value_name = "PROFILE")]
+    input: PathBuf,
+    /// Where to write the profile with names
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Search DIR, laid out like /usr/lib/debug, for debug files; can be given several times
+    #[arg(long, value_name = "DIR")]
+    debug_dir: Vec<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the profile cannot be read, or the one with names not be written.
+pub fn run(args: &Args) -> Result<()> {
+    let source = Source::read(&args.input)?;
+    let mut profile = source.tables.clone();
+    source.each_sample(|sample| {
+        profile.sample.push(sample.clone());
+        Ok(())
+    })?;
+    let symbolizer =
+        Symbolizer::new(&Options { debug_folders: args.debug_dir.clone(), ..Options::default() });
+    let Filled { named, unnamed } = pprof::fill(&mut profile, &symbolizer);
+    pprof::file::write_file(&args.output, &profile)?;
+    symbolizer.complaints().iter().for_each(|complaint| eprintln!("heaptrace: {complaint}"));
+    let left = if unnamed > 0 { format!(", {unnamed} still have none") } else { String::new() };
+    eprintln!("heaptrace: {}: {named} addresses got a name{left}", args.output.display());
+    Ok(())
+}
