@@ -376,7 +376,7 @@ impl Image {
             let path = match path.as_os_str().as_encoded_bytes() {
                 b"" => self.program.executable.clone(),
                 b"linux-vdso.so.1" => "[vdso]".into(),
-                _ => path,
+                _ => absolute(self.program.pid, path),
             };
             let module = Module {
                 start: record.start,
@@ -409,6 +409,16 @@ fn open_mapped(pid: u32, path: &Path, is_executable: bool) -> Option<File> {
         Err(_) => process.join("cwd").join(path),
     };
     [through.as_path(), path].into_iter().filter_map(|path| File::open(path).ok()).find(is_regular)
+}
+
+/// A relative path in the folder of process `pid`, or in ours if that has ended: whoever reads the
+/// profile is in another one.
+fn absolute(pid: u32, path: PathBuf) -> PathBuf {
+    if path.is_absolute() {
+        return path;
+    }
+    let folder = std::fs::read_link(format!("/proc/{pid}/cwd"));
+    folder.map(|folder| folder.join(&path)).or_else(|_| std::path::absolute(&path)).unwrap_or(path)
 }
 
 fn is_regular(file: &File) -> bool {
