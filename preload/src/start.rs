@@ -50,20 +50,26 @@ impl Strings {
 }
 
 impl Strings {
-    /// What the auxiliary vector, which lies behind the environment, has under AT_EXECFN.
-    fn path_given_to_exec(self) -> Option<&'static CStr> {
+    /// What the auxiliary vector, which lies behind the environment, has of a kind.
+    fn auxiliary(self, kind: u64) -> Option<u64> {
         // SAFETY: the kernel puts pairs of words behind the environment's null pointer, and ends
-        // them with AT_NULL; the value of AT_EXECFN is a C string that stays.
+        // them with AT_NULL.
         unsafe {
             let mut entry = self.0.add(self.iter().count() + 1).cast::<[u64; 2]>();
             while (*entry)[0] != libc::AT_NULL {
-                if (*entry)[0] == libc::AT_EXECFN {
-                    return Some(CStr::from_ptr((*entry)[1] as *const c_char));
+                if (*entry)[0] == kind {
+                    return Some((*entry)[1]);
                 }
                 entry = entry.add(1);
             }
             None
         }
+    }
+
+    /// The path that was given to exec.
+    fn path_given_to_exec(self) -> Option<&'static CStr> {
+        // SAFETY: the kernel's own C string, which stays.
+        self.auxiliary(libc::AT_EXECFN).map(|at| unsafe { CStr::from_ptr(at as *const c_char) })
     }
 }
 
@@ -148,7 +154,8 @@ static WAITS: AtomicBool = AtomicBool::new(false);
 
 /// Connects to the collector and begins to record; `None` if that cannot be.
 fn begin(argc: c_int, arguments: Strings, environment: Strings) -> Option<()> {
-    let unwinds = unwind::start();
+    let program_headers = environment.auxiliary(libc::AT_PHDR).zip(environment.auxiliary(libc::AT_PHNUM));
+    let unwinds = unwind::start(program_headers.map_or((0, 0), |(at, count)| (at as usize, count as usize)));
     let inherited = environment.value(config::SESSION).map(CStr::to_bytes).filter(|text| !text.is_empty());
     let settings = Settings { environment, complains: inherited.is_none() };
     let session = match inherited {

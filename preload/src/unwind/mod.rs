@@ -64,9 +64,10 @@ pub fn stack(registers: Registers, thread: &mut Thread, segment: &Segment) -> Op
     }
 }
 
-/// Gets ready in the constructor. False if this C library is too old: glibc before 2.35.
-pub fn start() -> bool {
-    private_stack::start() && modules::start()
+/// Gets ready in the constructor, with address and number of the program's own ELF program headers.
+/// False if this C library is too old: glibc before 2.35.
+pub fn start(program_headers: (usize, usize)) -> bool {
+    private_stack::start() && modules::start(program_headers)
 }
 
 /// Makes everything usable in a forked child, whose other threads are gone with what they locked.

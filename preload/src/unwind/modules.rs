@@ -10,6 +10,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::*};
 use heaptrace_channel::modules::{MAX_MODULES, Module};
 
 use super::rules::RULES;
+use crate::sys::PAGE;
 use crate::{originals, process};
 
 /// glibc's `struct dl_find_object` (dlfcn.h) on x86-64.
@@ -52,11 +53,54 @@ type FindObject = unsafe extern "C" fn(*const c_void, *mut FoundObject) -> i32;
 static FIND_OBJECT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Looks the function up. False if there is none.
-pub fn start() -> bool {
+pub fn start((headers, count): (usize, usize)) -> bool {
     FIND_OBJECT.store(originals::symbol(c"_dl_find_object").cast_mut(), Relaxed);
     let Some(own) = find(start as *const () as usize) else { return false };
     INITIAL.fill(own.link_map);
+    PROGRAM.fill(headers, count);
     true
+}
+
+/// The program's own executable. The kernel maps it, segment by segment; where that leaves a gap,
+/// `_dl_find_object` knows its segments but not the whole, so that is taken from its headers.
+struct Program {
+    headers: AtomicUsize,
+    count: AtomicUsize,
+    start: AtomicUsize,
+    end: AtomicUsize,
+}
+
+static PROGRAM: Program = Program {
+    headers: AtomicUsize::new(0),
+    count: AtomicUsize::new(0),
+    start: AtomicUsize::new(0),
+    end: AtomicUsize::new(0),
+};
+
+impl Program {
+    /// Notes where the program lies. Its link map is the first of the list.
+    fn fill(&self, headers: usize, count: usize) {
+        let map = INITIAL.maps[0].load(Relaxed);
+        if headers == 0 || map.is_null() {
+            return;
+        }
+        // SAFETY: the link map of the program, which stays.
+        let image = Image { bias: unsafe { (*map).bias }, headers: headers as *const _, count };
+        let loaded = || {
+            image.headers().filter(|header| header.p_type == libc::PT_LOAD).map(|header| image.range(header))
+        };
+        self.start.store(loaded().map(|range| range.start & !(PAGE - 1)).min().unwrap_or(0), Relaxed);
+        self.end.store(loaded().map(|range| range.end).max().unwrap_or(0), Relaxed);
+        self.count.store(count, Relaxed);
+        self.headers.store(headers, Relaxed);
+    }
+
+    /// The headers, if `map` is the program's.
+    fn headers(&self, map: *const LinkMap) -> Option<(*const libc::Elf64_Phdr, usize)> {
+        let headers = self.headers.load(Relaxed);
+        let is_program = headers != 0 && core::ptr::eq(INITIAL.maps[0].load(Relaxed), map);
+        is_program.then(|| (headers as *const _, self.count.load(Relaxed)))
+    }
 }
 
 /// The module that `address` lies in.
@@ -72,9 +116,13 @@ pub fn find(address: usize) -> Option<Found> {
         let mut result: FoundObject = core::mem::zeroed();
         (function(address as *const c_void, &mut result) == 0, result)
     };
+    let whole = match PROGRAM.headers(result.link_map) {
+        Some(_) => (PROGRAM.start.load(Relaxed), PROGRAM.end.load(Relaxed)),
+        None => (result.map_start, result.map_end),
+    };
     found.then_some(Found {
-        start: result.map_start,
-        end: result.map_end,
+        start: whole.0,
+        end: whole.1,
         eh_frame_hdr: result.eh_frame_hdr,
         link_map: result.link_map,
     })
@@ -213,7 +261,7 @@ impl Found {
             return stable;
         }
         let image = Image::of(self);
-        let build_id = image.as_ref().map_or(&[][..], Image::build_id);
+        let build_id = image.as_ref().map_or(&[][..], |image| image.build_id(self.start..self.end));
         let id_at = if build_id.len() >= 8 { build_id.as_ptr() as usize } else { 0 };
         KNOWN.push(self, id_at);
         if overlapping.is_some() {
@@ -248,7 +296,6 @@ impl Found {
 
 /// The ELF and program headers of a module, in memory.
 struct Image {
-    found: Found,
     bias: usize,
     headers: *const libc::Elf64_Phdr,
     count: usize,
@@ -257,7 +304,11 @@ struct Image {
 impl Image {
     /// `None` if the module does not begin with its headers in its first page.
     fn of(found: &Found) -> Option<Image> {
-        const PAGE: usize = crate::sys::PAGE;
+        // SAFETY: as in `note`.
+        let bias = unsafe { (*found.link_map).bias };
+        if let Some((headers, count)) = PROGRAM.headers(found.link_map) {
+            return Some(Image { bias, headers, count });
+        }
         // SAFETY: a module's lowest mapping is at least a page long and, in all common layouts,
         // readable; it is on this thread's stack, so it stays mapped.
         let header = unsafe { &*(found.start as *const libc::Elf64_Ehdr) };
@@ -266,13 +317,11 @@ impl Image {
             && usize::from(header.e_phentsize) == size_of::<libc::Elf64_Phdr>()
             && offset < PAGE
             && offset + count * size_of::<libc::Elf64_Phdr>() <= PAGE;
-        // SAFETY: as in `note`.
-        let bias = unsafe { (*found.link_map).bias };
-        fits.then(|| Image { found: *found, bias, headers: (found.start + offset) as *const _, count })
+        fits.then(|| Image { bias, headers: (found.start + offset) as *const _, count })
     }
 
     fn headers(&self) -> impl Iterator<Item = &libc::Elf64_Phdr> {
-        // SAFETY: `of` saw that they lie in the first page.
+        // SAFETY: `of` saw that they lie in the first page, or the kernel says where they are.
         unsafe { core::slice::from_raw_parts(self.headers, self.count) }.iter()
     }
 
@@ -282,11 +331,11 @@ impl Image {
     }
 
     /// The GNU build id; empty if there is none.
-    fn build_id(&self) -> &[u8] {
+    fn build_id(&self, module: core::ops::Range<usize>) -> &[u8] {
         let notes =
             self.headers().filter(|header| header.p_type == libc::PT_NOTE).map(|header| self.range(header));
         let inside = notes.filter(|range| {
-            self.found.start <= range.start && range.start < range.end && range.end <= self.found.end
+            module.start <= range.start && range.start < range.end && range.end <= module.end
         });
         // SAFETY: notes are in a loaded segment, here inside the module's extent.
         let bytes =

@@ -360,7 +360,7 @@ mod tests {
     /// library and of this binary for which unwind tables have a plain rule.
     #[test]
     fn rules_lead_where_framehop_goes() {
-        assert!(modules::start());
+        assert!(modules::start((0, 0)));
         let (sp, bp) = (0x7000_0000_0000u64, 0x7000_0001_0000u64);
         for function in [libc::qsort as *const () as usize, word_at as *const () as usize] {
             let module = modules::find(function).unwrap();
