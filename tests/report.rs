@@ -6,8 +6,6 @@ mod bad_files;
 mod builder;
 #[path = "report/fixtures.rs"]
 mod fixtures;
-#[path = "report/large.rs"]
-mod large;
 #[path = "report/prompt.rs"]
 mod prompt;
 #[path = "report/same_as_pprof.rs"]

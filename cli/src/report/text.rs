@@ -21,11 +21,14 @@ const NAME: Style = AnsiColor::Cyan.on_default();
 const WARNING: Style = AnsiColor::Yellow.on_default();
 const FAINT: Style = Style::new().dimmed();
 
-/// Width of the columns of [`top`] before the name, without and with those of the error.
+/// Width of the columns of [`top`] before the name, without those of the error.
 const COLUMNS: usize = 50;
-const COLUMNS_SAMPLED: usize = 72;
+/// Least width of a terminal for all columns.
+const WIDE: usize = 100;
 /// Least width to shorten a name to.
-const NAME_WIDTH: usize = 24;
+const NAME_WIDTH: usize = 20;
+/// How deep in each other template arguments are kept, if others have to go.
+const ARGUMENTS_DEPTH: usize = 4;
 
 /// `text` in `style`.
 fn styled(style: Style, text: &str) -> String {
@@ -170,41 +173,52 @@ pub fn showing(out: &mut dyn Write, showing: &Showing, scale: &Scale) -> io::Res
     Ok(())
 }
 
-/// The top table. On a terminal of `width` columns, long names are shortened to fit.
+/// The top table. On a terminal of `width` columns, long names are shortened to fit, and where there
+/// is little room the column of sums is left out.
 pub fn top(out: &mut dyn Write, top: &Top, width: Option<usize>) -> io::Result<()> {
     writeln!(out, "Type: {}", top.sample_type.name)?;
     showing(out, &top.showing, &top.scale)?;
-    let error_columns = match top.sampled {
-        true => format!(" {:>9} {:>9}", "samples", "95%"),
-        false => String::new(),
-    };
-    let heading =
-        format!("{:>10} {:>5}% {:>5}% {:>10} {:>5}%{error_columns}", "flat", "flat", "sum", "cum", "cum");
+    let with_sum = width.is_none_or(|width| width >= WIDE);
+    let columns = COLUMNS - if with_sum { 0 } else { 7 } + if top.sampled { 14 } else { 0 };
+    let room = width.map(|width| width.saturating_sub(columns));
+    let heading = format!(
+        "{:>10} {:>5}%{} {:>10} {:>5}%{}",
+        "flat",
+        "flat",
+        if with_sum { format!(" {:>5}%", "sum") } else { String::new() },
+        "cum",
+        "cum",
+        if top.sampled { format!(" {:>7} {:>5}", "samples", "95%") } else { String::new() }
+    );
     writeln!(out, "{}", styled(HEADING, &heading))?;
-    let columns = if top.sampled { COLUMNS_SAMPLED } else { COLUMNS };
-    let name_width = width.map(|width| width.saturating_sub(columns).max(NAME_WIDTH));
     let total = top.showing.total;
     let mut sum = 0;
     for row in &top.rows {
         sum += row.flat;
         writeln!(
             out,
-            "{:>10} {} {} {:>10} {}{}  {}{}",
+            "{:>10} {}{} {:>10} {}{}  {}",
             top.scale.label(row.flat),
             percentage(row.flat, total),
-            percentage(sum, total),
+            if with_sum { format!(" {}", percentage(sum, total)) } else { String::new() },
             top.scale.label(row.cum),
             percentage(row.cum, total),
             if top.sampled { error(row, top.difference) } else { String::new() },
-            styled(NAME, &shortened(&row.name, name_width)),
-            match row.inlining {
-                Inlining::None => "",
-                Inlining::Some => " (partial-inline)",
-                Inlining::All => " (inline)",
-            }
+            name(row, room)
         )?;
     }
     Ok(())
+}
+
+/// The name of a row and whether it is inlined, in `room` columns if that is enough for anything.
+fn name(row: &Row, room: Option<usize>) -> String {
+    let inlining = match row.inlining {
+        Inlining::None => "",
+        Inlining::Some => " (partial-inline)",
+        Inlining::All => " (inline)",
+    };
+    let room = room.map(|room| room.saturating_sub(inlining.len()).max(NAME_WIDTH));
+    format!("{}{inlining}", styled(NAME, &shortened(&row.name, room)))
 }
 
 /// The columns of samples and of the 95% interval, relative to the value.
@@ -220,22 +234,53 @@ fn error(row: &Row, difference: bool) -> String {
         _ => "few".to_owned(),
     };
     let style = if estimate.within_noise() { WARNING } else { Style::new() };
-    format!(" {:>9} {}", grouped(estimate.samples.round() as u64), styled(style, &format!("{interval:>9}")))
+    format!(" {:>7} {}", grouped(estimate.samples.round() as u64), styled(style, &format!("{interval:>5}")))
 }
 
-/// `name` with its middle left out, if it is longer than `width`.
-fn shortened(name: &str, width: Option<usize>) -> String {
-    let length = name.chars().count();
-    match width {
-        Some(width) if length > width => {
-            let head = (width - 1) / 2;
-            let tail = width - 1 - head;
-            let start: String = name.chars().take(head).collect();
-            let end: String = name.chars().skip(length - tail).collect();
-            format!("{start}…{end}")
-        }
-        _ => name.to_owned(),
+/// `name` in at most `room` columns: with `<…>` for template arguments, the innermost first, and if
+/// that is not enough without its middle.
+fn shortened(name: &str, room: Option<usize>) -> String {
+    let fits = |name: &str| room.is_none_or(|room| name.chars().count() <= room);
+    if fits(name) {
+        return name.to_owned();
     }
+    let depths = (0..ARGUMENTS_DEPTH).rev();
+    let shorter = depths.map(|depth| without_arguments(name, depth)).find(|shorter| fits(shorter));
+    shorter.unwrap_or_else(|| without_middle(&without_arguments(name, 0), room.unwrap_or(NAME_WIDTH)))
+}
+
+/// `name` with `…` for the template arguments that are more than `kept` deep in others.
+fn without_arguments(name: &str, kept: usize) -> String {
+    let mut shorter = String::new();
+    let mut depth = 0;
+    for (i, c) in name.char_indices() {
+        let before = &name[..i];
+        let is_operator = before.trim_end_matches(['<', '>', '-', '=']).ends_with("operator");
+        let closes = c == '>' && depth > 0 && !is_operator && !before.ends_with('-');
+        depth -= usize::from(closes);
+        if depth <= kept {
+            shorter.push(c);
+        }
+        // Rust's names begin with a bracket around a type, which is no argument.
+        if c == '<' && i > 0 && !is_operator {
+            depth += 1;
+            if depth == kept + 1 {
+                shorter.push('…');
+            }
+        }
+    }
+    shorter
+}
+
+fn without_middle(name: &str, room: usize) -> String {
+    let length = name.chars().count();
+    if length <= room {
+        return name.to_owned();
+    }
+    let head = (room - 1) / 2;
+    let start: String = name.chars().take(head).collect();
+    let end: String = name.chars().skip(length - (room - 1 - head)).collect();
+    format!("{start}…{end}")
 }
 
 /// The call graph.
@@ -374,10 +419,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_names_lose_their_middle() {
+    fn long_names_lose_their_innermost_arguments_and_then_their_middle() {
+        let name = "std::map<int, std::vector<std::pair<A, B>>>::operator<<";
+        for (room, shorter) in [
+            (60, name),
+            (54, "std::map<int, std::vector<std::pair<…>>>::operator<<"),
+            (42, "std::map<int, std::vector<…>>::operator<<"),
+            (30, "std::map<…>::operator<<"),
+            (11, "std::…tor<<"),
+        ] {
+            assert_eq!(shortened(name, Some(room)), shorter);
+        }
         assert_eq!(shortened("abcdefghij", Some(7)), "abc…hij");
-        assert_eq!(shortened("abcdefghij", Some(10)), "abcdefghij");
         assert_eq!(shortened("äöüäöüäöüä", Some(6)), "äö…öüä");
         assert_eq!(shortened("abcdefghij", None), "abcdefghij");
+    }
+
+    #[test]
+    fn operators_are_no_brackets() {
+        for (name, shorter) in [
+            ("A<B>::operator->", "A<…>::operator->"),
+            ("A<B>::operator<", "A<…>::operator<"),
+            ("f<A>()::{lambda()#1}::operator()", "f<…>()::{lambda()#1}::operator()"),
+            ("<alloc::vec::Vec<T> as Clone>::clone", "<alloc::vec::Vec<…> as Clone>::clone"),
+        ] {
+            assert_eq!(without_arguments(name, 0), shorter);
+        }
     }
 }
