@@ -93,7 +93,8 @@ fn has_initial_exec_thread_locals_only() {
     assert!(relocations.contains("R_X86_64_TPOFF64"), "{relocations}");
     let headers = tool("readelf", &["--program-headers", "--wide"]);
     let tls = headers.lines().find(|line| line.trim_start().starts_with("TLS ")).unwrap();
-    let size = u64::from_str_radix(tls.split_whitespace().nth(5).unwrap().trim_start_matches("0x"), 16).unwrap();
+    let size =
+        u64::from_str_radix(tls.split_whitespace().nth(5).unwrap().trim_start_matches("0x"), 16).unwrap();
     // What is left over for libraries that are loaded late is a few hundred bytes.
     assert!(size <= 100, "{tls}");
 }
@@ -101,7 +102,9 @@ fn has_initial_exec_thread_locals_only() {
 #[test]
 fn has_no_executable_stack_and_no_writable_code() {
     let headers = tool("readelf", &["--program-headers", "--wide"]);
-    let flags = |line: &str| line.split_whitespace().skip(6).take_while(|word| !word.starts_with('0')).collect::<String>();
+    let flags = |line: &str| {
+        line.split_whitespace().skip(6).take_while(|word| !word.starts_with('0')).collect::<String>()
+    };
     let stack = headers.lines().find(|line| line.contains("GNU_STACK")).unwrap();
     assert_eq!(flags(stack), "RW", "{stack}");
     for segment in headers.lines().filter(|line| line.trim_start().starts_with("LOAD ")) {

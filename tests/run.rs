@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "run/collector.rs"]
+mod collector;
 #[path = "run/environment.rs"]
 mod environment;
 #[path = "run/exit.rs"]
@@ -11,13 +13,11 @@ mod exit;
 mod ledger;
 #[path = "run/processes.rs"]
 mod processes;
+#[path = "run/programs.rs"]
+mod programs;
 #[path = "run/sampled.rs"]
 mod sampled;
 #[path = "run/signals.rs"]
 mod signals;
 #[path = "run/stacks.rs"]
 mod stacks;
-#[path = "run/collector.rs"]
-mod collector;
-#[path = "run/programs.rs"]
-mod programs;

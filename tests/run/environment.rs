@@ -24,7 +24,10 @@ fn assert_explained(ended: &Ended, why: &str) {
     let explaining: Vec<_> = lines.iter().filter(|line| line.contains("could not be profiled")).collect();
     assert_eq!(explaining.len(), 1, "{lines:?}");
     assert!(explaining[0].contains(why), "{lines:?}");
-    assert!(!lines.iter().any(|line| line.contains("allocator of its own")), "one reason is enough: {lines:?}");
+    assert!(
+        !lines.iter().any(|line| line.contains("allocator of its own")),
+        "one reason is enough: {lines:?}"
+    );
 }
 
 /// Heaptrace itself failed, and says so in one line.

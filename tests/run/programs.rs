@@ -12,7 +12,10 @@ fn assert_same(path: &str, arguments: &[&str], rates: &[&str], mut check: impl F
     for rate in rates {
         let room = Room::new();
         let ended = room.run_path(path).rate(rate).option("-q").args(arguments).go();
-        assert_eq!((ended.status(), &ended.stdout, &ended.stderr), (bare.status(), &bare.stdout, &bare.stderr));
+        assert_eq!(
+            (ended.status(), &ended.stdout, &ended.stderr),
+            (bare.status(), &bare.stdout, &bare.stderr)
+        );
         room.profile("out.prof").assert_rooted();
         check(&room, &ended);
     }
