@@ -37,3 +37,24 @@ mod unwind;
 fn panic(_: &core::panic::PanicInfo) -> ! {
     sys::abort()
 }
+
+/// Nothing here allocates either. Rust asks for an allocator as soon as a dependency is built with
+/// its use of one, as gimli is when cargo builds the tests' dependencies in the same run.
+#[cfg(not(test))]
+mod no_allocator {
+    use core::alloc::{GlobalAlloc, Layout};
+
+    struct NoAllocator;
+
+    // SAFETY: no memory is ever handed out, which the contract allows.
+    unsafe impl GlobalAlloc for NoAllocator {
+        unsafe fn alloc(&self, _: Layout) -> *mut u8 {
+            core::ptr::null_mut()
+        }
+
+        unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+    }
+
+    #[global_allocator]
+    static ALLOCATOR: NoAllocator = NoAllocator;
+}
