@@ -54,7 +54,8 @@ fn main() -> ExitCode {
 /// Says what is wrong with the arguments in one line; help and version are no errors.
 fn refuse(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        print!("{error}");
+        // A reader that leaves early, such as `head`, is no error.
+        let _ = error.print();
         return ExitCode::SUCCESS;
     }
     let text = error.to_string();

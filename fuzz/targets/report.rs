@@ -2,6 +2,7 @@
 #![no_main]
 
 use std::fs;
+use std::sync::LazyLock;
 
 use clap::Parser;
 use heaptrace::report::{Args, Output, show};
@@ -14,7 +15,7 @@ struct Report {
 }
 
 /// Arguments that lead through all views and filters.
-const ARGUMENTS: [&[&str]; 15] = [
+const ARGUMENTS: [&[&str]; 16] = [
     &["--cum", "-n", "0", "--divide-by", "3"],
     &["--tree", "--granularity", "lines", "--no-inlines"],
     &["--peek", ".", "--granularity", "addresses"],
@@ -30,16 +31,19 @@ const ARGUMENTS: [&[&str]; 15] = [
     &["--proto", "--hide", "a"],
     &["--callgrind"],
     &["--flamegraph", "/dev/null"],
+    &["--normalize", "--diff-base", FILE, FILE],
 ];
+/// In memory. Only one process at a time can use it.
+const FILE: &str = "/dev/shm/heaptrace-fuzz-report";
+
+static REPORTS: LazyLock<Vec<Args>> = LazyLock::new(|| {
+    let all = ARGUMENTS.iter().map(|arguments| [&["report"], *arguments, &[FILE]].concat());
+    all.map(|arguments| Report::try_parse_from(arguments).unwrap().args).collect()
+});
 
 fuzz_target!(|bytes: &[u8]| {
-    let file = format!("/dev/shm/heaptrace-fuzz-{}", std::process::id());
-    fs::write(&file, bytes).unwrap();
-    for arguments in ARGUMENTS {
-        let all = [&["report"], arguments, &[&file]].concat();
-        let report = Report::try_parse_from(all).unwrap();
-        let _ = show(&report.args, &mut Output::nothing());
+    fs::write(FILE, bytes).unwrap();
+    for args in &*REPORTS {
+        let _ = show(args, &mut Output::nothing());
     }
-    let base = ["report", "--diff-base", &file, "--normalize", "-n", "0", &file, &file];
-    let _ = show(&Report::try_parse_from(base).unwrap().args, &mut Output::nothing());
 });
