@@ -62,10 +62,11 @@ impl StackRange {
         }
     }
 
-    /// Are both addresses in the known part?
+    /// Are both addresses on this stack? Each is that of a frame at some time, so it counts if it is
+    /// in the known part or close below: the frames of a hook may reach into the next page.
     pub fn contains(&self, one: usize, other: usize) -> bool {
-        let known = self.low..self.high;
-        known.contains(&one) && known.contains(&other)
+        let near = self.low.saturating_sub(PAGE)..self.high;
+        near.contains(&one) && near.contains(&other)
     }
 
     /// Where the stack ends: the same for two walks if they are on the same stack.
@@ -148,6 +149,14 @@ mod tests {
         })
         .join()
         .unwrap();
+    }
+
+    #[test]
+    fn a_frame_close_below_the_known_part_is_on_the_stack() {
+        let range = StackRange { low: 0x10_0000, high: 0x20_0000 };
+        assert!(range.contains(0x10_0000 - 100, 0x10_0100));
+        assert!(!range.contains(0x10_0000 - 2 * PAGE, 0x10_0100));
+        assert!(!range.contains(0x20_0000, 0x10_0100));
     }
 
     #[test]
