@@ -24,8 +24,11 @@ use crate::live::Live;
 use crate::os_path;
 use crate::recording::{Counters, Frame, Module, Recording, Row};
 
-/// How long a slot may stay reserved and not committed while its writer may still live.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a slot may stay reserved and not committed while its writer may still live. There are
+/// two instructions between the one and the other; but a signal handler may leave them by `longjmp`,
+/// and then the ring must move on before its writers give up waiting for room.
+const COMMIT_PATIENCE: Duration = Duration::from_millis(100);
+const _: () = assert!(COMMIT_PATIENCE.as_millis() < heaptrace_channel::ring::WAIT.as_millis());
 
 /// A segment of another process, mapped.
 #[derive(Debug)]
