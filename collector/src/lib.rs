@@ -3,6 +3,7 @@
 mod image;
 mod listener;
 mod live;
+mod mapping;
 pub mod naming;
 pub mod pprof;
 pub mod recording;
