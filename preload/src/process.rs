@@ -66,16 +66,12 @@ pub unsafe fn start(segment: Segment, children: bool) -> bool {
 /// Sees to it that a forked child knows what it is. Cheap: one load.
 #[inline]
 pub fn notice_fork() {
-    let known = KNOWN.load(Relaxed);
-    // SAFETY: null before the start, else the word in the page.
-    if !known.is_null() && unsafe { (*known).load(Relaxed) } == 0 {
-        after_fork(unsafe_word(known));
+    // SAFETY: null before the start, else the word in the page, which stays mapped.
+    if let Some(known) = unsafe { KNOWN.load(Relaxed).as_ref() }
+        && known.load(Relaxed) == 0
+    {
+        after_fork(known);
     }
-}
-
-fn unsafe_word(known: *mut AtomicU32) -> &'static AtomicU32 {
-    // SAFETY: `notice_fork` saw that it is not null; the page stays mapped.
-    unsafe { &*known }
 }
 
 #[cold]
@@ -103,12 +99,26 @@ pub fn recording() -> Option<(Process, &'static Segment)> {
 #[inline]
 pub fn recorded() -> Option<(Process, &'static Segment)> {
     let mut slot = SLOT.load(Acquire);
-    while slot == JOINING {
-        // The thread that joins waits for nothing but the ring, and that within bounds.
-        sys::futex_wait(&SLOT, JOINING, Duration::from_millis(10));
-        slot = SLOT.load(Acquire);
+    if slot == JOINING {
+        slot = wait_for_join();
     }
     ((slot as usize) < MAX_PROCESSES).then_some((Process(slot as u16), segment()?))
+}
+
+/// Waits for the thread that joins, which itself waits for nothing but the ring. Not for ever: it may
+/// be this very thread, interrupted by a signal handler that frees.
+#[cold]
+fn wait_for_join() -> u32 {
+    const STEP: Duration = Duration::from_millis(10);
+    const TRIES: u32 = 50;
+    for _ in 0..TRIES {
+        sys::futex_wait(&SLOT, JOINING, STEP);
+        let slot = SLOT.load(Acquire);
+        if slot != JOINING {
+            return slot;
+        }
+    }
+    JOINING
 }
 
 #[cold]
