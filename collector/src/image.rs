@@ -21,6 +21,7 @@ use crate::live::Live;
 use crate::mapping::Mapping;
 use crate::os_path;
 use crate::recording::{Counters, Frame, Module, Recording, Row};
+use crate::wake::{Nudges, Waker};
 
 /// How long a slot may stay reserved and not committed while its writer may still live. There are
 /// two instructions between the one and the other; but a signal handler may leave them by `longjmp`,
@@ -52,8 +53,12 @@ enum Watch {
 }
 
 impl Watch {
-    fn on(pid: u32) -> Watch {
+    /// Watches a process, and has the session woken when it ends.
+    fn on(pid: u32, waker: &Waker) -> Watch {
         let pidfd = Pid::from_raw(pid as i32).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        if let Some(pidfd) = &pidfd {
+            waker.watch(pidfd).ok(); // else it is seen at the next look
+        }
         pidfd.map_or(Watch::Over, Watch::Pidfd)
     }
 
@@ -102,6 +107,9 @@ pub struct Image {
     modules: Vec<(Module, u32)>,
     blocked_since: Option<Instant>,
     abandoned: bool,
+    waker: Waker,
+    /// `None` if the program cannot wake the session.
+    nudges: Option<Nudges>,
 }
 
 impl Image {
@@ -109,7 +117,8 @@ impl Image {
     ///
     /// # Errors
     /// If it is not a segment, or cannot be mapped.
-    pub fn open(file: OwnedFd, pid: u32) -> io::Result<Image> {
+    pub fn open(file: OwnedFd, pid: u32, waker: &Waker) -> io::Result<Image> {
+        let nudges = waker.watch_nudges(&file).ok();
         let mapping = Mapping::new(file)?;
         // SAFETY: mapped for `size` bytes by a file sealed against shrinking; the mapping outlives
         // the segment, as both are the image's.
@@ -130,9 +139,11 @@ impl Image {
             modules: Vec::new(),
             blocked_since: None,
             abandoned: false,
+            waker: waker.clone(),
+            nudges,
         };
         let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started());
-        image.add_member(Process(0), pid, Watch::on(pid), started);
+        image.add_member(Process(0), pid, Watch::on(pid, waker), started);
         Ok(image)
     }
 
@@ -173,7 +184,7 @@ impl Image {
             // A process writes only after it has published its slot; without it, it is none we can watch.
             let pid = self.segment().process_pid(process).unwrap_or(0);
             let same_namespace = self.segment().header().pid() == self.program.pid;
-            let watch = if same_namespace { Watch::on(pid) } else { Watch::Unknown };
+            let watch = if same_namespace { Watch::on(pid, &self.waker) } else { Watch::Unknown };
             self.add_member(process, pid, watch, SystemTime::now());
         }
         self.members[index].as_mut().expect("just added")
@@ -189,6 +200,26 @@ impl Image {
         if self.abandoned || since.elapsed() > COMMIT_PATIENCE {
             self.reader.skip();
         }
+    }
+
+    /// How long it may be left alone if nothing wakes the session.
+    pub fn pause(&self) -> Duration {
+        /// A writer is between two instructions, or gone.
+        const BLOCKED: Duration = Duration::from_millis(1);
+        /// A program that cannot say that its ring fills.
+        const UNSEEN: Duration = Duration::from_millis(10);
+        /// The heartbeat, for those that wait at their exit.
+        const IDLE: Duration = Duration::from_millis(100);
+        match &self.nudges {
+            _ if self.blocked_since.is_some() => BLOCKED,
+            None => UNSEEN,
+            Some(_) => IDLE,
+        }
+    }
+
+    /// Is there no process whose end would wake the session? Others may live.
+    pub fn is_deserted(&self) -> bool {
+        !self.members().any(|(_, member)| matches!(member.watch, Watch::Pidfd(_)))
     }
 
     /// Is there nothing left to read, of what was written before the call?

@@ -9,6 +9,7 @@ pub mod pprof;
 pub mod recording;
 pub mod session;
 pub mod symbolize;
+mod wake;
 mod writer;
 
 pub use image::Program;

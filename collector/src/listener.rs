@@ -13,6 +13,8 @@ use rustix::net::{
     SocketType, accept_with, recvmsg, socket_with,
 };
 
+use crate::wake::Waker;
+
 /// A process that started.
 #[derive(Debug)]
 pub struct Arrival {
@@ -51,9 +53,15 @@ impl Listener {
     ///
     /// # Errors
     /// If the socket cannot be used without blocking.
-    pub fn new(socket: OwnedFd, token: [u8; TOKEN_LENGTH]) -> io::Result<Listener> {
+    pub fn new(socket: OwnedFd, token: [u8; TOKEN_LENGTH], waker: &Waker) -> io::Result<Listener> {
         rustix::io::ioctl_fionbio(&socket, true)?;
+        waker.watch(&socket)?;
         Ok(Listener { socket, token, waiting: Vec::new() })
+    }
+
+    /// Is a connection's message still to come?
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// All processes that have announced themselves since the last call.

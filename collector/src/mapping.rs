@@ -1,10 +1,13 @@
 //! The memory of a segment, mapped into the collector.
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::ptr::NonNull;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::AtomicU32;
 
-use rustix::fs::{SealFlags, fcntl_add_seals, fcntl_get_seals, fstat};
+use heaptrace_channel::header::Header;
+use heaptrace_channel::sys::PAGE;
+use rustix::fs::{Mode, OFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, open};
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
 /// A segment of another process, mapped.
@@ -33,7 +36,7 @@ impl Mapping {
         }
         let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new mapping, of a file that cannot shrink under it.
-        let base = unsafe { mmap(std::ptr::null_mut(), size, access, MapFlags::SHARED, &file, 0) }?;
+        let base = unsafe { mmap(null_mut(), size, access, MapFlags::SHARED, &file, 0) }?;
         let base = NonNull::new(base.cast()).ok_or_else(|| io::Error::other("mapped at null"))?;
         Ok(Mapping { base, size, file })
     }
@@ -65,5 +68,44 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: the segment goes with the image that owns both.
         let _ = unsafe { munmap(self.base.as_ptr().cast(), self.size) };
+    }
+}
+
+/// The first page of a segment, mapped a second time.
+///
+/// It is mapped from a descriptor that can only be read from: a mapping that could be made
+/// writable would keep [`Mapping::is_abandoned`] from ever being true.
+#[derive(Debug)]
+pub struct FirstPage(NonNull<u8>);
+
+// SAFETY: the page is only reached as an atomic.
+unsafe impl Send for FirstPage {}
+// SAFETY: as above.
+unsafe impl Sync for FirstPage {}
+
+impl FirstPage {
+    /// Maps the first page of the segment in `file`.
+    ///
+    /// # Errors
+    /// If that cannot be: without /proc, for one.
+    pub fn map(file: &OwnedFd) -> io::Result<FirstPage> {
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let readable = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        // SAFETY: a new mapping, of a segment, which is larger than a page and cannot shrink.
+        let page = unsafe { mmap(null_mut(), PAGE, ProtFlags::READ, MapFlags::SHARED, readable, 0) }?;
+        NonNull::new(page.cast()).map(FirstPage).ok_or_else(|| io::Error::other("mapped at null"))
+    }
+
+    /// The word that counts nudges.
+    pub fn nudges(&self) -> &AtomicU32 {
+        // SAFETY: it is a segment's first page, mapped as long as `self` is.
+        unsafe { Header::nudges(self.0) }
+    }
+}
+
+impl Drop for FirstPage {
+    fn drop(&mut self) {
+        // SAFETY: nobody has a reference into it any more.
+        let _ = unsafe { munmap(self.0.as_ptr().cast(), PAGE) };
     }
 }

@@ -16,6 +16,7 @@ use crate::listener::{Arrival, Listener};
 use crate::naming::{Pattern, Subject, insert};
 use crate::recording::{Counters, Recording};
 use crate::symbolize;
+use crate::wake::Waker;
 use crate::writer::{Done, Job, Writers};
 
 /// How a session is to be run.
@@ -91,13 +92,12 @@ pub enum Malloc {
     NeverCalled,
 }
 
-/// Longest pause between two looks at the rings. A ring holds far more than a program writes in it.
-const PAUSE: Duration = Duration::from_millis(10);
 /// How long a session goes on after the last process has gone: one may just be in exec, between its
 /// old image and its new one.
 const GRACE: Duration = Duration::from_millis(150);
-/// How often images without a known process are looked at for unknown ones.
-const ABANDON_INTERVAL: Duration = Duration::from_millis(20);
+/// How soon an image without a known process is looked at for unknown ones, and, after having been
+/// left longer and longer, how often at least.
+const ABANDON_INTERVAL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 const WRITERS: usize = 2;
 
 type ImageId = u64;
@@ -118,8 +118,10 @@ struct Pending {
 /// # Errors
 /// If the listening socket cannot be used.
 pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()> {
+    let (waker, wakes) = Waker::new()?;
     let session = Session {
-        listener: Listener::new(config.listener, config.token)?,
+        listener: Listener::new(config.listener, config.token, &waker)?,
+        waker,
         pattern: config.pattern,
         writers: Writers::start(WRITERS, &config.symbolize),
         rate: config.rate,
@@ -134,8 +136,9 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         asked: None,
         last_life: Instant::now(),
         last_abandon_check: Instant::now(),
+        abandon_interval: ABANDON_INTERVAL.0,
     };
-    session.run(&requests.unwrap_or_else(never));
+    session.run(&requests.unwrap_or_else(never), &wakes);
     Ok(())
 }
 
@@ -147,6 +150,7 @@ fn name_of(pid: u32) -> String {
 
 struct Session {
     listener: Listener,
+    waker: Waker,
     pattern: Pattern,
     writers: Writers<Key>,
     rate: u64,
@@ -165,11 +169,11 @@ struct Session {
     asked: Option<Sender<Summary>>,
     last_life: Instant,
     last_abandon_check: Instant,
+    abandon_interval: Duration,
 }
 
 impl Session {
-    fn run(mut self, requests: &Receiver<Request>) {
-        let mut pause = Duration::ZERO;
+    fn run(mut self, requests: &Receiver<Request>, wakes: &Receiver<()>) {
         let done = self.writers.done().clone();
         while !self.is_over() {
             let requests = if self.supervised { requests } else { &never() };
@@ -179,16 +183,26 @@ impl Session {
                     Ok(request) => self.request(request),
                     Err(_) => self.supervised = false,
                 },
-                default(pause) => {}
+                recv(wakes) -> _ => {}
+                default(self.pause()) => {}
             }
             self.welcome();
-            let busy = self.drain() > 0;
+            self.drain();
             self.finish_processes();
             self.drop_images();
             self.answer();
-            pause =
-                if busy { Duration::from_millis(1) } else { (pause + Duration::from_millis(1)).min(PAUSE) };
         }
+    }
+
+    /// How long to sleep if nothing wakes us.
+    fn pause(&self) -> Duration {
+        const MESSAGE: Duration = Duration::from_millis(1);
+        let deserted = self.images.iter().any(|(_, image)| image.is_deserted());
+        let pauses = self.images.iter().map(|(_, image)| image.pause());
+        let others =
+            [(self.listener.is_waiting(), MESSAGE), (deserted, self.abandon_interval), (true, GRACE)];
+        let others = others.into_iter().filter_map(|(applies, pause)| applies.then_some(pause));
+        pauses.chain(others).min().unwrap_or(GRACE)
     }
 
     fn is_over(&self) -> bool {
@@ -203,12 +217,13 @@ impl Session {
 
     fn arrive(&mut self, arrival: Arrival) {
         self.last_life = Instant::now();
+        self.abandon_interval = ABANDON_INTERVAL.0;
         self.summary.processes += 1;
         // The same process in a new image: the old one is over.
         self.images.iter_mut().for_each(|(_, image)| image.replace(arrival.pid));
         match arrival.segment {
             Ok(file) => {
-                if let Ok(image) = Image::open(file, arrival.pid) {
+                if let Ok(image) = Image::open(file, arrival.pid, &self.waker) {
                     self.images.push((self.next_image, image));
                     self.next_image += 1;
                 }
@@ -253,14 +268,11 @@ impl Session {
         self.write(key, recording, name, true, Malloc::NeverCalled, true);
     }
 
-    fn drain(&mut self) -> u64 {
-        self.images
-            .iter_mut()
-            .map(|(_, image)| {
-                image.read_modules();
-                image.drain()
-            })
-            .sum()
+    fn drain(&mut self) {
+        for (_, image) in &mut self.images {
+            image.read_modules();
+            image.drain();
+        }
     }
 
     /// Has profiles written for processes that are over, and for those that wait at their exit.
@@ -369,6 +381,7 @@ impl Session {
         let Some((_, image)) = self.images.iter_mut().find(|(id, _)| *id == key.0) else { return };
         image.tell_written(key.1);
         if last {
+            self.abandon_interval = ABANDON_INTERVAL.0;
             image.remove(key.1);
             self.up_to_date.remove(&key);
         }
@@ -376,7 +389,7 @@ impl Session {
 
     /// Drops images in which nothing can happen any more.
     fn drop_images(&mut self) {
-        if self.last_abandon_check.elapsed() < ABANDON_INTERVAL && self.asked.is_none() {
+        if self.last_abandon_check.elapsed() < self.abandon_interval && self.asked.is_none() {
             return;
         }
         self.last_abandon_check = Instant::now();
@@ -385,6 +398,7 @@ impl Session {
             // After it was abandoned, one more look: an unknown child may have written until then.
             !image.is_abandoned() || image.drain() > 0 || image.members().next().is_some()
         });
+        self.abandon_interval = (2 * self.abandon_interval).min(ABANDON_INTERVAL.1);
         if self.images.len() != before {
             self.last_life = Instant::now();
         }

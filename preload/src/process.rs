@@ -156,6 +156,7 @@ pub fn finish() {
     let Some((process, segment)) = recorded() else { return };
     let slot = segment.process(process);
     slot.exiting.store(1, Release);
+    segment.header().nudge();
     let (mut idle, mut seen) = (0, 0);
     while slot.written.load(Acquire) == 0 && idle < PATIENCE {
         sys::futex_wait(&slot.written, 0, STEP);

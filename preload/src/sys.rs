@@ -3,10 +3,7 @@
 use core::ffi::CStr;
 use core::ptr::{NonNull, null_mut};
 
-pub use heaptrace_channel::sys::{futex_wait, futex_wake, syscall};
-
-/// A page of memory in bytes.
-pub const PAGE: usize = 4096;
+pub use heaptrace_channel::sys::{PAGE, futex_wait, futex_wake, syscall};
 
 /// The kernel's error number of a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,11 @@
 //! The header: who the program is, what was lost, and the counters that the parts share.
 
+use core::mem::offset_of;
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::*};
 
 use crate::segment::Geometry;
+use crate::sys::{self, PAGE};
 
 /// Marks a segment: `heaptrac` and the version of the layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"heaptrac");
@@ -29,6 +32,8 @@ pub struct Header {
     pub shadowed: AtomicU32,
     /// Counts on as long as the collector works.
     pub heartbeat: AtomicU32,
+    /// Counts how often the collector was asked to look: a futex that it sleeps on.
+    nudges: AtomicU32,
     /// How many nodes of the stack tree are taken; see [`crate::stacks`].
     pub(crate) nodes: AtomicU32,
     /// How many module records are taken; see [`crate::modules`].
@@ -135,6 +140,23 @@ impl Header {
     /// Copies the path that was given to exec into `buffer`.
     pub fn started_as<'b>(&self, buffer: &'b mut [u8; MAX_PATH]) -> &'b [u8] {
         load_text(&self.started_as, &self.started_as_length, buffer)
+    }
+
+    /// Asks the collector to look at the segment now, and not only when its next look is due.
+    pub fn nudge(&self) {
+        self.nudges.fetch_add(1, Release);
+        sys::futex_wake(&self.nudges);
+    }
+
+    /// The word that [`Header::nudge`] counts up, for who has mapped only a segment's first page.
+    ///
+    /// # Safety
+    /// `page` is the readable first page of a segment for as long as the reference is used.
+    pub unsafe fn nudges<'p>(page: NonNull<u8>) -> &'p AtomicU32 {
+        const AT: usize = offset_of!(Header, nudges);
+        const { assert!(AT + size_of::<AtomicU32>() <= PAGE) };
+        // SAFETY: the word is in that page, aligned as the header's layout has it.
+        unsafe { page.add(AT).cast().as_ref() }
     }
 
     /// Counts the modules that took the place of another; see [`crate::modules`].

@@ -63,6 +63,7 @@ impl Segment {
     /// Adds a module. `replaces` tells that an older record covers some of its addresses.
     ///
     /// Without room for the record the generation still counts, and the old names are not used.
+    /// The collector is asked to open the file now, as long as the process lives.
     pub fn add_module(&self, module: &Module, replaces: bool) {
         let header = self.header();
         let generation = header.generation.load(Relaxed) + u32::from(replaces);
@@ -75,6 +76,7 @@ impl Segment {
         if replaces {
             header.generation.fetch_add(1, Release); // pairs with `Header::generation`
         }
+        header.nudge();
     }
 
     /// The record at `index` and the generation from which it holds; `None` if it is not there (yet).

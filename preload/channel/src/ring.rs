@@ -86,7 +86,20 @@ impl Segment {
         let slot = &slots[position as usize & (slots.len() - 1)];
         slot.size.store(size, Relaxed);
         slot.tag.store(tag | self.lap(position), Release); // pairs with the load in `Reader::next`
+        let quarter = slots.len() as u64 / 4;
+        if position & (quarter - 1) == 0 {
+            self.nudge_if_behind(position, quarter);
+        }
         Ok(())
+    }
+
+    /// At each quarter of the ring: asks the reader to look if a quarter or more is unread.
+    #[cold]
+    fn nudge_if_behind(&self, position: u64, quarter: u64) {
+        let header = self.header();
+        if position.wrapping_sub(header.tail.0.load(Relaxed)) >= quarter {
+            header.nudge();
+        }
     }
 
     #[inline]

@@ -8,6 +8,7 @@ use crate::modules::{MAX_MODULES, ModuleRecord};
 use crate::processes::{MAX_PROCESSES, ProcessSlot};
 use crate::ring::Slot;
 use crate::stacks::{LostFrees, Node};
+use crate::sys::PAGE;
 
 /// How large the parts are that grow with the work: all powers of two.
 ///
@@ -61,8 +62,6 @@ impl Geometry {
         self.layout().size
     }
 }
-
-const PAGE: usize = 4096;
 
 /// Offsets of the parts from the segment's start.
 #[derive(Debug, Clone, Copy)]

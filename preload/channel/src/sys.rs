@@ -5,6 +5,9 @@ use core::arch::asm;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 use core::time::Duration;
 
+/// Bytes of a page of memory.
+pub const PAGE: usize = 4096;
+
 /// Makes a system call; returns the kernel's result, `-errno` on failure.
 ///
 /// # Safety
@@ -22,8 +25,9 @@ pub unsafe fn syscall(number: libc::c_long, arguments: [usize; 6]) -> isize {
     result
 }
 
-/// Sleeps while `word` is `value`, for at most `timeout`. May return early.
-pub fn futex_wait(word: &AtomicU32, value: u32, timeout: Duration) {
+/// Sleeps while `word` is `value`, for at most `timeout`. May return early. False if the kernel
+/// knows of no reason to wake up: there is no waiting here.
+pub fn futex_wait(word: &AtomicU32, value: u32, timeout: Duration) -> bool {
     let timeout =
         libc::timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
     let arguments = [
@@ -35,7 +39,8 @@ pub fn futex_wait(word: &AtomicU32, value: u32, timeout: Duration) {
         0,
     ];
     // SAFETY: the kernel only reads the word and the timeout, both of which outlive the call.
-    unsafe { syscall(libc::SYS_futex, arguments) };
+    let result = unsafe { syscall(libc::SYS_futex, arguments) };
+    [0, -libc::EAGAIN, -libc::EINTR, -libc::ETIMEDOUT].contains(&(result as i32))
 }
 
 /// Wakes all that sleep on `word`, in any process.

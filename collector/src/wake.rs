@@ -1,0 +1,158 @@
+//! What wakes the session: somebody connects, a process ends, a program asks for a look.
+//!
+//! Who profiles a program that idles should idle too, so the session sleeps on a channel until
+//! there is something to do. A thread with an epoll waits for the descriptors; a futex, by which a
+//! program asks, cannot be waited for together with others, so each segment has a thread for its own.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use heaptrace_channel::sys;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+
+use crate::mapping::FirstPage;
+
+/// Enough for a thread that waits and sends.
+const STACK_SIZE: usize = 64 * 1024;
+
+/// Wakes the session.
+#[derive(Debug, Clone)]
+pub struct Waker {
+    wakes: Sender<()>,
+    epoll: Arc<OwnedFd>,
+}
+
+impl Waker {
+    /// A waker, and what the session sleeps on.
+    ///
+    /// # Errors
+    /// If there can be no more descriptors or threads.
+    pub fn new() -> io::Result<(Waker, Receiver<()>)> {
+        let (wakes, receiver) = bounded(1);
+        let waker = Waker { wakes, epoll: Arc::new(epoll::create(CreateFlags::CLOEXEC)?) };
+        let watching = waker.clone();
+        spawn(move || {
+            let mut event = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }];
+            while epoll::wait(&*watching.epoll, &mut event, None).is_ok_and(|count| count > 0) {
+                if !watching.wake() {
+                    return;
+                }
+            }
+        })?;
+        Ok((waker, receiver))
+    }
+
+    /// Wakes each time that something new can be read from `file`, until it is closed.
+    ///
+    /// # Errors
+    /// If it cannot be watched.
+    pub fn watch(&self, file: impl AsFd) -> io::Result<()> {
+        let flags = EventFlags::IN | EventFlags::ET;
+        Ok(epoll::add(&*self.epoll, file, EventData::new_u64(0), flags)?)
+    }
+
+    /// Wakes each time that the program of the segment in `file` asks for it, until the value is dropped.
+    ///
+    /// # Errors
+    /// If the segment cannot be mapped, or there can be no more threads.
+    pub fn watch_nudges(&self, file: &OwnedFd) -> io::Result<Nudges> {
+        let nudges =
+            Nudges(Arc::new(Watched { page: FirstPage::map(file)?, dropped: AtomicBool::new(false) }));
+        let (waker, watched) = (self.clone(), Arc::clone(&nudges.0));
+        spawn(move || watched.watch(&waker))?;
+        Ok(nudges)
+    }
+
+    /// False if the session is over.
+    fn wake(&self) -> bool {
+        !matches!(self.wakes.try_send(()), Err(TrySendError::Disconnected(())))
+    }
+}
+
+fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().stack_size(STACK_SIZE).spawn(work).map(drop)
+}
+
+/// The thread of [`Waker::watch_nudges`].
+#[derive(Debug)]
+pub struct Nudges(Arc<Watched>);
+
+#[derive(Debug)]
+struct Watched {
+    page: FirstPage,
+    dropped: AtomicBool,
+}
+
+impl Watched {
+    fn watch(&self, waker: &Waker) {
+        /// The wake-up at the end may come just before the wait: then the thread stays that long.
+        const LONGEST: Duration = Duration::from_secs(60);
+        let word = self.page.nudges();
+        let mut seen = 0; // what it is at first: no nudge is too early for us
+        while sys::futex_wait(word, seen, LONGEST) && !self.dropped.load(Relaxed) {
+            let now = word.load(Relaxed);
+            if now != seen && !waker.wake() {
+                return;
+            }
+            seen = now;
+        }
+    }
+}
+
+impl Drop for Nudges {
+    fn drop(&mut self) {
+        self.0.dropped.store(true, Relaxed);
+        sys::futex_wake(self.0.page.nudges());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::mapping::Mapping;
+    use heaptrace_channel::{Geometry, Segment};
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    fn segment_file() -> OwnedFd {
+        let file = memfd_create("segment", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+        ftruncate(&file, Geometry::for_rate(1 << 20).segment_size() as u64).unwrap();
+        fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_nudge_wakes_and_does_not_keep_a_segment_from_being_abandoned() {
+        let file = segment_file();
+        let (waker, wakes) = Waker::new().unwrap();
+        let nudges = waker.watch_nudges(&file).unwrap();
+        let mapping = Mapping::new(file.try_clone().unwrap()).unwrap();
+        // SAFETY: mapped, and of that size.
+        let segment = unsafe { Segment::create(mapping.base.as_ptr(), Geometry::for_rate(1 << 20)) };
+        for _ in 0..3 {
+            segment.header().nudge();
+            wakes.recv_timeout(LONG).unwrap();
+        }
+        assert!(mapping.is_abandoned().unwrap());
+        drop(nudges);
+    }
+
+    #[test]
+    fn a_descriptor_wakes_each_time_that_something_comes() {
+        let (waker, wakes) = Waker::new().unwrap();
+        let (reader, mut writer) = io::pipe().unwrap();
+        waker.watch(&reader).unwrap();
+        for _ in 0..3 {
+            writer.write_all(b"x").unwrap();
+            wakes.recv_timeout(LONG).unwrap();
+        }
+    }
+}
