@@ -79,9 +79,20 @@ impl Entry {
 #[repr(C)]
 pub(crate) struct Node {
     entry: AtomicU64,
+    /// The parent's number, and [`LINKED`].
     parent: AtomicU32,
     /// Next node of the same bucket, 0 at the end.
     next: AtomicU32,
+}
+
+/// Set in [`Node::parent`] once the node is in its bucket: the one that stands for its stack, and
+/// not one that lost a race. The numbers of nodes are smaller.
+const LINKED: u32 = 1 << 31;
+
+impl Node {
+    fn parent(&self) -> Stack {
+        Stack(self.parent.load(Relaxed) & !LINKED)
+    }
 }
 
 /// Frees that found no room in the ring: sums of weights, as the bits of an `f64`.
@@ -101,6 +112,12 @@ impl Segment {
     pub fn intern(&self, parent: Stack, entry: Entry) -> Option<Stack> {
         let (nodes, buckets) = (self.stack_nodes(), self.stack_buckets());
         let bits = entry.pack();
+        // The first frame that was ever called from this one is likely its neighbour, in the same
+        // line of the cache, while the bucket is likely in none.
+        let neighbour = &nodes[(parent.0 as usize + 1) & (nodes.len() - 1)];
+        if neighbour.parent.load(Acquire) == parent.0 | LINKED && neighbour.entry.load(Relaxed) == bits {
+            return Some(Stack(parent.0 + 1));
+        }
         let hash =
             (bits ^ u64::from(parent.0) << 40 ^ u64::from(parent.0)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let bucket = &buckets[(hash >> 32) as usize & (buckets.len() - 1)];
@@ -110,7 +127,7 @@ impl Segment {
             let mut at = first;
             while at != 0 {
                 let node = &nodes[at as usize & (nodes.len() - 1)];
-                if node.entry.load(Relaxed) == bits && node.parent.load(Relaxed) == parent.0 {
+                if node.entry.load(Relaxed) == bits && node.parent().0 == parent.0 {
                     return Some(Stack(at)); // a node in `made` stays unused: the price of a lost race
                 }
                 at = node.next.load(Relaxed);
@@ -125,6 +142,7 @@ impl Segment {
             node.parent.store(parent.0, Relaxed);
             node.next.store(first, Relaxed);
             if bucket.compare_exchange(first, new, Release, Relaxed).is_ok() {
+                node.parent.store(parent.0 | LINKED, Release); // pairs with the load of a neighbour's
                 return Some(Stack(new));
             }
         }
@@ -143,8 +161,8 @@ impl Segment {
     /// A stack's leaf and the rest of the stack; `None` for the root and for what is no stack.
     pub fn stack(&self, stack: Stack) -> Option<(Entry, Stack)> {
         let node = self.stack_nodes().get(stack.0 as usize)?;
-        let parent = node.parent.load(Relaxed);
-        (parent < stack.0).then(|| (Entry::unpack(node.entry.load(Relaxed)), Stack(parent)))
+        let parent = node.parent();
+        (parent.0 < stack.0).then(|| (Entry::unpack(node.entry.load(Relaxed)), parent))
     }
 
     /// Notes a free for which the ring had no room: `objects` and `space` are its weights.
