@@ -1,15 +1,17 @@
 //! The live table: the sampled blocks that have not been freed, by address.
 //!
-//! A hash table of cache-line buckets, lock-free: a thread claims an empty entry by
-//! compare-exchange, fills it, and publishes its key. When all entries of a block's bucket are
-//! taken it goes to the next level, a table 16 times as large, mapped when first needed; nothing is
-//! ever moved. A block is looked for in one bucket a level, so in at most [`LEVELS`] cache lines.
+//! A table of cache-line buckets, lock-free: a thread claims an empty entry by compare-exchange,
+//! fills it, and publishes its key. Each bucket is for a granule of addresses in which about one
+//! sampled block is expected, and neighbours in memory are neighbours here, so that the table is as
+//! local as the program's own use of its heap. When all entries of a bucket are taken a block goes
+//! to the next level, a table 16 times as large, mapped when first needed; nothing is ever moved. A
+//! block is looked for in one bucket a level, so in at most [`LEVELS`] cache lines.
 //!
 //! No two threads work on the same address at once, because a block has one owner: it is inserted
 //! before `malloc` returns it and taken before the original `free` gets it.
 
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::*};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::*};
 
 use heaptrace_channel::stacks::Stack;
 
@@ -29,10 +31,16 @@ pub struct Sample {
 pub struct NoRoom;
 
 const WAYS: usize = 4;
-const FIRST_BITS: u32 = 10;
-const GROWTH_BITS: u32 = 4;
-/// Entries: 4 Ki, 64 Ki, 1 Mi, 16 Mi, 256 Mi.
 const LEVELS: usize = 5;
+const GROWTH_BITS: u32 = 4;
+/// The smallest granule: as many blocks of glibc begin in 128 bytes as a bucket has entries.
+const SMALLEST_GRANULE_BITS: u32 = 7;
+/// The first level is for that many bytes of heap, of which it needs no more than half.
+const FIRST_BYTES_BITS: u32 = 25;
+/// The first level has at least so many buckets.
+const FIRST_BITS: u32 = 10;
+/// Buckets that [`LiveTable::for_each`] looks at together, or not at all.
+const CHUNK: usize = 1024;
 
 const EMPTY: u64 = 0;
 /// Claimed, not filled yet. No address has this key: that of a block is at least 2^16.
@@ -52,18 +60,46 @@ struct Bucket([Entry; WAYS]);
 
 /// The table.
 pub struct LiveTable {
+    /// Binary logarithm of the granule in bytes.
+    granule_bits: AtomicU32,
     levels: [AtomicPtr<Bucket>; LEVELS],
 }
 
 /// The live table of this process.
 pub static LIVE: LiveTable = LiveTable::new();
 
-const fn level_buckets(level: usize) -> usize {
-    1 << (FIRST_BITS + GROWTH_BITS * level as u32)
+/// A level that is mapped.
+struct Level<'t> {
+    buckets: &'t [Bucket],
+    /// For each chunk of buckets, 1 if there ever was a block in it.
+    used: &'t [AtomicU8],
 }
 
-const fn level_bytes(level: usize) -> usize {
-    level_buckets(level) * size_of::<Bucket>()
+impl Level<'_> {
+    const fn bytes(bits: u32) -> usize {
+        (size_of::<Bucket>() << bits) + (1 << bits) / CHUNK
+    }
+
+    /// The index of the only bucket where the address can be.
+    fn index(&self, granule: usize) -> usize {
+        let size = self.buckets.len();
+        // A heap larger than the level lies over itself, each time in another order.
+        let lap = (granule / size).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (granule ^ (lap >> 32)) & (size - 1)
+    }
+
+    fn bucket(&self, granule: usize) -> &Bucket {
+        &self.buckets[self.index(granule)]
+    }
+
+    /// Adds a block; false if its bucket is full.
+    fn claim(&self, granule: usize, address: usize, sample: Sample) -> bool {
+        let used = &self.used[self.index(granule) / CHUNK];
+        if used.load(Relaxed) == 0 {
+            used.store(1, Relaxed);
+        }
+        self.bucket(granule).0.iter().any(|entry| entry.claim(address, sample))
+    }
 }
 
 impl Entry {
@@ -99,7 +135,51 @@ impl Entry {
 
 impl LiveTable {
     const fn new() -> LiveTable {
-        LiveTable { levels: [const { AtomicPtr::new(null_mut()) }; LEVELS] }
+        LiveTable {
+            granule_bits: AtomicU32::new(SMALLEST_GRANULE_BITS),
+            levels: [const { AtomicPtr::new(null_mut()) }; LEVELS],
+        }
+    }
+
+    /// Sets the table up for a rate. Called once, before the first block is added.
+    pub fn start(&self, rate: u64) {
+        // A sample stands for as many bytes, of which a heap has no more than addresses.
+        self.granule_bits.store(rate.max(1).ilog2().max(SMALLEST_GRANULE_BITS), Relaxed);
+    }
+
+    fn granule(&self, address: usize) -> usize {
+        address >> self.granule_bits.load(Relaxed)
+    }
+
+    /// Binary logarithm of a level's buckets.
+    fn bits(&self, level: usize) -> u32 {
+        let first = FIRST_BYTES_BITS.saturating_sub(self.granule_bits.load(Relaxed)).max(FIRST_BITS);
+        first + GROWTH_BITS * level as u32
+    }
+
+    /// A level, if it is there.
+    fn level(&self, level: usize) -> Option<Level<'_>> {
+        let start = NonNull::new(self.levels[level].load(Acquire))?; // pairs with `grow`
+        let buckets = 1 << self.bits(level);
+        // SAFETY: a level is that large, and never given back.
+        unsafe {
+            Some(Level {
+                buckets: core::slice::from_raw_parts(start.as_ptr(), buckets),
+                used: core::slice::from_raw_parts(start.as_ptr().add(buckets).cast(), buckets / CHUNK),
+            })
+        }
+    }
+
+    #[cold]
+    fn grow(&self, level: usize) -> Option<Level<'_>> {
+        let bytes = Level::bytes(self.bits(level));
+        let new = sys::map_private(bytes)?;
+        let linked = self.levels[level].compare_exchange(null_mut(), new.as_ptr().cast(), AcqRel, Relaxed);
+        if linked.is_err() {
+            // SAFETY: another thread's level was first; nobody has seen this one.
+            unsafe { sys::unmap(new, bytes) };
+        }
+        self.level(level)
     }
 
     /// Adds a block. Returns the sample that was there under its address: its free was not seen.
@@ -108,9 +188,10 @@ impl LiveTable {
     /// [`NoRoom`] if the table is full and cannot grow.
     pub fn insert(&self, address: usize, sample: Sample) -> Result<Option<Sample>, NoRoom> {
         let displaced = self.take(address);
-        for level in 0..LEVELS {
-            let bucket = self.bucket(level, address).or_else(|| self.grow(level, address)).ok_or(NoRoom)?;
-            if bucket.0.iter().any(|entry| entry.claim(address, sample)) {
+        let granule = self.granule(address);
+        for index in 0..LEVELS {
+            let level = self.level(index).or_else(|| self.grow(index)).ok_or(NoRoom)?;
+            if level.claim(granule, address, sample) {
                 return Ok(displaced);
             }
         }
@@ -119,8 +200,9 @@ impl LiveTable {
 
     /// Removes the block at `address`, if it is a sampled one.
     pub fn take(&self, address: usize) -> Option<Sample> {
-        for level in 0..LEVELS {
-            for entry in &self.bucket(level, address)?.0 {
+        let granule = self.granule(address);
+        for index in 0..LEVELS {
+            for entry in &self.level(index)?.bucket(granule).0 {
                 if let Some(key) = entry.matches(address) {
                     let sample = entry.sample(key);
                     return entry.release(key).then_some(sample);
@@ -132,47 +214,40 @@ impl LiveTable {
 
     /// Calls `each` for every block in the table.
     pub fn for_each(&self, mut each: impl FnMut(Sample)) {
-        for level in 0..LEVELS {
-            let buckets = self.levels[level].load(Acquire);
-            if buckets.is_null() {
-                return;
-            }
-            // SAFETY: a level has that many buckets and is never given back.
-            let buckets = unsafe { core::slice::from_raw_parts(buckets, level_buckets(level)) };
-            for entry in buckets.iter().flat_map(|bucket| &bucket.0) {
-                let key = entry.key.load(Acquire);
+        for level in (0..LEVELS).map_while(|index| self.level(index)) {
+            let chunks = level.buckets.chunks(CHUNK).zip(level.used);
+            let used = chunks.filter(|(_, used)| used.load(Relaxed) != 0);
+            for entry in used.flat_map(|(chunk, _)| chunk).flat_map(|bucket| &bucket.0) {
+                let key = entry.key.load(Acquire); // pairs with the publishing store in `claim`
                 if key > CLAIMED {
                     each(entry.sample(key));
                 }
             }
         }
     }
-
-    /// The only bucket of a level where the address can be; `None` if the level is not there.
-    fn bucket(&self, level: usize, address: usize) -> Option<&Bucket> {
-        let buckets = NonNull::new(self.levels[level].load(Acquire))?; // pairs with `grow`
-        // Fibonacci hashing: the high bits of the product are the best mixed.
-        let hash = (address as u64 >> 4).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let index = hash >> (64 - FIRST_BITS - GROWTH_BITS * level as u32);
-        // SAFETY: the index has as many bits as the level has buckets.
-        Some(unsafe { &*buckets.as_ptr().add(index as usize) })
-    }
-
-    #[cold]
-    fn grow(&self, level: usize, address: usize) -> Option<&Bucket> {
-        let new = sys::map_private(level_bytes(level))?;
-        let linked = self.levels[level].compare_exchange(null_mut(), new.as_ptr().cast(), AcqRel, Relaxed);
-        if linked.is_err() {
-            // SAFETY: another thread's level was first; nobody has seen this one.
-            unsafe { sys::unmap(new, level_bytes(level)) };
-        }
-        self.bucket(level, address)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Heaps may lie anywhere, in parts as far from each other as glibc's are.
+    #[test]
+    fn a_heap_of_many_parts_is_found_again_at_any_rate() {
+        for rate in [1, 4096, 512 * 1024] {
+            let table = LiveTable::new();
+            table.start(rate);
+            let parts = [0x5555_5555_0000, 0x7fff_0000_0000, 0x7ffe_0000_0000, 0x7ffd_0400_0000];
+            let step = 32.max(rate as usize / 4);
+            let addresses = || parts.into_iter().flat_map(|part| (0..20_000).map(move |i| part + i * step));
+            for (address, n) in addresses().zip(0..) {
+                assert_eq!(table.insert(address, sample(n)), Ok(None));
+            }
+            for (address, n) in addresses().zip(0..) {
+                assert_eq!(table.take(address), Some(sample(n)), "rate {rate}, {address:#x}");
+            }
+        }
+    }
 
     fn sample(n: u32) -> Sample {
         Sample { stack: Stack(n), size: u64::from(n) << 20 }

@@ -44,6 +44,7 @@ pub fn start(rate: u64, seed: u64) {
     RATE.store(rate, Relaxed);
     SEED.store(seed, Relaxed);
     FILTER.start(rate);
+    LIVE.start(rate);
     STATE.store(RECORDING, Release); // pairs with the load in `enter`
 }
 
