@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use heaptrace_collector::pprof::proto::{Location, Profile};
 use heaptrace_collector::pprof::{Filled, file, fill, profile};
-use heaptrace_collector::recording::{Counters, Frame, Recording, Row, Values};
+use heaptrace_collector::recording::{Counters, Frame, Recording, Row, Stack, Stacks, Values};
 use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
 use workshop::{Workshop, module};
 
@@ -32,8 +32,11 @@ fn addresses(program: &Path) -> [u64; 2] {
 fn recording(program: &Path, bias: u64) -> Recording {
     let [main, read_names] = addresses(program).map(|address| address + bias + 4);
     let frame = |address| Frame { address, module: Some(0) };
-    let row = |stack: &[u64], size_class, blocks: f64, inuse: f64, size: f64| Row {
-        stack: stack.iter().map(|&address| frame(address)).collect(),
+    let mut stacks = Stacks::default();
+    let in_main = stacks.add(Stack::default(), frame(main));
+    let in_read_names = stacks.add(in_main, frame(read_names));
+    let row = |stack, size_class, blocks: f64, inuse: f64, size: f64| Row {
+        stack,
         size_class,
         values: Values {
             alloc_objects: blocks,
@@ -53,10 +56,11 @@ fn recording(program: &Path, bias: u64) -> Recording {
         rate: 512 << 10,
         counters: Counters { samples: 4, lost_samples: 1, lost_frees: 2, truncated_stacks: 3 },
         modules: vec![module(program, bias)],
+        stacks,
         rows: vec![
-            row(&[read_names, main], 48, 3.0, 1.0, 40.0),
-            row(&[main], 112, 1.0, 0.0, 100.0),
-            row(&[main], 16, 0.2, 0.0, 1.0),
+            row(in_read_names, 48, 3.0, 1.0, 40.0),
+            row(in_main, 112, 1.0, 0.0, 100.0),
+            row(in_main, 16, 0.2, 0.0, 1.0),
         ],
     }
 }
@@ -64,7 +68,7 @@ fn recording(program: &Path, bias: u64) -> Recording {
 /// Makes a profile of the program and shows it with `go tool pprof`.
 fn pprof(workshop: &Workshop, bias: u64, mode: Mode, arguments: &[&str]) -> Option<String> {
     let recording = recording(&workshop.path("program"), bias);
-    let frames: Vec<Frame> = recording.rows.iter().flat_map(|row| row.stack.clone()).collect();
+    let frames: Vec<Frame> = recording.stacks.leaves().collect();
     let options = Options { mode, ..options() };
     let symbols = Symbolizer::new(&options).symbolize(&recording.modules, &frames, recording.pid);
     let written = profile(&recording, &symbols);
@@ -164,7 +168,7 @@ fn names_are_filled_in_later() {
     for (flags, bias, start) in [("-pie", BIAS, BIAS), ("-no-pie", 0, 0x400000)] {
         workshop.run(&format!("gcc -O2 -g -Wl,--build-id {flags} @inline.c -o program"));
         let recording = recording(&workshop.path("program"), bias);
-        let frames: Vec<Frame> = recording.rows.iter().flat_map(|row| row.stack.clone()).collect();
+        let frames: Vec<Frame> = recording.stacks.leaves().collect();
         let written = |mode| {
             let symbolizer = Symbolizer::new(&Options { mode, ..options() });
             profile(&recording, &symbolizer.symbolize(&recording.modules, &frames, recording.pid))

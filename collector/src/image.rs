@@ -20,7 +20,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use crate::live::Live;
 use crate::mapping::Mapping;
 use crate::os_path;
-use crate::recording::{Counters, Frame, Module, Recording, Row};
+use crate::recording::{self, Counters, Frame, Module, Recording, Row, Stacks};
 use crate::wake::{Nudges, Waker};
 
 /// How long a slot may stay reserved and not committed while its writer may still live. There are
@@ -291,12 +291,15 @@ impl Image {
             lost_frees: slot.lost_frees.load(Relaxed),
             ..Counters::default()
         };
+        let mut stacks = Stacks::default();
+        let copied = self.copy_stacks(member.live.stacks(), &mut stacks);
         let mut rows = Vec::new();
         for sum in member.live.sums() {
-            let (stack, complete) = self.unfold(sum.stack);
+            let lost = Copied { truncated: true, ..Copied::default() };
+            let copy = copied.get(sum.stack.0 as usize).copied().unwrap_or(lost);
             counters.samples += sum.samples;
-            counters.truncated_stacks += if complete { 0 } else { sum.samples };
-            rows.push(Row { stack, size_class: sum.size_class, values: sum.values });
+            counters.truncated_stacks += if copy.truncated { sum.samples } else { 0 };
+            rows.push(Row { stack: copy.stack, size_class: sum.size_class, values: sum.values });
         }
         Some(Recording {
             pid: member.pid,
@@ -307,6 +310,7 @@ impl Image {
             rate: self.segment().header().rate(),
             counters,
             modules: self.modules.iter().map(|(module, _)| module.clone()).collect(),
+            stacks,
             rows,
         })
     }
@@ -321,19 +325,30 @@ impl Image {
         }
     }
 
-    /// The frames of a stack, leaf first, and whether it reaches its root.
-    fn unfold(&self, mut stack: Stack) -> (Vec<Frame>, bool) {
-        let mut frames = Vec::new();
-        while stack != ROOT {
-            match self.segment().stack(stack) {
-                Some((Entry::Frame { address, generation }, parent)) => {
-                    frames.push(Frame { address, module: self.module_at(address, generation) });
-                    stack = parent;
-                }
-                Some((Entry::Truncated(_), _)) | None => return (frames, false),
+    /// Copies stacks, with all that they were called from. Returns what became of each of the
+    /// segment's.
+    fn copy_stacks(&self, wanted: impl Iterator<Item = Stack>, to: &mut Stacks) -> Vec<Copied> {
+        let mut copied = vec![Copied::default(); self.segment().stack_count() as usize];
+        for mut stack in wanted {
+            while let Some(copy) = copied.get_mut(stack.0 as usize).filter(|copy| !copy.wanted) {
+                copy.wanted = true;
+                stack = self.segment().stack(stack).map_or(ROOT, |(_, caller)| caller);
             }
         }
-        (frames, true)
+        // The number of a caller is lower than of what it calls.
+        for index in 1..copied.len() {
+            if copied[index].wanted {
+                copied[index] = match self.segment().stack(Stack(index as u32)) {
+                    Some((Entry::Frame { address, generation }, caller)) => {
+                        let frame = Frame { address, module: self.module_at(address, generation) };
+                        let caller = copied[caller.0 as usize];
+                        Copied { stack: to.add(caller.stack, frame), ..caller }
+                    }
+                    Some((Entry::Truncated(_), _)) | None => Copied { truncated: true, ..Copied::default() },
+                };
+            }
+        }
+        copied
     }
 
     /// The newest module at an address that is not younger than `generation`.
@@ -366,6 +381,15 @@ impl Image {
             self.modules.push((module, since));
         }
     }
+}
+
+/// What became of a stack of the segment.
+#[derive(Debug, Clone, Copy, Default)]
+struct Copied {
+    wanted: bool,
+    stack: recording::Stack,
+    /// It does not reach its root.
+    truncated: bool,
 }
 
 impl Member {

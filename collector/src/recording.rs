@@ -24,6 +24,8 @@ pub struct Recording {
     pub counters: Counters,
     /// Every module that a frame refers to.
     pub modules: Vec<Module>,
+    /// The stacks that rows refer to.
+    pub stacks: Stacks,
     /// The samples, one row for each pair of stack and size class.
     pub rows: Vec<Row>,
 }
@@ -67,11 +69,39 @@ pub struct Frame {
     pub module: Option<u32>,
 }
 
+/// Stacks as a tree: each is a frame, called from another stack.
+#[derive(Debug, Clone, Default)]
+pub struct Stacks(Vec<(Frame, Stack)>);
+
+/// One of the [`Stacks`]: the position of its leaf, from 1, or 0 for the one without frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stack(u32);
+
+impl Stacks {
+    /// Adds the stack of `frame` called from `caller`.
+    pub fn add(&mut self, caller: Stack, frame: Frame) -> Stack {
+        self.0.push((frame, caller));
+        Stack(self.0.len() as u32)
+    }
+
+    /// The leaves of all stacks, each stack after its caller.
+    pub fn leaves(&self) -> impl Iterator<Item = Frame> {
+        self.0.iter().map(|&(frame, _)| frame)
+    }
+
+    /// The positions in [`Stacks::leaves`] of a stack's frames, leaf first.
+    pub fn positions(&self, stack: Stack) -> impl Iterator<Item = usize> {
+        let position = |stack: &Stack| (stack.0 as usize).checked_sub(1);
+        let caller = move |&at: &usize| position(&self.0[at].1);
+        std::iter::successors(position(&stack), caller)
+    }
+}
+
 /// All samples with one stack and one size class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// The stack, leaf first.
-    pub stack: Vec<Frame>,
+    /// The stack.
+    pub stack: Stack,
     /// Upper bound of the size class in bytes: the label `bytes`.
     pub size_class: u64,
     /// Weighted estimates.

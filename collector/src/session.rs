@@ -14,7 +14,7 @@ use heaptrace_channel::processes::Process;
 use crate::image::{Image, Program};
 use crate::listener::{Arrival, Listener};
 use crate::naming::{Pattern, Subject, insert};
-use crate::recording::{Counters, Recording};
+use crate::recording::{Counters, Recording, Stacks};
 use crate::symbolize;
 use crate::wake::Waker;
 use crate::writer::{Done, Job, Writers};
@@ -262,6 +262,7 @@ impl Session {
             rate: self.rate,
             counters: Counters::default(),
             modules: Vec::new(),
+            stacks: Stacks::default(),
             rows: Vec::new(),
         };
         let (name, key) = (program.name(), (ImageId::MAX, Process(0)));

@@ -91,7 +91,7 @@ impl<K> Drop for Writers<K> {
 
 fn write<K>(job: Job<K>, symbolizer: &Symbolizer) -> Done<K> {
     let Job { key, path, recording } = job;
-    let mut frames: Vec<_> = recording.rows.iter().flat_map(|row| &row.stack).copied().collect();
+    let mut frames: Vec<_> = recording.stacks.leaves().collect();
     frames.sort_unstable();
     frames.dedup();
     let symbols = symbolizer.symbolize(&recording.modules, &frames, recording.pid);

@@ -7,7 +7,7 @@ use super::drop_frames::drop_frames;
 use super::functions::Functions;
 use super::proto::{Label, Location, Mapping, Profile, Sample, ValueType};
 use super::strings::Strings;
-use crate::recording::{Frame, Module, Recording, Row, Values};
+use crate::recording::{Frame, Module, Recording, Row, Stacks, Values};
 use crate::symbolize::{Segment, Symbols, hex};
 
 /// Types and units of a sample's values, in the order of [`values`].
@@ -25,8 +25,9 @@ pub fn profile(recording: &Recording, symbols: &Symbols) -> Profile {
     let mut builder = Builder::new(symbols);
     builder.add_header(recording);
     builder.add_mappings(recording);
+    builder.leaves = recording.stacks.leaves().map(|frame| (frame, NO_LOCATION)).collect();
     for row in &recording.rows {
-        builder.add_sample(row);
+        builder.add_sample(row, &recording.stacks);
     }
     builder.profile.function = builder.functions.table;
     builder.profile.string_table = builder.strings.table;
@@ -41,8 +42,13 @@ struct Builder<'a> {
     strings: Strings,
     /// The mappings of each module: a segment and an index into the profile's.
     mappings: Vec<Vec<(Segment, usize)>>,
+    /// The leaf of each stack, and its location's id.
+    leaves: Vec<(Frame, u64)>,
     locations: HashMap<Frame, u64>,
 }
+
+/// What has not been given an id: they count from 1.
+const NO_LOCATION: u64 = 0;
 
 impl<'a> Builder<'a> {
     fn new(symbols: &'a Symbols) -> Builder<'a> {
@@ -52,6 +58,7 @@ impl<'a> Builder<'a> {
             functions: Functions::default(),
             strings: Strings::default(),
             mappings: Vec::new(),
+            leaves: Vec::new(),
             locations: HashMap::new(),
         }
     }
@@ -100,7 +107,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds a sample, unless nothing is left of its estimates when they are rounded.
-    fn add_sample(&mut self, row: &Row) {
+    fn add_sample(&mut self, row: &Row, stacks: &Stacks) {
         let value = values(&row.values);
         if value == [0; 6] {
             return;
@@ -111,9 +118,20 @@ impl<'a> Builder<'a> {
             num_unit: self.strings.index("bytes"),
             ..Label::default()
         };
-        let location_id = row.stack.iter().map(|&frame| self.location(frame)).collect();
+        let mut location_id = Vec::with_capacity(stacks.positions(row.stack).count());
+        location_id.extend(stacks.positions(row.stack).map(|position| self.location_of_leaf(position)));
         let value = value.to_vec();
         self.profile.sample.push(Sample { location_id, value, label: vec![label] });
+    }
+
+    fn location_of_leaf(&mut self, position: usize) -> u64 {
+        let (frame, id) = self.leaves[position];
+        if id != NO_LOCATION {
+            return id;
+        }
+        let id = self.location(frame);
+        self.leaves[position].1 = id;
+        id
     }
 
     /// The id of the location of a frame.
