@@ -98,7 +98,8 @@ impl Entry {
 }
 
 impl LiveTable {
-    const fn new() -> LiveTable {
+    /// An empty table.
+    pub const fn new() -> LiveTable {
         LiveTable { levels: [const { AtomicPtr::new(null_mut()) }; LEVELS] }
     }
 
