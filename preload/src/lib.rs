@@ -17,6 +17,7 @@
 // The tests must not hook their own process, so most of what the hooks lead to is not called there.
 #![cfg_attr(test, allow(dead_code))]
 
+// `pub(crate)` for the benchmarks, of which this file is a module.
 pub(crate) mod arena;
 pub(crate) mod filter;
 pub(crate) mod hooks;
