@@ -17,19 +17,20 @@
 // The tests must not hook their own process, so most of what the hooks lead to is not called there.
 #![cfg_attr(test, allow(dead_code))]
 
-mod arena;
-mod filter;
-mod hooks;
-mod live;
-mod originals;
-mod process;
-mod record;
-mod sampler;
-mod spawn;
-mod start;
-mod sys;
-mod thread;
-mod unwind;
+// `pub(crate)` for the benchmarks, of which this file is a module.
+pub(crate) mod arena;
+pub(crate) mod filter;
+pub(crate) mod hooks;
+pub(crate) mod live;
+pub(crate) mod originals;
+pub(crate) mod process;
+pub(crate) mod record;
+pub(crate) mod sampler;
+pub(crate) mod spawn;
+pub(crate) mod start;
+pub(crate) mod sys;
+pub(crate) mod thread;
+pub(crate) mod unwind;
 
 /// Nothing here panics. Should a dependency do, the process cannot go on.
 #[cfg(not(test))]

@@ -134,7 +134,8 @@ impl Entry {
 }
 
 impl LiveTable {
-    const fn new() -> LiveTable {
+    /// An empty table.
+    pub const fn new() -> LiveTable {
         LiveTable {
             granule_bits: AtomicU32::new(SMALLEST_GRANULE_BITS),
             levels: [const { AtomicPtr::new(null_mut()) }; LEVELS],

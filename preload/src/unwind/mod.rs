@@ -14,7 +14,7 @@ mod cfi;
 mod modules;
 mod private_stack;
 mod range;
-mod rules;
+pub(crate) mod rules;
 mod walk;
 
 use heaptrace_channel::Segment;

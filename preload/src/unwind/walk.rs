@@ -183,15 +183,14 @@ impl Fresh {
     }
 
     /// Adds the frames to the tree and to `last`, from the root to the leaf.
-    fn intern(&mut self, base: Stack, last: &mut Last, keep: bool, segment: &Segment) -> Option<Stack> {
+    fn intern(&self, base: Stack, last: &mut Last, keep: bool, segment: &Segment) -> Option<Stack> {
         let generation = segment.header().generation() as u16;
         let mut stack = base;
-        for frame in self.frames[..self.count].iter_mut().rev() {
+        for frame in self.frames[..self.count].iter().rev() {
             let address = frame.registers.address() as u64;
             stack = segment.intern(stack, Entry::Frame { address, generation })?;
-            frame.stack = stack;
             if keep && last.count < MAX_FRAMES {
-                last.frames[last.count] = *frame;
+                last.frames[last.count] = Frame { stack, ..*frame };
                 last.count += 1;
             }
         }
