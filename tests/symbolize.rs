@@ -269,6 +269,16 @@ fn functions_inlined_across_files_at_link_time() {
     workshop.check("lld", "lld", &options());
 }
 
+/// gcc lists its units' addresses in a section that clang does not make.
+#[test]
+fn units_of_two_compilers_in_one_program() {
+    let workshop = Workshop::new("two-compilers");
+    workshop.run("gcc -O2 -g -c @other.c -DOTHER -o other.o");
+    workshop.run("clang -O2 -g -c @inline.c -DOTHER -o inline.o");
+    workshop.run("gcc inline.o other.o -o program");
+    workshop.check("program", "program", &options());
+}
+
 #[test]
 fn compressed_sections() {
     let workshop = Workshop::new("compressed");

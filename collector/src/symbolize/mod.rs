@@ -230,7 +230,7 @@ impl Symbolizer {
         let mut found =
             Found { module: job.module, segments: binary.segments(module.bias), resolved: Vec::new() };
         if self.mode != Mode::None && !job.addresses.is_empty() {
-            let names = binary.names(|| Names::read(module, &self.folders, self.mode, deadline));
+            let names = binary.names(|| Names::read(module, &self.folders, self.mode));
             let resolve =
                 |&address: &u64| (address, names.resolve(address.wrapping_sub(module.bias), deadline));
             found.resolved = job.addresses.iter().map(resolve).collect();
