@@ -304,16 +304,22 @@ impl Running {
         signal_process(self.pid(), signal);
     }
 
-    /// Waits until it has written so much, and returns it.
+    /// Waits until it has written a line, and returns it.
     #[track_caller]
     pub fn read_line(&mut self) -> String {
-        let mut line = Vec::new();
+        let line = self.read_until("\n");
+        line.strip_suffix('\n').unwrap_or(&line).to_owned()
+    }
+
+    /// Waits until it has written `end`, and returns all up to there; or until it writes no more.
+    pub fn read_until(&mut self, end: &str) -> String {
+        let mut text = Vec::new();
         let mut byte = [0];
         let stdout = self.child.stdout.as_mut().unwrap();
-        while std::io::Read::read(stdout, &mut byte).unwrap() == 1 && byte[0] != b'\n' {
-            line.push(byte[0]);
+        while !text.ends_with(end.as_bytes()) && std::io::Read::read(stdout, &mut byte).unwrap() == 1 {
+            text.push(byte[0]);
         }
-        String::from_utf8(line).unwrap()
+        String::from_utf8(text).unwrap()
     }
 
     /// Waits for its end.
