@@ -1,9 +1,8 @@
 //! An image: one segment, the program that made it and the children that forked from it.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant, SystemTime};
@@ -17,6 +16,7 @@ use heaptrace_channel::{Segment, sys};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::files::Files;
 use crate::live::Live;
 use crate::mapping::Mapping;
 use crate::os_path;
@@ -98,6 +98,7 @@ pub struct Image {
     reader: Reader,
     /// What runs in it.
     pub program: Program,
+    files: Files,
     members: Vec<Option<Member>>,
     modules: Vec<(Module, u32)>,
     blocked_since: Option<Instant>,
@@ -110,6 +111,7 @@ impl Image {
     /// # Errors
     /// If it is not a segment, or cannot be mapped.
     pub fn open(file: OwnedFd, pid: u32) -> io::Result<Image> {
+        let files = Files::of(pid);
         let mapping = Mapping::new(file)?;
         // SAFETY: mapped for `size` bytes by a file sealed against shrinking; the mapping outlives
         // the segment, as both are the image's.
@@ -126,6 +128,7 @@ impl Image {
             mapping,
             reader: Reader::new(segment),
             program: Program { pid, executable, started_as, command },
+            files,
             members: Vec::new(),
             modules: Vec::new(),
             blocked_since: None,
@@ -324,12 +327,14 @@ impl Image {
                 b"linux-vdso.so.1" => "[vdso]".into(),
                 _ => absolute(self.program.pid, path),
             };
+            let is_executable = record.path.is_empty();
+            let file = if is_executable { self.files.open_executable(&path) } else { self.files.open(&path) };
             let module = Module {
                 start: record.start,
                 end: record.end,
                 bias: record.bias,
                 build_id: record.build_id.to_vec(),
-                file: open_mapped(self.program.pid, &path, record.path.is_empty()).map(Arc::new),
+                file: file.map(Arc::new),
                 path,
             };
             self.modules.push((module, since));
@@ -345,18 +350,6 @@ impl Member {
     }
 }
 
-/// Opens the file of a module, as process `pid` sees its path: in its root, from its folder, and
-/// the executable even if it was deleted meanwhile.
-fn open_mapped(pid: u32, path: &Path, is_executable: bool) -> Option<File> {
-    let process = PathBuf::from(format!("/proc/{pid}"));
-    let through = match path.strip_prefix("/") {
-        _ if is_executable => process.join("exe"),
-        Ok(inside) => process.join("root").join(inside),
-        Err(_) => process.join("cwd").join(path),
-    };
-    [through.as_path(), path].into_iter().filter_map(|path| File::open(path).ok()).find(is_regular)
-}
-
 /// A relative path in the folder of process `pid`, or in ours if that has ended: whoever reads the
 /// profile is in another one.
 fn absolute(pid: u32, path: PathBuf) -> PathBuf {
@@ -365,8 +358,4 @@ fn absolute(pid: u32, path: PathBuf) -> PathBuf {
     }
     let folder = std::fs::read_link(format!("/proc/{pid}/cwd"));
     folder.map(|folder| folder.join(&path)).or_else(|_| std::path::absolute(&path)).unwrap_or(path)
-}
-
-fn is_regular(file: &File) -> bool {
-    file.metadata().is_ok_and(|metadata| metadata.is_file())
 }

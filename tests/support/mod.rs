@@ -299,6 +299,27 @@ impl Running {
         self.child.id()
     }
 
+    /// The collector of a `heaptrace run`: its child in a session of its own.
+    pub fn collector(&self) -> u32 {
+        self.child_that(leads_session)
+    }
+
+    /// The program of a `heaptrace run`: its other child.
+    pub fn program(&self) -> u32 {
+        self.child_that(|child| !leads_session(child))
+    }
+
+    fn child_that(&self, is_wanted: impl Fn(&u32) -> bool) -> u32 {
+        let pid = self.pid();
+        let mut found = None;
+        wait_until("there is such a child", || {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+            found = children.split_whitespace().map(|child| child.parse().unwrap()).find(&is_wanted);
+            found.is_some()
+        });
+        found.unwrap()
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: i32) {
         signal_process(self.pid(), signal);
@@ -336,6 +357,12 @@ impl Running {
         let Output { status, stdout, stderr } = output.unwrap();
         Ended { pid: group, status, stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() }
     }
+}
+
+fn leads_session(pid: &u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<_> = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
+    fields.get(3) == Some(&pid.to_string().as_str())
 }
 
 /// Sends a signal to a process.

@@ -200,7 +200,7 @@ impl Elf {
 }
 
 /// Opens a file for reading if it is a regular one.
-pub(super) fn open_regular(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     // O_NONBLOCK: a FIFO opens at once, and is then refused.
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {
