@@ -575,7 +575,8 @@ fn main_of(file: &Path) -> u64 {
 fn damaged_files_cost_names_only() {
     let workshop = Workshop::new("damaged");
     workshop.run("gcc -O2 -g @inline.c -o program");
-    let whole = fs::read(workshop.path("program")).unwrap();
+    workshop.run("objcopy --compress-debug-sections=zlib-gabi program compressed");
+    let files = ["program", "compressed"].map(|file| fs::read(workshop.path(file)).unwrap());
     let addresses = instructions(&workshop.path("program"));
     // The numbers of xorshift64, from a seed of no meaning: the same damage in each run.
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
@@ -586,6 +587,7 @@ fn damaged_files_cost_names_only() {
         (state % below as u64) as usize
     };
     for round in 0..200 {
+        let whole = &files[round / 4 % 2];
         let mut bytes = whole.clone();
         match round % 4 {
             0 => bytes.truncate(random(whole.len())),
