@@ -45,7 +45,7 @@ impl Server {
     }
 
     fn wait_for_request_to(&self, name: &str) {
-        let start = format!("GET /{name}/buildid/");
+        let start = format!("GET {name}/buildid/");
         wait_until(&format!("{name} was asked"), || {
             self.requests.lock().unwrap().iter().any(|request| request.starts_with(&start))
         });
@@ -81,8 +81,8 @@ fn a_run_shows_on_a_terminal_what_is_waited_for_and_nothing_elsewhere_or_if_quie
     let closed = server.door.lock().unwrap();
     let into_pipe = room.asking(room.run_path(&program), &server.url("pipe")).spawn();
     let quiet = room.on_terminal(&server.url("quiet"), &format!("run -r1 -q -o quiet.prof -- {program}"));
-    server.wait_for_request_to("pipe");
-    server.wait_for_request_to("quiet");
+    server.wait_for_request_to("/pipe");
+    server.wait_for_request_to("/quiet");
     // From here on they wait longer than the next one, until its line is there.
     let mut shown = room.on_terminal(&server.url("terminal"), &format!("run -r1 -o shown.prof -- {program}"));
     let line = shown.read_until("addresses, waiting for http://127.0.0.1");
@@ -97,6 +97,26 @@ fn a_run_shows_on_a_terminal_what_is_waited_for_and_nothing_elsewhere_or_if_quie
     assert!(!into_pipe.contains("looking up") && !into_pipe.contains('\u{1b}'), "{into_pipe:?}");
     let quiet = quiet.wait().well().text();
     assert!(!quiet.contains("heaptrace") && !quiet.contains('\u{1b}'), "{quiet:?}");
+}
+
+#[test]
+fn who_does_not_want_to_wait_gets_the_profile_later() {
+    let (room, server) = (Room::new(), Server::start());
+    let closed = server.door.lock().unwrap();
+    let launch = room.run_path(room.stripped_program()).args(["exit", "4"]);
+    let running = room.asking(launch, &server.address).spawn();
+    server.wait_for_request_to("");
+    // The first may still be for the program.
+    wait_until("it waits no more", || {
+        running.signal(libc::SIGINT);
+        running.is_zombie()
+    });
+    assert!(!room.path("out.prof").exists());
+    drop(closed);
+    let ended = running.wait();
+    assert_eq!(ended.status(), 4, "{ended:?}");
+    assert!(ended.stderr.contains("heaptrace: the profile will be there"), "{ended:?}");
+    assert_eq!(room.awaited_profile("out.prof").total("alloc_objects"), 1000);
 }
 
 #[test]

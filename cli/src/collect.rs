@@ -123,18 +123,34 @@ pub mod supervisor {
         writeln!(control, "{pid}").ok();
     }
 
-    /// The program has ended. Returns the summary, `None` if the collector is gone; gives `show` the
-    /// lines about how far it has come until then.
-    pub fn ended(control: &mut UnixStream, show: impl Fn(&str)) -> Option<String> {
-        control.write_all(b".").ok()?;
+    /// Why there is nothing to say about a session.
+    #[derive(Debug)]
+    pub enum NoSummary {
+        /// The user does not want to wait for it.
+        Interrupted,
+        /// The collector is gone.
+        CollectorGone,
+    }
+
+    impl From<io::Error> for NoSummary {
+        fn from(_: io::Error) -> NoSummary {
+            NoSummary::CollectorGone
+        }
+    }
+
+    /// The program has ended. Returns the summary. Gives `show` the lines about how far the collector
+    /// has come until then, as long as it answers that somebody waits.
+    pub fn ended(control: &mut UnixStream, show: impl Fn(&str) -> bool) -> Result<String, NoSummary> {
+        control.write_all(b".")?;
         let mut summary = String::new();
         for line in BufReader::new(control).lines() {
-            let line = line.ok()?;
+            let line = line?;
             match line.strip_prefix(messages::PROGRESS) {
-                Some(progress) => show(progress),
+                Some(progress) if show(progress) => {}
+                Some(_) => return Err(NoSummary::Interrupted),
                 None => summary.extend([&line, "\n"]),
             }
         }
-        (!summary.is_empty()).then_some(summary)
+        if summary.is_empty() { Err(NoSummary::CollectorGone) } else { Ok(summary) }
     }
 }

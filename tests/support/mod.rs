@@ -309,6 +309,12 @@ impl Running {
         self.child_that(|child| !leads_session(child))
     }
 
+    /// Has it ended, and is not waited for yet?
+    pub fn is_zombie(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        stat.rsplit_once(") ").unwrap().1.starts_with('Z')
+    }
+
     fn child_that(&self, is_wanted: impl Fn(&u32) -> bool) -> u32 {
         let pid = self.pid();
         let mut found = None;

@@ -20,6 +20,7 @@ use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
 use heaptrace_collector::session::Config;
 use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
 
+use crate::collect::supervisor::NoSummary;
 use crate::{collect, library, messages};
 use program::{Command, NotStarted};
 
@@ -178,15 +179,24 @@ impl Prepared {
         };
         collect::supervisor::started(&mut self.control, pid);
         let status = signals.supervise(pid);
+        signals.interrupted(); // what ended the program is not meant for us
         let line = Line::new(args.quiet);
-        let summary = collect::supervisor::ended(&mut self.control, |text| line.show(text));
+        let summary = collect::supervisor::ended(&mut self.control, |text| {
+            line.show(text);
+            !signals.interrupted()
+        });
         drop(line);
         if let Some(obstacle) = &self.obstacle {
             eprintln!("heaptrace: {} could not be profiled: {obstacle}", self.command.path.display());
         }
         match summary {
-            Some(summary) => say(&summary, args.quiet, self.obstacle.is_some()),
-            None => eprintln!("heaptrace: the collector was ended from outside; there is no profile"),
+            Ok(summary) => say(&summary, args.quiet, self.obstacle.is_some()),
+            Err(NoSummary::Interrupted) => {
+                eprintln!("heaptrace: the profile will be there when its names have been looked up");
+            }
+            Err(NoSummary::CollectorGone) => {
+                eprintln!("heaptrace: the collector was ended from outside; there is no profile");
+            }
         }
         ExitCode::from(status)
     }
