@@ -114,6 +114,7 @@ fn a_bad_value_is_complained_about_once_and_the_default_used() {
         ("HEAPTRACE_SEED", "x"),
         ("HEAPTRACE_OUT", "%q.prof"),
         ("HEAPTRACE_CHILDREN", "some"),
+        ("HEAPTRACE_SYMBOLIZE", "lines"),
     ] {
         let room = Room::new();
         let launch = room.manual("starts.c").env(name, value);

@@ -269,6 +269,16 @@ fn functions_inlined_across_files_at_link_time() {
     workshop.check("lld", "lld", &options());
 }
 
+/// gcc lists its units' addresses in a section that clang does not make.
+#[test]
+fn units_of_two_compilers_in_one_program() {
+    let workshop = Workshop::new("two-compilers");
+    workshop.run("gcc -O2 -g -c @other.c -DOTHER -o other.o");
+    workshop.run("clang -O2 -g -c @inline.c -DOTHER -o inline.o");
+    workshop.run("gcc inline.o other.o -o program");
+    workshop.check("program", "program", &options());
+}
+
 #[test]
 fn compressed_sections() {
     let workshop = Workshop::new("compressed");
@@ -565,7 +575,8 @@ fn main_of(file: &Path) -> u64 {
 fn damaged_files_cost_names_only() {
     let workshop = Workshop::new("damaged");
     workshop.run("gcc -O2 -g @inline.c -o program");
-    let whole = fs::read(workshop.path("program")).unwrap();
+    workshop.run("objcopy --compress-debug-sections=zlib-gabi program compressed");
+    let files = ["program", "compressed"].map(|file| fs::read(workshop.path(file)).unwrap());
     let addresses = instructions(&workshop.path("program"));
     // The numbers of xorshift64, from a seed of no meaning: the same damage in each run.
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
@@ -576,6 +587,7 @@ fn damaged_files_cost_names_only() {
         (state % below as u64) as usize
     };
     for round in 0..200 {
+        let whole = &files[round / 4 % 2];
         let mut bytes = whole.clone();
         match round % 4 {
             0 => bytes.truncate(random(whole.len())),

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use support::{HEAPTRACE, Room, program};
+use support::{HEAPTRACE, Launch, Room, program, signal_process, wait_until};
 
 impl Room {
     /// Builds a library in the room whose function of that name allocates.
@@ -57,27 +57,70 @@ fn libraries_loaded_at_the_same_address_have_their_own_names() {
     assert_eq!(["from_one", "from_two"].map(|name| profile.under(name, "alloc_objects")), [1, 1]);
 }
 
-#[test]
-fn a_program_in_another_mount_namespace_has_the_names_of_the_files_it_sees() {
-    let room = Room::new();
+/// Builds a library that others see at the same path in another mount namespace, and runs the host
+/// there with these arguments; `None` if we may not.
+fn in_another_mount_namespace(room: &Room, arguments: &str) -> Option<Launch> {
     room.plugin("lib.so", "seen_outside");
     room.plugin("inside.so", "seen_inside");
-    let host = program("plugin_host.c");
-    let script =
-        format!("mount --bind inside.so lib.so && exec {} load ./lib.so delete none", host.display());
-    let arguments = ["--user", "--map-root-user", "--mount", "sh", "-c", &script];
-    if !Command::new("unshare")
-        .args(&arguments[..3])
-        .arg("true")
-        .status()
-        .is_ok_and(|status| status.success())
-    {
-        return println!("skipped: this test needs namespaces of its own");
+    let unshare = ["--user", "--map-root-user", "--mount"];
+    if !Command::new("unshare").args(unshare).arg("true").status().is_ok_and(|status| status.success()) {
+        println!("skipped: this test needs namespaces of its own");
+        return None;
     }
-    room.run_path("unshare").args(arguments).go().well();
+    let host = program("plugin_host.c");
+    let script = format!("mount --bind inside.so lib.so && exec {} {arguments}", host.display());
+    Some(room.run_path("unshare").args(unshare).args(["sh", "-c", &script]))
+}
+
+#[track_caller]
+fn assert_only_inside(room: &Room) {
     let names =
         |name| room.profiles("out").iter().map(|profile| profile.under(name, "alloc_objects")).sum::<i64>();
     assert_eq!(["seen_inside", "seen_outside"].map(names), [1, 0]);
+}
+
+#[test]
+fn a_program_in_another_mount_namespace_has_the_names_of_the_files_it_sees() {
+    let room = Room::new();
+    let Some(launch) = in_another_mount_namespace(&room, "load ./lib.so delete none") else { return };
+    launch.go().well();
+    assert_only_inside(&room);
+}
+
+/// The program has ended, and its namespace with it, before the collector learns of the library.
+#[test]
+fn a_program_that_took_its_mount_namespace_along_has_names() {
+    let room = Room::new();
+    let arguments = format!("wait go load {}", room.path("lib.so").display());
+    let Some(launch) = in_another_mount_namespace(&room, &arguments) else { return };
+    let mut running = launch.spawn();
+    assert_eq!(running.read_line(), "ready");
+    let (program, collector) = (running.program(), running.collector());
+    let segment = *segments(program).first().unwrap();
+    wait_until("the collector has met the program", || segments(collector).contains(&segment));
+    signal_process(collector, libc::SIGSTOP);
+    fs::write(room.path("go"), "").unwrap();
+    wait_until("the program has ended", || !Path::new(&format!("/proc/{program}")).exists());
+    signal_process(collector, libc::SIGCONT);
+    running.wait().well();
+    assert_only_inside(&room);
+}
+
+/// The inodes of the shared memory that a process has mapped.
+fn segments(pid: u32) -> Vec<u64> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let segments = maps.lines().filter(|line| line.contains("/memfd:heaptrace"));
+    segments.map(|line| line.split_whitespace().nth(4).unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn frames_in_the_kernels_library_have_names() {
+    let room = Room::new();
+    room.run("vdso.c").go().well();
+    let profile = room.profile("out.prof");
+    assert!(profile.stacks_with("in_handler").iter().any(|stack| stack.contains(&"main".to_owned())));
+    let names = profile.names_in("[vdso]");
+    assert!(names.contains("clock_gettime"), "{names:?}");
 }
 
 #[test]

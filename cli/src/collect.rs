@@ -7,15 +7,17 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, Result};
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use heaptrace::progress;
 use heaptrace_channel::config::{self, Session};
 use heaptrace_collector::Program;
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
-use heaptrace_collector::session::{self, Config, Request};
-use heaptrace_collector::symbolize::Options;
+use heaptrace_collector::session::{self, Config, Request, Summary};
+use heaptrace_collector::symbolize::{Options, Symbolizer};
 
 use crate::messages;
 
@@ -33,13 +35,14 @@ pub fn run() -> Result<()> {
     let pattern = text(config::OUT).and_then(|text| Pattern::parse(text.to_str()?).ok());
     let rate = text(config::RATE).and_then(|text| config::parse_rate(text.as_bytes()));
     let mode = text(config::SYMBOLIZE).and_then(|text| text.to_str()?.parse().ok());
+    let options = Options { mode: mode.unwrap_or_default(), ..Options::default() };
     let config = Config {
         listener,
         token,
         pattern: pattern.map_or_else(|| Pattern::parse(DEFAULT_PATTERN), Ok)?,
         rate: rate.unwrap_or(config::DEFAULT_RATE),
         program: Some(running_program(session.program)),
-        symbolize: Options { mode: mode.unwrap_or_default(), ..Options::default() },
+        symbolizer: Arc::new(Symbolizer::new(&options)),
     };
     Ok(session::run(config, None)?)
 }
@@ -58,15 +61,22 @@ fn running_program(pid: u32) -> Program {
 }
 
 /// Runs a session for a supervisor at the other end of `control`, which says when the program was
-/// started and when it has ended, and then gets the summary as text.
+/// started and when it has ended, and then gets the summary as text, and before that a line now and
+/// then about how far looking names up has come.
 pub fn serve(config: Config, program: Program, control: UnixStream) -> io::Result<()> {
     let (sender, requests) = unbounded();
-    thread::spawn(move || obey(&sender, program, control));
+    let symbolizer = Arc::clone(&config.symbolizer);
+    thread::spawn(move || obey(&sender, program, control, &symbolizer));
     session::run(config, Some(requests))
 }
 
 /// Messages to the collector: the program's pid in decimal and a newline, then, at its end, a dot.
-fn obey(requests: &Sender<Request>, program: Program, mut control: UnixStream) -> Option<()> {
+fn obey(
+    requests: &Sender<Request>,
+    program: Program,
+    mut control: UnixStream,
+    symbolizer: &Symbolizer,
+) -> Option<()> {
     let mut line = Vec::new();
     let mut byte = [0];
     while control.read_exact(&mut byte).is_ok() {
@@ -78,7 +88,8 @@ fn obey(requests: &Sender<Request>, program: Program, mut control: UnixStream) -
             b'.' => {
                 let (answer, summary) = bounded(1);
                 requests.send(Request::Ended(answer)).ok()?;
-                control.write_all(messages::summary(&summary.recv().ok()?).as_bytes()).ok()?;
+                let summary = wait(&summary, &mut control, symbolizer)?;
+                control.write_all(messages::summary(&summary).as_bytes()).ok()?;
                 return control.shutdown(Shutdown::Both).ok();
             }
             digit => line.push(digit),
@@ -87,8 +98,24 @@ fn obey(requests: &Sender<Request>, program: Program, mut control: UnixStream) -
     None
 }
 
+/// Waits for the summary, and tells meanwhile how far looking names up has come.
+fn wait(summary: &Receiver<Summary>, control: &mut UnixStream, symbolizer: &Symbolizer) -> Option<Summary> {
+    loop {
+        match summary.recv_timeout(progress::INTERVAL) {
+            Ok(summary) => return Some(summary),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => {
+                let text = progress::text(&symbolizer.progress());
+                writeln!(control, "{}{text}", messages::PROGRESS).ok()?;
+            }
+        }
+    }
+}
+
 /// What a supervisor says.
 pub mod supervisor {
+    use std::io::{BufRead, BufReader};
+
     use super::*;
 
     /// The program was started under this process id.
@@ -96,11 +123,34 @@ pub mod supervisor {
         writeln!(control, "{pid}").ok();
     }
 
-    /// The program has ended. Returns the summary; `None` if the collector is gone.
-    pub fn ended(control: &mut UnixStream) -> Option<String> {
-        control.write_all(b".").ok()?;
+    /// Why there is nothing to say about a session.
+    #[derive(Debug)]
+    pub enum NoSummary {
+        /// The user does not want to wait for it.
+        Interrupted,
+        /// The collector is gone.
+        CollectorGone,
+    }
+
+    impl From<io::Error> for NoSummary {
+        fn from(_: io::Error) -> NoSummary {
+            NoSummary::CollectorGone
+        }
+    }
+
+    /// The program has ended. Returns the summary. Gives `show` the lines about how far the collector
+    /// has come until then, as long as it answers that somebody waits.
+    pub fn ended(control: &mut UnixStream, show: impl Fn(&str) -> bool) -> Result<String, NoSummary> {
+        control.write_all(b".")?;
         let mut summary = String::new();
-        control.read_to_string(&mut summary).ok()?;
-        (!summary.is_empty()).then_some(summary)
+        for line in BufReader::new(control).lines() {
+            let line = line?;
+            match line.strip_prefix(messages::PROGRESS) {
+                Some(progress) if show(progress) => {}
+                Some(_) => return Err(NoSummary::Interrupted),
+                None => summary.extend([&line, "\n"]),
+            }
+        }
+        if summary.is_empty() { Err(NoSummary::CollectorGone) } else { Ok(summary) }
     }
 }

@@ -15,6 +15,10 @@ pub const IMPORTANT: char = '!';
 /// Begins a line about how to see more of the program.
 pub const ADVICE: char = '?';
 
+/// Begins a line about how far the collector has come, which is no part of the summary: the next
+/// one takes its place.
+pub const PROGRESS: char = '\r';
+
 /// The summary of a session, line by line, without the prefix.
 pub fn summary(summary: &Summary) -> String {
     let mut text = String::new();

@@ -6,6 +6,7 @@ use anyhow::Result;
 use heaptrace_collector::pprof::{self, Filled};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
 
+use crate::progress;
 use crate::report::source::Source;
 
 /// Fill in the names that a profile lacks, on any machine that has the programs or their debug files
@@ -35,7 +36,8 @@ pub fn run(args: &Args) -> Result<()> {
     })?;
     let symbolizer =
         Symbolizer::new(&Options { debug_folders: args.debug_dir.clone(), ..Options::default() });
-    let Filled { named, unnamed } = pprof::fill(&mut profile, &symbolizer);
+    let fill = || pprof::fill(&mut profile, &symbolizer);
+    let Filled { named, unnamed } = progress::shown_during(&symbolizer, fill);
     pprof::file::write_file(&args.output, &profile)?;
     symbolizer.complaints().iter().for_each(|complaint| eprintln!("heaptrace: {complaint}"));
     let left = if unnamed > 0 { format!(", {unnamed} still have none") } else { String::new() };

@@ -1,9 +1,8 @@
 //! An image: one segment, the program that made it and the children that forked from it.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant, SystemTime};
@@ -17,6 +16,7 @@ use heaptrace_channel::{Segment, sys};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::files::Files;
 use crate::live::Live;
 use crate::mapping::Mapping;
 use crate::os_path;
@@ -103,6 +103,7 @@ pub struct Image {
     reader: Reader,
     /// What runs in it.
     pub program: Program,
+    files: Files,
     members: Vec<Option<Member>>,
     modules: Vec<(Module, u32)>,
     blocked_since: Option<Instant>,
@@ -119,6 +120,7 @@ impl Image {
     /// If it is not a segment, or cannot be mapped.
     pub fn open(file: OwnedFd, pid: u32, waker: &Waker) -> io::Result<Image> {
         let nudges = waker.watch_nudges(&file).ok();
+        let files = Files::of(pid);
         let mapping = Mapping::new(file)?;
         // SAFETY: mapped for `size` bytes by a file sealed against shrinking; the mapping outlives
         // the segment, as both are the image's.
@@ -135,6 +137,7 @@ impl Image {
             mapping,
             reader: Reader::new(segment),
             program: Program { pid, executable, started_as, command },
+            files,
             members: Vec::new(),
             modules: Vec::new(),
             blocked_since: None,
@@ -370,12 +373,14 @@ impl Image {
                 b"linux-vdso.so.1" => "[vdso]".into(),
                 _ => absolute(self.program.pid, path),
             };
+            let is_executable = record.path.is_empty();
+            let file = if is_executable { self.files.open_executable(&path) } else { self.files.open(&path) };
             let module = Module {
                 start: record.start,
                 end: record.end,
                 bias: record.bias,
                 build_id: record.build_id.to_vec(),
-                file: open_mapped(self.program.pid, &path, record.path.is_empty()).map(Arc::new),
+                file: file.map(Arc::new),
                 path,
             };
             self.modules.push((module, since));
@@ -400,18 +405,6 @@ impl Member {
     }
 }
 
-/// Opens the file of a module, as process `pid` sees its path: in its root, from its folder, and
-/// the executable even if it was deleted meanwhile.
-fn open_mapped(pid: u32, path: &Path, is_executable: bool) -> Option<File> {
-    let process = PathBuf::from(format!("/proc/{pid}"));
-    let through = match path.strip_prefix("/") {
-        _ if is_executable => process.join("exe"),
-        Ok(inside) => process.join("root").join(inside),
-        Err(_) => process.join("cwd").join(path),
-    };
-    [through.as_path(), path].into_iter().filter_map(|path| File::open(path).ok()).find(is_regular)
-}
-
 /// A relative path in the folder of process `pid`, or in ours if that has ended: whoever reads the
 /// profile is in another one.
 fn absolute(pid: u32, path: PathBuf) -> PathBuf {
@@ -420,8 +413,4 @@ fn absolute(pid: u32, path: PathBuf) -> PathBuf {
     }
     let folder = std::fs::read_link(format!("/proc/{pid}/cwd"));
     folder.map(|folder| folder.join(&path)).or_else(|_| std::path::absolute(&path)).unwrap_or(path)
-}
-
-fn is_regular(file: &File) -> bool {
-    file.metadata().is_ok_and(|metadata| metadata.is_file())
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, never, select};
@@ -15,7 +16,7 @@ use crate::image::{Image, Program};
 use crate::listener::{Arrival, Listener};
 use crate::naming::{Pattern, Subject, insert};
 use crate::recording::{Counters, Recording, Stacks};
-use crate::symbolize;
+use crate::symbolize::Symbolizer;
 use crate::wake::Waker;
 use crate::writer::{Done, Job, Writers};
 
@@ -32,8 +33,8 @@ pub struct Config {
     pub rate: u64,
     /// The program, if it runs already.
     pub program: Option<Program>,
-    /// How names are looked up.
-    pub symbolize: symbolize::Options,
+    /// What looks names up, and tells others meanwhile how far it has come.
+    pub symbolizer: Arc<Symbolizer>,
 }
 
 /// What can be asked of a running session.
@@ -123,7 +124,7 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         listener: Listener::new(config.listener, config.token, &waker)?,
         waker,
         pattern: config.pattern,
-        writers: Writers::start(WRITERS, &config.symbolize),
+        writers: Writers::start(WRITERS, config.symbolizer),
         rate: config.rate,
         program: config.program,
         images: Vec::new(),

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::pprof;
 use crate::recording::Recording;
-use crate::symbolize::{Options, Symbolizer};
+use crate::symbolize::Symbolizer;
 
 /// A profile to write.
 #[derive(Debug)]
@@ -42,8 +42,7 @@ pub struct Writers<K> {
 
 impl<K: Send + 'static> Writers<K> {
     /// Starts `count` threads.
-    pub fn start(count: usize, options: &Options) -> Writers<K> {
-        let symbolizer = Arc::new(Symbolizer::new(options));
+    pub fn start(count: usize, symbolizer: Arc<Symbolizer>) -> Writers<K> {
         let (jobs, waiting) = unbounded::<Job<K>>();
         let (finished, done) = unbounded();
         let threads = (0..count)

@@ -125,10 +125,12 @@ impl Settings {
         self.read(config::CHILDREN, parse, "all or none").is_none_or(|(_, wanted)| wanted)
     }
 
-    /// The collector reads the pattern, but has nowhere to complain.
-    fn check_pattern(&self) {
+    /// The collector reads these, but has nowhere to complain.
+    fn check_collectors(&self) {
         let parse = |text: &[u8]| config::bad_placeholder(text).is_none().then_some(());
         self.read(config::OUT, parse, "a name with %n, %p, %h, %t and %%");
+        let parse = |text: &[u8]| [&b"none"[..], b"symbols", b"full"].contains(&text).then_some(());
+        self.read(config::SYMBOLIZE, parse, "none, symbols or full");
     }
 }
 
@@ -161,7 +163,7 @@ fn begin(argc: c_int, arguments: Strings, environment: Strings) -> Option<()> {
     let session = match inherited {
         Some(text) => Session::parse(text)?, // or `config::NO_SESSION`
         None => {
-            settings.check_pattern();
+            settings.check_collectors();
             spawn::collector(environment)?
         }
     };

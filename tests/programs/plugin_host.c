@@ -1,5 +1,5 @@
 // flags: -ldl
-// Loads, calls, unloads, replaces and deletes libraries, in the order of its arguments. It waits
+// Loads, calls, unloads, replaces and deletes libraries, and waits for files, in the order of its arguments. It waits
 // before it changes a file, so that whoever wants to open it before that can.
 #include <dlfcn.h>
 #include <stdio.h>
@@ -15,6 +15,11 @@ int main(int argc, char **argv) {
             void *(*allocate)(void) = (void *(*)(void))dlsym(library, "allocate");
             allocate();
             printf("%p\n", (void *)allocate);
+        } else if (!strcmp(*arg, "wait")) {
+            puts("ready");
+            fflush(stdout);
+            for (arg++; access(*arg, F_OK) != 0;)
+                usleep(1000);
         } else if (!strcmp(*arg, "unload")) {
             dlclose(library);
         } else if (!strcmp(*arg, "rename")) {

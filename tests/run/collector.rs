@@ -4,24 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{Room, Running, signal_process, wait_until};
-
-/// The collector of a `heaptrace run`: its child in a session of its own.
-fn collector_of(running: &Running) -> u32 {
-    let pid = running.pid();
-    let leads_session = |child: &u32| {
-        let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-        let fields: Vec<_> = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
-        fields.get(3) == Some(&child.to_string().as_str())
-    };
-    let mut found = None;
-    wait_until("there is a collector", || {
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-        found = children.split_whitespace().map(|child| child.parse().unwrap()).find(leads_session);
-        found.is_some()
-    });
-    found.unwrap()
-}
+use crate::support::{Room, signal_process};
 
 fn let_go(room: &Room) {
     fs::write(room.path("go"), "").unwrap();
@@ -32,7 +15,7 @@ fn a_program_whose_collector_is_killed_is_unharmed() {
     let room = Room::new();
     let mut running = room.run("phases.c").spawn();
     assert_eq!(running.read_line(), "ready");
-    signal_process(collector_of(&running), libc::SIGKILL);
+    signal_process(running.collector(), libc::SIGKILL);
     let_go(&room);
     let ended = running.wait();
     assert_eq!(ended.status(), 3, "{ended:?}");
@@ -48,7 +31,7 @@ fn a_program_that_outruns_a_dead_collector_is_unharmed() {
     let room = Room::new();
     let mut running = room.run("phases.c").args(["300"]).spawn();
     assert_eq!(running.read_line(), "ready");
-    signal_process(collector_of(&running), libc::SIGKILL);
+    signal_process(running.collector(), libc::SIGKILL);
     let_go(&room);
     let ended = running.wait();
     assert_eq!(ended.status(), 3, "{ended:?}");
@@ -60,7 +43,7 @@ fn a_collector_that_was_stopped_for_a_while_misses_nothing_that_fits() {
     let room = Room::new();
     let mut running = room.run("phases.c").option("-q").spawn();
     assert_eq!(running.read_line(), "ready");
-    let collector = collector_of(&running);
+    let collector = running.collector();
     signal_process(collector, libc::SIGSTOP);
     let_go(&room);
     thread::sleep(Duration::from_millis(500));
@@ -77,7 +60,7 @@ fn a_collector_that_was_stopped_for_long_counts_what_it_missed_and_shows_no_leak
     let room = Room::new();
     let mut running = room.run("phases.c").args(["1500"]).option("-q").spawn();
     assert_eq!(running.read_line(), "ready");
-    let collector = collector_of(&running);
+    let collector = running.collector();
     signal_process(collector, libc::SIGSTOP);
     let_go(&room);
     thread::sleep(Duration::from_secs(3));

@@ -299,21 +299,54 @@ impl Running {
         self.child.id()
     }
 
+    /// The collector of a `heaptrace run`: its child in a session of its own.
+    pub fn collector(&self) -> u32 {
+        self.child_that(leads_session)
+    }
+
+    /// The program of a `heaptrace run`: its other child.
+    pub fn program(&self) -> u32 {
+        self.child_that(|child| !leads_session(child))
+    }
+
+    /// Has it ended, and is not waited for yet?
+    pub fn is_zombie(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        stat.rsplit_once(") ").unwrap().1.starts_with('Z')
+    }
+
+    fn child_that(&self, is_wanted: impl Fn(&u32) -> bool) -> u32 {
+        let pid = self.pid();
+        let mut found = None;
+        wait_until("there is such a child", || {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+            found = children.split_whitespace().map(|child| child.parse().unwrap()).find(&is_wanted);
+            found.is_some()
+        });
+        found.unwrap()
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: i32) {
         signal_process(self.pid(), signal);
     }
 
-    /// Waits until it has written so much, and returns it.
+    /// Waits until it has written a line, and returns it.
     #[track_caller]
     pub fn read_line(&mut self) -> String {
-        let mut line = Vec::new();
+        let line = self.read_until("\n");
+        line.strip_suffix('\n').unwrap_or(&line).to_owned()
+    }
+
+    /// Waits until it has written `end`, and returns all up to there; or until it writes no more.
+    pub fn read_until(&mut self, end: &str) -> String {
+        let mut text = Vec::new();
         let mut byte = [0];
         let stdout = self.child.stdout.as_mut().unwrap();
-        while std::io::Read::read(stdout, &mut byte).unwrap() == 1 && byte[0] != b'\n' {
-            line.push(byte[0]);
+        while !text.ends_with(end.as_bytes()) && std::io::Read::read(stdout, &mut byte).unwrap() == 1 {
+            text.push(byte[0]);
         }
-        String::from_utf8(line).unwrap()
+        String::from_utf8(text).unwrap()
     }
 
     /// Waits for its end.
@@ -330,6 +363,12 @@ impl Running {
         let Output { status, stdout, stderr } = output.unwrap();
         Ended { pid: group, status, stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() }
     }
+}
+
+fn leads_session(pid: &u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<_> = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
+    fields.get(3) == Some(&pid.to_string().as_str())
 }
 
 /// Sends a signal to a process.

@@ -78,6 +78,18 @@ impl Profile {
         stacks.filter(|stack| stack.iter().any(|name| name == function)).collect()
     }
 
+    /// The names of the functions that the profile has from a file.
+    pub fn names_in(&self, file: &str) -> BTreeSet<&str> {
+        let text = |index: i64| self.proto.string_table[index as usize].as_str();
+        let mappings = self.proto.mapping.iter().filter(|mapping| text(mapping.filename) == file);
+        let mappings: BTreeSet<_> = mappings.map(|mapping| mapping.id).collect();
+        let locations = self.proto.location.iter().filter(|place| mappings.contains(&place.mapping_id));
+        let functions: BTreeSet<_> =
+            locations.flat_map(|place| &place.line).map(|line| line.function_id).collect();
+        let functions = self.proto.function.iter().filter(|function| functions.contains(&function.id));
+        functions.map(|function| text(function.name)).collect()
+    }
+
     /// The value of the comment that begins so.
     #[track_caller]
     pub fn comment(&self, name: &str) -> &str {

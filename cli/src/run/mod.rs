@@ -10,14 +10,17 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
+use heaptrace::progress::Line;
 use heaptrace_channel::config::{self, TOKEN_LENGTH, parse_rate};
 use heaptrace_collector::Program;
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
 use heaptrace_collector::session::Config;
-use heaptrace_collector::symbolize::{Mode, Options};
+use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
 
+use crate::collect::supervisor::NoSummary;
 use crate::{collect, library, messages};
 use program::{Command, NotStarted};
 
@@ -141,17 +144,15 @@ fn start_collector(args: &Args, command: &Command, listener: OwnedFd, token: &st
     let executable = std::fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
     let words = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = Program { pid: 0, executable, started_as: command.path.clone(), command: words };
+    let options =
+        Options { mode: args.symbolize, debug_folders: args.debug_dir.clone(), ..Options::default() };
     let config = Config {
         listener,
         token: token.as_bytes().try_into().context("malformed token")?,
         pattern: args.output.clone(),
         rate: args.rate,
         program: None,
-        symbolize: Options {
-            mode: args.symbolize,
-            debug_folders: args.debug_dir.clone(),
-            ..Options::default()
-        },
+        symbolizer: Arc::new(Symbolizer::new(&options)),
     };
     // SAFETY: this process has one thread, so the child may do anything.
     match unsafe { libc::fork() } {
@@ -178,13 +179,24 @@ impl Prepared {
         };
         collect::supervisor::started(&mut self.control, pid);
         let status = signals.supervise(pid);
-        let summary = collect::supervisor::ended(&mut self.control);
+        signals.interrupted(); // what ended the program is not meant for us
+        let line = Line::new(args.quiet);
+        let summary = collect::supervisor::ended(&mut self.control, |text| {
+            line.show(text);
+            !signals.interrupted()
+        });
+        drop(line);
         if let Some(obstacle) = &self.obstacle {
             eprintln!("heaptrace: {} could not be profiled: {obstacle}", self.command.path.display());
         }
         match summary {
-            Some(summary) => say(&summary, args.quiet, self.obstacle.is_some()),
-            None => eprintln!("heaptrace: the collector was ended from outside; there is no profile"),
+            Ok(summary) => say(&summary, args.quiet, self.obstacle.is_some()),
+            Err(NoSummary::Interrupted) => {
+                eprintln!("heaptrace: the profile will be there when its names have been looked up");
+            }
+            Err(NoSummary::CollectorGone) => {
+                eprintln!("heaptrace: the collector was ended from outside; there is no profile");
+            }
         }
         ExitCode::from(status)
     }

@@ -45,6 +45,17 @@ impl Signals {
         unsafe { libc::sigprocmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
     }
 
+    /// Was Ctrl-C typed since the last call?
+    pub fn interrupted(&self) -> bool {
+        // SAFETY: a signal set of our own, which the calls fill; the kernel reads it and the time.
+        unsafe {
+            let (mut interrupt, at_once) = (zeroed(), zeroed());
+            libc::sigemptyset(&mut interrupt);
+            libc::sigaddset(&mut interrupt, libc::SIGINT);
+            libc::sigtimedwait(&interrupt, ptr::null_mut(), &at_once) == libc::SIGINT
+        }
+    }
+
     /// Passes signals on until the program has ended; returns what to exit with.
     pub fn supervise(&self, pid: u32) -> u8 {
         let pid = pid as i32;

@@ -91,14 +91,13 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Reads what belongs to `module`, as much of it as `mode` asks for and can be done by the
-    /// deadline.
-    pub(super) fn read(module: &Module, folders: &Arc<DebugFolders>, mode: Mode, deadline: Instant) -> Names {
+    /// Reads what belongs to `module`, as much of it as `mode` asks for.
+    pub(super) fn read(module: &Module, folders: &Arc<DebugFolders>, mode: Mode) -> Names {
         let image = image(module, folders).map(|elf| DebugFile { path: module.path.clone(), elf });
         let separate = separate(module, image.as_ref().map(|image| &image.elf), folders);
         let mini = image.as_ref().and_then(|image| mini_debug(&image.elf));
         let files = || separate.iter().chain(&image);
-        let load = |file| DebugInfo::load(file, &module.path, folders, deadline);
+        let load = |file| DebugInfo::load(file, &module.path, folders);
         Names {
             path: module.path.clone(),
             debug: files().filter(|_| mode == Mode::Full).find_map(load),
@@ -124,7 +123,7 @@ impl Names {
             return Arc::clone(known);
         }
         let debug = self.debug.as_ref().filter(|_| Instant::now() < deadline);
-        let mut frames = debug.map(|debug| debug.frames(address)).unwrap_or_default();
+        let mut frames = debug.map(|debug| debug.frames(address, deadline)).unwrap_or_default();
         self.add_symbol(address, &mut frames);
         let frames = frames.into_iter().map(|frame| ResolvedFrame {
             line: frame.line.unwrap_or(0),

@@ -56,6 +56,11 @@ impl DebugFolders {
         self.servers.as_ref().map(Debuginfod::complaints).unwrap_or_default()
     }
 
+    /// The debuginfod server that has not answered yet.
+    pub(super) fn awaited_server(&self) -> Option<String> {
+        self.servers.as_ref()?.awaited()
+    }
+
     /// The separate debug file of the module that was loaded from `module`.
     pub(super) fn find(
         &self,

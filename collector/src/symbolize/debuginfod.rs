@@ -31,6 +31,8 @@ struct State {
     patience: Duration,
     /// What was asked for: nothing is asked for twice.
     asked: HashSet<String>,
+    /// The servers that have not answered yet, once for each thread that waits.
+    awaited: Vec<String>,
     /// The servers that are asked no more, and why.
     given_up: BTreeMap<String, String>,
 }
@@ -46,7 +48,7 @@ impl Debuginfod {
             urls: urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             cache: cache.to_owned(),
             agent: agent.into(),
-            state: Mutex::new(State { patience, asked: HashSet::new(), given_up: BTreeMap::new() }),
+            state: Mutex::new(State::new(patience)),
         }
     }
 
@@ -61,14 +63,11 @@ impl Debuginfod {
     }
 
     fn ask(&self, url: &str, name: &str) -> Option<PathBuf> {
-        let patience = match &*self.state() {
-            state if state.given_up.contains_key(url) || state.patience.is_zero() => return None,
-            state => state.patience,
-        };
+        let patience = self.state().begin(url)?;
         let started = Instant::now();
         let answer = self.download(&format!("{url}/buildid/{name}"), name, patience);
         let mut state = self.state();
-        state.patience = state.patience.saturating_sub(started.elapsed());
+        state.end(url, started.elapsed());
         match answer {
             Ok(path) => Some(path),
             Err(ureq::Error::StatusCode(404)) => None,
@@ -95,6 +94,11 @@ impl Debuginfod {
         Ok(path)
     }
 
+    /// A server that has not answered yet.
+    pub(super) fn awaited(&self) -> Option<String> {
+        self.state().awaited.first().cloned()
+    }
+
     /// What the user should know, a line for each server that was given up.
     pub(super) fn complaints(&self) -> Vec<String> {
         let state = self.state();
@@ -112,5 +116,28 @@ impl Debuginfod {
     fn state(&self) -> MutexGuard<'_, State> {
         // The state is whole at any time, even if a thread ended while it had it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn new(patience: Duration) -> State {
+        State { patience, asked: HashSet::new(), awaited: Vec::new(), given_up: BTreeMap::new() }
+    }
+
+    /// Notes that a server is asked. Returns how long it may take; `None` if it is asked no more.
+    fn begin(&mut self, url: &str) -> Option<Duration> {
+        if self.given_up.contains_key(url) || self.patience.is_zero() {
+            return None;
+        }
+        self.awaited.push(url.to_owned());
+        Some(self.patience)
+    }
+
+    /// Notes that a server has answered, or failed, after a time.
+    fn end(&mut self, url: &str, took: Duration) {
+        if let Some(index) = self.awaited.iter().position(|awaited| awaited == url) {
+            self.awaited.swap_remove(index);
+        }
+        self.patience = self.patience.saturating_sub(took);
     }
 }

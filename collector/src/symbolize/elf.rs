@@ -9,6 +9,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use flate2::{Decompress, FlushDecompress, Status};
 use goblin::container::{Ctx, Endian};
 use goblin::elf::compression_header::{CompressionHeader, ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD};
 use goblin::elf::note::{NT_GNU_BUILD_ID, NoteDataIterator};
@@ -199,7 +200,7 @@ impl Elf {
 }
 
 /// Opens a file for reading if it is a regular one.
-pub(super) fn open_regular(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     // O_NONBLOCK: a FIFO opens at once, and is then refused.
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {
@@ -240,20 +241,31 @@ fn sections(source: &Source, header: &Header, ctx: Ctx) -> Option<Vec<SectionHea
 
 /// Decompresses zlib data to exactly `size` bytes.
 fn inflate(compressed: &[u8], size: u64) -> Option<Vec<u8>> {
-    exactly(flate2::read::ZlibDecoder::new(compressed), compressed.len(), size)
+    let mut zlib = Decompress::new(true);
+    let mut bytes = Vec::with_capacity(believed(compressed, size));
+    loop {
+        let rest = &compressed[zlib.total_in() as usize..];
+        match zlib.decompress_vec(rest, &mut bytes, FlushDecompress::Finish).ok()? {
+            Status::StreamEnd => return (bytes.len() as u64 == size).then_some(bytes),
+            _ if bytes.len() == bytes.capacity() && (bytes.len() as u64) < size.min(SECTION_LIMIT) => {
+                bytes.reserve(1);
+            }
+            _ => return None,
+        }
+    }
 }
 
 /// Decompresses zstd data to exactly `size` bytes.
 fn unzstd(compressed: &[u8], size: u64) -> Option<Vec<u8>> {
-    exactly(ruzstd::decoding::StreamingDecoder::new(compressed).ok()?, compressed.len(), size)
+    let mut bytes = Vec::with_capacity(believed(compressed, size));
+    let zstd = ruzstd::decoding::StreamingDecoder::new(compressed).ok()?;
+    zstd.take(size.min(SECTION_LIMIT)).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 == size).then_some(bytes)
 }
 
-/// Reads exactly `size` bytes. Memory grows with what is read, not with what a header claims: more
-/// than the usual ratio is not believed in advance.
-fn exactly(source: impl Read, compressed: usize, size: u64) -> Option<Vec<u8>> {
+/// Room for what a header says is the size of decompressed data. Memory grows with what is read, not
+/// with what is claimed: more than the usual ratio is not believed in advance.
+fn believed(compressed: &[u8], size: u64) -> usize {
     const USUAL_RATIO: usize = 8;
-    let believed = (compressed.saturating_mul(USUAL_RATIO) as u64).min(size).min(SECTION_LIMIT);
-    let mut bytes = Vec::with_capacity(believed as usize + 1);
-    source.take(size.min(SECTION_LIMIT)).read_to_end(&mut bytes).ok()?;
-    (bytes.len() as u64 == size).then_some(bytes)
+    (compressed.len().saturating_mul(USUAL_RATIO) as u64).min(size).min(SECTION_LIMIT) as usize + 1
 }

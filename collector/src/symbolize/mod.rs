@@ -21,6 +21,8 @@ use cache::Cache;
 use debug_file::DebugFolders;
 pub use function::Function;
 use function::Functions;
+use progress::Count;
+pub use progress::Progress;
 
 mod binary;
 mod cache;
@@ -32,10 +34,12 @@ mod elf;
 mod function;
 mod perf_map;
 mod plt;
+mod progress;
 mod symbol_table;
 mod vdso;
 
 pub(crate) use debug_file::hex;
+pub(crate) use elf::open_regular;
 
 /// How many addresses of a module are looked up by one thread, neighbours as they are: they tend to
 /// be in the same unit.
@@ -155,6 +159,7 @@ pub struct Symbolizer {
     time_limit: Duration,
     folders: Arc<DebugFolders>,
     cache: Cache,
+    count: Count,
 }
 
 impl Symbolizer {
@@ -165,12 +170,18 @@ impl Symbolizer {
             time_limit: options.time_limit,
             folders: Arc::new(DebugFolders::new(options)),
             cache: Cache::default(),
+            count: Count::default(),
         }
     }
 
     /// What the user should know about what was not found so far, line by line.
     pub fn complaints(&self) -> Vec<String> {
         self.folders.complaints()
+    }
+
+    /// How far it has come with all that it was asked for; for another thread to call meanwhile.
+    pub fn progress(&self) -> Progress {
+        self.count.progress(self.folders.awaited_server())
     }
 
     /// What was added to the addresses of a module's file where the byte at `offset` is mapped at
@@ -193,6 +204,7 @@ impl Symbolizer {
             addresses.sort_unstable();
             addresses.dedup();
         }
+        self.count.ask(addresses.iter().map(Vec::len).sum());
         let mut symbols = Symbols { segments: vec![Vec::new(); modules.len()], ..Symbols::default() };
         for found in self.in_parallel(modules, &addresses) {
             let module = Some(found.module as u32);
@@ -230,9 +242,12 @@ impl Symbolizer {
         let mut found =
             Found { module: job.module, segments: binary.segments(module.bias), resolved: Vec::new() };
         if self.mode != Mode::None && !job.addresses.is_empty() {
-            let names = binary.names(|| Names::read(module, &self.folders, self.mode, deadline));
-            let resolve =
-                |&address: &u64| (address, names.resolve(address.wrapping_sub(module.bias), deadline));
+            let names = binary.names(|| Names::read(module, &self.folders, self.mode));
+            let resolve = |&address: &u64| {
+                let frames = names.resolve(address.wrapping_sub(module.bias), deadline);
+                self.count.finish_one();
+                (address, frames)
+            };
             found.resolved = job.addresses.iter().map(resolve).collect();
         }
         found

@@ -27,13 +27,13 @@ pub const DEFAULT_RATE: u64 = 512 * 1024;
 /// Largest rate: 1 TiB.
 pub const MAX_RATE: u64 = 1 << 40;
 
-/// Reads a rate: a whole number of bytes with an optional unit (`B`, `K`, `KB`, `KiB`, … `GiB`).
+/// Reads a rate: a whole number of bytes with an optional unit (`B`, `K`, `KB`, `KiB`, … `TiB`).
 /// All units are powers of 1024. `None` for what is no rate: 0 too, and more than [`MAX_RATE`].
 pub fn parse_rate(text: &[u8]) -> Option<u64> {
     let digits = text.iter().take_while(|c| c.is_ascii_digit()).count();
     let (number, unit) = text.split_at(digits);
     let number = parse_number(number)?;
-    let shift = [(&b"k"[..], 10), (b"m", 20), (b"g", 30)]
+    let shift = [(&b"k"[..], 10), (b"m", 20), (b"g", 30), (b"t", 40)]
         .into_iter()
         .find_map(|(prefix, shift)| unit_has_prefix(unit, prefix).then_some(shift))
         .or_else(|| (unit.is_empty() || unit.eq_ignore_ascii_case(b"b")).then_some(0))?;
@@ -119,6 +119,7 @@ mod tests {
             ("512k", 524_288),
             ("1MiB", 1 << 20),
             ("2gb", 2 << 30),
+            ("1TiB", MAX_RATE),
             ("7b", 7),
         ] {
             assert_eq!(parse_rate(text.as_bytes()), Some(rate), "{text}");
@@ -135,6 +136,8 @@ mod tests {
             "fast",
             "1.5",
             "1 KiB",
+            "2TiB",
+            "1025GiB",
             "1TiB2",
             "k",
             "1kk",

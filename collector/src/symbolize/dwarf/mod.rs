@@ -19,6 +19,7 @@ use sections::{Sections, Slice};
 use unit::{SplitUnit, Unit};
 use units::{UnitIndex, Units};
 
+mod bytes;
 mod entry;
 mod functions;
 mod lines;
@@ -31,7 +32,10 @@ mod units;
 #[derive(Debug)]
 pub(super) struct DebugInfo {
     main: Units,
-    index: UnitIndex,
+    /// Of the units that the file has a list of.
+    listed: UnitIndex,
+    /// Of all units, read when an address is in none that is listed.
+    index: OnceLock<UnitIndex>,
     /// By the indexes in `main`.
     read: Vec<OnceLock<Unit>>,
     supplementary: Option<Units>,
@@ -64,14 +68,8 @@ impl DwarfFrame {
 }
 
 impl DebugInfo {
-    /// Reads the debug information in `file`, if there is any, and what it refers to. Units that
-    /// are not indexed by the deadline are left out.
-    pub(super) fn load(
-        file: &DebugFile,
-        module: &Path,
-        folders: &Arc<DebugFolders>,
-        deadline: Instant,
-    ) -> Option<DebugInfo> {
+    /// Reads the debug information in `file`, if there is any, and what it refers to.
+    pub(super) fn load(file: &DebugFile, module: &Path, folders: &Arc<DebugFolders>) -> Option<DebugInfo> {
         if !file.elf.has_dwarf() {
             return None;
         }
@@ -93,7 +91,8 @@ impl DebugInfo {
         });
         let main = Units::new(dwarf);
         Some(DebugInfo {
-            index: UnitIndex::new(&main, deadline),
+            listed: UnitIndex::of_list(&main),
+            index: OnceLock::new(),
             read: (0..main.count()).map(|_| OnceLock::new()).collect(),
             main,
             supplementary,
@@ -104,14 +103,21 @@ impl DebugInfo {
         })
     }
 
-    /// The frames at `address`, as the file has addresses, innermost first.
-    pub(super) fn frames(&self, address: u64) -> Vec<DwarfFrame> {
-        let mut frames = self.index.find(address).filter_map(|index| {
+    /// The frames at `address`, as the file has addresses, innermost first. Units that are not
+    /// indexed by the deadline are left out.
+    pub(super) fn frames(&self, address: u64, deadline: Instant) -> Vec<DwarfFrame> {
+        let all = || self.index.get_or_init(|| UnitIndex::of_units(&self.main, deadline));
+        self.find(&self.listed, address).or_else(|| self.find(all(), address)).unwrap_or_default()
+    }
+
+    /// What the first unit says that knows the address.
+    fn find(&self, index: &UnitIndex, address: u64) -> Option<Vec<DwarfFrame>> {
+        let mut frames = index.find(address).filter_map(|index| {
             let unit = self.main.get(index)?;
             let known = self.read[index].get_or_init(|| Unit::read(unit, self.split_unit(unit)));
             Some(known.frames(unit, &self.main, self.supplementary.as_ref(), address))
         });
-        frames.find(|frames| !frames.is_empty()).unwrap_or_default()
+        frames.find(|frames| !frames.is_empty())
     }
 
     /// The unit with the functions of `skeleton`, from the package or from a file of its own.

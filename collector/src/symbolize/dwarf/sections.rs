@@ -1,19 +1,20 @@
 //! The sections of a file that DWARF is read from, in memory.
 
 use std::cell::Cell;
-use std::sync::Arc;
 
-use gimli::{AbbreviationsCacheStrategy, Dwarf, DwarfPackage, EndianArcSlice, RunTimeEndian, SectionId};
+use gimli::{AbbreviationsCacheStrategy, Dwarf, DwarfPackage, EndianReader, RunTimeEndian, SectionId};
 
 use super::super::elf::Elf;
+use super::bytes::Bytes;
 
 /// What the readers of DWARF read from: a part of a section, which it keeps in memory.
-pub(super) type Slice = EndianArcSlice<RunTimeEndian>;
+pub(super) type Slice = EndianReader<RunTimeEndian, Bytes>;
 
 /// The sections that say where functions and lines are. Types, variables and macros have others.
-const NEEDED: [SectionId; 9] = [
+const NEEDED: [SectionId; 10] = [
     SectionId::DebugAbbrev,
     SectionId::DebugAddr,
+    SectionId::DebugAranges,
     SectionId::DebugInfo,
     SectionId::DebugLine,
     SectionId::DebugLineStr,
@@ -75,6 +76,6 @@ impl<'a> Sections<'a> {
         let bytes = name.and_then(|name| self.elf.debug_section(name)).unwrap_or_default();
         self.size.set(self.size.get() + bytes.len());
         let endian = if self.elf.is_big_endian() { RunTimeEndian::Big } else { RunTimeEndian::Little };
-        Slice::new(Arc::from(bytes), endian)
+        Slice::new(Bytes::new(bytes), endian)
     }
 }

@@ -49,10 +49,15 @@ impl Units {
         self.parsed.get(index)?.get_or_init(|| self.dwarf.unit(self.headers[index].clone()).ok()).as_ref()
     }
 
+    /// The index of the unit that contains an offset in `.debug_info`.
+    fn index_of(&self, offset: DebugInfoOffset) -> Option<usize> {
+        let after = self.headers.partition_point(|header| header.debug_info_offset() <= Some(offset));
+        after.checked_sub(1)
+    }
+
     /// The unit that contains an offset in `.debug_info`, and the offset within it.
     pub(super) fn locate(&self, offset: DebugInfoOffset) -> Option<(&gimli::Unit<Slice>, UnitOffset)> {
-        let after = self.headers.partition_point(|header| header.debug_info_offset() <= Some(offset));
-        let index = after.checked_sub(1)?;
+        let index = self.index_of(offset)?;
         Some((self.unit(index)?, offset.to_unit_offset(&self.headers[index])?))
     }
 }
@@ -67,9 +72,22 @@ pub(super) struct UnitIndex {
 }
 
 impl UnitIndex {
+    /// Reads the list of ranges that gcc makes (`.debug_aranges`). It is found quickly, but other
+    /// compilers leave their units out of it.
+    pub(super) fn of_list(units: &Units) -> UnitIndex {
+        let mut ranges = Vec::new();
+        for set in units.dwarf.debug_aranges.headers().map_while(Result::ok) {
+            let Some(unit) = units.index_of(set.debug_info_offset()) else { continue };
+            // What linkers remove they put at 0, where no code is.
+            let entries = set.entries().map_while(Result::ok).map(|entry| entry.range());
+            ranges.extend(entries.filter(|range| range.begin > 0).map(|range| (range, unit)));
+        }
+        UnitIndex::new(ranges)
+    }
+
     /// Reads the ranges of all units, as far as it gets before the deadline.
-    pub(super) fn new(units: &Units, deadline: Instant) -> UnitIndex {
-        let mut index = UnitIndex::default();
+    pub(super) fn of_units(units: &Units, deadline: Instant) -> UnitIndex {
+        let mut ranges = Vec::new();
         let mut reader = Ranges::within(&units.dwarf);
         for (number, header) in units.headers.iter().enumerate() {
             if Instant::now() > deadline {
@@ -79,16 +97,20 @@ impl UnitIndex {
             if matches!(header.type_(), UnitType::Compilation | UnitType::Skeleton(_))
                 && let Ok(unit) = units.dwarf.unit(header.clone())
             {
-                let ranges = unit_ranges(UnitRef::new(&units.dwarf, &unit), &mut reader);
-                index.ranges.extend(ranges.into_iter().map(|range| (range, number)));
+                let found = unit_ranges(UnitRef::new(&units.dwarf, &unit), &mut reader);
+                ranges.extend(found.into_iter().map(|range| (range, number)));
             }
         }
-        index.ranges.sort_by_key(|(range, _)| range.begin);
-        index.ends = index.ranges.iter().map(|(range, _)| range.end).collect();
-        for i in 1..index.ends.len() {
-            index.ends[i] = index.ends[i].max(index.ends[i - 1]);
+        UnitIndex::new(ranges)
+    }
+
+    fn new(mut ranges: Vec<(Range, usize)>) -> UnitIndex {
+        ranges.sort_by_key(|(range, _)| range.begin);
+        let mut ends: Vec<_> = ranges.iter().map(|(range, _)| range.end).collect();
+        for i in 1..ends.len() {
+            ends[i] = ends[i].max(ends[i - 1]);
         }
-        index
+        UnitIndex { ranges, ends }
     }
 
     /// Indexes of the units with a range around `address`, the nearest ones first.

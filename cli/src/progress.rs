@@ -1,0 +1,68 @@
+//! How far looking names up has come, for whoever waits at a terminal.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use heaptrace_collector::symbolize::{Progress, Symbolizer};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How often what is shown changes.
+pub const INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long nothing is shown: most names are there by then.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A line on standard error, if that is a terminal, which goes when it is dropped.
+#[derive(Debug)]
+pub struct Line {
+    bar: ProgressBar,
+    since: Instant,
+}
+
+impl Line {
+    /// Shows nothing yet, and never if it is to be `quiet`.
+    pub fn new(quiet: bool) -> Line {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let style = ProgressStyle::with_template("heaptrace: {wide_msg}").expect("the template is valid");
+        let bar = ProgressBar::with_draw_target(None, target).with_style(style);
+        Line { bar, since: Instant::now() }
+    }
+
+    /// Shows a text instead of the one before, once somebody has waited for a second.
+    pub fn show(&self, text: &str) {
+        if self.since.elapsed() >= PATIENCE && self.bar.message() != text {
+            self.bar.set_message(text.to_owned());
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// What is shown.
+pub fn text(progress: &Progress) -> String {
+    let Progress { done, asked, server } = progress;
+    let server = server.as_ref().map(|server| format!(", waiting for {server}")).unwrap_or_default();
+    let [done, asked] = [done, asked].map(|&count| HumanCount(count as u64));
+    format!("looking up names: {done} of {asked} addresses{server}")
+}
+
+/// Does `work`, and shows meanwhile how far `symbolizer` has come.
+pub fn shown_during<T>(symbolizer: &Symbolizer, work: impl FnOnce() -> T) -> T {
+    let (done, waiting) = bounded::<()>(0);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let line = Line::new(false);
+            while waiting.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                line.show(&text(&symbolizer.progress()));
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
