@@ -1,5 +1,6 @@
-/* A timer's handler leaves code that allocates by siglongjmp, again and again. The blocks are of a
- * size that the thread's cache serves, where glibc holds no lock that would stay held. */
+/* flags: ./bump -Wl,-rpath,$ORIGIN
+ * A timer's handler leaves code that allocates by siglongjmp, again and again. glibc's malloc would
+ * not survive that, so another one is linked. */
 #include "ledger.h"
 #include <setjmp.h>
 #include <signal.h>

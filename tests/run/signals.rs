@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Room, Running, signal_process, wait_until};
+use crate::support::{Room, Running, program, signal_process, wait_until};
 
 /// The program's output up to its "ready".
 fn until_ready(running: &mut Running) -> Vec<String> {
@@ -125,6 +125,7 @@ fn a_handler_that_allocates_is_survived_and_counted() {
 #[test]
 fn a_handler_that_jumps_out_of_an_allocation_is_survived_and_sampling_goes_on() {
     let room = Room::new();
+    program("bump.c"); // which it is linked with
     let ended = room.run("jumps_out.c").go().well();
     let (ledger, profile) = (ended.ledger(), room.profile("out.prof"));
     ledger.assert_equals_in(&profile, &["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"]);
