@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use support::{HEAPTRACE, Room, library, program, wait_until};
+use support::{HEAPTRACE, Launch, Room, library, program, wait_until};
 
 mod support;
 
@@ -54,6 +54,79 @@ fn one_collector_serves_the_whole_tree() {
         wait_until("the child has its profile", || !room.profiles("out.ends.").is_empty());
         ended.ledger().assert_equals(&room.profiles("out.ends.")[0]);
     }
+}
+
+/// Has the library start a collector that can be counted.
+fn counted(launch: Launch) -> Launch {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/support/counted-collector");
+    launch.env("HEAPTRACE_COLLECTOR", script).env("HEAPTRACE_UNCOUNTED", HEAPTRACE)
+}
+
+/// How many [`counted`] collectors were started.
+fn collectors(room: &Room) -> usize {
+    fs::read_to_string(room.path("collectors")).unwrap().lines().count()
+}
+
+#[test]
+fn one_collector_serves_a_tree_whose_environment_does_not_tell_of_it() {
+    for environment in ["envp", "own"] {
+        let room = Room::new();
+        let ended = counted(room.manual("hands_on.c")).args([environment, "3"]).go().well();
+        assert_eq!(ended.stderr, "", "{environment}");
+        assert_eq!(collectors(&room), 1, "{environment}");
+        let started = room.profiles("out.hands_on.");
+        assert_eq!(started.len(), 2 + 4 + 8, "{environment}: {:?}", room.files());
+        for profile in [room.profile("out.prof")].iter().chain(&started) {
+            assert_eq!(profile.under("allocate", "inuse_objects"), 1000, "{environment}");
+            profile.assert_complete();
+        }
+    }
+}
+
+#[test]
+fn one_collector_serves_make_and_all_it_starts() {
+    let room = Room::new();
+    let goals: Vec<_> = (0..6).map(|n| format!("goal{n}")).collect();
+    let goals = goals.join(" ");
+    let rules = format!("all: {goals}\n{goals}:\n\t@'{}'\n", program("ends.c").display());
+    fs::write(room.path("Makefile"), rules).unwrap();
+    counted(room.manual_path("/usr/bin/make")).args(["-j2"]).go().well();
+    assert_eq!(collectors(&room), 1);
+    assert_eq!(room.profile("out.prof").comment("command"), "/usr/bin/make -j2");
+    let started = room.profiles("out.ends.");
+    assert_eq!(started.len(), 6, "{:?}", room.files());
+    started.iter().for_each(|profile| assert_eq!(profile.under("allocate", "alloc_objects"), 1000));
+}
+
+#[test]
+fn a_program_that_executes_another_without_the_session_stays_in_it() {
+    let room = Room::new();
+    counted(room.manual("hands_on.c")).args(["envp", "exec"]).go().well();
+    assert_eq!(collectors(&room), 1);
+    assert_eq!(room.profile("out.prof").under("allocate_last", "inuse_space"), 77);
+    wait_until("the first image has its profile", || room.profiles("out.hands_on.").len() == 1);
+}
+
+#[test]
+fn without_children_what_does_not_know_the_session_is_not_profiled_either() {
+    let room = Room::new();
+    let launch = counted(room.manual("hands_on.c")).env("HEAPTRACE_CHILDREN", "none");
+    launch.args(["envp", "2"]).go().well();
+    assert_eq!(collectors(&room), 1);
+    assert_eq!(room.files(), ["collectors", "out.prof"]);
+}
+
+/// As in a service that was started with the environment of a session that is over.
+#[test]
+fn a_session_that_is_over_is_as_good_as_none() {
+    let over = format!("heaptrace-1-1:{}:1:wait", "0123456789abcdef".repeat(2));
+    let room = Room::new();
+    let launch = counted(room.manual("starts.c")).env("HEAPTRACE_SESSION", over);
+    let ended = launch.args([program("ends.c").as_os_str(), "fork".as_ref()]).go();
+    assert_eq!(ended.status(), 7, "{ended:?}");
+    assert_eq!(collectors(&room), 1, "what it starts knows the new one");
+    assert_eq!(room.profile("out.prof").under("allocate_first", "inuse_space"), 5000);
+    ended.ledger().assert_equals(&room.profiles("out.ends.")[0]);
 }
 
 #[test]

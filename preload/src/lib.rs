@@ -17,7 +17,9 @@
 // The tests must not hook their own process, so most of what the hooks lead to is not called there.
 #![cfg_attr(test, allow(dead_code))]
 
+mod ancestors;
 mod arena;
+mod export;
 mod filter;
 mod hooks;
 mod live;
@@ -25,9 +27,11 @@ mod originals;
 mod process;
 mod record;
 mod sampler;
+mod session;
 mod spawn;
 mod start;
 mod sys;
+mod text;
 mod thread;
 mod unwind;
 
