@@ -68,15 +68,25 @@ impl Process {
 
 /// The session of the nearest ancestor that has one, with a connection to its collector.
 pub fn session() -> Option<(Session<'static>, sys::Fd)> {
+    let socket = sys::socket().ok()?; // one for all, as it is what costs most
+    let found = find(socket);
+    if found.is_none() {
+        socket.close();
+    }
+    Some((found?, socket))
+}
+
+/// Connects the socket.
+fn find(socket: sys::Fd) -> Option<Session<'static>> {
     let mut process = Process::own()?;
     for _ in 0..MAX_STEPS {
         let name = process.socket();
         let program = process.pid as u32;
         let session = Session { name: name.bytes(), token: &NO_TOKEN, program, waits: true };
-        if let Ok(connection) = sys::connect(&session) {
+        if sys::connect_socket(socket, &session).is_ok() {
             let variable = Variable::of(&session)?;
             variable.announce();
-            return Some((variable.session()?, connection));
+            return variable.session();
         }
         process = process.parent()?;
     }

@@ -231,10 +231,17 @@ fn abstract_address(name: &[u8]) -> (libc::sockaddr_un, usize) {
     (address, size_of::<libc::sa_family_t>() + 1 + name.len().min(107))
 }
 
-fn socket() -> Result<Fd, Errno> {
+/// A socket that waits for a second at most.
+pub fn socket() -> Result<Fd, Errno> {
     let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
-    // SAFETY: takes no memory.
-    Fd::of(unsafe { call!(libc::SYS_socket, libc::AF_UNIX, kind, 0) })
+    let patience = libc::timeval { tv_sec: 1, tv_usec: 0 };
+    let (level, option, size) = (libc::SOL_SOCKET, libc::SO_SNDTIMEO, size_of::<libc::timeval>());
+    // SAFETY: the kernel reads one timeval.
+    unsafe {
+        let socket = Fd::of(call!(libc::SYS_socket, libc::AF_UNIX, kind, 0))?;
+        let set = call!(libc::SYS_setsockopt, socket.0, level, option, &raw const patience, size);
+        set.map(|_| socket).inspect_err(|_| socket.close())
+    }
 }
 
 /// A socket that listens under an abstract name.
@@ -248,17 +255,19 @@ pub fn listen(name: &[u8]) -> Result<Fd, Errno> {
     listening.map(|_| socket).inspect_err(|_| socket.close())
 }
 
-/// A socket that is connected to a session's collector. Waits for one that is stopped, but not long.
+/// A socket that is connected to a session's collector.
 pub fn connect(session: &Session) -> Result<Fd, Errno> {
-    let (socket, (address, length)) = (socket()?, abstract_address(session.name));
-    let patience = libc::timeval { tv_sec: 1, tv_usec: 0 };
-    let (level, option, size) = (libc::SOL_SOCKET, libc::SO_SNDTIMEO, size_of::<libc::timeval>());
-    // SAFETY: the kernel reads one timeval, and `length` bytes, which the address has.
-    let connected = unsafe {
-        call!(libc::SYS_setsockopt, socket.0, level, option, &raw const patience, size)
-            .and_then(|_| call!(libc::SYS_connect, socket.0, &raw const address, length))
-    };
-    connected.and_then(|_| check_peer(socket, session)).map(|_| socket).inspect_err(|_| socket.close())
+    let socket = socket()?;
+    connect_socket(socket, session).map(|()| socket).inspect_err(|_| socket.close())
+}
+
+/// Connects a socket, which can be tried with another session if nobody listens for this one. Waits
+/// for a collector that is stopped, but not long.
+pub fn connect_socket(socket: Fd, session: &Session) -> Result<(), Errno> {
+    let (address, length) = abstract_address(session.name);
+    // SAFETY: the kernel reads `length` bytes, which the address has.
+    unsafe { call!(libc::SYS_connect, socket.0, &raw const address, length) }?;
+    check_peer(socket, session)
 }
 
 /// Refuses a listener that belongs to another user, who could have taken the name. With a token it
