@@ -54,11 +54,10 @@ fn start_session(environment: Strings) -> Option<Variable> {
 
 /// Listens where [`crate::ancestors`] looks, or elsewhere if there is no /proc or the name is taken.
 fn listen() -> Option<(Text<MAX_NAME>, sys::Fd)> {
-    let elsewhere = || Text::of(&[config::SOCKET, random().bytes()]);
-    [Process::own().map(|own| own.socket()), Some(elsewhere())]
-        .into_iter()
-        .flatten()
-        .find_map(|name| sys::listen(name.bytes()).ok().map(|socket| (name, socket)))
+    let own = Process::own().map(|own| own.socket());
+    let elsewhere = Text::of(&[config::SOCKET, random().bytes()]);
+    let mut names = own.into_iter().chain([elsewhere]);
+    names.find_map(|name| sys::listen(name.bytes()).ok().map(|socket| (name, socket)))
 }
 
 /// What nobody can guess: as many hexadecimal digits as a token has.
