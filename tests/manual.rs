@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use support::{HEAPTRACE, Room, library, program, wait_until};
+use support::{Ended, HEAPTRACE, Launch, Room, Running, library, program, signal_process, wait_until};
 
 mod support;
 
@@ -54,6 +54,84 @@ fn one_collector_serves_the_whole_tree() {
         wait_until("the child has its profile", || !room.profiles("out.ends.").is_empty());
         ended.ledger().assert_equals(&room.profiles("out.ends.")[0]);
     }
+}
+
+/// Has the library start a collector that can be counted.
+fn counted(launch: Launch) -> Launch {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/support/counted-collector");
+    launch.env("HEAPTRACE_COLLECTOR", script).env("HEAPTRACE_UNCOUNTED", HEAPTRACE)
+}
+
+/// The process ids of the [`counted`] collectors that were started.
+fn collectors(room: &Room) -> Vec<u32> {
+    let lines = fs::read_to_string(room.path("collectors")).unwrap_or_default();
+    lines.lines().map(|pid| pid.parse().unwrap()).collect()
+}
+
+#[test]
+fn one_collector_serves_a_tree_whose_environment_does_not_tell_of_it() {
+    for environment in ["envp", "own"] {
+        let room = Room::new();
+        let ended = counted(room.manual("hands_on.c")).args([environment, "3"]).go().well();
+        assert_eq!(ended.stderr, "", "{environment}");
+        assert_eq!(collectors(&room).len(), 1, "{environment}");
+        let started = room.profiles("out.hands_on.");
+        assert_eq!(started.len(), 2 + 4 + 8, "{environment}: {:?}", room.files());
+        for profile in [room.profile("out.prof")].iter().chain(&started) {
+            assert_eq!(profile.under("allocate", "inuse_objects"), 1000, "{environment}");
+            profile.assert_complete();
+        }
+    }
+}
+
+#[test]
+fn one_collector_serves_make_and_all_it_starts() {
+    let room = Room::new();
+    let goals: Vec<_> = (0..6).map(|n| format!("goal{n}")).collect();
+    let goals = goals.join(" ");
+    let rules = format!("all: {goals}\n{goals}:\n\t@'{}'\n", program("ends.c").display());
+    fs::write(room.path("Makefile"), rules).unwrap();
+    counted(room.manual_path("/usr/bin/make")).args(["-j2"]).go().well();
+    assert_eq!(collectors(&room).len(), 1);
+    assert_eq!(room.profile("out.prof").comment("command"), "/usr/bin/make -j2");
+    let started = room.profiles("out.ends.");
+    assert_eq!(started.len(), 6, "{:?}", room.files());
+    started.iter().for_each(|profile| assert_eq!(profile.under("allocate", "alloc_objects"), 1000));
+}
+
+#[test]
+fn a_program_that_executes_another_without_the_session_stays_in_it() {
+    let room = Room::new();
+    counted(room.manual("hands_on.c")).args(["envp", "exec"]).go().well();
+    assert_eq!(collectors(&room).len(), 1);
+    assert_eq!(room.profile("out.prof").under("allocate_last", "inuse_space"), 77);
+    wait_until("the first image has its profile", || room.profiles("out.hands_on.").len() == 1);
+}
+
+#[test]
+fn without_children_what_does_not_know_the_session_is_not_profiled_either() {
+    let room = Room::new();
+    let launch = counted(room.manual("hands_on.c")).env("HEAPTRACE_CHILDREN", "none");
+    launch.args(["envp", "2"]).go().well();
+    assert_eq!(collectors(&room).len(), 1);
+    assert_eq!(room.files(), ["collectors", "out.prof"]);
+}
+
+/// As in a service that was started with the environment of a session that is over.
+#[test]
+fn a_session_that_is_over_is_as_good_as_none() {
+    let over = format!("heaptrace-1-1:{}:1:wait", "0123456789abcdef".repeat(2));
+    let room = Room::new();
+    let launch = counted(room.manual_path("/usr/bin/env")).env("HEAPTRACE_SESSION", &over);
+    let ended = launch.args([program("ends.c")]).go().well();
+    ended.ledger().assert_equals(&room.profile("out.prof"));
+    assert_eq!(collectors(&room).len(), 1);
+
+    let ended = counted(room.manual_path("/usr/bin/env")).env("HEAPTRACE_SESSION", &over).go().well();
+    let text = ended.text();
+    let told: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("HEAPTRACE_SESSION=")).collect();
+    assert_eq!(told.len(), 1, "the program knows one session: {told:?}");
+    assert_ne!(told[0], over);
 }
 
 #[test]
@@ -199,4 +277,57 @@ fn an_empty_environment_is_enough() {
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(room.profile("out.prof").under("allocate", "alloc_objects"), 1000);
+}
+
+/// Starts what says "ready" and waits for the file "go"; returns its collector too.
+fn half_way(room: &Room, launch: Launch) -> (Running, u32) {
+    let mut running = counted(launch).spawn();
+    assert_eq!(running.read_line(), "ready");
+    let name_of = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    wait_until("the collector runs", || collectors(room).first().map(name_of) == Some("heaptrace\n".into()));
+    (running, collectors(room)[0])
+}
+
+fn let_go(room: &Room, running: Running) -> Ended {
+    fs::write(room.path("go"), "").unwrap();
+    running.wait()
+}
+
+#[test]
+fn a_program_whose_collector_is_killed_is_unharmed() {
+    for (rounds, blocks) in [("1", 2000), ("300", 600_000)] {
+        let room = Room::new();
+        let (running, collector) = half_way(&room, room.manual("phases.c").args([rounds]));
+        signal_process(collector, libc::SIGKILL);
+        let ended = let_go(&room, running);
+        assert_eq!((ended.status(), ended.stderr.as_str()), (3, ""), "{ended:?}");
+        assert_eq!(ended.ledger().0["second_phase"][0], blocks);
+        assert!(!room.path("out.prof").exists());
+    }
+}
+
+#[test]
+fn a_program_whose_collector_is_stopped_ends_and_has_its_profile_when_that_goes_on() {
+    let room = Room::new();
+    let (running, collector) = half_way(&room, room.manual("phases.c"));
+    signal_process(collector, libc::SIGSTOP);
+    let ended = let_go(&room, running);
+    assert_eq!((ended.status(), ended.stderr.as_str()), (3, ""), "{ended:?}");
+    assert!(!room.path("out.prof").exists(), "the program did not wait for ever");
+    signal_process(collector, libc::SIGCONT);
+    ended.ledger().assert_equals(&room.awaited_profile("out.prof"));
+}
+
+#[test]
+fn what_a_program_starts_while_the_collector_is_stopped_is_unharmed_and_recorded() {
+    let room = Room::new();
+    let line = format!("echo ready; until [ -e go ]; do :; done; '{}' return 7", program("ends.c").display());
+    let (running, collector) = half_way(&room, room.manual_path("/bin/sh").args(["-c", &line]));
+    signal_process(collector, libc::SIGSTOP);
+    let ended = let_go(&room, running);
+    assert_eq!((ended.status(), ended.stderr.as_str()), (7, "an error\n"), "{ended:?}");
+    signal_process(collector, libc::SIGCONT);
+    wait_until("what was started has its profile", || room.profiles("out.ends.").len() == 1);
+    ended.ledger().assert_equals(&room.profiles("out.ends.")[0]);
+    assert_eq!(collectors(&room), [collector]);
 }

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "run/collector.rs"]
 mod collector;
+#[path = "run/confined.rs"]
+mod confined;
 #[path = "run/environment.rs"]
 mod environment;
 #[path = "run/exit.rs"]

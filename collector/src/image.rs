@@ -74,6 +74,17 @@ impl Watch {
     }
 }
 
+/// Did the process start before this one? A forked child did not: there was a collector first. So an
+/// id of such a process is one of another namespace, which the child's parent has gone into.
+fn is_older_than_us(pid: u32) -> bool {
+    let started = |process: &str| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        // The 22nd word; the second, in parentheses, can be anything.
+        stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse::<u64>().ok()
+    };
+    started(&pid.to_string()).zip(started("self")).is_some_and(|(its, ours)| its < ours)
+}
+
 /// What the program was, from the segment's header.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -186,7 +197,7 @@ impl Image {
         if !matches!(self.members.get(index), Some(Some(_))) {
             // A process writes only after it has published its slot; without it, it is none we can watch.
             let pid = self.segment().process_pid(process).unwrap_or(0);
-            let same_namespace = self.segment().header().pid() == self.program.pid;
+            let same_namespace = self.segment().header().pid() == self.program.pid && !is_older_than_us(pid);
             let watch = if same_namespace { Watch::on(pid, &self.waker) } else { Watch::Unknown };
             self.add_member(process, pid, watch, SystemTime::now());
         }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use heaptrace_channel::config::TOKEN_LENGTH;
-use heaptrace_channel::handshake::{HELLO_LENGTH, Hello, Refusal};
+use heaptrace_channel::handshake::{HELLO_LENGTH, Hello, Refusal, same_user};
 use rustix::io::IoSliceMut;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
@@ -49,7 +49,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on a socket for those who know the token.
+    /// Listens on a socket for our own user, and others who know the token.
     ///
     /// # Errors
     /// If the socket cannot be used without blocking.
@@ -83,7 +83,8 @@ impl Listener {
     }
 }
 
-/// The message of a connection; `None` if it is not for us.
+/// The message of a connection; `None` if it is not for us: from another user who does not know the
+/// token.
 fn receive(connection: &OwnedFd, token: &[u8; TOKEN_LENGTH]) -> io::Result<Option<Arrival>> {
     let mut message = [0; HELLO_LENGTH + 1];
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -94,12 +95,13 @@ fn receive(connection: &OwnedFd, token: &[u8; TOKEN_LENGTH]) -> io::Result<Optio
         RecvAncillaryMessage::ScmRights(mut files) => files.next(),
         _ => None,
     });
-    let hello = Hello::decode(&message[..received.bytes]).filter(|hello| hello.token == *token);
+    let peer = socket_peercred(connection)?;
+    let own_user = same_user(peer.uid.as_raw(), rustix::process::geteuid().as_raw());
+    let hello = Hello::decode(&message[..received.bytes]).filter(|hello| own_user || hello.token == *token);
     let segment = match (hello, file) {
         (Some(Hello { refusal: Some(why), .. }), _) => Err(why),
         (Some(_), Some(file)) => Ok(file),
         _ => return Ok(None),
     };
-    let pid = socket_peercred(connection)?.pid.as_raw_nonzero().get() as u32;
-    Ok(Some(Arrival { pid, segment }))
+    Ok(Some(Arrival { pid: peer.pid.as_raw_nonzero().get() as u32, segment }))
 }

@@ -18,7 +18,9 @@
 #![cfg_attr(test, allow(dead_code))]
 
 // `pub(crate)` for the benchmarks, of which this file is a module.
+pub(crate) mod ancestors;
 pub(crate) mod arena;
+pub(crate) mod export;
 pub(crate) mod filter;
 pub(crate) mod hooks;
 pub(crate) mod live;
@@ -26,9 +28,11 @@ pub(crate) mod originals;
 pub(crate) mod process;
 pub(crate) mod record;
 pub(crate) mod sampler;
+pub(crate) mod session;
 pub(crate) mod spawn;
 pub(crate) mod start;
 pub(crate) mod sys;
+pub(crate) mod text;
 pub(crate) mod thread;
 pub(crate) mod unwind;
 

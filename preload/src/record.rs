@@ -11,7 +11,7 @@ use crate::live::{LIVE, Sample};
 use crate::sampler::Sampler;
 use crate::thread::{self, Thread};
 use crate::unwind::{self, Registers};
-use crate::{process, spawn};
+use crate::{export, process};
 
 /// Where a hook was called from: stack pointer and `rbp` at its first instruction.
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +96,7 @@ pub struct Recording<'m> {
 #[inline]
 pub fn enter(call: Call, mark: &Mark) -> Option<Recording<'_>> {
     process::notice_fork();
-    spawn::export();
+    export::export();
     let thread = thread::current();
     let state = STATE.load(Acquire); // pairs with `start`
     // SAFETY: the calling thread's own; a signal handler's hooks leave it as they found it.

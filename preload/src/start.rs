@@ -12,7 +12,9 @@ use heaptrace_channel::handshake::{Hello, Refusal};
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH, Start};
 use heaptrace_channel::{Geometry, Segment};
 
-use crate::{originals, process, record, spawn, sys, unwind};
+use crate::session::Joined;
+use crate::text::Text;
+use crate::{originals, process, record, session, sys, unwind};
 
 #[cfg(not(test))]
 #[used]
@@ -75,15 +77,9 @@ impl Strings {
 
 /// Writes `heaptrace: …` on standard error.
 pub fn complain(parts: &[&[u8]]) {
-    let mut line = [0u8; 512];
-    let mut length = 0;
-    for part in [&b"heaptrace: "[..]].iter().chain(parts) {
-        let part = &part[..part.len().min(line.len() - 1 - length)];
-        line[length..length + part.len()].copy_from_slice(part);
-        length += part.len();
-    }
-    line[length] = b'\n';
-    sys::Fd(2).write(&line[..length + 1]);
+    let mut line = Text::<511>::of(&[b"heaptrace: "]);
+    parts.iter().for_each(|part| line.push(part));
+    sys::Fd(2).write(Text::<512>::of(&[line.bytes(), b"\n"]).bytes());
 }
 
 /// The settings in the environment.
@@ -125,8 +121,10 @@ impl Settings {
         self.read(config::CHILDREN, parse, "all or none").is_none_or(|(_, wanted)| wanted)
     }
 
-    /// The collector reads these, but has nowhere to complain.
-    fn check_collectors(&self) {
+    /// Complains about what was read before it was known whether to complain, or is the collector's
+    /// to read, which has nowhere to complain.
+    fn check(&self) {
+        self.children();
         let parse = |text: &[u8]| config::bad_placeholder(text).is_none().then_some(());
         self.read(config::OUT, parse, "a name with %n, %p, %h, %t and %%");
         let parse = |text: &[u8]| [&b"none"[..], b"symbols", b"full"].contains(&text).then_some(());
@@ -158,22 +156,12 @@ static WAITS: AtomicBool = AtomicBool::new(false);
 fn begin(argc: c_int, arguments: Strings, environment: Strings) -> Option<()> {
     let program_headers = environment.auxiliary(libc::AT_PHDR).zip(environment.auxiliary(libc::AT_PHNUM));
     let unwinds = unwind::start(program_headers.map_or((0, 0), |(at, count)| (at as usize, count as usize)));
-    let inherited = environment.value(config::SESSION).map(CStr::to_bytes).filter(|text| !text.is_empty());
-    let settings = Settings { environment, complains: inherited.is_none() };
-    let session = match inherited {
-        Some(text) => Session::parse(text)?, // or `config::NO_SESSION`
-        None => {
-            settings.check_collectors();
-            spawn::collector(environment)?
-        }
-    };
-    let children = settings.children();
-    if !children && session.program != sys::pid() {
-        return None;
-    }
+    let children = Settings { environment, complains: false }.children();
+    let Joined { session, connection, is_new } = session::join(environment, children)?;
+    let settings = Settings { environment, complains: is_new };
+    settings.check();
     unwind::set_main_stack_top(arguments.0 as usize);
     let (rate, seed) = (settings.rate(), settings.seed());
-    let connection = sys::connect(session.name).ok()?;
     let program = Program { session, rate, argc, arguments, environment, children, unwinds };
     let started = program.hand_over(connection);
     connection.close();

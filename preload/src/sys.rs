@@ -3,6 +3,8 @@
 use core::ffi::CStr;
 use core::ptr::{NonNull, null_mut};
 
+use heaptrace_channel::config::{NO_TOKEN, Session};
+use heaptrace_channel::handshake::same_user;
 pub use heaptrace_channel::sys::{PAGE, futex_wait, futex_wake, syscall};
 
 /// The kernel's error number of a failed call.
@@ -197,6 +199,20 @@ pub fn read_link<'b>(path: &CStr, buffer: &'b mut [u8]) -> &'b [u8] {
     &buffer[..read.unwrap_or(0).min(buffer.len())]
 }
 
+/// The start of a file, as much as one read gives; nothing if it cannot be read.
+pub fn read<'b>(path: &CStr, buffer: &'b mut [u8]) -> &'b [u8] {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+    // SAFETY: the path ends with a NUL; the kernel writes at most the buffer's length.
+    let read = unsafe {
+        Fd::of(call!(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags)).and_then(|file| {
+            let read = call!(libc::SYS_read, file.0, buffer.as_mut_ptr(), buffer.len());
+            file.close();
+            read
+        })
+    };
+    &buffer[..read.unwrap_or(0).min(buffer.len())]
+}
+
 /// May the file be executed by this process?
 pub fn is_executable(path: &CStr) -> bool {
     // SAFETY: the path ends with a NUL.
@@ -212,10 +228,17 @@ fn abstract_address(name: &[u8]) -> (libc::sockaddr_un, usize) {
     (address, size_of::<libc::sa_family_t>() + 1 + name.len().min(107))
 }
 
-fn socket() -> Result<Fd, Errno> {
+/// A socket that waits for a second at most.
+pub fn socket() -> Result<Fd, Errno> {
     let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
-    // SAFETY: takes no memory.
-    Fd::of(unsafe { call!(libc::SYS_socket, libc::AF_UNIX, kind, 0) })
+    let patience = libc::timeval { tv_sec: 1, tv_usec: 0 };
+    let (level, option, size) = (libc::SOL_SOCKET, libc::SO_SNDTIMEO, size_of::<libc::timeval>());
+    // SAFETY: the kernel reads one timeval.
+    unsafe {
+        let socket = Fd::of(call!(libc::SYS_socket, libc::AF_UNIX, kind, 0))?;
+        let set = call!(libc::SYS_setsockopt, socket.0, level, option, &raw const patience, size);
+        set.map(|_| socket).inspect_err(|_| socket.close())
+    }
 }
 
 /// A socket that listens under an abstract name.
@@ -229,16 +252,24 @@ pub fn listen(name: &[u8]) -> Result<Fd, Errno> {
     listening.map(|_| socket).inspect_err(|_| socket.close())
 }
 
-/// A socket that is connected to an abstract name, if the listener is of this user or root.
-pub fn connect(name: &[u8]) -> Result<Fd, Errno> {
-    let (socket, (address, length)) = (socket()?, abstract_address(name));
-    // SAFETY: as in `listen`.
-    let connected = unsafe { call!(libc::SYS_connect, socket.0, &raw const address, length) };
-    connected.and_then(|_| check_peer(socket)).map(|_| socket).inspect_err(|_| socket.close())
+/// A socket that is connected to a session's collector.
+pub fn connect(session: &Session) -> Result<Fd, Errno> {
+    let socket = socket()?;
+    connect_socket(socket, session).map(|()| socket).inspect_err(|_| socket.close())
 }
 
-/// Refuses a listener that belongs to another user, who could have taken a dead collector's name.
-fn check_peer(socket: Fd) -> Result<(), Errno> {
+/// Connects a socket, which can be tried with another session if nobody listens for this one. Waits
+/// for a collector that is stopped, but not long.
+pub fn connect_socket(socket: Fd, session: &Session) -> Result<(), Errno> {
+    let (address, length) = abstract_address(session.name);
+    // SAFETY: the kernel reads `length` bytes, which the address has.
+    unsafe { call!(libc::SYS_connect, socket.0, &raw const address, length) }?;
+    check_peer(socket, session)
+}
+
+/// Refuses a listener that belongs to another user, who could have taken the name. With a token it
+/// may be root's: this process may have been root's.
+fn check_peer(socket: Fd, session: &Session) -> Result<(), Errno> {
     let mut peer = libc::ucred { pid: 0, uid: !0, gid: !0 };
     let mut length = size_of::<libc::ucred>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `length` bytes of `peer`.
@@ -251,9 +282,13 @@ fn check_peer(socket: Fd) -> Result<(), Errno> {
             &raw mut peer,
             &raw mut length
         )?;
-        call!(libc::SYS_geteuid)?
+        call!(libc::SYS_geteuid)? as u32
     };
-    if peer.uid == 0 || peer.uid as usize == own { Ok(()) } else { Err(Errno(libc::EACCES)) }
+    let trusted = match session.token == NO_TOKEN {
+        true => same_user(peer.uid, own),
+        false => peer.uid == own || peer.uid == 0,
+    };
+    if trusted { Ok(()) } else { Err(Errno(libc::EACCES)) }
 }
 
 /// Sends one message, with a file descriptor if there is one. Never raises SIGPIPE.

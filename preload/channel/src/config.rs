@@ -68,7 +68,7 @@ pub fn bad_placeholder(pattern: &[u8]) -> Option<&[u8]> {
 /// Where a collector listens and what it must be told: `NAME:TOKEN:PID:EXIT`.
 ///
 /// `NAME` is an abstract unix socket's, `TOKEN` proves that a process has the variable by
-/// inheritance, `PID` is the program that the session is about, and `EXIT` is `wait` if a process
+/// inheritance (or is [`NO_TOKEN`]), `PID` is the program that the session is about, and `EXIT` is `wait` if a process
 /// is to wait for its profile before it exits (nobody else would), else `go`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session<'a> {
@@ -85,8 +85,15 @@ pub struct Session<'a> {
 /// Longest name of a session's socket: what `sun_path` holds after the NUL of an abstract name.
 pub const MAX_NAME: usize = 107;
 
+/// What the names of the library's own sockets begin with.
+pub const SOCKET: &[u8] = b"heaptrace-";
+
 /// Length of a session's token.
 pub const TOKEN_LENGTH: usize = 32;
+
+/// The token of a process that found the session by itself. The collector takes it from processes
+/// of its own user only; see [`crate::handshake::same_user`].
+pub const NO_TOKEN: [u8; TOKEN_LENGTH] = [b'0'; TOKEN_LENGTH];
 
 impl<'a> Session<'a> {
     /// Reads the variable's value; `None` if it is malformed.

@@ -55,6 +55,13 @@ impl Hello {
     }
 }
 
+/// Are both ids those of one user, so that either could trace the other's processes anyway? The
+/// kernel shows all users that a user namespace does not know as nobody, who is no one for sure.
+pub fn same_user(one: u32, other: u32) -> bool {
+    const NOBODY: u32 = 65_534;
+    one == other && one != NOBODY
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +74,11 @@ mod tests {
         }
         assert_eq!(Hello::decode(b"GET / HTTP/1.1"), None);
         assert_eq!(Hello::decode(&[9; HELLO_LENGTH]), None);
+    }
+
+    #[test]
+    fn nobody_is_no_one_for_sure() {
+        assert!(same_user(0, 0) && same_user(1000, 1000));
+        assert!(!same_user(0, 1000) && !same_user(65_534, 65_534));
     }
 }

@@ -1,0 +1,98 @@
+//! Makes a session known to the processes that this one will start: a variable in their environment.
+
+use core::ffi::{CStr, c_char};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+use heaptrace_channel::config::{self, Session};
+
+use crate::start::Strings;
+use crate::sys;
+use crate::text::Text;
+
+/// [`config::SESSION`] with its value, in memory that stays.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable(pub &'static CStr);
+
+impl Variable {
+    /// What is exported when there is no collector; see [`config::NO_SESSION`].
+    pub const NO_SESSION: Variable = Variable(c"HEAPTRACE_SESSION=none");
+
+    /// The variable for a session of manual mode.
+    pub fn of(session: &Session) -> Option<Variable> {
+        const SIZE: usize = 256;
+        let mut text =
+            Text::<SIZE>::of(&[config::SESSION.as_bytes(), b"=", session.name, b":", session.token, b":"]);
+        text.push_decimal(session.program.into());
+        text.push(b":wait\0");
+        let memory = sys::map_private(SIZE)?;
+        // SAFETY: fresh memory of that size, which is written once and stays.
+        let bytes = unsafe {
+            let bytes = core::slice::from_raw_parts_mut(memory.as_ptr(), SIZE);
+            bytes.iter_mut().zip(text.bytes()).for_each(|(to, &from)| *to = from);
+            bytes
+        };
+        CStr::from_bytes_until_nul(bytes).ok().map(Variable)
+    }
+
+    /// The session that it tells.
+    pub fn session(self) -> Option<Session<'static>> {
+        Session::parse(self.0.to_bytes().split_at_checked(config::SESSION.len() + 1)?.1)
+    }
+
+    /// Has it added to the environment, by [`export`].
+    pub fn announce(self) {
+        PENDING.store(self.0.as_ptr().cast_mut(), Relaxed);
+    }
+}
+
+unsafe extern "C" {
+    static mut environ: *const *const c_char;
+}
+
+/// The variable that waits for [`export`].
+static PENDING: AtomicPtr<c_char> = AtomicPtr::new(null_mut());
+
+/// Adds the session to the environment that this program's children will get.
+///
+/// The constructor is too early for that: the C library sets `environ` after it. So this is called
+/// on every slow path until it has been done, which is at the program's first allocation.
+#[inline]
+pub fn export() {
+    if !PENDING.load(Relaxed).is_null() {
+        export_pending();
+    }
+}
+
+#[cold]
+fn export_pending() {
+    // SAFETY: the C library's variable, null before it is set; a list that ends with null after.
+    let environment = unsafe { Strings(environ) };
+    if environment.0.is_null() {
+        return;
+    }
+    let variable = PENDING.swap(null_mut(), Relaxed);
+    if !variable.is_null() {
+        extend_environment(environment, variable);
+    }
+}
+
+/// Replaces the environment by one with the variable, and without that of a session that is over.
+fn extend_environment(environment: Strings, variable: *const c_char) -> Option<()> {
+    let count = environment.iter().count();
+    let list: *mut *const c_char =
+        sys::map_private((count + 2) * size_of::<*const c_char>())?.as_ptr().cast();
+    let others = environment.iter().filter(|entry| !names(entry, config::SESSION)).map(CStr::as_ptr);
+    // SAFETY: the list has room for all, is zeroed and so ends with null, and stays. At its first
+    // allocation a program has one thread.
+    unsafe {
+        others.chain([variable]).enumerate().for_each(|(i, entry)| *list.add(i) = entry);
+        environ = list;
+    }
+    Some(())
+}
+
+/// Is the entry of an environment that of the variable `name`?
+pub fn names(entry: &CStr, name: &str) -> bool {
+    entry.to_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'='))
+}
