@@ -9,8 +9,8 @@ use heaptrace_channel::handshake::{HELLO_LENGTH, Hello, Refusal, same_user};
 use rustix::io::IoSliceMut;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags,
-    SocketType, accept_with, recvmsg, socket_with,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, Shutdown, SocketAddrUnix,
+    SocketFlags, SocketType, accept_with, recvmsg, shutdown, socket_with,
 };
 
 use crate::wake::Waker;
@@ -57,6 +57,11 @@ impl Listener {
         rustix::io::ioctl_fionbio(&socket, true)?;
         waker.watch(&socket)?;
         Ok(Listener { socket, token, waiting: Vec::new() })
+    }
+
+    /// Refuses further connections.
+    pub fn close(&self) {
+        shutdown(&self.socket, Shutdown::Both).ok();
     }
 
     /// Is a connection's message still to come?

@@ -176,7 +176,7 @@ struct Session {
 impl Session {
     fn run(mut self, requests: &Receiver<Request>, wakes: &Receiver<()>) {
         let done = self.writers.done().clone();
-        while !self.is_over() {
+        while !(self.is_over() && self.is_unreachable()) {
             let requests = if self.supervised { requests } else { &never() };
             select! {
                 recv(done) -> done => done.into_iter().for_each(|done| self.written(done)),
@@ -208,7 +208,14 @@ impl Session {
 
     fn is_over(&self) -> bool {
         let idle = self.images.is_empty() && self.pending.is_empty() && !self.supervised;
-        idle && self.last_life.elapsed() > GRACE
+        idle && self.last_life.elapsed() > GRACE && !self.listener.is_waiting()
+    }
+
+    /// Lets nobody in any more, who then finds another session. False if somebody just came in.
+    fn is_unreachable(&mut self) -> bool {
+        self.listener.close();
+        self.welcome();
+        self.is_over()
     }
 
     /// Takes on the processes that have started.
