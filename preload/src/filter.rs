@@ -1,24 +1,25 @@
 //! The filter: answers "not sampled" for all but a few pointers, with one look at one byte.
 //!
-//! It counts, for each page of 4 KiB (modulo the filter's size), the sampled blocks that begin
+//! It counts, for each stretch of 2 KiB (modulo the filter's size), the sampled blocks that begin
 //! there. Blocks that lie together share their part of the filter, so its use of the cache follows
-//! the program's own: a heap of 64 MiB has 16 KiB of filter. At the default rate one page in 128 has
-//! a sample, however large the heap. At low rates, where most pages would have one, the filter is
+//! the program's own: a heap of 64 MiB has 32 KiB of filter. At the default rate one stretch in 256 has
+//! a sample, however large the heap. At low rates, where most stretches would have one, the filter is
 //! one byte that always says "look".
 
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::*};
 
 use crate::{arena, sys};
 
-const PAGE_SHIFT: u32 = 12;
-/// Pages that are told apart: 64 GiB of addresses. The memory is touched only where blocks are.
-const PAGES: usize = 1 << 24;
-/// Below this rate most pages with blocks have a sample, and the filter would not pay.
+/// Binary logarithm of a stretch in bytes, for the assembly too.
+pub const STRETCH_BITS: u32 = 11;
+/// Stretches that are told apart: 64 GiB of addresses. The memory is touched only where blocks are.
+const STRETCHES: usize = 1 << 25;
+/// Below this rate most stretches with blocks have a sample, and the filter would not pay.
 const LOWEST_RATE: u64 = 1024;
-/// A count that has reached this stays: the page is looked at for good.
+/// A count that has reached this stays: the stretch is looked at for good.
 const MANY: u8 = u8::MAX;
 
-/// What the assembly of `free` reads: the counts, and the mask of a page's number.
+/// What the assembly of `free` reads: the counts, and the mask of a stretch's number.
 #[repr(C)]
 pub struct Filter {
     counts: AtomicPtr<AtomicU8>,
@@ -41,14 +42,14 @@ impl Filter {
         if rate < LOWEST_RATE {
             return; // as it is
         }
-        let Some(counts) = sys::map_private(PAGES) else { return };
+        let Some(counts) = sys::map_private(STRETCHES) else { return };
         // The larger filter first: with the old mask, only its first byte is read.
         self.counts.store(counts.as_ptr().cast(), Release);
-        self.mask.store(PAGES - 1, Release);
+        self.mask.store(STRETCHES - 1, Release);
         if arena::is_used() {
             arena::addresses()
-                .step_by(1 << PAGE_SHIFT)
-                .for_each(|page| self.count(page).store(MANY, Relaxed));
+                .step_by(1 << STRETCH_BITS)
+                .for_each(|stretch| self.count(stretch).store(MANY, Relaxed));
         }
     }
 
@@ -60,9 +61,9 @@ impl Filter {
     }
 
     fn count(&self, address: usize) -> &AtomicU8 {
-        let page = (address >> PAGE_SHIFT) & self.mask.load(Relaxed);
+        let stretch = (address >> STRETCH_BITS) & self.mask.load(Relaxed);
         // SAFETY: `counts` has `mask + 1` bytes, always; they are never given back.
-        unsafe { &*self.counts.load(Relaxed).add(page) }
+        unsafe { &*self.counts.load(Relaxed).add(stretch) }
     }
 
     /// May a sampled block begin at `address`?
@@ -92,11 +93,11 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_marked_as_long_as_it_has_a_sample() {
+    fn a_stretch_is_marked_as_long_as_it_has_a_sample() {
         let filter = filter();
         filter.mark(0x5000_1010);
         filter.mark(0x5000_1020);
-        assert!(filter.is_marked(0x5000_1ff0) && !filter.is_marked(0x5000_2000));
+        assert!(filter.is_marked(0x5000_17f0) && !filter.is_marked(0x5000_1800));
         filter.unmark(0x5000_1010);
         assert!(filter.is_marked(0x5000_1000));
         filter.unmark(0x5000_1020);
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_with_more_samples_than_can_be_counted_stays_marked() {
+    fn a_stretch_with_more_samples_than_can_be_counted_stays_marked() {
         let filter = filter();
         (0..300).for_each(|_| filter.mark(0x1000));
         (0..300).for_each(|_| filter.unmark(0x1000));

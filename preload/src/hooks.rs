@@ -15,7 +15,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
 use crate::arena;
-use crate::filter::FILTER;
+use crate::filter::{FILTER, STRETCH_BITS};
 use crate::originals::{self, Original};
 use crate::record::{self, Call, Mark};
 
@@ -53,7 +53,7 @@ macro_rules! count_down {
 macro_rules! look_at_filter {
     () => {
         "mov rax, rdi
-         shr rax, 12
+         shr rax, {bits}
          and rax, qword ptr [rip + {filter} + 8]
          mov rcx, qword ptr [rip + {filter}]
          cmp byte ptr [rcx + rax], 0
@@ -107,6 +107,7 @@ pub unsafe extern "C" fn realloc(block: Block, size: usize) -> Block {
         "mov rcx, rbp",
         "jmp {slow}",
         filter = sym FILTER,
+        bits = const STRETCH_BITS,
         original = sym originals::REALLOC,
         slow = sym realloc_slow,
     )
@@ -135,6 +136,7 @@ macro_rules! free_hooks {
                 "jmp qword ptr [rip + {original}]",
                 "3: ret",
                 filter = sym FILTER,
+                bits = const STRETCH_BITS,
                 original = sym originals::$original,
                 slow = sym free_slow,
             )

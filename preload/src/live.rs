@@ -183,17 +183,16 @@ impl LiveTable {
         self.level(level)
     }
 
-    /// Adds a block. Returns the sample that was there under its address: its free was not seen.
+    /// Adds a block whose address is not in the table.
     ///
     /// # Errors
     /// [`NoRoom`] if the table is full and cannot grow.
-    pub fn insert(&self, address: usize, sample: Sample) -> Result<Option<Sample>, NoRoom> {
-        let displaced = self.take(address);
+    pub fn insert(&self, address: usize, sample: Sample) -> Result<(), NoRoom> {
         let granule = self.granule(address);
         for index in 0..LEVELS {
             let level = self.level(index).or_else(|| self.grow(index)).ok_or(NoRoom)?;
             if level.claim(granule, address, sample) {
-                return Ok(displaced);
+                return Ok(());
             }
         }
         Err(NoRoom)
@@ -242,7 +241,7 @@ mod tests {
             let step = 32.max(rate as usize / 4);
             let addresses = || parts.into_iter().flat_map(|part| (0..20_000).map(move |i| part + i * step));
             for (address, n) in addresses().zip(0..) {
-                assert_eq!(table.insert(address, sample(n)), Ok(None));
+                assert_eq!(table.insert(address, sample(n)), Ok(()));
             }
             for (address, n) in addresses().zip(0..) {
                 assert_eq!(table.take(address), Some(sample(n)), "rate {rate}, {address:#x}");
@@ -258,7 +257,7 @@ mod tests {
     fn a_block_is_taken_once_with_what_was_put_in() {
         let table = LiveTable::new();
         let large = Sample { stack: Stack(u32::MAX), size: (1 << 47) + 12345 };
-        assert_eq!(table.insert(0x7fff_ffff_fff0, large), Ok(None));
+        assert_eq!(table.insert(0x7fff_ffff_fff0, large), Ok(()));
         assert_eq!(table.take(0x7fff_ffff_ffe0), None);
         assert_eq!(table.take(0x7fff_ffff_fff0), Some(large));
         assert_eq!(table.take(0x7fff_ffff_fff0), None);
@@ -276,19 +275,10 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_comes_again_displaces_the_old_sample() {
-        let table = LiveTable::new();
-        table.insert(0x1_0000, sample(1)).unwrap();
-        assert_eq!(table.insert(0x1_0000, sample(2)), Ok(Some(sample(1))));
-        assert_eq!(table.take(0x1_0000), Some(sample(2)));
-        assert_eq!(table.take(0x1_0000), None);
-    }
-
-    #[test]
     fn the_table_grows_and_finds_everything_again() {
         let table = LiveTable::new();
         let address = |i: u32| 0x5555_0000_0000 + i as usize * 48;
-        (0..200_000).for_each(|i| assert_eq!(table.insert(address(i), sample(i)), Ok(None)));
+        (0..200_000).for_each(|i| assert_eq!(table.insert(address(i), sample(i)), Ok(())));
         let mut count = 0;
         table.for_each(|_| count += 1);
         assert_eq!(count, 200_000);

@@ -55,3 +55,15 @@ fn the_sums_of_the_size_classes_are_those_of_the_blocks() {
         assert!(space <= objects * sample.bytes, "{sample:?}");
     }
 }
+
+#[test]
+fn a_block_whose_free_was_not_seen_is_over_when_its_address_comes_again_and_that_is_counted() {
+    let room = Room::new();
+    let ended = room.run("frees_past.c").go().well();
+    assert_eq!(ended.text(), "999 came again\n");
+    let profile = room.profile("out.prof");
+    assert_eq!(profile.under("allocates", "alloc_objects"), 1000);
+    assert_eq!(profile.under("allocates", "inuse_objects"), 1);
+    assert_eq!(profile.under("allocates", "peak_objects"), 1);
+    assert_eq!(profile.count("lost_frees"), 999);
+}
