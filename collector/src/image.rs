@@ -253,6 +253,11 @@ impl Image {
         members.filter_map(|(index, member)| Some((Process(index as u16), member.as_ref()?)))
     }
 
+    /// The id of a process that has been seen.
+    pub fn pid(&self, process: Process) -> Option<u32> {
+        Some(self.members.get(process.0 as usize)?.as_ref()?.pid)
+    }
+
     /// Has the process ended, or gone on to another program?
     pub fn is_over(&self, member: &Member) -> bool {
         member.watch.is_over(self.abandoned)

@@ -1,6 +1,6 @@
 //! The session: a program, the processes that it starts, and one profile for each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -133,6 +133,7 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         up_to_date: HashMap::new(),
         paths: HashMap::new(),
         summary: Summary::default(),
+        seen: HashSet::new(),
         supervised: requests.is_some(),
         asked: None,
         last_life: Instant::now(),
@@ -164,6 +165,8 @@ struct Session {
     /// Whose each path is.
     paths: HashMap<PathBuf, Key>,
     summary: Summary,
+    /// Ids of all processes so far.
+    seen: HashSet<u32>,
     /// Somebody will ask how it went.
     supervised: bool,
     /// Who wants to know when the program's profiles are there.
@@ -226,7 +229,7 @@ impl Session {
     fn arrive(&mut self, arrival: Arrival) {
         self.last_life = Instant::now();
         self.abandon_interval = ABANDON_INTERVAL.0;
-        self.summary.processes += 1;
+        self.seen.insert(arrival.pid);
         // The same process in a new image: the old one is over.
         self.images.iter_mut().for_each(|(_, image)| image.replace(arrival.pid));
         match arrival.segment {
@@ -391,6 +394,7 @@ impl Session {
         image.tell_written(key.1);
         if last {
             self.abandon_interval = ABANDON_INTERVAL.0;
+            self.seen.extend(image.pid(key.1)); // a forked child did not announce itself
             image.remove(key.1);
             self.up_to_date.remove(&key);
         }
@@ -419,6 +423,7 @@ impl Session {
         let is_settled = |image: &Image| !image.members().any(|(_, member)| image.is_over(member));
         if waiting && self.images.iter().all(|(_, image)| is_settled(image)) {
             self.summary.running = self.images.len();
+            self.summary.processes = self.seen.len();
             self.summary.complaints = self.writers.complaints();
             if let Some(answer) = self.asked.take() {
                 answer.send(self.summary.clone()).ok();

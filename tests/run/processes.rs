@@ -22,7 +22,8 @@ fn only(room: &Room, prefix: &str) -> Profile {
 #[test]
 fn a_forked_child_begins_with_its_parents_blocks() {
     let room = Room::new();
-    room.run("forks.c").go().well();
+    let ended = room.run("forks.c").go().well();
+    assert!(ended.said().iter().any(|line| line.contains("3 processes")), "{ended:?}");
     let (parent, _) = left(&room, "parent", "forks");
     parent.assert_equals(&room.profile("out.prof"));
     for who in ["child", "grandchild"] {
