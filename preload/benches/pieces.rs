@@ -7,6 +7,9 @@
 #[path = "../src/lib.rs"]
 mod heaptrace;
 
+#[path = "../channel/benches/settings/mod.rs"]
+mod settings;
+
 use std::arch::naked_asm;
 use std::hint::black_box;
 use std::marker::PhantomData;
@@ -210,12 +213,7 @@ fn unwind(criterion: &mut Criterion) {
 
 criterion_group! {
     name = pieces;
-    config = Criterion::default()
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .sample_size(40)
-        .nresamples(10_000)
-        .without_plots();
+    config = settings::settings();
     targets = sampler, filter, live, unwind
 }
 criterion_main!(pieces);

@@ -1,5 +1,7 @@
 //! What an event costs at both ends of the channel, and a stack its first and every other time.
 
+mod settings;
+
 use std::hint::black_box;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -198,12 +200,7 @@ fn stacks(criterion: &mut Criterion) {
 
 criterion_group! {
     name = channel;
-    config = Criterion::default()
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .sample_size(40)
-        .nresamples(10_000)
-        .without_plots();
+    config = settings::settings();
     targets = ring, stacks
 }
 criterion_main!(channel);
