@@ -120,8 +120,32 @@ pub struct Image {
     blocked_since: Option<Instant>,
     abandoned: bool,
     waker: Waker,
-    /// `None` if the program cannot wake the session.
-    nudges: Option<Nudges>,
+    attention: Attention,
+}
+
+/// How it is known that the program wants to be looked at.
+#[derive(Debug)]
+enum Attention {
+    /// By looking often, since then. Most processes are over soon and have no sample: a thread for
+    /// each would make their start slower.
+    Young(Instant),
+    /// It wakes the session.
+    Nudges(#[expect(dead_code, reason = "it works until it is dropped")] Nudges),
+    /// By looking often: it cannot.
+    None,
+}
+
+impl Attention {
+    const YOUTH: Duration = Duration::from_millis(20);
+
+    /// Has the program wake the session, once it has recorded something or grown old.
+    fn grow(&mut self, has_recorded: bool, file: &OwnedFd, waker: &Waker) {
+        if let Attention::Young(since) = self
+            && (has_recorded || since.elapsed() > Attention::YOUTH)
+        {
+            *self = waker.watch_nudges(file).map_or(Attention::None, Attention::Nudges);
+        }
+    }
 }
 
 impl Image {
@@ -130,7 +154,6 @@ impl Image {
     /// # Errors
     /// If it is not a segment, or cannot be mapped.
     pub fn open(file: OwnedFd, pid: u32, waker: &Waker) -> io::Result<Image> {
-        let nudges = waker.watch_nudges(&file).ok();
         let files = Files::of(pid);
         let mapping = Mapping::new(file)?;
         // SAFETY: mapped for `size` bytes by a file sealed against shrinking; the mapping outlives
@@ -154,7 +177,7 @@ impl Image {
             blocked_since: None,
             abandoned: false,
             waker: waker.clone(),
-            nudges,
+            attention: Attention::Young(Instant::now()),
         };
         let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started());
         image.add_member(Process(0), pid, Watch::on(pid, waker), started);
@@ -189,6 +212,7 @@ impl Image {
             self.member_of(process).apply(event);
         }
         self.pass_dead_slots();
+        self.attention.grow(passed > 0, self.mapping.file(), &self.waker);
         passed
     }
 
@@ -220,14 +244,14 @@ impl Image {
     pub fn pause(&self) -> Duration {
         /// A writer is between two instructions, or gone.
         const BLOCKED: Duration = Duration::from_millis(1);
-        /// A program that cannot say that its ring fills.
-        const UNSEEN: Duration = Duration::from_millis(10);
+        /// A program that does not say that its ring fills, or that it waits at its exit.
+        const SILENT: Duration = Duration::from_millis(10);
         /// The heartbeat, for those that wait at their exit.
         const IDLE: Duration = Duration::from_millis(100);
-        match &self.nudges {
+        match &self.attention {
             _ if self.blocked_since.is_some() => BLOCKED,
-            None => UNSEEN,
-            Some(_) => IDLE,
+            Attention::Nudges(_) => IDLE,
+            Attention::Young(_) | Attention::None => SILENT,
         }
     }
 

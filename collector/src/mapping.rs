@@ -41,6 +41,11 @@ impl Mapping {
         Ok(Mapping { base, size, file })
     }
 
+    /// The file that is mapped.
+    pub fn file(&self) -> &OwnedFd {
+        &self.file
+    }
+
     /// Has every other process let go of the segment? If so it is mapped privately from now on.
     ///
     /// The kernel seals a file against writing only when no shared writable mapping of it is left:

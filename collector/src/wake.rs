@@ -20,6 +20,10 @@ use crate::mapping::FirstPage;
 /// Enough for a thread that waits and sends.
 const STACK_SIZE: usize = 64 * 1024;
 
+/// How long a thread rests that has woken the session. To wake a sleeper costs a program some 20 µs,
+/// and who starts processes or meets new modules does so many times in a row.
+const REST: Duration = Duration::from_millis(2);
+
 /// Wakes the session.
 #[derive(Debug, Clone)]
 pub struct Waker {
@@ -42,6 +46,7 @@ impl Waker {
                 if !watching.wake() {
                     return;
                 }
+                thread::sleep(REST);
             }
         })?;
         Ok((waker, receiver))
@@ -96,8 +101,11 @@ impl Watched {
         let mut seen = 0; // what it is at first: no nudge is too early for us
         while sys::futex_wait(word, seen, LONGEST) && !self.dropped.load(Relaxed) {
             let now = word.load(Relaxed);
-            if now != seen && !waker.wake() {
-                return;
+            if now != seen {
+                if !waker.wake() {
+                    return;
+                }
+                thread::sleep(REST);
             }
             seen = now;
         }

@@ -148,12 +148,16 @@ pub fn note_called() {
 }
 
 /// Asks for this process's profile and waits until it is written, as long as the collector works.
-pub fn finish() {
+/// Where nothing was recorded there will be none, but for the program's own.
+pub fn finish(is_program: bool) {
     const STEP: Duration = Duration::from_millis(50);
     /// Steps without any sign of life from the collector: 2 seconds.
     const PATIENCE: u32 = 40;
     notice_fork();
     let Some((process, segment)) = recorded() else { return };
+    if segment.written() == 0 && !is_program {
+        return;
+    }
     let slot = segment.process(process);
     slot.exiting.store(1, Release);
     segment.header().nudge();

@@ -145,12 +145,14 @@ extern "C" fn construct(argc: c_int, argv: *const *const c_char, envp: *const *c
 
 extern "C" fn destruct() {
     if WAITS.load(Relaxed) {
-        process::finish();
+        process::finish(IS_PROGRAM.load(Relaxed));
     }
 }
 
 /// This process waits for its profile when it exits.
 static WAITS: AtomicBool = AtomicBool::new(false);
+/// This process is the one that the session is about.
+static IS_PROGRAM: AtomicBool = AtomicBool::new(false);
 
 /// Connects to the collector and begins to record; `None` if that cannot be.
 fn begin(argc: c_int, arguments: Strings, environment: Strings) -> Option<()> {
@@ -167,6 +169,7 @@ fn begin(argc: c_int, arguments: Strings, environment: Strings) -> Option<()> {
     connection.close();
     started?;
     WAITS.store(session.waits, Relaxed);
+    IS_PROGRAM.store(session.program == sys::pid(), Relaxed);
     record::start(rate, seed);
     Some(())
 }
