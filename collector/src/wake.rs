@@ -99,7 +99,7 @@ impl Watched {
         const LONGEST: Duration = Duration::from_secs(60);
         let word = self.page.nudges();
         let mut seen = 0; // what it is at first: no nudge is too early for us
-        while sys::futex_wait(word, seen, LONGEST) && !self.dropped.load(Relaxed) {
+        while !self.dropped.load(Relaxed) && sys::futex_wait(word, seen, LONGEST) {
             let now = word.load(Relaxed);
             if now != seen {
                 if !waker.wake() {
