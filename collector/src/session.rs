@@ -201,12 +201,14 @@ impl Session {
     /// How long to sleep if nothing wakes us.
     fn pause(&self) -> Duration {
         const MESSAGE: Duration = Duration::from_millis(1);
-        let deserted = self.images.iter().any(|(_, image)| image.is_deserted());
-        let pauses = self.images.iter().map(|(_, image)| image.pause());
-        let others =
-            [(self.listener.is_waiting(), MESSAGE), (deserted, self.abandon_interval), (true, GRACE)];
-        let others = others.into_iter().filter_map(|(applies, pause)| applies.then_some(pause));
-        pauses.chain(others).min().unwrap_or(GRACE)
+        if self.listener.is_waiting() {
+            return MESSAGE;
+        }
+        let of = |image: &Image| match image.is_deserted() {
+            true => image.pause().min(self.abandon_interval),
+            false => image.pause(),
+        };
+        self.images.iter().map(|(_, image)| of(image)).min().unwrap_or(GRACE)
     }
 
     fn is_over(&self) -> bool {
