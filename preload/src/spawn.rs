@@ -29,8 +29,8 @@ pub fn session(environment: Strings) -> Option<(Session<'static>, sys::Fd)> {
 }
 
 fn start_session(environment: Strings) -> Option<Variable> {
-    let mut buffer = [0; MAX_PATH];
-    let Some(path) = find_collector(environment, &mut buffer) else {
+    let collector = find_collector(environment);
+    let Some(path) = collector.as_ref().and_then(Text::c_str) else {
         complain(&[
             b"no heaptrace binary beside the library, in ../bin or on PATH; set ",
             config::COLLECTOR.as_bytes(),
@@ -71,9 +71,9 @@ fn random() -> Text<TOKEN_LENGTH> {
 
 /// The path that `HEAPTRACE_COLLECTOR` names, or else a `heaptrace` beside the library, in `../bin`
 /// from there, or on PATH.
-fn find_collector(environment: Strings, buffer: &mut [u8; MAX_PATH]) -> Option<&CStr> {
+fn find_collector(environment: Strings) -> Option<Text<MAX_PATH>> {
     if let Some(path) = environment.value(config::COLLECTOR).filter(|path| !path.is_empty()) {
-        return executable(&[path.to_bytes()], buffer);
+        return executable(&[path.to_bytes()]);
     }
     let library = unwind::path_of(session as *const () as usize).unwrap_or(c"").to_bytes();
     let folder = library.iter().rposition(|&c| c == b'/').map_or(&b"."[..], |slash| &library[..slash]);
@@ -81,19 +81,14 @@ fn find_collector(environment: Strings, buffer: &mut [u8; MAX_PATH]) -> Option<&
     let candidates = [[folder, b"/heaptrace"], [folder, b"/../bin/heaptrace"]];
     let on_path =
         path.split(|&c| c == b':').filter(|folder| !folder.is_empty()).map(|folder| [folder, b"/heaptrace"]);
-    let found = candidates.into_iter().chain(on_path).find(|parts| executable(parts, buffer).is_some())?;
-    executable(&found, buffer)
+    candidates.into_iter().chain(on_path).find_map(|parts| executable(&parts))
 }
 
-/// The joined path, if it is that of a file that can be executed.
-fn executable<'b>(parts: &[&[u8]], buffer: &'b mut [u8; MAX_PATH]) -> Option<&'b CStr> {
-    let mut length = 0;
-    for part in parts.iter().chain([&&b"\0"[..]]) {
-        buffer.get_mut(length..length + part.len())?.copy_from_slice(part);
-        length += part.len();
-    }
-    let path = CStr::from_bytes_with_nul(&buffer[..length]).ok()?;
-    sys::is_executable(path).then_some(path)
+/// The joined path with its NUL, if it is that of a file that can be executed.
+fn executable(parts: &[&[u8]]) -> Option<Text<MAX_PATH>> {
+    let mut path = Text::of(parts);
+    path.push(b"\0"); // finds no room in a path that is too long, which then is none
+    path.c_str().is_some_and(sys::is_executable).then_some(path)
 }
 
 /// Runs `heaptrace collect` with the listening socket as descriptor 3.

@@ -230,13 +230,15 @@ impl Program<'_> {
         let base = sys::map_shared(file, geometry.segment_size())?;
         // SAFETY: the mapping has that size and is never given back.
         let segment = unsafe { Segment::create(base.as_ptr(), geometry) };
-        let (mut command, mut executable) = ([0; MAX_COMMAND], [0; MAX_PATH]);
+        let (mut command, mut executable) = (Text::<MAX_COMMAND>::of(&[]), [0; MAX_PATH]);
+        let arguments = self.arguments.iter().take(self.argc.max(0) as usize);
+        arguments.for_each(|argument| command.push(argument.to_bytes_with_nul()));
         segment.header().publish(&Start {
             geometry,
             rate: self.rate,
             started: sys::now(),
             pid: sys::pid(),
-            command: join(self.arguments.iter().take(self.argc.max(0) as usize), &mut command),
+            command: command.bytes(),
             executable: sys::read_link(c"/proc/self/exe", &mut executable),
             started_as: self.environment.path_given_to_exec().map_or(b"", CStr::to_bytes),
         });
@@ -244,17 +246,6 @@ impl Program<'_> {
         segment.header().shadowed.store(shadowed.into(), Relaxed);
         Some(segment)
     }
-}
-
-/// The strings with their NULs, as many bytes as fit.
-fn join(strings: impl Iterator<Item = &'static CStr>, buffer: &mut [u8]) -> &[u8] {
-    let mut length = 0;
-    for bytes in strings.map(CStr::to_bytes_with_nul) {
-        let bytes = &bytes[..bytes.len().min(buffer.len() - length)];
-        buffer[length..length + bytes.len()].copy_from_slice(bytes);
-        length += bytes.len();
-    }
-    &buffer[..length]
 }
 
 fn has_sanitizer() -> bool {
