@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 
-use crate::symbolize::open_regular;
+use crate::symbolize::{open_regular, regular};
 
 /// What a process sees as its files.
 #[derive(Debug)]
@@ -43,8 +43,7 @@ impl Files {
         let Some((root, _namespace)) = &self.elsewhere else { return open_regular(path).ok() };
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT).ok()?;
-        let file = File::from(file);
-        file.metadata().is_ok_and(|metadata| metadata.is_file()).then_some(file)
+        regular(file.into()).ok()
     }
 }
 

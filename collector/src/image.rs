@@ -13,8 +13,6 @@ use heaptrace_channel::processes::{MAX_PROCESSES, Process};
 use heaptrace_channel::ring::{Event, Reader};
 use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Segment, sys};
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::files::Files;
 use crate::live::Live;
@@ -22,6 +20,7 @@ use crate::mapping::Mapping;
 use crate::os_path;
 use crate::recording::{self, Counters, Frame, Module, Recording, Row, Stacks};
 use crate::wake::{Nudges, Waker};
+use crate::watch::{Watch, is_older_than_us};
 
 /// How long a slot may stay reserved and not committed while its writer may still live. There are
 /// two instructions between the one and the other; but a signal handler may leave them by `longjmp`,
@@ -39,50 +38,6 @@ pub struct Member {
     live: Live,
     /// Events read; a profile that was written for fewer is out of date.
     pub events: u64,
-}
-
-/// How it is known whether a process is over.
-#[derive(Debug)]
-enum Watch {
-    /// The descriptor is readable when the process has ended.
-    Pidfd(OwnedFd),
-    /// It has ended, or gone on to another program.
-    Over,
-    /// It is in another process id namespace: it is over when its image is abandoned.
-    Unknown,
-}
-
-impl Watch {
-    /// Watches a process, and has the session woken when it ends.
-    fn on(pid: u32, waker: &Waker) -> Watch {
-        let pidfd = Pid::from_raw(pid as i32).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-        if let Some(pidfd) = &pidfd {
-            waker.watch(pidfd).ok(); // else it is seen at the next look
-        }
-        pidfd.map_or(Watch::Over, Watch::Pidfd)
-    }
-
-    fn is_over(&self, abandoned: bool) -> bool {
-        match self {
-            Watch::Pidfd(pidfd) => {
-                let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
-                poll(&mut fds, Some(&Default::default())).is_ok_and(|ready| ready > 0)
-            }
-            Watch::Over => true,
-            Watch::Unknown => abandoned,
-        }
-    }
-}
-
-/// Did the process start before this one? A forked child did not: there was a collector first. So an
-/// id of such a process is one of another namespace, which the child's parent has gone into.
-fn is_older_than_us(pid: u32) -> bool {
-    let started = |process: &str| {
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        // The 22nd word; the second, in parentheses, can be anything.
-        stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse::<u64>().ok()
-    };
-    started(&pid.to_string()).zip(started("self")).is_some_and(|(its, ours)| its < ours)
 }
 
 /// What the program was, from the segment's header.

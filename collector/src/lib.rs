@@ -11,6 +11,7 @@ pub mod recording;
 pub mod session;
 pub mod symbolize;
 mod wake;
+mod watch;
 mod writer;
 
 pub use image::Program;

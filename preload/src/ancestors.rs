@@ -11,6 +11,7 @@
 use core::ffi::CStr;
 
 use heaptrace_channel::config::{self, MAX_NAME, NO_TOKEN, Session};
+use heaptrace_channel::stat::Stat;
 
 use crate::export::Variable;
 use crate::sys;
@@ -19,14 +20,9 @@ use crate::text::Text;
 /// Ancestors that are asked, at most.
 const MAX_STEPS: usize = 32;
 
-/// A process as /proc knows it, which may be that of another namespace. An id can be used again,
-/// but not with the same start.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Process {
-    pid: u64,
-    parent: u64,
-    started: u64,
-}
+/// A process that may have started a collector.
+#[derive(Debug)]
+pub struct Process(Stat);
 
 impl Process {
     /// This process; `None` if there is no /proc.
@@ -36,32 +32,21 @@ impl Process {
 
     fn parent(&self) -> Option<Process> {
         let mut path = Text::<32>::of(&[b"/proc/"]);
-        path.push_decimal(self.parent);
+        path.push_decimal(self.0.parent);
         path.push(b"/stat\0");
         Process::read(path.c_str()?)
     }
 
     fn read(path: &CStr) -> Option<Process> {
-        Process::parse(sys::read(path, &mut [0; 1024]))
-    }
-
-    /// Reads `PID (NAME) STATE PARENT …`, where the start is the 22nd word, and the name can be
-    /// anything.
-    fn parse(stat: &[u8]) -> Option<Process> {
-        let (pid, rest) = stat.split_at(stat.iter().position(|&c| c == b' ')?);
-        let after_name = rest.iter().rposition(|&c| c == b')')? + 1;
-        let mut words = rest[after_name..].split(|&c| c == b' ').skip(1);
-        let (parent, started) = (words.nth(1)?, words.nth(17)?);
-        let number = config::parse_number;
-        Some(Process { pid: number(pid)?, parent: number(parent)?, started: number(started)? })
+        Stat::parse(sys::read(path, &mut [0; 1024])).map(Process)
     }
 
     /// Where the collector listens that this process has started, if it has.
     pub fn socket(&self) -> Text<MAX_NAME> {
         let mut name = Text::of(&[config::SOCKET]);
-        name.push_decimal(self.pid);
+        name.push_decimal(self.0.pid);
         name.push(b"-");
-        name.push_decimal(self.started);
+        name.push_decimal(self.0.started);
         name
     }
 }
@@ -81,7 +66,7 @@ fn find(socket: sys::Fd) -> Option<Session<'static>> {
     let mut process = Process::own()?;
     for _ in 0..MAX_STEPS {
         let name = process.socket();
-        let program = process.pid as u32;
+        let program = process.0.pid as u32;
         let session = Session { name: name.bytes(), token: &NO_TOKEN, program, waits: true };
         if sys::connect_socket(socket, &session).is_ok() {
             let variable = Variable::of(&session)?;
@@ -98,24 +83,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_read_whatever_its_name() {
-        let rest = "S 41 40 39 34816 40 4194304 1 2 3 4 5 6 7 8 20 0 1 0 987654 9 10";
-        for name in ["make", "", "a b", ")", ") S 1 2", "((x)"] {
-            let stat = format!("42 ({name}) {rest}\n");
-            let process = Process { pid: 42, parent: 41, started: 987_654 };
-            assert_eq!(Process::parse(stat.as_bytes()), Some(process), "{name}");
-        }
-        for stat in ["", "42", "42 (make)", "42 (make) S 41", &format!("x (make) {rest}")] {
-            assert_eq!(Process::parse(stat.as_bytes()), None, "{stat}");
-        }
-    }
-
-    #[test]
     fn a_process_has_the_parent_that_the_kernel_says() {
         let own = Process::own().unwrap();
-        assert_eq!(own.pid, std::process::id().into());
+        assert_eq!(own.0.pid, std::process::id().into());
         let parent = own.parent().unwrap();
-        assert_eq!(parent.pid, std::os::unix::process::parent_id().into());
-        assert!(parent.started <= own.started);
+        assert_eq!(parent.0.pid, std::os::unix::process::parent_id().into());
+        assert!(parent.0.started <= own.0.started);
     }
 }

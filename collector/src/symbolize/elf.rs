@@ -202,11 +202,12 @@ impl Elf {
 /// Opens a file for reading if it is a regular one.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     // O_NONBLOCK: a FIFO opens at once, and is then refused.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    Ok(file)
+    regular(OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?)
+}
+
+/// The file, if it is a regular one.
+pub(crate) fn regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 /// The string that starts at `offset` in a string table and ends before the next NUL, unless it is

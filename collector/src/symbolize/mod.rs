@@ -39,7 +39,7 @@ mod symbol_table;
 mod vdso;
 
 pub(crate) use debug_file::hex;
-pub(crate) use elf::open_regular;
+pub(crate) use elf::{open_regular, regular};
 
 /// How many addresses of a module are looked up by one thread, neighbours as they are: they tend to
 /// be in the same unit.

@@ -68,8 +68,8 @@ pub fn bad_placeholder(pattern: &[u8]) -> Option<&[u8]> {
 /// Where a collector listens and what it must be told: `NAME:TOKEN:PID:EXIT`.
 ///
 /// `NAME` is an abstract unix socket's, `TOKEN` proves that a process has the variable by
-/// inheritance (or is [`NO_TOKEN`]), `PID` is the program that the session is about, and `EXIT` is `wait` if a process
-/// is to wait for its profile before it exits (nobody else would), else `go`.
+/// inheritance (or is [`NO_TOKEN`]), `PID` is the program that the session is about, and `EXIT` is
+/// `wait` if a process is to wait for its profile before it exits (nobody else would), else `go`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session<'a> {
     /// Name of the abstract socket.

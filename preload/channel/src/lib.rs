@@ -29,6 +29,7 @@ pub mod processes;
 pub mod ring;
 mod segment;
 pub mod stacks;
+pub mod stat;
 pub mod sys;
 pub mod weight;
 
