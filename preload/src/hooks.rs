@@ -61,6 +61,14 @@ macro_rules! look_at_filter {
     };
 }
 
+/// At the end of a hook: aligns its section, and so its first instruction, to a line of the cache,
+/// which the fast path then does not leave.
+macro_rules! align_to_line {
+    () => {
+        ".p2align 6"
+    };
+}
+
 /// C's `malloc`.
 #[unsafe(naked)]
 #[cfg_attr(not(test), unsafe(no_mangle))]
@@ -71,6 +79,7 @@ pub unsafe extern "C" fn malloc(size: usize) -> Block {
         "2: mov rsi, rsp",
         "mov rdx, rbp",
         "jmp {slow}",
+        align_to_line!(),
         original = sym originals::MALLOC,
         slow = sym malloc_slow,
     )
@@ -90,6 +99,7 @@ pub unsafe extern "C" fn calloc(count: usize, size: usize) -> Block {
         "2: mov rdx, rsp",
         "mov rcx, rbp",
         "jmp {slow}",
+        align_to_line!(),
         original = sym originals::CALLOC,
         slow = sym calloc_slow,
     )
@@ -106,6 +116,7 @@ pub unsafe extern "C" fn realloc(block: Block, size: usize) -> Block {
         "2: mov rdx, rsp",
         "mov rcx, rbp",
         "jmp {slow}",
+        align_to_line!(),
         filter = sym FILTER,
         bits = const STRETCH_BITS,
         original = sym originals::REALLOC,
@@ -135,6 +146,7 @@ macro_rules! free_hooks {
                 "je 3f",
                 "jmp qword ptr [rip + {original}]",
                 "3: ret",
+                align_to_line!(),
                 filter = sym FILTER,
                 bits = const STRETCH_BITS,
                 original = sym originals::$original,
