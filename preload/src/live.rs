@@ -8,14 +8,15 @@
 //! block is looked for in one bucket a level, so in at most [`LEVELS`] cache lines.
 //!
 //! No two threads work on the same address at once, because a block has one owner: it is inserted
-//! before `malloc` returns it and taken before the original `free` gets it.
+//! before `malloc` returns it and taken before the original `free` gets it. So only the claim of an
+//! empty entry is a matter of who is first, and that only where there are other threads.
 
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::*};
 
 use heaptrace_channel::stacks::Stack;
 
-use crate::sys;
+use crate::{sys, thread};
 
 /// A sampled block as it was allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,8 @@ struct Bucket([Entry; WAYS]);
 pub struct LiveTable {
     /// Binary logarithm of the granule in bytes.
     granule_bits: AtomicU32,
+    /// Binary logarithm of the first level's buckets.
+    first_bits: AtomicU32,
     levels: [AtomicPtr<Bucket>; LEVELS],
 }
 
@@ -70,6 +73,8 @@ pub static LIVE: LiveTable = LiveTable::new();
 
 /// A level that is mapped.
 struct Level<'t> {
+    /// Binary logarithm of the number of buckets.
+    bits: u32,
     buckets: &'t [Bucket],
     /// For each chunk of buckets, 1 if there ever was a block in it.
     used: &'t [AtomicU8],
@@ -81,11 +86,11 @@ impl Level<'_> {
     }
 
     /// The index of the only bucket where the address can be.
+    #[inline]
     fn index(&self, granule: usize) -> usize {
-        let size = self.buckets.len();
         // A heap larger than the level lies over itself, each time in another order.
-        let lap = (granule / size).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (granule ^ (lap >> 32)) & (size - 1)
+        let lap = (granule >> self.bits).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (granule ^ (lap >> 32)) & (self.buckets.len() - 1)
     }
 
     fn bucket(&self, granule: usize) -> &Bucket {
@@ -103,9 +108,11 @@ impl Level<'_> {
 }
 
 impl Entry {
+    /// The key, if it is that of `address`, which is one of a block.
+    #[inline]
     fn matches(&self, address: usize) -> Option<u64> {
         let key = self.key.load(Acquire); // pairs with the publishing store in `claim`
-        (key >> SIZE_HIGH_BITS == address as u64 && key > CLAIMED).then_some(key)
+        (key >> SIZE_HIGH_BITS == address as u64).then_some(key)
     }
 
     fn sample(&self, key: u64) -> Sample {
@@ -116,20 +123,16 @@ impl Entry {
 
     /// Fills the entry if it is empty.
     fn claim(&self, address: usize, sample: Sample) -> bool {
-        if self.key.load(Relaxed) != EMPTY
-            || self.key.compare_exchange(EMPTY, CLAIMED, Relaxed, Relaxed).is_err()
-        {
+        if self.key.load(Relaxed) != EMPTY {
+            return false;
+        }
+        if !thread::is_alone() && self.key.compare_exchange(EMPTY, CLAIMED, Acquire, Relaxed).is_err() {
             return false;
         }
         self.value.store(u64::from(sample.stack.0) << 32 | (sample.size & 0xFFFF_FFFF), Relaxed);
         let key = (address as u64) << SIZE_HIGH_BITS | (sample.size >> 32 & 0xFFFF);
         self.key.store(key, Release); // pairs with the load in `matches`
         true
-    }
-
-    /// Empties the entry. False if another thread was faster: the program frees a block twice.
-    fn release(&self, key: u64) -> bool {
-        self.key.compare_exchange(key, EMPTY, Relaxed, Relaxed).is_ok()
     }
 }
 
@@ -138,6 +141,7 @@ impl LiveTable {
     pub const fn new() -> LiveTable {
         LiveTable {
             granule_bits: AtomicU32::new(SMALLEST_GRANULE_BITS),
+            first_bits: AtomicU32::new(FIRST_BYTES_BITS - SMALLEST_GRANULE_BITS),
             levels: [const { AtomicPtr::new(null_mut()) }; LEVELS],
         }
     }
@@ -145,7 +149,9 @@ impl LiveTable {
     /// Sets the table up for a rate. Called once, before the first block is added.
     pub fn start(&self, rate: u64) {
         // A sample stands for as many bytes, of which a heap has no more than addresses.
-        self.granule_bits.store(rate.max(1).ilog2().max(SMALLEST_GRANULE_BITS), Relaxed);
+        let granule_bits = rate.max(1).ilog2().max(SMALLEST_GRANULE_BITS);
+        self.granule_bits.store(granule_bits, Relaxed);
+        self.first_bits.store(FIRST_BYTES_BITS.saturating_sub(granule_bits).max(FIRST_BITS), Relaxed);
     }
 
     fn granule(&self, address: usize) -> usize {
@@ -154,17 +160,19 @@ impl LiveTable {
 
     /// Binary logarithm of a level's buckets.
     fn bits(&self, level: usize) -> u32 {
-        let first = FIRST_BYTES_BITS.saturating_sub(self.granule_bits.load(Relaxed)).max(FIRST_BITS);
-        first + GROWTH_BITS * level as u32
+        self.first_bits.load(Relaxed) + GROWTH_BITS * level as u32
     }
 
     /// A level, if it is there.
+    #[inline]
     fn level(&self, level: usize) -> Option<Level<'_>> {
         let start = NonNull::new(self.levels[level].load(Acquire))?; // pairs with `grow`
-        let buckets = 1 << self.bits(level);
+        let bits = self.bits(level);
+        let buckets = 1 << bits;
         // SAFETY: a level is that large, and never given back.
         unsafe {
             Some(Level {
+                bits,
                 buckets: core::slice::from_raw_parts(start.as_ptr(), buckets),
                 used: core::slice::from_raw_parts(start.as_ptr().add(buckets).cast(), buckets / CHUNK),
             })
@@ -199,13 +207,18 @@ impl LiveTable {
     }
 
     /// Removes the block at `address`, if it is a sampled one.
+    #[inline]
     pub fn take(&self, address: usize) -> Option<Sample> {
+        if address >> SIZE_HIGH_BITS == 0 {
+            return None; // null would match what is empty
+        }
         let granule = self.granule(address);
         for index in 0..LEVELS {
             for entry in &self.level(index)?.bucket(granule).0 {
                 if let Some(key) = entry.matches(address) {
                     let sample = entry.sample(key);
-                    return entry.release(key).then_some(sample);
+                    entry.key.store(EMPTY, Release); // pairs with the exchange in `claim`
+                    return Some(sample);
                 }
             }
         }

@@ -5,6 +5,7 @@
 //! has it only in assembly. It takes room in the static TLS block, which a preloaded library has.
 
 use core::arch::{asm, global_asm};
+use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use crate::unwind::StackRange;
 
@@ -47,6 +48,19 @@ pub fn control_block() -> usize {
     // SAFETY: the x86-64 TLS ABI has the block's own address in its first word.
     unsafe { asm!("mov {}, fs:0", out(reg) at, options(nostack, pure, readonly, preserves_flags)) };
     at
+}
+
+/// Is the process known to have no other thread? Then nothing of its own needs to be atomic.
+///
+/// The C library's own `malloc` relies on the same word (glibc 2.32), which `pthread_create` clears
+/// before there is a second thread.
+#[inline(always)]
+pub fn is_alone() -> bool {
+    unsafe extern "C" {
+        static __libc_single_threaded: AtomicU8;
+    }
+    // SAFETY: a byte of the C library.
+    unsafe { __libc_single_threaded.load(Relaxed) != 0 }
 }
 
 /// The calling thread's state.

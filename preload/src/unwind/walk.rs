@@ -13,10 +13,13 @@ use crate::thread;
 
 /// Most frames that one walk goes through.
 const MAX_FRAMES: usize = 2048;
+/// Most words that are remembered of a walk: return addresses, and saved frame pointers as a rule.
+const MAX_LINKS: usize = 2 * MAX_FRAMES;
 const PLACES: usize = 64;
+/// The first places stay with the thread that took them. The others are taken for one walk.
+const KEPT: usize = 48;
 
-/// A frame of an earlier walk, and where in memory its registers were found: all that a walk from
-/// it on depends on.
+/// A frame, and where in memory its registers were found: all that a walk from it on depends on.
 #[derive(Debug, Clone, Copy)]
 struct Frame {
     registers: Registers,
@@ -24,30 +27,50 @@ struct Frame {
     bp_at: usize,
     /// Where `sp` was read, 0 if it was computed.
     sp_at: usize,
+}
+
+impl Frame {
+    const fn of(registers: Registers) -> Frame {
+        Frame { registers, bp_at: 0, sp_at: 0 }
+    }
+
+    /// What memory held.
+    fn links(&self) -> [Link; 3] {
+        let Registers { ip, sp, bp, .. } = self.registers;
+        [Link { at: sp - 8, word: ip }, Link { at: self.bp_at, word: bp }, Link { at: self.sp_at, word: sp }]
+    }
+}
+
+/// A word that a walk has read.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    at: usize,
+    word: usize,
+}
+
+impl Link {
+    /// Is it still there?
+    ///
+    /// # Safety
+    /// `at` is readable.
+    #[inline]
+    unsafe fn holds(&self) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { *(self.at as *const usize) == self.word }
+    }
+}
+
+/// A frame of an earlier walk.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    registers: Registers,
+    /// How many links led from the root to this frame.
+    links: u32,
     /// The stack from the root to this frame.
     stack: Stack,
 }
 
-const NO_FRAME: Frame =
-    Frame { registers: Registers { ip: 0, sp: 0, bp: 0, exact: false }, bp_at: 0, sp_at: 0, stack: ROOT };
-
-impl Frame {
-    /// Does memory still hold what led to this frame?
-    ///
-    /// # Safety
-    /// The frame's stack is readable from the slot of its return address on.
-    unsafe fn holds(&self) -> bool {
-        // SAFETY: all three places were read as parts of that stack, above the return address of
-        // the frame that called next.
-        unsafe {
-            *((self.registers.sp - 8) as *const usize) == self.registers.ip
-                && (self.bp_at == 0 || *(self.bp_at as *const usize) == self.registers.bp)
-                && (self.sp_at == 0 || *(self.sp_at as *const usize) == self.registers.sp)
-        }
-    }
-}
-
-/// The frames of the last walk in this place, root first.
+/// The frames of the last walk in this place, root first, and the links between them.
 ///
 /// A walk is a function of its registers and the memory it reads. So when it comes to a frame with
 /// the registers of one in here, and all memory that led from there to the root is unchanged, the
@@ -56,7 +79,8 @@ struct Last {
     /// End of the stack that they are of.
     stack_end: usize,
     count: usize,
-    frames: [Frame; MAX_FRAMES],
+    frames: [Known; MAX_FRAMES],
+    links: [Link; MAX_LINKS],
 }
 
 /// The frames of the present walk that are not known, leaf first.
@@ -79,13 +103,20 @@ struct Slot {
 // SAFETY: `owner` gives the state to one thread at a time.
 unsafe impl Sync for Slot {}
 
+const NO_REGISTERS: Registers = Registers { ip: 0, sp: 0, bp: 0, exact: false };
+
 /// Memory for walks: too much for a stack, too little to have it in every thread.
 static SLOTS: [Slot; PLACES] = [const {
     Slot {
         owner: AtomicUsize::new(0),
         state: UnsafeCell::new(State {
-            last: Last { stack_end: 0, count: 0, frames: [NO_FRAME; MAX_FRAMES] },
-            fresh: Fresh { count: 0, frames: [NO_FRAME; MAX_FRAMES] },
+            last: Last {
+                stack_end: 0,
+                count: 0,
+                frames: [Known { registers: NO_REGISTERS, links: 0, stack: ROOT }; MAX_FRAMES],
+                links: [Link { at: 0, word: 0 }; MAX_LINKS],
+            },
+            fresh: Fresh { count: 0, frames: [Frame::of(NO_REGISTERS); MAX_FRAMES] },
         }),
     }
 }; PLACES];
@@ -95,35 +126,45 @@ pub fn after_fork() {
     SLOTS.iter().for_each(|slot| slot.owner.store(0, Relaxed));
 }
 
-/// A place to walk in, this thread's until dropped.
-pub struct Place(&'static Slot);
+/// A place to walk in, this thread's until dropped or, of those that are kept, until a thread with
+/// the same control block comes after it.
+pub struct Place(usize);
 
 impl Place {
     /// Takes the preferred place or else the next one free, which becomes the preferred one.
     /// `None` if all are taken: by that many threads at this instant.
+    #[inline]
     pub fn acquire(preferred: &mut u32) -> Option<Place> {
-        let own = thread::control_block();
-        for step in 0..PLACES {
-            let index = (*preferred as usize + step) % PLACES;
-            let slot = &SLOTS[index];
-            let owner = slot.owner.load(Relaxed);
-            // A walk is never begun in another: what this thread has taken, `longjmp` took it out of.
-            if owner == own || (owner == 0 && slot.owner.compare_exchange(0, own, Acquire, Relaxed).is_ok()) {
-                *preferred = index as u32;
-                return Some(Place(slot));
-            }
+        let index = *preferred as usize % PLACES;
+        // A walk is never begun in another: if it was, `longjmp` took this thread out of that.
+        if SLOTS[index].owner.load(Relaxed) == thread::control_block() {
+            return Some(Place(index));
         }
-        None
+        let found = Place::find(index)?;
+        *preferred = found.0 as u32;
+        Some(found)
+    }
+
+    #[cold]
+    fn find(first: usize) -> Option<Place> {
+        let own = thread::control_block();
+        let kept = || (0..KEPT).find(|&index| SLOTS[index].owner.load(Relaxed) == own);
+        let free = |&index: &usize| SLOTS[index].owner.compare_exchange(0, own, Acquire, Relaxed).is_ok();
+        // Who got none to keep is not to look through them each time.
+        let found = if first < KEPT { kept().or_else(|| (0..KEPT).find(free)) } else { None };
+        found
+            .or_else(|| (0..PLACES - KEPT).map(|step| KEPT + (first + step) % (PLACES - KEPT)).find(free))
+            .map(Place)
     }
 
     /// The stack from `registers` on; `None` if the tree of stacks has no room for it.
     pub fn walk(&mut self, registers: Registers, range: &mut StackRange, segment: &Segment) -> Option<Stack> {
         // SAFETY: this thread has the slot.
-        let State { last, fresh } = unsafe { &mut *self.0.state.get() };
+        let State { last, fresh } = unsafe { &mut *SLOTS[self.0].state.get() };
         fresh.count = 0;
         let mut memory = range.from(registers.sp - 8);
         if !memory.own || last.stack_end != range.high() {
-            *last = Last { stack_end: range.high(), count: 0, ..*last };
+            (last.stack_end, last.count) = (range.high(), 0);
         }
         let outer = fresh.collect(registers, last, &mut memory, range);
         if !memory.own || !matches!(outer, Outer::Known(_)) {
@@ -139,8 +180,11 @@ impl Place {
 }
 
 impl Drop for Place {
+    #[inline]
     fn drop(&mut self) {
-        self.0.owner.store(0, Release); // pairs with `acquire`
+        if self.0 >= KEPT {
+            SLOTS[self.0].owner.store(0, Release); // pairs with `find`
+        }
     }
 }
 
@@ -163,7 +207,7 @@ impl Fresh {
         memory: &mut Readable,
         range: &mut StackRange,
     ) -> Outer {
-        let mut frame = Frame { registers: start, ..NO_FRAME };
+        let mut frame = Frame::of(start);
         let mut verified = false;
         loop {
             if let Some(stack) = last.find(&frame.registers, &mut verified) {
@@ -189,9 +233,8 @@ impl Fresh {
         for frame in self.frames[..self.count].iter().rev() {
             let address = frame.registers.address() as u64;
             stack = segment.intern(stack, Entry::Frame { address, generation })?;
-            if keep && last.count < MAX_FRAMES {
-                last.frames[last.count] = Frame { stack, ..*frame };
-                last.count += 1;
+            if keep {
+                last.add(frame, stack);
             }
         }
         Some(stack)
@@ -222,14 +265,37 @@ impl Last {
 
     /// Keeps the frames from which everything up to the root is unchanged.
     ///
-    /// The innermost one's own link is not looked at: its registers are compared instead.
+    /// The innermost one's own links are not looked at: its registers are compared instead.
     fn keep_unchanged(&mut self) {
-        let outer = self.count - 1;
-        // SAFETY: these frames lie above the present stack pointer on the same stack, which is
-        // readable up to its end.
-        let holding = self.frames[..outer].iter().take_while(|frame| unsafe { frame.holds() }).count();
-        // The first frame whose link broke may itself be current again; those inside it are not.
-        self.count = self.count.min(holding + 1);
+        let Some((_, outer)) = self.frames[..self.count].split_last() else { return };
+        let links = &self.links[..outer.last().map_or(0, |frame| frame.links as usize)];
+        // SAFETY: the words were read as parts of this stack, above the return address of the frame
+        // that called next, so above the present stack pointer; it is readable up to its end.
+        let holds = |link: &Link| unsafe { link.holds() };
+        let (fours, rest) = links.as_chunks::<4>(); // a third faster
+        let mut holding = 4 * fours.iter().take_while(|four| four.iter().all(holds)).count();
+        if holding + rest.len() == links.len() {
+            holding += rest.iter().take_while(|link| holds(link)).count();
+        }
+        if holding < links.len() {
+            // The first frame with a broken link may itself be current again; those inside are not.
+            self.count = 1 + outer.partition_point(|frame| frame.links as usize <= holding);
+        }
+    }
+
+    /// Adds the frame inside of the innermost, if there is room.
+    fn add(&mut self, frame: &Frame, stack: Stack) {
+        let mut links = if self.count == 0 { 0 } else { self.frames[self.count - 1].links as usize };
+        let read = frame.links();
+        if self.count == MAX_FRAMES || links + read.len() > MAX_LINKS {
+            return;
+        }
+        for link in read.into_iter().filter(|link| link.at != 0) {
+            self.links[links] = link;
+            links += 1;
+        }
+        self.frames[self.count] = Known { registers: frame.registers, links: links as u32, stack };
+        self.count += 1;
     }
 }
 
@@ -277,7 +343,7 @@ fn follow(
         return Ok(None);
     }
     let bp = if bp_at == 0 { at.bp } else { read(bp_at).ok_or(unreadable)? };
-    Ok(Some(Frame { registers: Registers { ip, sp: cfa, bp, exact: false }, bp_at, sp_at, stack: ROOT }))
+    Ok(Some(Frame { registers: Registers { ip, sp: cfa, bp, exact: false }, bp_at, sp_at }))
 }
 
 /// The frame that a signal interrupted: its registers are in the `ucontext_t` at `context`.
@@ -288,7 +354,7 @@ fn interrupted(context: usize, memory: &mut Readable, range: &mut StackRange) ->
         |index: i32| memory.read(context + general + 8 * index as usize).ok_or(Truncation::Unreadable);
     let (ip, sp, bp) = (register(libc::REG_RIP)?, register(libc::REG_RSP)?, register(libc::REG_RBP)?);
     memory.switch(sp, range);
-    Ok(Frame { registers: Registers { ip, sp, bp, exact: true }, ..NO_FRAME })
+    Ok(Frame::of(Registers { ip, sp, bp, exact: true }))
 }
 
 /// The rule for an address: from the table if its module is still the same, else read anew.
