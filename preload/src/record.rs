@@ -93,7 +93,7 @@ pub struct Recording<'m> {
 }
 
 /// Begins a recorded call; `None` if it is a nested one or nothing is recorded.
-#[inline]
+#[inline(always)]
 pub fn enter(call: Call, mark: &Mark) -> Option<Recording<'_>> {
     process::notice_fork();
     export::export();
@@ -107,14 +107,14 @@ pub fn enter(call: Call, mark: &Mark) -> Option<Recording<'_>> {
         }
         return None;
     }
-    heal(own, call.sp);
     if own.inside != 0 {
-        return None;
+        heal(own, call.sp);
+        if own.inside != 0 {
+            return None;
+        }
     }
     if own.random == 0 {
-        own.random = sampler().stream(THREADS.fetch_add(1, Relaxed));
-        own.countdown = sampler().next_gap(&mut own.random);
-        process::note_called();
+        begin(own);
     }
     let recording = Recording { thread, call, countdown: own.countdown, mark };
     own.countdown = HELD.min(RATE.load(Relaxed));
@@ -122,11 +122,20 @@ pub fn enter(call: Call, mark: &Mark) -> Option<Recording<'_>> {
     Some(recording)
 }
 
-/// Ends a hook that a signal handler left by `longjmp`: its frame is below the stack pointer now, or
-/// has been used for something else.
+/// A thread's first allocation.
+#[cold]
+fn begin(thread: &mut Thread) {
+    thread.random = sampler().stream(THREADS.fetch_add(1, Relaxed));
+    thread.countdown = sampler().next_gap(&mut thread.random);
+    process::note_called();
+}
+
+/// Ends the hook that the thread is in if a signal handler left it by `longjmp`: its frame is below
+/// the stack pointer now, or has been used for something else.
+#[cold]
 fn heal(thread: &mut Thread, sp: usize) {
     let inside = thread.inside;
-    if inside == 0 || !thread.stack.contains(inside, sp) {
+    if !thread.stack.contains(inside, sp) {
         return;
     }
     // SAFETY: in the known part of this thread's stack, and not below the stack pointer.
@@ -191,7 +200,10 @@ fn sample(block: usize, size: u64, registers: Registers, thread: &mut Thread) {
 /// A block is about to be freed.
 pub fn free(block: usize, sp: usize) {
     // SAFETY: the calling thread's own.
-    heal(unsafe { &mut *thread::current() }, sp);
+    let thread = unsafe { &mut *thread::current() };
+    if thread.inside != 0 {
+        heal(thread, sp);
+    }
     if let Some(sample) = take(block) {
         freed(sample);
     }
