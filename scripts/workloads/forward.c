@@ -1,4 +1,4 @@
-// The least that a preloaded malloc can do: forward.
+// The least that a preloaded malloc can do: go on to the next one.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stddef.h>
