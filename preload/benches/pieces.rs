@@ -71,7 +71,8 @@ fn live(criterion: &mut Criterion) {
         let blocks = blocks(count, distance);
         // No block begins there.
         let others: Vec<_> = blocks.iter().map(|block| block + 16).collect();
-        let insert_all = || blocks.iter().for_each(|&block| assert_eq!(table.insert(block, SAMPLE), Ok(())));
+        let insert_all =
+            || blocks.iter().for_each(|&block| assert_eq!(table.insert(block, SAMPLE), Ok(None)));
         let mut next = others.iter().cycle();
         let mut take_miss =
             |bencher: &mut Bencher| bencher.iter(|| table.take(black_box(*next.next().unwrap())));
@@ -88,7 +89,7 @@ fn live(criterion: &mut Criterion) {
                         black_box(table.take(block));
                     }
                     elapsed += start.elapsed();
-                    some.iter().for_each(|&block| assert_eq!(table.insert(block, SAMPLE), Ok(())));
+                    some.iter().for_each(|&block| assert_eq!(table.insert(block, SAMPLE), Ok(None)));
                 }
                 elapsed
             })

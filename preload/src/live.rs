@@ -85,25 +85,24 @@ impl Level<'_> {
         (size_of::<Bucket>() << bits) + (1 << bits) / CHUNK
     }
 
-    /// The index of the only bucket where the address can be.
-    #[inline]
-    fn index(&self, granule: usize) -> usize {
+    /// The only bucket where the address can be, and the byte for its chunk.
+    #[inline(always)]
+    fn bucket(&self, granule: usize) -> (&Bucket, &AtomicU8) {
         // A heap larger than the level lies over itself, each time in another order.
         let lap = (granule >> self.bits).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (granule ^ (lap >> 32)) & (self.buckets.len() - 1)
+        let index = (granule ^ (lap >> 32)) & (self.buckets.len() - 1);
+        (&self.buckets[index], &self.used[index / CHUNK])
     }
 
-    fn bucket(&self, granule: usize) -> &Bucket {
-        &self.buckets[self.index(granule)]
-    }
-
-    /// Adds a block; false if its bucket is full.
-    fn claim(&self, granule: usize, address: usize, sample: Sample) -> bool {
-        let used = &self.used[self.index(granule) / CHUNK];
+    /// Adds a block, in place of one at its address; `None` if its bucket is full.
+    #[inline(always)]
+    fn insert(&self, granule: usize, address: usize, sample: Sample) -> Option<Option<Sample>> {
+        let (bucket, used) = self.bucket(granule);
+        let displaced = bucket.take(address);
         if used.load(Relaxed) == 0 {
             used.store(1, Relaxed);
         }
-        self.bucket(granule).0.iter().any(|entry| entry.claim(address, sample))
+        bucket.0.iter().any(|entry| entry.claim(address, sample)).then_some(displaced)
     }
 }
 
@@ -133,6 +132,17 @@ impl Entry {
         let key = (address as u64) << SIZE_HIGH_BITS | (sample.size >> 32 & 0xFFFF);
         self.key.store(key, Release); // pairs with the load in `matches`
         true
+    }
+}
+
+impl Bucket {
+    /// Removes the block at `address`, if it is in here.
+    #[inline]
+    fn take(&self, address: usize) -> Option<Sample> {
+        let (entry, key) = self.0.iter().find_map(|entry| Some((entry, entry.matches(address)?)))?;
+        let sample = entry.sample(key);
+        entry.key.store(EMPTY, Release); // pairs with the exchange in `claim`
+        Some(sample)
     }
 }
 
@@ -191,16 +201,34 @@ impl LiveTable {
         self.level(level)
     }
 
-    /// Adds a block whose address is not in the table.
+    /// Adds a block. Returns the one at the same address that was in the table, freed unseen.
     ///
     /// # Errors
     /// [`NoRoom`] if the table is full and cannot grow.
-    pub fn insert(&self, address: usize, sample: Sample) -> Result<(), NoRoom> {
+    #[inline]
+    pub fn insert(&self, address: usize, sample: Sample) -> Result<Option<Sample>, NoRoom> {
         let granule = self.granule(address);
+        if self.levels[1].load(Relaxed).is_null()
+            && let Some(level) = self.level(0)
+            && let Some(displaced) = level.insert(granule, address, sample)
+        {
+            return Ok(displaced);
+        }
+        self.insert_at_any_level(granule, address, sample)
+    }
+
+    #[inline(never)]
+    fn insert_at_any_level(
+        &self,
+        granule: usize,
+        address: usize,
+        sample: Sample,
+    ) -> Result<Option<Sample>, NoRoom> {
+        let displaced = self.take(address);
         for index in 0..LEVELS {
             let level = self.level(index).or_else(|| self.grow(index)).ok_or(NoRoom)?;
-            if level.claim(granule, address, sample) {
-                return Ok(());
+            if level.insert(granule, address, sample).is_some() {
+                return Ok(displaced);
             }
         }
         Err(NoRoom)
@@ -214,12 +242,8 @@ impl LiveTable {
         }
         let granule = self.granule(address);
         for index in 0..LEVELS {
-            for entry in &self.level(index)?.bucket(granule).0 {
-                if let Some(key) = entry.matches(address) {
-                    let sample = entry.sample(key);
-                    entry.key.store(EMPTY, Release); // pairs with the exchange in `claim`
-                    return Some(sample);
-                }
+            if let Some(sample) = self.level(index)?.bucket(granule).0.take(address) {
+                return Some(sample);
             }
         }
         None
@@ -254,7 +278,7 @@ mod tests {
             let step = 32.max(rate as usize / 4);
             let addresses = || parts.into_iter().flat_map(|part| (0..20_000).map(move |i| part + i * step));
             for (address, n) in addresses().zip(0..) {
-                assert_eq!(table.insert(address, sample(n)), Ok(()));
+                assert_eq!(table.insert(address, sample(n)), Ok(None));
             }
             for (address, n) in addresses().zip(0..) {
                 assert_eq!(table.take(address), Some(sample(n)), "rate {rate}, {address:#x}");
@@ -270,10 +294,21 @@ mod tests {
     fn a_block_is_taken_once_with_what_was_put_in() {
         let table = LiveTable::new();
         let large = Sample { stack: Stack(u32::MAX), size: (1 << 47) + 12345 };
-        assert_eq!(table.insert(0x7fff_ffff_fff0, large), Ok(()));
+        assert_eq!(table.insert(0x7fff_ffff_fff0, large), Ok(None));
         assert_eq!(table.take(0x7fff_ffff_ffe0), None);
         assert_eq!(table.take(0x7fff_ffff_fff0), Some(large));
         assert_eq!(table.take(0x7fff_ffff_fff0), None);
+    }
+
+    #[test]
+    fn a_block_takes_the_place_of_one_at_its_address_that_was_freed_unseen() {
+        let table = LiveTable::new();
+        // Neighbours that fill the bucket, so that the old block is at a deeper level than the new.
+        (0..5).for_each(|i| assert_eq!(table.insert(0x10000 + i * 16, sample(i as u32)), Ok(None)));
+        table.take(0x10000).unwrap();
+        assert_eq!(table.insert(0x10040, sample(9)), Ok(Some(sample(4))));
+        assert_eq!(table.take(0x10040), Some(sample(9)));
+        assert_eq!(table.take(0x10040), None);
     }
 
     /// `free(NULL)` must not match an empty entry, which still has the value of its last block.
@@ -291,7 +326,7 @@ mod tests {
     fn the_table_grows_and_finds_everything_again() {
         let table = LiveTable::new();
         let address = |i: u32| 0x5555_0000_0000 + i as usize * 48;
-        (0..200_000).for_each(|i| assert_eq!(table.insert(address(i), sample(i)), Ok(())));
+        (0..200_000).for_each(|i| assert_eq!(table.insert(address(i), sample(i)), Ok(None)));
         let mut count = 0;
         table.for_each(|_| count += 1);
         assert_eq!(count, 200_000);

@@ -182,15 +182,14 @@ fn sample(block: usize, size: u64, registers: Registers, thread: &mut Thread) {
         counters.lost_samples.fetch_add(1, Relaxed);
     };
     let Some(stack) = unwind::stack(registers, thread, segment) else { return lost() };
-    if let Some(sample) = take(block) {
+    // In the table before it is told, so that there is never an allocation whose free goes unseen.
+    let Ok(displaced) = LIVE.insert(block, Sample { stack, size }) else { return lost() };
+    FILTER.mark(block);
+    if let Some(sample) = displaced {
+        FILTER.unmark(block);
         counters.lost_frees.fetch_add(1, Relaxed); // it was freed past us, some time ago
         freed(sample);
     }
-    // In the table before it is told, so that there is never an allocation whose free goes unseen.
-    if LIVE.insert(block, Sample { stack, size }).is_err() {
-        return lost();
-    }
-    FILTER.mark(block);
     if segment.write(process, Event::Allocated(stack, size)).is_err() {
         take(block);
         lost();
@@ -220,7 +219,7 @@ pub fn take(block: usize) -> Option<Sample> {
 /// Puts a block back that was taken, because it was not freed after all.
 pub fn put_back(block: usize, sample: Sample) {
     match LIVE.insert(block, sample) {
-        Ok(()) => FILTER.mark(block),
+        Ok(_) => FILTER.mark(block),
         Err(_) => freed(sample), // no room where it just was: better gone than leaked
     }
 }

@@ -251,23 +251,24 @@ impl Last {
             if frame.registers.sp > registers.sp {
                 return None;
             }
-            if frame.registers == *registers {
-                if !*verified {
-                    *verified = true;
-                    self.keep_unchanged();
-                    continue;
-                }
-                return Some(frame.stack);
+            if frame.registers != *registers {
+                self.count -= 1;
+                continue;
             }
-            self.count -= 1;
+            let stack = frame.stack;
+            if *verified || self.keep_unchanged() {
+                return Some(stack);
+            }
+            *verified = true;
         }
     }
 
-    /// Keeps the frames from which everything up to the root is unchanged.
+    /// Keeps the frames from which everything up to the root is unchanged. Is the innermost among
+    /// them?
     ///
-    /// The innermost one's own links are not looked at: its registers are compared instead.
-    fn keep_unchanged(&mut self) {
-        let Some((_, outer)) = self.frames[..self.count].split_last() else { return };
+    /// Its own links are not looked at: its registers are compared instead.
+    fn keep_unchanged(&mut self) -> bool {
+        let Some((_, outer)) = self.frames[..self.count].split_last() else { return true };
         let links = &self.links[..outer.last().map_or(0, |frame| frame.links as usize)];
         // SAFETY: the words were read as parts of this stack, above the return address of the frame
         // that called next, so above the present stack pointer; it is readable up to its end.
@@ -277,10 +278,12 @@ impl Last {
         if holding + rest.len() == links.len() {
             holding += rest.iter().take_while(|link| holds(link)).count();
         }
-        if holding < links.len() {
-            // The first frame with a broken link may itself be current again; those inside are not.
-            self.count = 1 + outer.partition_point(|frame| frame.links as usize <= holding);
+        if holding == links.len() {
+            return true;
         }
+        // The first frame with a broken link may itself be current again; those inside are not.
+        self.count = 1 + outer.partition_point(|frame| frame.links as usize <= holding);
+        false
     }
 
     /// Adds the frame inside of the innermost, if there is room.
