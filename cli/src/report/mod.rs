@@ -46,6 +46,7 @@ mod prune;
 mod raw;
 mod row;
 mod setting;
+mod shorten;
 pub(crate) mod source;
 mod tags;
 mod text;
