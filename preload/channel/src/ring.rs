@@ -40,6 +40,7 @@ pub(crate) struct Slot {
     size: AtomicU64,
 }
 
+const LAP: u64 = 0xFF << 56;
 const ALLOCATED: u64 = 1;
 const FREED: u64 = 2;
 const INHERITED: u64 = 3;
@@ -55,9 +56,23 @@ fn pack(process: Process, event: Event) -> (u64, u64) {
     (kind << 52 | u64::from(process.0) << 40 | u64::from(stack.0), size)
 }
 
-fn unpack(tag: u64, size: u64) -> Option<(Process, Event)> {
+impl Slot {
+    /// The tag and the size, if they were committed in that lap.
+    #[inline]
+    fn committed(&self, lap: u64) -> Option<(u64, u64)> {
+        let tag = self.tag.load(Acquire); // pairs with the store in `Segment::write`
+        (tag & LAP == lap).then(|| (tag, self.size.load(Relaxed)))
+    }
+}
+
+/// The event of a slot; `None` if it makes no sense in a segment of so many stacks.
+#[inline]
+fn unpack(tag: u64, size: u64, stacks: u32) -> Option<(Process, Event)> {
     let process = Process((tag >> 40) as u16 & 0xFFF);
     let stack = Stack(tag as u32);
+    if stack.0 >= stacks {
+        return None;
+    }
     let event = match tag >> 52 & 0xF {
         ALLOCATED => Event::Allocated(stack, size),
         FREED => Event::Freed(stack, size),
@@ -71,7 +86,7 @@ impl Segment {
     /// The tag's lap bits for a position; never those of the lap before, nor of memory never written.
     #[inline]
     fn lap(&self, position: u64) -> u64 {
-        (position >> self.geometry().ring_slots.trailing_zeros()).wrapping_add(1) << 56
+        (position >> self.geometry().ring_slots.trailing_zeros()).wrapping_add(1) << LAP.trailing_zeros()
     }
 
     /// Writes an event; waits for room if there is none, as long as the reader makes progress.
@@ -85,7 +100,7 @@ impl Segment {
         let slots = self.ring_slots();
         let slot = &slots[position as usize & (slots.len() - 1)];
         slot.size.store(size, Relaxed);
-        slot.tag.store(tag | self.lap(position), Release); // pairs with the load in `Reader::next`
+        slot.tag.store(tag | self.lap(position), Release); // pairs with the load in `Slot::committed`
         let quarter = slots.len() as u64 / 4;
         if position & (quarter - 1) == 0 {
             self.nudge_if_behind(position, quarter);
@@ -177,25 +192,34 @@ impl Reader {
     /// is reserved but not committed. Returns how many slots were passed.
     pub fn drain(&mut self, mut each: impl FnMut(Process, Event)) -> u64 {
         let start = self.position;
-        for _ in 0..self.waiting_slots() {
-            let Some(event) = self.next() else { break };
-            self.position += 1;
-            if let Some((process, event)) = event {
-                each(process, event);
-            }
-            if self.position - self.released >= Self::BATCH {
-                self.release();
-            }
+        let end = start + self.waiting_slots();
+        while self.position < end && self.read_batch(end, &mut each) {
+            self.release();
         }
         self.release();
         self.position - start
+    }
+
+    /// Reads on, but not past `end`. False if it came to a slot that is not committed.
+    fn read_batch(&mut self, end: u64, each: &mut impl FnMut(Process, Event)) -> bool {
+        let slots = self.next_slots((end - self.position).min(Self::BATCH));
+        let (lap, stacks) = (self.segment.lap(self.position), self.segment.geometry().stack_nodes);
+        for slot in slots {
+            let Some((tag, size)) = slot.committed(lap) else { return false };
+            self.position += 1;
+            if let Some((process, event)) = unpack(tag, size, stacks) {
+                each(process, event);
+            }
+        }
+        true
     }
 
     /// Is the next slot reserved, but not committed?
     ///
     /// So it is for an instant whenever a thread writes, and for good if it was killed then.
     pub fn is_blocked(&self) -> bool {
-        self.waiting_slots() > 0 && self.next().is_none()
+        let lap = self.segment.lap(self.position);
+        self.waiting_slots() > 0 && self.next_slots(1)[0].committed(lap).is_none()
     }
 
     /// Passes over a slot that will not be committed.
@@ -212,14 +236,11 @@ impl Reader {
         head.wrapping_sub(self.position).min(self.segment.ring_slots().len() as u64)
     }
 
-    /// The event at the position: `None` if it is not committed, `Some(None)` if it makes no sense.
-    #[inline]
-    fn next(&self) -> Option<Option<(Process, Event)>> {
+    /// Up to `count` slots from the position on, all of one lap.
+    fn next_slots(&self, count: u64) -> &'static [Slot] {
         let slots = self.segment.ring_slots();
-        let slot = &slots[self.position as usize & (slots.len() - 1)];
-        let tag = slot.tag.load(Acquire); // pairs with the store in `Segment::write`
-        let committed = tag & 0xFF << 56 == self.segment.lap(self.position);
-        committed.then(|| unpack(tag, slot.size.load(Relaxed)))
+        let start = self.position as usize & (slots.len() - 1);
+        &slots[start..slots.len().min(start + count as usize)]
     }
 
     /// Gives the slots read so far back to the writers, and wakes those that wait.
@@ -356,5 +377,15 @@ mod tests {
             slot.tag.store(u64::MAX, Relaxed);
         }
         assert_eq!(read_all(&mut Reader::new(segment)), []);
+    }
+
+    #[test]
+    fn an_event_of_a_stack_that_cannot_be_is_passed_over() {
+        let segment = ready(SMALL);
+        for stack in [SMALL.stack_nodes - 1, SMALL.stack_nodes, u32::MAX] {
+            segment.write(Process(0), Event::Allocated(Stack(stack), 1)).unwrap();
+        }
+        let last = Event::Allocated(Stack(SMALL.stack_nodes - 1), 1);
+        assert_eq!(read_all(&mut Reader::new(segment)), [(Process(0), last)]);
     }
 }

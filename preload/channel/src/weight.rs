@@ -22,7 +22,11 @@ pub fn probability(size: u64, rate: u64) -> f64 {
 }
 
 /// The blocks and the bytes that a sampled block of `size` bytes counts for.
+#[inline]
 pub fn weight(size: u64, rate: u64) -> (f64, f64) {
+    if rate <= 1 {
+        return (1.0, size as f64); // as below, but this is for every call of malloc and free
+    }
     let probability = probability(size, rate);
     if probability > 0.0 { (1.0 / probability, size as f64 / probability) } else { (0.0, 0.0) }
 }
