@@ -26,6 +26,7 @@ pub use progress::Progress;
 
 mod binary;
 mod cache;
+mod contents;
 mod debug_file;
 mod debuginfod;
 mod demangle;
@@ -35,6 +36,7 @@ mod function;
 mod perf_map;
 mod plt;
 mod progress;
+mod source;
 mod symbol_table;
 mod vdso;
 

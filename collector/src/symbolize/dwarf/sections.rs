@@ -73,7 +73,7 @@ impl<'a> Sections<'a> {
     }
 
     fn read(&self, name: Option<&str>) -> Slice {
-        let bytes = name.and_then(|name| self.elf.debug_section(name)).unwrap_or_default();
+        let bytes = name.and_then(|name| self.elf.debug_section(name)?.bytes()).unwrap_or_default();
         self.size.set(self.size.get() + bytes.len());
         let endian = if self.elf.is_big_endian() { RunTimeEndian::Big } else { RunTimeEndian::Little };
         Slice::new(Bytes::new(bytes), endian)
