@@ -40,6 +40,11 @@ impl Contents {
         (size <= SIZE_LIMIT).then_some(Contents { stored, compression: Some(compression), size })
     }
 
+    /// How many bytes it has, after decompression; of a compressed one, what it claims.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Where its bytes are, unless they have to be decompressed.
     pub(super) fn as_plain(&self) -> Option<&Part> {
         self.compression.is_none().then_some(&self.stored)
