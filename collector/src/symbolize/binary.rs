@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use super::debug_file::{DebugFile, DebugFolders};
@@ -13,7 +13,7 @@ use super::elf::Elf;
 use super::function::{Function, Functions};
 use super::plt::Plt;
 use super::symbol_table::SymbolTable;
-use super::{Mode, ResolvedFrame, Segment, vdso};
+use super::{Mode, ResolvedFrame, Segment, lock, vdso};
 use crate::recording::Module;
 
 /// Largest symbol table in `.gnu_debugdata`, in bytes after decompression.
@@ -113,7 +113,7 @@ impl Names {
         /// With its frames, and its function's share.
         const RESOLVED_ADDRESS: usize = 256;
         let resolved = lock(&self.resolved).len() * RESOLVED_ADDRESS;
-        resolved + self.symbols.size() + self.debug.as_ref().map_or(0, |debug| debug.size)
+        resolved + self.symbols.size() + self.debug.as_ref().map_or(0, DebugInfo::size)
     }
 
     /// The frames of an address, as the file has addresses, innermost first. After the deadline
@@ -160,11 +160,6 @@ impl Names {
             }
         }
     }
-}
-
-/// What is behind the locks here is whole at any time, even if a thread ended while it had one.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The separate debug file, unless the image has its debug information itself.

@@ -1,15 +1,11 @@
-//! ELF files: their headers, sections (decompressed) and build id, read piece by piece.
-//!
-//! Files are read, not mapped: a file that is truncated while it is mapped kills its reader with
-//! SIGBUS, and with it every profile that is being recorded.
+//! ELF files: their headers, sections and build id, read piece by piece.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use flate2::{Decompress, FlushDecompress, Status};
 use goblin::container::{Ctx, Endian};
 use goblin::elf::compression_header::{CompressionHeader, ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD};
 use goblin::elf::note::{NT_GNU_BUILD_ID, NoteDataIterator};
@@ -18,8 +14,8 @@ use goblin::elf::section_header::{SHF_COMPRESSED, SHN_XINDEX, SHT_NOBITS, SHT_NO
 use goblin::elf::{Elf as Parser, Header, ProgramHeader, SectionHeader};
 use goblin::elf64::header::SIZEOF_EHDR;
 
-/// Largest section read, in bytes after decompression: what a DWARF offset of 32 bits can reach.
-const SECTION_LIMIT: u64 = 1 << 32;
+use super::contents::{Compression, Contents};
+use super::source::Source;
 
 /// Largest note read, in bytes. Build ids have 20 bytes, some linkers' up to 64.
 const NOTE_LIMIT: u64 = 1 << 16;
@@ -39,34 +35,6 @@ pub(super) struct Elf {
     names: Vec<u8>,
 }
 
-/// Where the bytes are.
-#[derive(Debug)]
-enum Source {
-    File { file: Arc<File>, size: u64 },
-    Memory(Vec<u8>),
-}
-
-impl Source {
-    /// Exactly `size` bytes from `offset`, if there are so many.
-    fn read(&self, offset: u64, size: u64) -> Option<Vec<u8>> {
-        let end = offset.checked_add(size)?;
-        match self {
-            Source::File { file, size: file_size } => {
-                if end > *file_size {
-                    return None;
-                }
-                let mut bytes = vec![0; usize::try_from(size).ok()?];
-                file.read_exact_at(&mut bytes, offset).ok()?;
-                Some(bytes)
-            }
-            Source::Memory(bytes) => {
-                let range = usize::try_from(offset).ok()?..usize::try_from(end).ok()?;
-                bytes.get(range).map(<[u8]>::to_vec)
-            }
-        }
-    }
-}
-
 impl Elf {
     /// Opens a regular file by its path. Nothing else is opened: opening a FIFO would block.
     pub(super) fn open(path: &Path) -> Option<Elf> {
@@ -81,12 +49,12 @@ impl Elf {
 
     /// Reads the headers of a file that is in memory.
     pub(super) fn of_bytes(bytes: Vec<u8>) -> Option<Elf> {
-        Elf::of_source(Source::Memory(bytes))
+        Elf::of_source(Source::Memory(Arc::new(bytes)))
     }
 
     fn of_source(source: Source) -> Option<Elf> {
         // The header of a 64-bit file is the longer one; a smaller file has no code in it.
-        let header = Parser::parse_header(&source.read(0, SIZEOF_EHDR as u64)?).ok()?;
+        let header = Parser::parse_header(&source.part(0, SIZEOF_EHDR as u64)?.bytes()?).ok()?;
         let ctx = Ctx::new(header.container().ok()?, header.endianness().ok()?);
         let segments = segments(&source, &header, ctx).unwrap_or_default();
         let sections = sections(&source, &header, ctx).unwrap_or_default();
@@ -150,34 +118,42 @@ impl Elf {
         self.section(".debug_info").or_else(|| self.section(".zdebug_info")).is_some()
     }
 
-    /// The decompressed contents of a DWARF section, `.debug_…`, or of its old compressed form,
-    /// `.zdebug_…`.
-    pub(super) fn debug_section(&self, name: &str) -> Option<Vec<u8>> {
+    /// The contents of a DWARF section, `.debug_…`, or of its old compressed form, `.zdebug_…`.
+    pub(super) fn debug_section(&self, name: &str) -> Option<Contents> {
         if let Some(section) = self.section(name) {
-            return self.bytes(section);
+            return self.contents(section);
         }
-        let compressed = self.bytes(self.section(&name.replacen(".debug", ".zdebug", 1))?)?;
+        let section = self.section(&name.replacen(".debug", ".zdebug", 1))?;
         // "ZLIB" and the size, big endian in any file, as GNU as wrote it before SHF_COMPRESSED.
-        let size = compressed.strip_prefix(b"ZLIB")?.first_chunk::<8>()?;
-        inflate(compressed.get(12..)?, u64::from_be_bytes(*size))
+        let header = self.source.part(section.sh_offset, 12)?.bytes()?;
+        let size = header.strip_prefix(b"ZLIB")?.first_chunk::<8>()?;
+        let stored = self.source.part(section.sh_offset, section.sh_size)?.after(12)?;
+        Contents::compressed(stored, Compression::Zlib, u64::from_be_bytes(*size))
     }
 
-    /// The contents of a section, decompressed.
-    pub(super) fn bytes(&self, section: &SectionHeader) -> Option<Vec<u8>> {
-        if section.sh_type == SHT_NOBITS || section.sh_size > SECTION_LIMIT {
+    /// The contents of a section.
+    fn contents(&self, section: &SectionHeader) -> Option<Contents> {
+        if section.sh_type == SHT_NOBITS {
             return None;
         }
-        let bytes = self.source.read(section.sh_offset, section.sh_size)?;
+        let stored = self.source.part(section.sh_offset, section.sh_size)?;
         if section.sh_flags & u64::from(SHF_COMPRESSED) == 0 {
-            return Some(bytes);
+            return Contents::plain(stored);
         }
-        let header = CompressionHeader::parse(&bytes, 0, self.ctx).ok()?;
-        let compressed = bytes.get(CompressionHeader::size(self.ctx)..)?;
-        match header.ch_type {
-            ELFCOMPRESS_ZLIB => inflate(compressed, header.ch_size),
-            ELFCOMPRESS_ZSTD => unzstd(compressed, header.ch_size),
-            _ => None,
-        }
+        let header_size = CompressionHeader::size(self.ctx) as u64;
+        let header = self.source.part(section.sh_offset, header_size)?.bytes()?;
+        let header = CompressionHeader::parse(&header, 0, self.ctx).ok()?;
+        let compression = match header.ch_type {
+            ELFCOMPRESS_ZLIB => Compression::Zlib,
+            ELFCOMPRESS_ZSTD => Compression::Zstd,
+            _ => return None,
+        };
+        Contents::compressed(stored.after(header_size)?, compression, header.ch_size)
+    }
+
+    /// All bytes of a section, decompressed.
+    pub(super) fn bytes(&self, section: &SectionHeader) -> Option<Vec<u8>> {
+        self.contents(section)?.bytes()
     }
 
     /// The GNU build id.
@@ -188,7 +164,7 @@ impl Elf {
         let segments = self.segments.iter().filter(|s| s.p_type == PT_NOTE);
         let segments = segments.map(|s| (s.p_offset, s.p_filesz, s.p_align));
         sections.chain(segments).find_map(|(offset, size, align)| {
-            let data = self.source.read(offset, size.min(NOTE_LIMIT))?;
+            let data = self.source.part(offset, size.min(NOTE_LIMIT))?.bytes()?;
             let ctx = (align as usize, self.ctx);
             let notes = NoteDataIterator { data: &data, size: data.len(), offset: 0, ctx };
             notes
@@ -220,7 +196,7 @@ pub(super) fn string(table: &[u8], offset: usize) -> Option<&[u8]> {
 
 fn segments(source: &Source, header: &Header, ctx: Ctx) -> Option<Vec<ProgramHeader>> {
     let count = usize::from(header.e_phnum);
-    let bytes = source.read(header.e_phoff, (count * ProgramHeader::size(ctx)) as u64)?;
+    let bytes = source.part(header.e_phoff, (count * ProgramHeader::size(ctx)) as u64)?.bytes()?;
     ProgramHeader::parse(&bytes, 0, count, ctx).ok()
 }
 
@@ -229,44 +205,13 @@ fn sections(source: &Source, header: &Header, ctx: Ctx) -> Option<Vec<SectionHea
         return None;
     }
     let size = SectionHeader::size(ctx) as u64;
-    let first = source.read(header.e_shoff, size)?;
+    let first = source.part(header.e_shoff, size)?.bytes()?;
     let first = SectionHeader::parse_from(&first, 0, 1, ctx).ok()?.pop()?;
     let count = match u64::from(header.e_shnum) {
         // A number too large for its 16 bits is in the first section header.
         0 => first.sh_size,
         count => count,
     };
-    let bytes = source.read(header.e_shoff, count.checked_mul(size)?)?;
+    let bytes = source.part(header.e_shoff, count.checked_mul(size)?)?.bytes()?;
     SectionHeader::parse_from(&bytes, 0, usize::try_from(count).ok()?, ctx).ok()
-}
-
-/// Decompresses zlib data to exactly `size` bytes.
-fn inflate(compressed: &[u8], size: u64) -> Option<Vec<u8>> {
-    let mut zlib = Decompress::new(true);
-    let mut bytes = Vec::with_capacity(believed(compressed, size));
-    loop {
-        let rest = &compressed[zlib.total_in() as usize..];
-        match zlib.decompress_vec(rest, &mut bytes, FlushDecompress::Finish).ok()? {
-            Status::StreamEnd => return (bytes.len() as u64 == size).then_some(bytes),
-            _ if bytes.len() == bytes.capacity() && (bytes.len() as u64) < size.min(SECTION_LIMIT) => {
-                bytes.reserve(1);
-            }
-            _ => return None,
-        }
-    }
-}
-
-/// Decompresses zstd data to exactly `size` bytes.
-fn unzstd(compressed: &[u8], size: u64) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(believed(compressed, size));
-    let zstd = ruzstd::decoding::StreamingDecoder::new(compressed).ok()?;
-    zstd.take(size.min(SECTION_LIMIT)).read_to_end(&mut bytes).ok()?;
-    (bytes.len() as u64 == size).then_some(bytes)
-}
-
-/// Room for what a header says is the size of decompressed data. Memory grows with what is read, not
-/// with what is claimed: more than the usual ratio is not believed in advance.
-fn believed(compressed: &[u8], size: u64) -> usize {
-    const USUAL_RATIO: usize = 8;
-    (compressed.len().saturating_mul(USUAL_RATIO) as u64).min(size).min(SECTION_LIMIT) as usize + 1
 }

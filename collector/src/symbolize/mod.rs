@@ -11,7 +11,7 @@ use std::env;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ pub use progress::Progress;
 
 mod binary;
 mod cache;
+mod contents;
 mod debug_file;
 mod debuginfod;
 mod demangle;
@@ -35,6 +36,7 @@ mod function;
 mod perf_map;
 mod plt;
 mod progress;
+mod source;
 mod symbol_table;
 mod vdso;
 
@@ -287,4 +289,9 @@ fn generated(pid: u32, addresses: &[u64]) -> impl Iterator<Item = (Frame, Arc<[R
         let function = functions.named(name, String::new(), 0);
         (Frame { address, module: None }, Arc::new([ResolvedFrame { function, line: 0 }]) as Arc<[_]>)
     })
+}
+
+/// What is behind the locks here is whole at any time, even if a thread ended while it had one.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

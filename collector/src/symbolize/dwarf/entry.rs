@@ -5,7 +5,7 @@ use gimli::{
     DW_AT_name, DW_AT_specification, DebuggingInformationEntry, Reader, UnitOffset, UnitRef,
 };
 
-use super::sections::Slice;
+use super::slice::Slice;
 use super::units::Units;
 use crate::symbolize::elf::TEXT_LIMIT;
 
@@ -62,7 +62,7 @@ impl Scope<'_> {
             _ => return None,
         };
         let (unit, offset) = units.locate(offset)?;
-        let unit = UnitRef::new(units.dwarf(), unit);
+        let unit = units.parsed(&unit)?;
         Scope { unit, units: Some(units), ..self }.follow(offset, limit, known)
     }
 

@@ -8,7 +8,7 @@ use gimli::{
 };
 
 use super::ranges::Ranges;
-use super::sections::Slice;
+use super::slice::Slice;
 
 /// How deep inlined calls are followed into one another. Compilers stop far earlier; without a
 /// limit each address of a file made for it would have as many frames as the file has bytes.

@@ -3,7 +3,7 @@
 use gimli::{LineProgramHeader, UnitRef};
 
 use super::entry::text;
-use super::sections::Slice;
+use super::slice::Slice;
 
 /// A file and a line in it, as far as they are known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

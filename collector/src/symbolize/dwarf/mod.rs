@@ -1,11 +1,13 @@
 //! Debug information in DWARF: which functions and lines an address stands for.
 //!
-//! Everything is read when the first address needs it, by whichever thread that is, and shared.
+//! Everything is read when the first address needs it, by whichever thread that is, and shared: the
+//! bytes of sections too.
 //! What cannot be read is treated as absent. Nothing recurses, and nothing takes longer than in
 //! proportion to the file, but for what the deadline is for: units that share their abbreviations
 //! or line tables.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -15,20 +17,23 @@ use super::debug_file::{DebugFile, DebugFolders};
 use super::elf::Elf;
 use entry::{Description, text};
 use lines::Place;
-use sections::{Sections, Slice};
+use sections::Sections;
+use slice::Slice;
 use unit::{SplitUnit, Unit};
 use units::{UnitIndex, Units};
 
-mod bytes;
 mod entry;
 mod functions;
 mod lines;
+mod open_files;
 mod ranges;
+mod section;
 mod sections;
+mod slice;
 mod unit;
 mod units;
 
-/// The debug information of a module, in memory.
+/// The debug information of a module, in memory as far as it was needed.
 #[derive(Debug)]
 pub(super) struct DebugInfo {
     main: Units,
@@ -36,14 +41,12 @@ pub(super) struct DebugInfo {
     listed: UnitIndex,
     /// Of all units, read when an address is in none that is listed.
     index: OnceLock<UnitIndex>,
-    /// By the indexes in `main`.
-    read: Vec<OnceLock<Unit>>,
     supplementary: Option<Units>,
     package: Option<DwarfPackage<Slice>>,
     module: PathBuf,
     folders: Arc<DebugFolders>,
-    /// Bytes of all sections.
-    pub(super) size: usize,
+    /// What its sections take of memory, in bytes.
+    size: Arc<AtomicUsize>,
 }
 
 /// A frame as DWARF describes it.
@@ -73,27 +76,16 @@ impl DebugInfo {
         if !file.elf.has_dwarf() {
             return None;
         }
-        let sections = Sections::of(&file.elf);
-        let mut dwarf = sections.whole();
-        let mut size = sections.size.get();
-        let supplementary = folders.supplementary(file).map(|elf| {
-            let sections = Sections::of(&elf);
-            let units = Units::new(sections.whole());
-            dwarf.sup = Some(Arc::clone(units.dwarf()));
-            size += sections.size.get();
-            units
-        });
-        let package = folders.package(module, file).and_then(|elf| {
-            let sections = Sections::of(&elf);
-            let package = sections.package();
-            size += sections.size.get();
-            package
-        });
+        let size = Arc::default();
+        let mut dwarf = Sections::of(&file.elf, &size).whole();
+        let supplementary =
+            folders.supplementary(file).map(|elf| Units::new(Sections::of(&elf, &size).whole()));
+        dwarf.sup = supplementary.as_ref().map(|units| Arc::clone(units.dwarf()));
+        let package = folders.package(module, file).and_then(|elf| Sections::of(&elf, &size).package());
         let main = Units::new(dwarf);
         Some(DebugInfo {
             listed: UnitIndex::of_list(&main),
             index: OnceLock::new(),
-            read: (0..main.count()).map(|_| OnceLock::new()).collect(),
             main,
             supplementary,
             package,
@@ -101,6 +93,11 @@ impl DebugInfo {
             folders: Arc::clone(folders),
             size,
         })
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.size.load(Ordering::Relaxed)
     }
 
     /// The frames at `address`, as the file has addresses, innermost first. Units that are not
@@ -112,9 +109,10 @@ impl DebugInfo {
 
     /// What the first unit says that knows the address.
     fn find(&self, index: &UnitIndex, address: u64) -> Option<Vec<DwarfFrame>> {
-        let mut frames = index.find(address).filter_map(|index| {
-            let unit = self.main.get(index)?;
-            let known = self.read[index].get_or_init(|| Unit::read(unit, self.split_unit(unit)));
+        let mut frames = index.find(address).filter_map(|offset| {
+            let found = self.main.at(offset)?;
+            let unit = self.main.parsed(&found)?;
+            let known = found.known.get_or_init(|| Unit::read(unit, self.split_unit(unit)));
             Some(known.frames(unit, &self.main, self.supplementary.as_ref(), address))
         });
         frames.find(|frames| !frames.is_empty())
@@ -130,10 +128,13 @@ impl DebugInfo {
             let compiled = skeleton.comp_dir.as_ref().and_then(text).unwrap_or_default();
             let paths = self.folders.split_unit(&self.module, Path::new(&compiled), Path::new(&text(&name)?));
             paths.iter().find_map(|path| {
-                let mut dwarf = Sections::of(&Elf::open(path)?).split();
+                let size = Arc::default();
+                let mut dwarf = Sections::of(&Elf::open(path)?, &size).split();
                 dwarf.make_dwo(skeleton.dwarf);
                 // A file made by a later compilation has another id.
-                SplitUnit::first_of(dwarf, skeleton).filter(|split| split.unit.dwo_id == Some(id))
+                let split = SplitUnit::first_of(dwarf, skeleton).filter(|it| it.unit.dwo_id == Some(id))?;
+                self.size.fetch_add(size.load(Ordering::Relaxed), Ordering::Relaxed);
+                Some(split)
             })
         })
     }

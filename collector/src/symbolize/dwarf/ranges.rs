@@ -1,21 +1,23 @@
 //! Address ranges of units, functions and inlined calls.
 
-use gimli::{Attribute, Range, Reader, RngListIter, Section, UnitRef};
+use gimli::{Attribute, Range, RngListIter, Section, UnitRef};
 
-use super::sections::Slice;
+use super::slice::Slice;
 
 /// Reads ranges, but not more of them than there are bytes to hold them: entries that share long
 /// lists would take time and memory that grow with the square of the file.
 pub(super) struct Ranges {
-    left: usize,
+    /// The sections with lists.
+    lists: [Slice; 2],
+    read: usize,
 }
 
 impl Ranges {
     /// For all the entries of a unit, or of all units.
     pub(super) fn within(dwarf: &gimli::Dwarf<Slice>) -> Ranges {
-        let lists =
-            [dwarf.ranges.debug_ranges().reader().len(), dwarf.ranges.debug_rnglists().reader().len()];
-        Ranges { left: lists.iter().sum() }
+        let ranges = &dwarf.ranges;
+        let lists = [ranges.debug_ranges().reader().clone(), ranges.debug_rnglists().reader().clone()];
+        Ranges { lists, read: 0 }
     }
 
     /// The ranges in the attributes of an entry. Empty ones are left out, and so are those that end
@@ -57,8 +59,11 @@ impl Ranges {
 
     fn list(&mut self, mut list: RngListIter<Slice>) -> Vec<Range> {
         let next = || {
-            self.left = self.left.checked_sub(1)?;
-            list.next().ok().flatten()
+            let range = list.next().ok().flatten()?;
+            self.read += 1;
+            // Bytes that a section only claims to have do not count.
+            let bytes: usize = self.lists.iter().map(Slice::section_loaded).sum();
+            (self.read <= bytes).then_some(range)
         };
         std::iter::from_fn(next).collect()
     }

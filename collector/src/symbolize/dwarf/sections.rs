@@ -1,14 +1,15 @@
-//! The sections of a file that DWARF is read from, in memory.
+//! The sections of a file that DWARF is read from.
 
-use std::cell::Cell;
+use std::cell::OnceCell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
-use gimli::{AbbreviationsCacheStrategy, Dwarf, DwarfPackage, EndianReader, RunTimeEndian, SectionId};
+use gimli::{Dwarf, DwarfPackage, RunTimeEndian, SectionId};
 
-use super::super::elf::Elf;
-use super::bytes::Bytes;
-
-/// What the readers of DWARF read from: a part of a section, which it keeps in memory.
-pub(super) type Slice = EndianReader<RunTimeEndian, Bytes>;
+use super::open_files::Permit;
+use super::section::Section;
+use super::slice::Slice;
+use crate::symbolize::elf::Elf;
 
 /// The sections that say where functions and lines are. Types, variables and macros have others.
 const NEEDED: [SectionId; 10] = [
@@ -36,29 +37,32 @@ const NEEDED_IN_PACKAGE: [SectionId; 7] = [
     SectionId::DebugTypes,
 ];
 
-/// Reads the sections of one file.
+/// The sections of one file.
 pub(super) struct Sections<'a> {
     elf: &'a Elf,
-    /// Bytes read so far.
-    pub(super) size: Cell<usize>,
+    /// To keep the file open, if one was asked for.
+    permit: OnceCell<Option<Arc<Permit>>>,
+    /// What is in memory of them.
+    size: &'a Arc<AtomicUsize>,
 }
 
 impl<'a> Sections<'a> {
-    pub(super) fn of(elf: &'a Elf) -> Sections<'a> {
-        Sections { elf, size: Cell::new(0) }
+    /// Those of `elf`. What they take of memory is added to `size`.
+    pub(super) fn of(elf: &'a Elf, size: &'a Arc<AtomicUsize>) -> Sections<'a> {
+        Sections { elf, permit: OnceCell::new(), size }
     }
 
     /// A file as compilers make it.
     pub(super) fn whole(&self) -> Dwarf<Slice> {
         let needed = |id| NEEDED.contains(&id).then_some(id.name());
         let load = |id| Ok::<_, std::convert::Infallible>(self.read(needed(id)));
-        let Ok(mut dwarf) = Dwarf::load(load);
-        dwarf.populate_abbreviations_cache(AbbreviationsCacheStrategy::Duplicates);
+        let Ok(dwarf) = Dwarf::load(load);
         dwarf
     }
 
-    /// A file with one split unit, `.dwo`.
+    /// A file with one split unit, `.dwo`. A program may have thousands of them, so none is kept open.
     pub(super) fn split(&self) -> Dwarf<Slice> {
+        let _ = self.permit.set(None);
         let needed = |id: SectionId| id.dwo_name().filter(|_| NEEDED.contains(&id));
         let load = |id| Ok::<_, std::convert::Infallible>(self.read(needed(id)));
         let Ok(dwarf) = Dwarf::load(load);
@@ -73,9 +77,10 @@ impl<'a> Sections<'a> {
     }
 
     fn read(&self, name: Option<&str>) -> Slice {
-        let bytes = name.and_then(|name| self.elf.debug_section(name)).unwrap_or_default();
-        self.size.set(self.size.get() + bytes.len());
         let endian = if self.elf.is_big_endian() { RunTimeEndian::Big } else { RunTimeEndian::Little };
-        Slice::new(Bytes::new(bytes), endian)
+        let permit = || self.permit.get_or_init(Permit::new).clone();
+        let contents = name.and_then(|name| self.elf.debug_section(name));
+        let section = contents.map(|contents| Section::new(&contents, endian, permit, self.size));
+        Slice::new(section.unwrap_or_else(|| Section::empty(endian)))
     }
 }

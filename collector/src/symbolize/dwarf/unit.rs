@@ -6,7 +6,7 @@ use super::DwarfFrame;
 use super::entry::Scope;
 use super::functions::Functions;
 use super::lines::{self, Lines, Place};
-use super::sections::Slice;
+use super::slice::Slice;
 use super::units::Units;
 
 /// A unit whose functions and lines have been read.

@@ -1,72 +1,139 @@
 //! The units of a file.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Instant;
 
-use gimli::{DebugInfoOffset, Dwarf, Range, UnitHeader, UnitOffset, UnitRef, UnitType};
+use gimli::{
+    Abbreviations, DebugAbbrevOffset, DebugInfoOffset, DebugInfoUnitHeadersIter, Dwarf, Range, UnitHeader,
+    UnitOffset, UnitRef, UnitType,
+};
 
 use super::lines::Lines;
 use super::ranges::Ranges;
-use super::sections::Slice;
+use super::slice::Slice;
+use super::unit::Unit;
+use crate::symbolize::lock;
 
 /// How many units are tried for one address. Units overlap where their ranges are not exact, and
 /// where the linker kept one copy of a function that several have.
 const CANDIDATE_LIMIT: usize = 64;
 
-/// The units of a file, each read when it is first needed.
+/// The units of a file, each found and read when it is first needed.
 #[derive(Debug)]
 pub(super) struct Units {
     dwarf: Arc<Dwarf<Slice>>,
-    /// In the order of their offsets.
-    headers: Vec<UnitHeader<Slice>>,
-    parsed: Vec<OnceLock<Option<gimli::Unit<Slice>>>>,
+    found: Mutex<Found>,
+    /// Those that units have, which may share them, by their offsets in `.debug_abbrev`.
+    abbreviations: Mutex<HashMap<DebugAbbrevOffset, Weak<Abbreviations>>>,
+}
+
+/// The units that were found.
+#[derive(Debug)]
+struct Found {
+    /// By their offsets in `.debug_info`.
+    units: BTreeMap<usize, Arc<FoundUnit>>,
+    /// Goes on from unit to unit where the last search ended.
+    search: DebugInfoUnitHeadersIter<Slice>,
+}
+
+/// A unit, and what was read of it.
+#[derive(Debug)]
+pub(super) struct FoundUnit {
+    header: UnitHeader<Slice>,
+    parsed: OnceLock<Option<gimli::Unit<Slice>>>,
+    /// Its functions and lines.
+    pub(super) known: OnceLock<Unit>,
 }
 
 impl Units {
-    /// Finds the units of a file, as far as it is not damaged.
+    /// Those of a file, of which nothing is read yet.
     pub(super) fn new(dwarf: Dwarf<Slice>) -> Units {
-        let mut units = dwarf.units();
-        let headers: Vec<_> = std::iter::from_fn(|| units.next().ok().flatten()).collect();
-        let parsed = headers.iter().map(|_| OnceLock::new()).collect();
-        Units { dwarf: Arc::new(dwarf), headers, parsed }
+        let found = Found { units: BTreeMap::new(), search: dwarf.units() };
+        Units { dwarf: Arc::new(dwarf), found: Mutex::new(found), abbreviations: Mutex::default() }
     }
 
     pub(super) fn dwarf(&self) -> &Arc<Dwarf<Slice>> {
         &self.dwarf
     }
 
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.headers.len()
-    }
-
-    /// The unit with an index below [`Units::count`].
-    pub(super) fn get(&self, index: usize) -> Option<UnitRef<'_, Slice>> {
-        Some(UnitRef::new(&self.dwarf, self.unit(index)?))
-    }
-
-    fn unit(&self, index: usize) -> Option<&gimli::Unit<Slice>> {
-        self.parsed.get(index)?.get_or_init(|| self.dwarf.unit(self.headers[index].clone()).ok()).as_ref()
-    }
-
-    /// The index of the unit that contains an offset in `.debug_info`.
-    fn index_of(&self, offset: DebugInfoOffset) -> Option<usize> {
-        let after = self.headers.partition_point(|header| header.debug_info_offset() <= Some(offset));
-        after.checked_sub(1)
+    /// The unit that begins at an offset in `.debug_info`.
+    pub(super) fn at(&self, offset: DebugInfoOffset) -> Option<Arc<FoundUnit>> {
+        let mut found = lock(&self.found);
+        let known = found.units.get(&offset.0).cloned();
+        known.or_else(|| found.add(self.dwarf.debug_info.header_from_offset(offset).ok()?))
     }
 
     /// The unit that contains an offset in `.debug_info`, and the offset within it.
-    pub(super) fn locate(&self, offset: DebugInfoOffset) -> Option<(&gimli::Unit<Slice>, UnitOffset)> {
-        let index = self.index_of(offset)?;
-        Some((self.unit(index)?, offset.to_unit_offset(&self.headers[index])?))
+    pub(super) fn locate(&self, offset: DebugInfoOffset) -> Option<(Arc<FoundUnit>, UnitOffset)> {
+        let mut found = lock(&self.found);
+        loop {
+            if let Some(unit) = found.around(offset) {
+                let within = offset.to_unit_offset(&unit.header)?;
+                return Some((unit, within));
+            }
+            let next = found.search.next().ok()??;
+            found.add(next);
+        }
+    }
+
+    /// `unit` with its abbreviations and its root entry, unless they are damaged.
+    pub(super) fn parsed<'a>(&'a self, unit: &'a FoundUnit) -> Option<UnitRef<'a, Slice>> {
+        let parsed = unit.parsed.get_or_init(|| self.parse(unit.header.clone()).ok());
+        Some(UnitRef::new(&self.dwarf, parsed.as_ref()?))
+    }
+
+    fn parse(&self, header: UnitHeader<Slice>) -> gimli::Result<gimli::Unit<Slice>> {
+        let abbreviations = self.abbreviations(header.debug_abbrev_offset())?;
+        gimli::Unit::new_with_abbreviations(&self.dwarf, header, abbreviations)
+    }
+
+    /// The abbreviations at an offset, which are kept as long as a unit has them.
+    fn abbreviations(&self, offset: DebugAbbrevOffset) -> gimli::Result<Arc<Abbreviations>> {
+        if let Some(known) = lock(&self.abbreviations).get(&offset).and_then(Weak::upgrade) {
+            return Ok(known);
+        }
+        let new = Arc::new(self.dwarf.debug_abbrev.abbreviations(offset)?);
+        lock(&self.abbreviations).insert(offset, Arc::downgrade(&new));
+        Ok(new)
+    }
+}
+
+impl Found {
+    /// Adds a unit, unless it overlaps with another: those of a sound file do not, and others would
+    /// have the same bytes read over and over.
+    fn add(&mut self, header: UnitHeader<Slice>) -> Option<Arc<FoundUnit>> {
+        let start = header.debug_info_offset()?.0;
+        let end = start + header.length_including_self();
+        match self.units.range(..end).next_back() {
+            Some((_, last)) if last.end() > start => None,
+            _ => {
+                let unit = FoundUnit { header, parsed: OnceLock::new(), known: OnceLock::new() };
+                Some(Arc::clone(self.units.entry(start).or_insert(Arc::new(unit))))
+            }
+        }
+    }
+
+    /// The unit around an offset.
+    fn around(&self, offset: DebugInfoOffset) -> Option<Arc<FoundUnit>> {
+        let (_, unit) = self.units.range(..=offset.0).next_back()?;
+        (offset.0 < unit.end()).then(|| Arc::clone(unit))
+    }
+}
+
+impl FoundUnit {
+    /// The offset in `.debug_info` where the next one begins.
+    fn end(&self) -> usize {
+        let start = self.header.debug_info_offset().map_or(0, |offset| offset.0);
+        start + self.header.length_including_self()
     }
 }
 
 /// Which units may know about an address.
 #[derive(Debug, Default)]
 pub(super) struct UnitIndex {
-    /// Ranges and indexes of their units, sorted.
-    ranges: Vec<(Range, usize)>,
+    /// Ranges and their units, sorted.
+    ranges: Vec<(Range, DebugInfoOffset)>,
     /// The highest end of all ranges up to each.
     ends: Vec<u64>,
 }
@@ -77,7 +144,7 @@ impl UnitIndex {
     pub(super) fn of_list(units: &Units) -> UnitIndex {
         let mut ranges = Vec::new();
         for set in units.dwarf.debug_aranges.headers().map_while(Result::ok) {
-            let Some(unit) = units.index_of(set.debug_info_offset()) else { continue };
+            let unit = set.debug_info_offset();
             // What linkers remove they put at 0, where no code is.
             let entries = set.entries().map_while(Result::ok).map(|entry| entry.range());
             ranges.extend(entries.filter(|range| range.begin > 0).map(|range| (range, unit)));
@@ -89,22 +156,26 @@ impl UnitIndex {
     pub(super) fn of_units(units: &Units, deadline: Instant) -> UnitIndex {
         let mut ranges = Vec::new();
         let mut reader = Ranges::within(&units.dwarf);
-        for (number, header) in units.headers.iter().enumerate() {
-            if Instant::now() > deadline {
-                break;
-            }
+        let mut headers = units.dwarf.units();
+        // Neighbours tend to share their abbreviations, which are kept as long as a unit has them.
+        let mut _previous;
+        while let Ok(Some(header)) = headers.next()
+            && Instant::now() < deadline
+        {
             // The other kinds hold types, or parts that units share.
             if matches!(header.type_(), UnitType::Compilation | UnitType::Skeleton(_))
-                && let Ok(unit) = units.dwarf.unit(header.clone())
+                && let Some(offset) = header.debug_info_offset()
+                && let Ok(unit) = units.parse(header)
             {
                 let found = unit_ranges(UnitRef::new(&units.dwarf, &unit), &mut reader);
-                ranges.extend(found.into_iter().map(|range| (range, number)));
+                ranges.extend(found.into_iter().map(|range| (range, offset)));
+                _previous = unit;
             }
         }
         UnitIndex::new(ranges)
     }
 
-    fn new(mut ranges: Vec<(Range, usize)>) -> UnitIndex {
+    fn new(mut ranges: Vec<(Range, DebugInfoOffset)>) -> UnitIndex {
         ranges.sort_by_key(|(range, _)| range.begin);
         let mut ends: Vec<_> = ranges.iter().map(|(range, _)| range.end).collect();
         for i in 1..ends.len() {
@@ -113,8 +184,8 @@ impl UnitIndex {
         UnitIndex { ranges, ends }
     }
 
-    /// Indexes of the units with a range around `address`, the nearest ones first.
-    pub(super) fn find(&self, address: u64) -> impl Iterator<Item = usize> {
+    /// The units with a range around `address`, the nearest ones first.
+    pub(super) fn find(&self, address: u64) -> impl Iterator<Item = DebugInfoOffset> {
         let after = self.ranges.partition_point(|(range, _)| range.begin <= address);
         let before = self.ranges[..after].iter().zip(&self.ends).rev();
         before
@@ -131,5 +202,51 @@ fn unit_ranges(unit: UnitRef<'_, Slice>, reader: &mut Ranges) -> Vec<Range> {
     match claimed {
         Ok(ranges) if !ranges.is_empty() => ranges,
         _ => Lines::read(unit).ranges().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use gimli::{RunTimeEndian, SectionId};
+
+    use super::super::section::Section;
+    use super::super::section::tests::{plain, section};
+    use super::*;
+
+    /// The units whose headers are in `info`.
+    fn units(info: &[u8]) -> Units {
+        let Ok(dwarf) = Dwarf::load(|id| {
+            let is_info = id == SectionId::DebugInfo;
+            let empty = || Section::empty(RunTimeEndian::Little);
+            Ok::<_, Infallible>(Slice::new(if is_info { section(&plain(info.to_vec())) } else { empty() }))
+        });
+        Units::new(dwarf)
+    }
+
+    /// A unit of DWARF 4 with `size` bytes after its header of 11.
+    fn unit(size: u8) -> Vec<u8> {
+        let mut unit = vec![7 + size, 0, 0, 0, 4, 0, 0, 0, 0, 0, 8];
+        unit.extend(vec![0; size.into()]);
+        unit
+    }
+
+    #[test]
+    fn a_unit_is_found_by_an_offset_in_it() {
+        let units = units(&[unit(10), unit(20), unit(30)].concat());
+        let (second, within) = units.locate(DebugInfoOffset(21 + 15)).unwrap();
+        assert_eq!((second.header.debug_info_offset(), within), (Some(DebugInfoOffset(21)), UnitOffset(15)));
+        assert!(Arc::ptr_eq(&second, &units.at(DebugInfoOffset(21)).unwrap()));
+        assert!(units.locate(DebugInfoOffset(1000)).is_none());
+    }
+
+    #[test]
+    fn a_unit_within_another_is_none() {
+        let mut outer = unit(100);
+        outer[50..61].copy_from_slice(&unit(0));
+        let units = units(&outer);
+        assert!(units.at(DebugInfoOffset(0)).is_some());
+        assert!(units.at(DebugInfoOffset(50)).is_none());
     }
 }
