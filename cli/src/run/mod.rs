@@ -1,6 +1,7 @@
 //! `heaptrace run`: starts a program with the library preloaded, and is to the outside what the
 //! program is.
 
+mod linkage;
 mod preflight;
 mod program;
 mod supervise;

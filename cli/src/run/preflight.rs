@@ -6,9 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use goblin::elf::Elf;
-use goblin::elf::dynamic::DF_1_PIE;
-use goblin::elf::header::{EM_X86_64, ET_DYN};
+use super::linkage::Linkage;
 
 /// Why a program cannot be recorded, and a way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +57,6 @@ impl fmt::Display for Obstacle {
 /// How many `#!` lines the kernel follows.
 const SCRIPTS: usize = 4;
 
-/// Largest part of an executable that is looked at.
-const LIMIT: u64 = 256 << 20;
-
 /// What stands in the way of recording a program; `None` if nothing is known.
 pub fn obstacle(path: &Path) -> Option<Obstacle> {
     let mut path = path.to_owned();
@@ -74,33 +69,25 @@ pub fn obstacle(path: &Path) -> Option<Obstacle> {
     if is_privileged(&path) {
         return Some(Obstacle::Privileged);
     }
-    let mut content = Vec::new();
-    File::open(&path).ok()?.take(LIMIT).read_to_end(&mut content).ok()?;
-    obstacle_in(&Elf::parse(&content).ok()?)
+    obstacle_in(&Linkage::read(&path)?)
 }
 
-fn obstacle_in(elf: &Elf) -> Option<Obstacle> {
-    if elf.header.e_machine != EM_X86_64 || !elf.is_64 {
+fn obstacle_in(linkage: &Linkage) -> Option<Obstacle> {
+    if !linkage.is_x86_64() {
         return Some(Obstacle::OtherMachine);
     }
-    let Some(linker) = elf.interpreter else {
-        // The dynamic linker itself can be a program; it is a shared object that is no PIE.
-        let flags = elf.dynamic.as_ref().map_or(0, |dynamic| dynamic.info.flags_1);
-        let is_linker = elf.header.e_type == ET_DYN && flags & DF_1_PIE == 0 && elf.soname.is_some();
-        return (!is_linker).then_some(Obstacle::Static);
+    let Some(linker) = &linkage.interpreter else {
+        // The dynamic linker itself can be a program.
+        return (!linkage.is_library()).then_some(Obstacle::Static);
     };
     if !linker.contains("ld-linux") {
         return Some(Obstacle::OtherLibc(linker.into()));
     }
     let sanitizers =
         ["libasan.so", "libtsan.so", "libmsan.so", "libhwasan.so", "libclang_rt.asan", "libclang_rt.tsan"];
-    let linked = elf.libraries.iter().any(|library| sanitizers.iter().any(|name| library.starts_with(name)));
-    let built_in = || {
-        let names = elf.dynsyms.iter().filter_map(|symbol| elf.dynstrtab.get_at(symbol.st_name));
-        names
-            .into_iter()
-            .any(|name| matches!(name, "__asan_init" | "__tsan_init" | "__msan_init" | "__hwasan_init"))
-    };
+    let libraries = linkage.libraries();
+    let linked = libraries.iter().any(|library| sanitizers.iter().any(|name| library.starts_with(name)));
+    let built_in = || linkage.mentions(&["__asan_init", "__tsan_init", "__msan_init", "__hwasan_init"]);
     (linked || built_in()).then_some(Obstacle::Sanitizer)
 }
 

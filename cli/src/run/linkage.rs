@@ -1,0 +1,93 @@
+//! How an executable is linked: read without the rest of the file, which may be large.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use goblin::container::Ctx;
+use goblin::elf::dynamic::{DF_1_PIE, DT_SONAME};
+use goblin::elf::header::{EM_X86_64, ET_DYN};
+use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP};
+use goblin::elf::{Dynamic, Elf, Header, ProgramHeader};
+use goblin::elf64::header::SIZEOF_EHDR;
+use goblin::strtab::Strtab;
+
+/// Largest part that is read, in bytes.
+const LIMIT: u64 = 256 << 20;
+
+/// The headers of an executable, and what they lead the dynamic linker to.
+#[derive(Debug)]
+pub struct Linkage {
+    header: Header,
+    /// The path of its dynamic linker.
+    pub interpreter: Option<String>,
+    dynamic: Option<Dynamic>,
+    /// The dynamic linker's string table: names of libraries, and of symbols.
+    strings: Vec<u8>,
+}
+
+impl Linkage {
+    /// Reads the headers in `path`; `None` if it is no ELF file, or a damaged one.
+    pub fn read(path: &Path) -> Option<Linkage> {
+        let file = File::open(path).ok()?;
+        let header = Elf::parse_header(&bytes(&file, 0, SIZEOF_EHDR as u64)?).ok()?;
+        let ctx = Ctx::new(header.container().ok()?, header.endianness().ok()?);
+        let count = usize::from(header.e_phnum);
+        let segments = bytes(&file, header.e_phoff, (count * ProgramHeader::size(ctx)) as u64)?;
+        let segments = ProgramHeader::parse(&segments, 0, count, ctx).ok()?;
+        let segment = |kind| {
+            let found = segments.iter().find(|segment| segment.p_type == kind)?;
+            bytes(&file, found.p_offset, found.p_filesz)
+        };
+        let interpreter = segment(PT_INTERP).map(|mut path| {
+            path.pop_if(|last| *last == 0);
+            String::from_utf8_lossy(&path).into_owned()
+        });
+        let dynamic = segment(PT_DYNAMIC).and_then(|dynamic| parse_dynamic(&dynamic, &segments, ctx));
+        let strings = dynamic.as_ref().map(|dynamic| (dynamic.info.strtab as u64, dynamic.info.strsz as u64));
+        let strings = strings.and_then(|(offset, size)| bytes(&file, offset, size)).unwrap_or_default();
+        Some(Linkage { header, interpreter, dynamic, strings })
+    }
+
+    /// Is it for 64-bit x86?
+    pub fn is_x86_64(&self) -> bool {
+        self.header.e_machine == EM_X86_64
+            && self.header.container().is_ok_and(|container| container.is_big())
+    }
+
+    /// Is it a shared object with a name, and no position-independent program?
+    pub fn is_library(&self) -> bool {
+        let Some(dynamic) = &self.dynamic else { return false };
+        let is_named = dynamic.dyns.iter().any(|entry| entry.d_tag == DT_SONAME);
+        self.header.e_type == ET_DYN && dynamic.info.flags_1 & DF_1_PIE == 0 && is_named
+    }
+
+    /// The names of the libraries that it needs.
+    pub fn libraries(&self) -> Vec<&str> {
+        let strings = Strtab::new(&self.strings, 0);
+        self.dynamic.as_ref().map(|dynamic| dynamic.get_libraries(&strings)).unwrap_or_default()
+    }
+
+    /// Does it define or need one of these symbols, for the dynamic linker?
+    pub fn mentions(&self, symbols: &[&str]) -> bool {
+        let mut names = self.strings.split(|&byte| byte == 0);
+        names.any(|name| symbols.iter().any(|symbol| name == symbol.as_bytes()))
+    }
+}
+
+/// The entries in the bytes of the dynamic segment, with their addresses as offsets in the file.
+fn parse_dynamic(bytes: &[u8], segments: &[ProgramHeader], ctx: Ctx) -> Option<Dynamic> {
+    let mut segments = segments.to_vec();
+    let dynamic = segments.iter_mut().find(|segment| segment.p_type == PT_DYNAMIC)?;
+    dynamic.p_offset = 0; // where it is in `bytes`
+    Dynamic::parse(bytes, &segments, ctx).ok()?
+}
+
+fn bytes(file: &File, offset: u64, size: u64) -> Option<Vec<u8>> {
+    if size > LIMIT || offset.checked_add(size)? > file.metadata().ok()?.len() {
+        return None;
+    }
+    let mut bytes = vec![0; size as usize];
+    file.read_exact_at(&mut bytes, offset).ok()?;
+    Some(bytes)
+}
