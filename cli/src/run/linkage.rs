@@ -91,3 +91,25 @@ fn bytes(file: &File, offset: u64, size: u64) -> Option<Vec<u8>> {
     file.read_exact_at(&mut bytes, offset).ok()?;
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_tells_how_it_is_linked() {
+        let own = Linkage::read(Path::new("/proc/self/exe")).unwrap();
+        assert!(own.is_x86_64() && !own.is_library());
+        assert_eq!(own.interpreter.as_deref(), Some("/lib64/ld-linux-x86-64.so.2"));
+        assert!(own.libraries().contains(&"libc.so.6"));
+        assert!(own.mentions(&["no_such_symbol", "__libc_start_main"]));
+        assert!(!own.mentions(&["no_such_symbol", "__libc_start"]));
+    }
+
+    #[test]
+    fn a_library_is_no_program() {
+        let linker = Linkage::read(Path::new("/lib64/ld-linux-x86-64.so.2")).unwrap();
+        assert!(linker.is_library());
+        assert_eq!(linker.interpreter, None);
+    }
+}
