@@ -1,16 +1,16 @@
 //! How an executable is linked: read without the rest of the file, which may be large.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use goblin::container::Ctx;
-use goblin::elf::dynamic::{DF_1_PIE, DT_SONAME};
+use goblin::elf::dynamic::{DF_1_PIE, DT_NEEDED, DT_SONAME};
 use goblin::elf::header::{EM_X86_64, ET_DYN};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP};
 use goblin::elf::{Dynamic, Elf, Header, ProgramHeader};
 use goblin::elf64::header::SIZEOF_EHDR;
-use goblin::strtab::Strtab;
 
 /// Largest part that is read, in bytes.
 const LIMIT: u64 = 256 << 20;
@@ -63,9 +63,13 @@ impl Linkage {
     }
 
     /// The names of the libraries that it needs.
-    pub fn libraries(&self) -> Vec<&str> {
-        let strings = Strtab::new(&self.strings, 0);
-        self.dynamic.as_ref().map(|dynamic| dynamic.get_libraries(&strings)).unwrap_or_default()
+    pub fn libraries(&self) -> impl Iterator<Item = &str> {
+        let entries = self.dynamic.iter().flat_map(|dynamic| &dynamic.dyns);
+        let needed = entries.filter(|entry| entry.d_tag == DT_NEEDED);
+        needed.filter_map(|entry| {
+            let name = self.strings.get(usize::try_from(entry.d_val).ok()?..)?;
+            CStr::from_bytes_until_nul(name).ok()?.to_str().ok()
+        })
     }
 
     /// Does it define or need one of these symbols, for the dynamic linker?
@@ -101,7 +105,7 @@ mod tests {
         let own = Linkage::read(Path::new("/proc/self/exe")).unwrap();
         assert!(own.is_x86_64() && !own.is_library());
         assert_eq!(own.interpreter.as_deref(), Some("/lib64/ld-linux-x86-64.so.2"));
-        assert!(own.libraries().contains(&"libc.so.6"));
+        assert!(own.libraries().any(|name| name == "libc.so.6"));
         assert!(own.mentions(&["no_such_symbol", "__libc_start_main"]));
         assert!(!own.mentions(&["no_such_symbol", "__libc_start"]));
     }

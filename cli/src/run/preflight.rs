@@ -85,8 +85,7 @@ fn obstacle_in(linkage: &Linkage) -> Option<Obstacle> {
     }
     let sanitizers =
         ["libasan.so", "libtsan.so", "libmsan.so", "libhwasan.so", "libclang_rt.asan", "libclang_rt.tsan"];
-    let libraries = linkage.libraries();
-    let linked = libraries.iter().any(|library| sanitizers.iter().any(|name| library.starts_with(name)));
+    let linked = linkage.libraries().any(|library| sanitizers.iter().any(|name| library.starts_with(name)));
     let built_in = || linkage.mentions(&["__asan_init", "__tsan_init", "__msan_init", "__hwasan_init"]);
     (linked || built_in()).then_some(Obstacle::Sanitizer)
 }
