@@ -94,15 +94,14 @@ impl Level<'_> {
         (&self.buckets[index], &self.used[index / CHUNK])
     }
 
-    /// Adds a block, in place of one at its address; `None` if its bucket is full.
+    /// Adds a block; false if its bucket is full.
     #[inline(always)]
-    fn insert(&self, granule: usize, address: usize, sample: Sample) -> Option<Option<Sample>> {
+    fn claim(&self, granule: usize, address: usize, sample: Sample) -> bool {
         let (bucket, used) = self.bucket(granule);
-        let displaced = bucket.take(address);
         if used.load(Relaxed) == 0 {
             used.store(1, Relaxed);
         }
-        bucket.0.iter().any(|entry| entry.claim(address, sample)).then_some(displaced)
+        bucket.0.iter().any(|entry| entry.claim(address, sample))
     }
 }
 
@@ -208,27 +207,28 @@ impl LiveTable {
     #[inline]
     pub fn insert(&self, address: usize, sample: Sample) -> Result<Option<Sample>, NoRoom> {
         let granule = self.granule(address);
-        if self.levels[1].load(Relaxed).is_null()
-            && let Some(level) = self.level(0)
-            && let Some(displaced) = level.insert(granule, address, sample)
-        {
-            return Ok(displaced);
+        let (displaced, added) = match self.only_level() {
+            Some(level) => (level.bucket(granule).0.take(address), level.claim(granule, address, sample)),
+            None => (self.take(address), false),
+        };
+        if !added {
+            self.add_at_any_level(granule, address, sample)?;
         }
-        self.insert_at_any_level(granule, address, sample)
+        Ok(displaced)
+    }
+
+    /// The first level, if there is no other.
+    #[inline]
+    fn only_level(&self) -> Option<Level<'_>> {
+        if self.levels[1].load(Relaxed).is_null() { self.level(0) } else { None }
     }
 
     #[inline(never)]
-    fn insert_at_any_level(
-        &self,
-        granule: usize,
-        address: usize,
-        sample: Sample,
-    ) -> Result<Option<Sample>, NoRoom> {
-        let displaced = self.take(address);
+    fn add_at_any_level(&self, granule: usize, address: usize, sample: Sample) -> Result<(), NoRoom> {
         for index in 0..LEVELS {
             let level = self.level(index).or_else(|| self.grow(index)).ok_or(NoRoom)?;
-            if level.insert(granule, address, sample).is_some() {
-                return Ok(displaced);
+            if level.claim(granule, address, sample) {
+                return Ok(());
             }
         }
         Err(NoRoom)
