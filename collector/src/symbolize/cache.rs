@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::binary::Binary;
+use super::lock;
 use crate::recording::Module;
 
 /// How much is kept between profiles, in bytes.
@@ -65,7 +66,7 @@ impl Key {
 impl Cache {
     /// The place of a module's contents: empty if it was not asked for before.
     pub(super) fn place(&self, module: &Module) -> Arc<OnceLock<Binary>> {
-        let mut entries = self.lock();
+        let mut entries = lock(&self.0);
         entries.clock += 1;
         let now = entries.clock;
         let new = || Entry { binary: Arc::default(), last_used: now };
@@ -77,7 +78,7 @@ impl Cache {
     /// Drops what was used least recently, until what is left is within the limit, and those whose
     /// file was not found: the next process may lead to it.
     pub(super) fn trim(&self) {
-        let mut entries = self.lock();
+        let mut entries = lock(&self.0);
         entries.by_key.retain(|_, entry| entry.binary.get().is_none_or(|binary| binary.found));
         let mut by_use: Vec<_> =
             entries.by_key.iter().map(|(key, entry)| (entry.last_used, key.clone())).collect();
@@ -89,10 +90,5 @@ impl Cache {
                 entries.by_key.remove(&key);
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Entries> {
-        // Entries are whole at any time, even if a thread ended while it had them.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
+
+use super::lock;
 
 /// How long a server may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -56,17 +58,17 @@ impl Debuginfod {
     /// `executable`. Whether it has that build id is for the caller to check.
     pub(super) fn fetch(&self, id: &str, kind: &str) -> Option<PathBuf> {
         let name = format!("{id}/{kind}");
-        if !self.state().asked.insert(name.clone()) {
+        if !lock(&self.state).asked.insert(name.clone()) {
             return None;
         }
         self.urls.iter().find_map(|url| self.ask(url, &name))
     }
 
     fn ask(&self, url: &str, name: &str) -> Option<PathBuf> {
-        let patience = self.state().begin(url)?;
+        let patience = lock(&self.state).begin(url)?;
         let started = Instant::now();
         let answer = self.download(&format!("{url}/buildid/{name}"), name, patience);
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         state.end(url, started.elapsed());
         match answer {
             Ok(path) => Some(path),
@@ -96,12 +98,12 @@ impl Debuginfod {
 
     /// A server that has not answered yet.
     pub(super) fn awaited(&self) -> Option<String> {
-        self.state().awaited.first().cloned()
+        lock(&self.state).awaited.first().cloned()
     }
 
     /// What the user should know, a line for each server that was given up.
     pub(super) fn complaints(&self) -> Vec<String> {
-        let state = self.state();
+        let state = lock(&self.state);
         let mut lines: Vec<_> = state
             .given_up
             .iter()
@@ -111,11 +113,6 @@ impl Debuginfod {
             lines.push("no more debug files: the servers of DEBUGINFOD_URLS take too long".to_owned());
         }
         lines
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // The state is whole at any time, even if a thread ended while it had it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
