@@ -17,19 +17,14 @@ enum { MILLION = 1000000, LARGE = 270000, SMALL = 10000 };
 
 static void **blocks;
 
-static void random_order(long pairs) {
-    for (long i = 0; i < pairs; i++) {
-        void **block = &blocks[next() % MILLION];
-        free(*block);
-        *block = malloc(48);
-    }
-}
+static long count;
+static size_t size;
 
-static void beside_live(long pairs) {
+static void in_random_order(long pairs) {
     for (long i = 0; i < pairs; i++) {
-        void **block = &blocks[next() % SMALL];
+        void **block = &blocks[next() % count];
         free(*block);
-        *block = malloc(64);
+        *block = malloc(size);
     }
 }
 
@@ -37,8 +32,10 @@ int main(int argc, char **argv) {
     (void)argc;
     int random = strcmp(argv[1], "random") == 0;
     blocks = calloc(MILLION, sizeof *blocks);
+    count = random ? MILLION : SMALL;
+    size = random ? 48 : 64;
     if (random) {
-        for (long i = 0; i < MILLION; i++) blocks[i] = malloc(48);
+        for (long i = 0; i < MILLION; i++) blocks[i] = malloc(size);
     } else {
         mallopt(M_MMAP_THRESHOLD, 1 << 20); // a mapping for each would be too many
         void *volatile kept;
@@ -46,5 +43,5 @@ int main(int argc, char **argv) {
         (void)kept;
     }
     long pairs = random ? 4000000 : 10000000;
-    print_figures(in_moments(random ? random_order : beside_live, pairs), pairs / MOMENT, MOMENT, 1e-9);
+    print_figures(in_moments(in_random_order, pairs), pairs / MOMENT, MOMENT, 1e-9);
 }
