@@ -4,13 +4,14 @@
 //! is and where the caller's `rbp` was saved. Rules are read from `.eh_frame` once for each call
 //! site ([`cfi`], on a stack of its own: [`private_stack`]) and kept in a table that all threads
 //! share ([`rules`]). A walk is then a few loads a frame ([`walk`]). It ends early where the rest
-//! of the stack is the one of an earlier walk, provably: see [`walk::Place`].
+//! of the stack is the one of an earlier walk, provably: see [`last::Last`].
 //!
 //! Only `rip`, `rsp` and `rbp` are followed: no other register is needed to find return addresses
 //! in code that compilers make. Memory is read only inside the readable pages above the stack
 //! pointer ([`range`]), whatever the unwind information says.
 
 mod cfi;
+mod last;
 mod modules;
 mod private_stack;
 mod range;
@@ -39,6 +40,9 @@ pub struct Registers {
 }
 
 impl Registers {
+    /// Of no frame.
+    const ZERO: Registers = Registers { ip: 0, sp: 0, bp: 0, exact: false };
+
     /// The state in which a hook was called, from `sp` and `bp` at its first instruction.
     ///
     /// # Safety

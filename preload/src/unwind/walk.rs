@@ -6,82 +6,15 @@ use core::sync::atomic::{AtomicUsize, Ordering::*};
 use heaptrace_channel::Segment;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 
+use super::last::{Frame, Last, MAX_FRAMES};
 use super::range::{Readable, StackRange};
 use super::rules::{Cached, RULES, Rule};
 use super::{Registers, cfi, modules, private_stack};
 use crate::thread;
 
-/// Most frames that one walk goes through.
-const MAX_FRAMES: usize = 2048;
-/// Most words that are remembered of a walk: return addresses, and saved frame pointers as a rule.
-const MAX_LINKS: usize = 2 * MAX_FRAMES;
 const PLACES: usize = 64;
 /// The first places stay with the thread that took them. The others are taken for one walk.
 const KEPT: usize = 48;
-
-/// A frame, and where in memory its registers were found: all that a walk from it on depends on.
-#[derive(Debug, Clone, Copy)]
-struct Frame {
-    registers: Registers,
-    /// Where `bp` was read, 0 if it was the callee's.
-    bp_at: usize,
-    /// Where `sp` was read, 0 if it was computed.
-    sp_at: usize,
-}
-
-impl Frame {
-    const fn of(registers: Registers) -> Frame {
-        Frame { registers, bp_at: 0, sp_at: 0 }
-    }
-
-    /// What memory held.
-    fn links(&self) -> [Link; 3] {
-        let Registers { ip, sp, bp, .. } = self.registers;
-        [Link { at: sp - 8, word: ip }, Link { at: self.bp_at, word: bp }, Link { at: self.sp_at, word: sp }]
-    }
-}
-
-/// A word that a walk has read.
-#[derive(Debug, Clone, Copy)]
-struct Link {
-    at: usize,
-    word: usize,
-}
-
-impl Link {
-    /// Is it still there?
-    ///
-    /// # Safety
-    /// `at` is readable.
-    #[inline]
-    unsafe fn holds(&self) -> bool {
-        // SAFETY: the caller's promise.
-        unsafe { *(self.at as *const usize) == self.word }
-    }
-}
-
-/// A frame of an earlier walk.
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    registers: Registers,
-    /// How many links led from the root to this frame.
-    links: u32,
-    /// The stack from the root to this frame.
-    stack: Stack,
-}
-
-/// The frames of the last walk in this place, root first, and the links between them.
-///
-/// A walk is a function of its registers and the memory it reads. So when it comes to a frame with
-/// the registers of one in here, and all memory that led from there to the root is unchanged, the
-/// rest of the stack is the same, and the walk ends.
-struct Last {
-    /// End of the stack that they are of.
-    stack_end: usize,
-    count: usize,
-    frames: [Known; MAX_FRAMES],
-    links: [Link; MAX_LINKS],
-}
 
 /// The frames of the present walk that are not known, leaf first.
 struct Fresh {
@@ -103,20 +36,13 @@ struct Slot {
 // SAFETY: `owner` gives the state to one thread at a time.
 unsafe impl Sync for Slot {}
 
-const NO_REGISTERS: Registers = Registers { ip: 0, sp: 0, bp: 0, exact: false };
-
 /// Memory for walks: too much for a stack, too little to have it in every thread.
 static SLOTS: [Slot; PLACES] = [const {
     Slot {
         owner: AtomicUsize::new(0),
         state: UnsafeCell::new(State {
-            last: Last {
-                stack_end: 0,
-                count: 0,
-                frames: [Known { registers: NO_REGISTERS, links: 0, stack: ROOT }; MAX_FRAMES],
-                links: [Link { at: 0, word: 0 }; MAX_LINKS],
-            },
-            fresh: Fresh { count: 0, frames: [Frame::of(NO_REGISTERS); MAX_FRAMES] },
+            last: Last::NOTHING,
+            fresh: Fresh { count: 0, frames: [Frame::of(Registers::ZERO); MAX_FRAMES] },
         }),
     }
 }; PLACES];
@@ -163,12 +89,12 @@ impl Place {
         let State { last, fresh } = unsafe { &mut *SLOTS[self.0].state.get() };
         fresh.count = 0;
         let mut memory = range.from(registers.sp - 8);
-        if !memory.own || last.stack_end != range.high() {
-            (last.stack_end, last.count) = (range.high(), 0);
+        if !memory.own || !last.is_of(range.high()) {
+            last.begin(range.high());
         }
         let outer = fresh.collect(registers, last, &mut memory, range);
         if !memory.own || !matches!(outer, Outer::Known(_)) {
-            last.count = 0;
+            last.begin(range.high());
         }
         let base = match outer {
             Outer::Known(stack) => stack,
@@ -238,67 +164,6 @@ impl Fresh {
             }
         }
         Some(stack)
-    }
-}
-
-impl Last {
-    /// The stack of the frame with these registers, if it is in here and led to the same root.
-    /// Drops the frames below it, which have returned.
-    #[inline]
-    fn find(&mut self, registers: &Registers, verified: &mut bool) -> Option<Stack> {
-        loop {
-            let frame = self.frames[..self.count].last()?;
-            if frame.registers.sp > registers.sp {
-                return None;
-            }
-            if frame.registers != *registers {
-                self.count -= 1;
-                continue;
-            }
-            let stack = frame.stack;
-            if *verified || self.keep_unchanged() {
-                return Some(stack);
-            }
-            *verified = true;
-        }
-    }
-
-    /// Keeps the frames from which everything up to the root is unchanged. Is the innermost among
-    /// them?
-    ///
-    /// Its own links are not looked at: its registers are compared instead.
-    fn keep_unchanged(&mut self) -> bool {
-        let Some((_, outer)) = self.frames[..self.count].split_last() else { return true };
-        let links = &self.links[..outer.last().map_or(0, |frame| frame.links as usize)];
-        // SAFETY: the words were read as parts of this stack, above the return address of the frame
-        // that called next, so above the present stack pointer; it is readable up to its end.
-        let holds = |link: &Link| unsafe { link.holds() };
-        let (fours, rest) = links.as_chunks::<4>(); // a third faster
-        let mut holding = 4 * fours.iter().take_while(|four| four.iter().all(holds)).count();
-        if holding + rest.len() == links.len() {
-            holding += rest.iter().take_while(|link| holds(link)).count();
-        }
-        if holding == links.len() {
-            return true;
-        }
-        // The first frame with a broken link may itself be current again; those inside are not.
-        self.count = 1 + outer.partition_point(|frame| frame.links as usize <= holding);
-        false
-    }
-
-    /// Adds the frame inside of the innermost, if there is room.
-    fn add(&mut self, frame: &Frame, stack: Stack) {
-        let mut links = if self.count == 0 { 0 } else { self.frames[self.count - 1].links as usize };
-        let read = frame.links();
-        if self.count == MAX_FRAMES || links + read.len() > MAX_LINKS {
-            return;
-        }
-        for link in read.into_iter().filter(|link| link.at != 0) {
-            self.links[links] = link;
-            links += 1;
-        }
-        self.frames[self.count] = Known { registers: frame.registers, links: links as u32, stack };
-        self.count += 1;
     }
 }
 

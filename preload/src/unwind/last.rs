@@ -1,0 +1,154 @@
+//! The last walk, of which the next one may find a part again.
+
+use heaptrace_channel::stacks::{ROOT, Stack};
+
+use super::Registers;
+
+/// Most frames that one walk goes through.
+pub const MAX_FRAMES: usize = 2048;
+/// Most words that are remembered of a walk: return addresses, and saved frame pointers as a rule.
+const MAX_LINKS: usize = 2 * MAX_FRAMES;
+
+/// A frame, and where in memory its registers were found: all that a walk from it on depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame {
+    pub registers: Registers,
+    /// Where `bp` was read, 0 if it was the callee's.
+    pub bp_at: usize,
+    /// Where `sp` was read, 0 if it was computed.
+    pub sp_at: usize,
+}
+
+impl Frame {
+    /// A frame whose registers were not read.
+    pub const fn of(registers: Registers) -> Frame {
+        Frame { registers, bp_at: 0, sp_at: 0 }
+    }
+
+    /// What memory held.
+    fn links(&self) -> [Link; 3] {
+        let Registers { ip, sp, bp, .. } = self.registers;
+        [Link { at: sp - 8, word: ip }, Link { at: self.bp_at, word: bp }, Link { at: self.sp_at, word: sp }]
+    }
+}
+
+/// A word that a walk has read.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    at: usize,
+    word: usize,
+}
+
+impl Link {
+    /// Is it still there?
+    ///
+    /// # Safety
+    /// `at` is readable.
+    #[inline]
+    unsafe fn holds(&self) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { *(self.at as *const usize) == self.word }
+    }
+}
+
+/// A frame of an earlier walk.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    registers: Registers,
+    /// How many links led from the root to this frame.
+    links: u32,
+    /// The stack from the root to this frame.
+    stack: Stack,
+}
+
+/// The frames of the last walk in this place, root first, and the links between them.
+///
+/// A walk is a function of its registers and the memory it reads. So when it comes to a frame with
+/// the registers of one in here, and all memory that led from there to the root is unchanged, the
+/// rest of the stack is the same, and the walk ends.
+pub struct Last {
+    /// End of the stack that they are of.
+    stack_end: usize,
+    count: usize,
+    frames: [Known; MAX_FRAMES],
+    links: [Link; MAX_LINKS],
+}
+
+impl Last {
+    /// Before the first walk.
+    pub const NOTHING: Last = Last {
+        stack_end: 0,
+        count: 0,
+        frames: [Known { registers: Registers::ZERO, links: 0, stack: ROOT }; MAX_FRAMES],
+        links: [Link { at: 0, word: 0 }; MAX_LINKS],
+    };
+
+    /// Was the walk on the stack that ends there?
+    pub fn is_of(&self, stack_end: usize) -> bool {
+        self.stack_end == stack_end
+    }
+
+    /// Forgets all frames, and keeps those of the stack that ends there from now on.
+    pub fn begin(&mut self, stack_end: usize) {
+        (self.stack_end, self.count) = (stack_end, 0);
+    }
+
+    /// The stack of the frame with these registers, if it is in here and led to the same root.
+    /// Drops the frames below it, which have returned.
+    #[inline]
+    pub fn find(&mut self, registers: &Registers, verified: &mut bool) -> Option<Stack> {
+        loop {
+            let frame = self.frames[..self.count].last()?;
+            if frame.registers.sp > registers.sp {
+                return None;
+            }
+            if frame.registers != *registers {
+                self.count -= 1;
+                continue;
+            }
+            let stack = frame.stack;
+            if *verified || self.keep_unchanged() {
+                return Some(stack);
+            }
+            *verified = true;
+        }
+    }
+
+    /// Keeps the frames from which everything up to the root is unchanged. Is the innermost among
+    /// them?
+    ///
+    /// Its own links are not looked at: its registers are compared instead.
+    fn keep_unchanged(&mut self) -> bool {
+        let Some((_, outer)) = self.frames[..self.count].split_last() else { return true };
+        let links = &self.links[..outer.last().map_or(0, |frame| frame.links as usize)];
+        // SAFETY: the words were read as parts of this stack, above the return address of the frame
+        // that called next, so above the present stack pointer; it is readable up to its end.
+        let holds = |link: &Link| unsafe { link.holds() };
+        let (fours, rest) = links.as_chunks::<4>(); // a third faster
+        let mut holding = 4 * fours.iter().take_while(|four| four.iter().all(holds)).count();
+        if holding + rest.len() == links.len() {
+            holding += rest.iter().take_while(|link| holds(link)).count();
+        }
+        if holding == links.len() {
+            return true;
+        }
+        // The first frame with a broken link may itself be current again; those inside are not.
+        self.count = 1 + outer.partition_point(|frame| frame.links as usize <= holding);
+        false
+    }
+
+    /// Adds the frame inside of the innermost, if there is room.
+    pub fn add(&mut self, frame: &Frame, stack: Stack) {
+        let mut links = if self.count == 0 { 0 } else { self.frames[self.count - 1].links as usize };
+        let read = frame.links();
+        if self.count == MAX_FRAMES || links + read.len() > MAX_LINKS {
+            return;
+        }
+        for link in read.into_iter().filter(|link| link.at != 0) {
+            self.links[links] = link;
+            links += 1;
+        }
+        self.frames[self.count] = Known { registers: frame.registers, links: links as u32, stack };
+        self.count += 1;
+    }
+}
