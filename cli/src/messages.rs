@@ -113,6 +113,9 @@ fn refusal(why: Refusal) -> &'static str {
         Refusal::NoMemory => "there is no room for the shared memory; look at ulimit -v and ulimit -f",
         Refusal::Sanitizer => "it is built with a sanitizer, which has its own malloc; build it without",
         Refusal::OldLibc => "its C library is older than glibc 2.35",
+        Refusal::NoDescriptors => {
+            "too many processes run at once for the limit of open files; raise ulimit -Hn"
+        }
     }
 }
 

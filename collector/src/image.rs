@@ -14,6 +14,7 @@ use heaptrace_channel::ring::{Event, Reader};
 use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Segment, sys};
 
+use crate::descriptors::is_scarce;
 use crate::files::Files;
 use crate::live::Live;
 use crate::mapping::Mapping;
@@ -370,6 +371,8 @@ impl Image {
             };
             let is_executable = record.path.is_empty();
             let file = if is_executable { self.files.open_executable(&path) } else { self.files.open(&path) };
+            // Without it, names are looked up in what is at the path then.
+            let file = file.filter(|file| !is_scarce(file));
             let module = Module {
                 start: record.start,
                 end: record.end,

@@ -1,5 +1,6 @@
 //! The collector: reads what the library recorded in a profiled program and makes profiles of it.
 
+mod descriptors;
 mod files;
 mod image;
 mod listener;

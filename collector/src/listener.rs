@@ -1,6 +1,7 @@
 //! Takes the segments that processes send when they start.
 
 use std::io;
+use std::iter;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -9,10 +10,11 @@ use heaptrace_channel::handshake::{HELLO_LENGTH, Hello, Refusal, same_user};
 use rustix::io::IoSliceMut;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, Shutdown, SocketAddrUnix,
-    SocketFlags, SocketType, accept_with, recvmsg, shutdown, socket_with,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, Shutdown,
+    SocketAddrUnix, SocketFlags, SocketType, accept_with, recvmsg, shutdown, socket_with,
 };
 
+use crate::descriptors::is_scarce;
 use crate::wake::Waker;
 
 /// A process that started.
@@ -71,19 +73,20 @@ impl Listener {
 
     /// All processes that have announced themselves since the last call.
     pub fn arrivals(&mut self) -> Vec<Arrival> {
-        while let Ok(connection) = accept_with(&self.socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
-            self.waiting.push((connection, Instant::now()));
-        }
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let accepted = iter::from_fn(|| accept_with(&self.socket, flags).ok());
+        let waiting = std::mem::take(&mut self.waiting);
         let mut arrivals = Vec::new();
-        let token = self.token;
-        self.waiting.retain(|(connection, since)| match receive(connection, &token) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => since.elapsed() < PATIENCE,
-            Err(_) => false,
-            Ok(arrival) => {
-                arrivals.extend(arrival);
-                false
+        // One after the other, so that few are open at a time.
+        for (connection, since) in waiting.into_iter().chain(accepted.map(|new| (new, Instant::now()))) {
+            match receive(&connection, &self.token) {
+                Ok(arrival) => arrivals.extend(arrival),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && since.elapsed() < PATIENCE => {
+                    self.waiting.push((connection, since));
+                }
+                Err(_) => {}
             }
-        });
+        }
         arrivals
     }
 }
@@ -105,7 +108,10 @@ fn receive(connection: &OwnedFd, token: &[u8; TOKEN_LENGTH]) -> io::Result<Optio
     let hello = Hello::decode(&message[..received.bytes]).filter(|hello| own_user || hello.token == *token);
     let segment = match (hello, file) {
         (Some(Hello { refusal: Some(why), .. }), _) => Err(why),
-        (Some(_), Some(file)) => Ok(file),
+        (Some(_), Some(file)) if !is_scarce(&file) => Ok(file),
+        (Some(_), file) if file.is_some() || received.flags.contains(ReturnFlags::CTRUNC) => {
+            Err(Refusal::NoDescriptors)
+        }
         _ => return Ok(None),
     };
     Ok(Some(Arrival { pid: peer.pid.as_raw_nonzero().get() as u32, segment }))

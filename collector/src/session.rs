@@ -12,6 +12,7 @@ use heaptrace_channel::config::TOKEN_LENGTH;
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::Process;
 
+use crate::descriptors::raise_limit;
 use crate::image::{Image, Program};
 use crate::listener::{Arrival, Listener};
 use crate::naming::{Pattern, Subject, insert};
@@ -119,6 +120,7 @@ struct Pending {
 /// # Errors
 /// If the listening socket cannot be used.
 pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()> {
+    raise_limit();
     let (waker, wakes) = Waker::new()?;
     let session = Session {
         listener: Listener::new(config.listener, config.token, &waker)?,

@@ -1,11 +1,14 @@
 //! How the end of a process is noticed.
 
+use std::fmt::Display;
 use std::os::fd::OwnedFd;
 
 use heaptrace_channel::stat::Stat;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::descriptors::is_scarce;
 use crate::wake::Waker;
 
 /// How it is known whether a process is over.
@@ -13,6 +16,8 @@ use crate::wake::Waker;
 pub enum Watch {
     /// The descriptor is readable when the process has ended.
     Pidfd(OwnedFd),
+    /// There is no descriptor to be had: /proc tells, if it is asked.
+    Stat(Stat),
     /// It has ended, or gone on to another program.
     Over,
     /// It is in another process id namespace: it is over when its image is abandoned.
@@ -20,13 +25,17 @@ pub enum Watch {
 }
 
 impl Watch {
-    /// Watches a process, and has the session woken when it ends.
+    /// Watches a process, and has the session woken when it ends, if that can be had.
     pub fn on(pid: u32, waker: &Waker) -> Watch {
-        let pidfd = Pid::from_raw(pid as i32).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-        if let Some(pidfd) = &pidfd {
-            waker.watch(pidfd).ok(); // else it is seen at the next look
+        let Some(id) = Pid::from_raw(pid as i32) else { return Watch::Over };
+        match pidfd_open(id, PidfdFlags::empty()) {
+            Ok(pidfd) if !is_scarce(&pidfd) => {
+                waker.watch(&pidfd).ok(); // else it is seen at the next look
+                Watch::Pidfd(pidfd)
+            }
+            Err(Errno::SRCH) => Watch::Over,
+            Ok(_) | Err(_) => stat(pid).map_or(Watch::Over, Watch::Stat),
         }
-        pidfd.map_or(Watch::Over, Watch::Pidfd)
     }
 
     /// Is it over? `abandoned` tells whether its image is.
@@ -35,6 +44,10 @@ impl Watch {
             Watch::Pidfd(pidfd) => {
                 let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
                 poll(&mut fds, Some(&Default::default())).is_ok_and(|ready| ready > 0)
+            }
+            Watch::Stat(at_first) => {
+                let now = stat(at_first.pid);
+                now.is_none_or(|now| now.ended || now.started != at_first.started)
             }
             Watch::Over => true,
             Watch::Unknown => abandoned,
@@ -45,7 +58,49 @@ impl Watch {
 /// Did the process start before this one? A forked child did not: there was a collector first. So an
 /// id of such a process is one of another namespace, which the child's parent has gone into.
 pub fn is_older_than_us(pid: u32) -> bool {
-    let started =
-        |process: &str| Some(Stat::parse(&std::fs::read(format!("/proc/{process}/stat")).ok()?)?.started);
-    started(&pid.to_string()).zip(started("self")).is_some_and(|(its, ours)| its < ours)
+    stat(pid).zip(stat("self")).is_some_and(|(its, ours)| its.started < ours.started)
+}
+
+fn stat(process: impl Display) -> Option<Stat> {
+    Stat::parse(&std::fs::read(format!("/proc/{process}/stat")).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use super::*;
+
+    fn sleeper() -> Child {
+        Command::new("sleep").arg("60").spawn().unwrap()
+    }
+
+    fn watches(pid: u32) -> [Watch; 2] {
+        let (waker, _) = Waker::new().unwrap();
+        [Watch::on(pid, &waker), Watch::Stat(stat(pid).unwrap())]
+    }
+
+    #[test]
+    fn a_process_is_over_when_it_has_ended_though_nobody_has_waited_for_it() {
+        let mut child = sleeper();
+        let watches = watches(child.id());
+        assert!(matches!(watches[0], Watch::Pidfd(_)));
+        assert!(watches.iter().all(|watch| !watch.is_over(false)));
+        child.kill().unwrap();
+        while !stat(child.id()).unwrap().ended {
+            std::thread::yield_now();
+        }
+        assert!(watches.iter().all(|watch| watch.is_over(false)));
+        child.wait().unwrap();
+        assert!(watches.iter().all(|watch| watch.is_over(false)));
+    }
+
+    #[test]
+    fn a_process_that_took_over_the_id_of_another_is_not_that_one() {
+        let mut child = sleeper();
+        let now = stat(child.id()).unwrap();
+        assert!(Watch::Stat(Stat { started: now.started - 1, ..now }).is_over(false));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{Room, signal_process};
+use crate::support::{Ended, Profile, Room, signal_process};
 
 fn let_go(room: &Room) {
     fs::write(room.path("go"), "").unwrap();
@@ -79,4 +79,40 @@ fn a_collector_that_was_stopped_for_long_counts_what_it_missed_and_shows_no_leak
     if lost > 0 {
         assert!(ended.stderr.contains("lost"), "{ended:?}");
     }
+}
+
+/// More processes at a time than descriptors for them.
+fn crowd(room: &Room, soft: libc::rlim_t, hard: Option<libc::rlim_t>) -> Ended {
+    const CROWD: &str = "for i in $(seq 40); do sleep 1 & done; wait; echo done";
+    let launch = room.run_path("/bin/sh").args(["-c", CROWD]);
+    let ended = launch.before_exec(move || {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: both calls get a limit of this function's own.
+        unsafe {
+            libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
+            let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard.unwrap_or(limit.rlim_max) };
+            libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+        }
+    });
+    let ended = ended.go().well();
+    assert_eq!(ended.text(), "done\n");
+    ended
+}
+
+#[test]
+fn a_low_soft_limit_of_open_files_is_no_limit_for_the_collector() {
+    let room = Room::new();
+    crowd(&room, 48, None);
+    assert_eq!(room.profiles("out.sleep.").len(), 40, "{:?}", room.files());
+}
+
+#[test]
+fn what_exceeds_the_hard_limit_of_open_files_is_named_and_the_rest_is_complete() {
+    let room = Room::new();
+    let ended = crowd(&room, 48, Some(48));
+    let refused = ended.said().iter().filter(|line| line.contains("ulimit -Hn")).count();
+    let profiles = room.profiles("out.sleep.");
+    assert!(refused > 0 && !profiles.is_empty(), "{ended:?}");
+    assert_eq!(profiles.len() + refused, 40, "{ended:?}");
+    profiles.iter().for_each(Profile::assert_complete);
 }

@@ -13,10 +13,13 @@ pub enum Refusal {
     Sanitizer = 2,
     /// The C library has no `_dl_find_object`: glibc before 2.35, or another one.
     OldLibc = 3,
+    /// The collector can have no more descriptors. It says so itself.
+    NoDescriptors = 4,
 }
 
 impl Refusal {
-    const ALL: [Refusal; 3] = [Refusal::NoMemory, Refusal::Sanitizer, Refusal::OldLibc];
+    const ALL: [Refusal; 4] =
+        [Refusal::NoMemory, Refusal::Sanitizer, Refusal::OldLibc, Refusal::NoDescriptors];
 }
 
 /// Bytes of a [`Hello`].
@@ -68,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_hello_reads_back_and_anything_else_is_refused() {
-        for refusal in [None, Some(Refusal::NoMemory), Some(Refusal::Sanitizer), Some(Refusal::OldLibc)] {
+        for refusal in [None].into_iter().chain(Refusal::ALL.map(Some)) {
             let hello = Hello { token: *b"0123456789abcdef0123456789abcdef", refusal };
             assert_eq!(Hello::decode(&hello.encode()), Some(hello));
         }

@@ -12,6 +12,8 @@ pub struct Stat {
     pub parent: u64,
     /// When it started, in clock ticks since boot.
     pub started: u64,
+    /// It is a zombie, or about to be gone.
+    pub ended: bool,
 }
 
 impl Stat {
@@ -21,8 +23,14 @@ impl Stat {
         let (pid, rest) = text.split_at(text.iter().position(|&c| c == b' ')?);
         let after_name = rest.iter().rposition(|&c| c == b')')? + 1;
         let mut words = rest[after_name..].split(|&c| c == b' ').skip(1);
-        let (parent, started) = (words.nth(1)?, words.nth(17)?);
-        Some(Stat { pid: parse_number(pid)?, parent: parse_number(parent)?, started: parse_number(started)? })
+        let ended = matches!(words.next()?, b"Z" | b"X");
+        let (parent, started) = (words.next()?, words.nth(17)?);
+        Some(Stat {
+            pid: parse_number(pid)?,
+            parent: parse_number(parent)?,
+            started: parse_number(started)?,
+            ended,
+        })
     }
 }
 
@@ -32,13 +40,15 @@ mod tests {
 
     #[test]
     fn a_process_is_read_whatever_its_name() {
-        let rest = "S 41 40 39 34816 40 4194304 1 2 3 4 5 6 7 8 20 0 1 0 987654 9 10";
+        let rest = "41 40 39 34816 40 4194304 1 2 3 4 5 6 7 8 20 0 1 0 987654 9 10";
         for name in ["make", "", "a b", ")", ") S 1 2", "((x)"] {
-            let text = format!("42 ({name}) {rest}\n");
-            let stat = Stat { pid: 42, parent: 41, started: 987_654 };
-            assert_eq!(Stat::parse(text.as_bytes()), Some(stat), "{name}");
+            for (state, ended) in [("S", false), ("Z", true)] {
+                let text = format!("42 ({name}) {state} {rest}\n");
+                let stat = Stat { pid: 42, parent: 41, started: 987_654, ended };
+                assert_eq!(Stat::parse(text.as_bytes()), Some(stat), "{name}");
+            }
         }
-        for text in ["", "42", "42 (make)", "42 (make) S 41", &format!("x (make) {rest}")] {
+        for text in ["", "42", "42 (make)", "42 (make) S 41", &format!("x (make) S {rest}")] {
             assert_eq!(Stat::parse(text.as_bytes()), None, "{text}");
         }
     }
