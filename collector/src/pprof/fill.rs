@@ -1,7 +1,8 @@
 //! Names for the addresses of a profile that was written without, here or on another machine.
 
-use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+
+use hashbrown::{HashMap, HashSet};
 
 use super::functions::Functions;
 use super::proto::{Function, Location, Mapping, Profile};

@@ -1,7 +1,8 @@
 //! The functions of a profile.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use super::profile::signed;
 use super::proto::{Function, Line, Mapping};

@@ -1,7 +1,8 @@
 //! Making a profile of a recording.
 
-use std::collections::HashMap;
 use std::time::UNIX_EPOCH;
+
+use hashbrown::HashMap;
 
 use super::drop_frames::drop_frames;
 use super::functions::Functions;

@@ -1,6 +1,6 @@
 //! The string table of a profile.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 /// The strings, each once.
 #[derive(Debug, Default)]

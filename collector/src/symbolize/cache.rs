@@ -1,11 +1,12 @@
 //! Files that were read for one profile, kept for the next: the processes of a session run the same
 //! programs and libraries over and over.
 
-use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
+
+use hashbrown::HashMap;
 
 use super::binary::Binary;
 use super::lock;

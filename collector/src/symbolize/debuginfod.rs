@@ -1,13 +1,14 @@
 //! Asking debuginfod servers for files by build id, as debuginfod-find(1) does where the variable
 //! DEBUGINFOD_URLS is set. What they send is kept in the folder that all its clients share.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use hashbrown::HashSet;
 use ureq::Agent;
 
 use super::lock;

@@ -1,7 +1,8 @@
 //! Functions as a profile describes them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use super::demangle::demangle;
 

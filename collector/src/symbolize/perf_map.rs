@@ -4,11 +4,12 @@
 //! The format is documented in the Linux sources, `tools/perf/Documentation/jit-interface.txt`: a
 //! line for each function with start and size in hexadecimal and the name.
 
-use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use hashbrown::HashMap;
 
 /// How much of a map is read, in bytes.
 const SIZE_LIMIT: u64 = 1 << 28;

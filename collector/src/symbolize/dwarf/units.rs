@@ -1,6 +1,6 @@
 //! The units of a file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Instant;
 
@@ -8,6 +8,7 @@ use gimli::{
     Abbreviations, DebugAbbrevOffset, DebugInfoOffset, DebugInfoUnitHeadersIter, Dwarf, Range, UnitHeader,
     UnitOffset, UnitRef, UnitType,
 };
+use hashbrown::HashMap;
 
 use super::lines::Lines;
 use super::ranges::Ranges;
