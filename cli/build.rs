@@ -25,11 +25,13 @@ fn main() {
 }
 
 /// Always optimized, and in a target folder of its own: the outer cargo holds the lock of the other.
+/// Without debug information, as each `heaptrace run` reads all of it.
 fn build_library(workspace: &Path, target: &Path) -> PathBuf {
     let status = Command::new(env::var_os("CARGO").expect("cargo sets it"))
         .current_dir(workspace)
         .args(["build", "--quiet", "--release", "--package", "heaptrace-preload", "--target-dir"])
         .arg(target)
+        .args(["--config", "profile.release.strip='debuginfo'"])
         .env_remove("RUSTC_WORKSPACE_WRAPPER") // clippy would build nothing
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .status()

@@ -94,12 +94,20 @@ fn open_folder(path: &Path) -> Result<OwnedFd> {
     Ok(folder)
 }
 
+/// Is all of the library there, and nothing else?
 fn holds_library(folder: &OwnedFd) -> bool {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let Ok(file) = fs::openat(folder, NAME, flags, Mode::empty()) else { return false };
-    let mut content = Vec::with_capacity(CONTENT.len() + 1);
-    let read = File::from(file).take(CONTENT.len() as u64 + 1).read_to_end(&mut content);
-    read.is_ok() && content == CONTENT
+    let mut file = File::from(file);
+    let mut rest = CONTENT;
+    let mut piece = [0; 1 << 14];
+    while let Ok(read @ 1..) = file.read(&mut piece) {
+        match rest.strip_prefix(&piece[..read]) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    rest.is_empty()
 }
 
 /// Writes under a name of this process's own and renames: another process sees all of it or none.

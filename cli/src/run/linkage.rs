@@ -1,7 +1,7 @@
 //! How an executable is linked: read without the rest of the file, which may be large.
 
-use std::ffi::CStr;
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -11,19 +11,19 @@ use goblin::elf::header::{EM_X86_64, ET_DYN};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP};
 use goblin::elf::{Dynamic, Elf, Header, ProgramHeader};
 use goblin::elf64::header::SIZEOF_EHDR;
+use memchr::memchr_iter;
 
-/// Largest part that is read, in bytes.
-const LIMIT: u64 = 256 << 20;
+/// Largest part that is read at once, in bytes.
+const LIMIT: u64 = 1 << 20;
 
 /// The headers of an executable, and what they lead the dynamic linker to.
 #[derive(Debug)]
 pub struct Linkage {
+    file: File,
     header: Header,
     /// The path of its dynamic linker.
     pub interpreter: Option<String>,
     dynamic: Option<Dynamic>,
-    /// The dynamic linker's string table: names of libraries, and of symbols.
-    strings: Vec<u8>,
 }
 
 impl Linkage {
@@ -44,9 +44,7 @@ impl Linkage {
             String::from_utf8_lossy(&path).into_owned()
         });
         let dynamic = segment(PT_DYNAMIC).and_then(|dynamic| parse_dynamic(&dynamic, &segments, ctx));
-        let strings = dynamic.as_ref().map(|dynamic| (dynamic.info.strtab as u64, dynamic.info.strsz as u64));
-        let strings = strings.and_then(|(offset, size)| bytes(&file, offset, size)).unwrap_or_default();
-        Some(Linkage { header, interpreter, dynamic, strings })
+        Some(Linkage { file, header, interpreter, dynamic })
     }
 
     /// Is it for 64-bit x86?
@@ -63,19 +61,45 @@ impl Linkage {
     }
 
     /// The names of the libraries that it needs.
-    pub fn libraries(&self) -> impl Iterator<Item = &str> {
+    pub fn libraries(&self) -> impl Iterator<Item = String> {
         let entries = self.dynamic.iter().flat_map(|dynamic| &dynamic.dyns);
         let needed = entries.filter(|entry| entry.d_tag == DT_NEEDED);
         needed.filter_map(|entry| {
-            let name = self.strings.get(usize::try_from(entry.d_val).ok()?..)?;
-            CStr::from_bytes_until_nul(name).ok()?.to_str().ok()
+            let mut name = [0; 256];
+            let start = self.strings()?.start.checked_add(entry.d_val)?;
+            let read = self.file.read_at(&mut name, start).ok()?;
+            let name = name[..read].split(|&byte| byte == 0).next()?;
+            Some(str::from_utf8(name).ok()?.to_owned())
         })
     }
 
     /// Does it define or need one of these symbols, for the dynamic linker?
     pub fn mentions(&self, symbols: &[&str]) -> bool {
-        let mut names = self.strings.split(|&byte| byte == 0);
-        names.any(|name| symbols.iter().any(|symbol| name == symbol.as_bytes()))
+        let Range { mut start, end } = self.strings().unwrap_or_default();
+        // In pieces, as the table may be large.
+        let mut piece = [0; 1 << 14];
+        while start < end {
+            let wanted = piece.len().min((end - start) as usize);
+            let Ok(read @ 1..) = self.file.read_at(&mut piece[..wanted], start) else { return false };
+            let mut next = 0;
+            for nul in memchr_iter(0, &piece[..read]) {
+                let name = &piece[next..nul];
+                if symbols.iter().any(|symbol| name == symbol.as_bytes()) {
+                    return true;
+                }
+                next = nul + 1;
+            }
+            // A name that does not end in a whole piece is none of these.
+            start += if next > 0 { next } else { read } as u64;
+        }
+        false
+    }
+
+    /// Where in the file the dynamic linker's string table is: names of libraries, and of symbols.
+    fn strings(&self) -> Option<Range<u64>> {
+        let info = &self.dynamic.as_ref()?.info;
+        let start = info.strtab as u64;
+        Some(start..start.checked_add(info.strsz as u64)?)
     }
 }
 
