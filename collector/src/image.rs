@@ -202,10 +202,14 @@ impl Image {
         const BLOCKED: Duration = Duration::from_millis(1);
         /// A program that does not say that its ring fills, or that it waits at its exit.
         const SILENT: Duration = Duration::from_millis(10);
-        /// The heartbeat, for those that wait at their exit.
-        const IDLE: Duration = Duration::from_millis(100);
+        /// Nothing wakes the session when a process ends that has no pidfd.
+        const POLLED: Duration = Duration::from_millis(100);
+        /// Each look takes a tenth of a millisecond of a processor that slept.
+        const IDLE: Duration = Duration::from_secs(1);
+        let is_polled = || self.members().any(|(_, member)| matches!(member.watch, Watch::Stat(_)));
         match &self.attention {
             _ if self.blocked_since.is_some() => BLOCKED,
+            Attention::Nudges(_) if is_polled() => POLLED,
             Attention::Nudges(_) => IDLE,
             Attention::Young(_) | Attention::None => SILENT,
         }

@@ -1,6 +1,5 @@
 //! The session: a program, the processes that it starts, and one profile for each.
 
-use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -8,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, never, select};
+use hashbrown::{HashMap, HashSet};
 use heaptrace_channel::config::TOKEN_LENGTH;
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::Process;
@@ -100,6 +100,8 @@ const GRACE: Duration = Duration::from_millis(150);
 /// How soon an image without a known process is looked at for unknown ones, and, after having been
 /// left longer and longer, how often at least.
 const ABANDON_INTERVAL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+/// How often those that wait for their profiles at their exit see that the collector works.
+const HEARTBEAT: Duration = Duration::from_millis(100);
 const WRITERS: usize = 2;
 
 type ImageId = u64;
@@ -210,7 +212,8 @@ impl Session {
             true => image.pause().min(self.abandon_interval),
             false => image.pause(),
         };
-        self.images.iter().map(|(_, image)| of(image)).min().unwrap_or(GRACE)
+        let writing = (!self.pending.is_empty()).then_some(HEARTBEAT);
+        self.images.iter().map(|(_, image)| of(image)).chain(writing).min().unwrap_or(GRACE)
     }
 
     fn is_over(&self) -> bool {
