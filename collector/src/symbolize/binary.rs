@@ -1,10 +1,11 @@
 //! A module with all that is known about its addresses: debug information, symbols, segments.
 
-use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
+
+use hashbrown::HashMap;
 
 use super::debug_file::{DebugFile, DebugFolders};
 use super::demangle::is_mangled;
@@ -102,7 +103,7 @@ impl Names {
             path: module.path.clone(),
             debug: files().filter(|_| mode == Mode::Full).find_map(load),
             symbols: SymbolTable::new(files().map(|file| &file.elf).chain(&mini)),
-            plt: image.as_ref().map(|image| Plt::new(&image.elf)).unwrap_or_default(),
+            plt: image.map(|image| Plt::new(image.elf)).unwrap_or_default(),
             functions: Mutex::default(),
             resolved: Mutex::default(),
         }

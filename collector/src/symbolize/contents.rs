@@ -79,3 +79,12 @@ impl Contents {
         self.stored.size().saturating_mul(USUAL_RATIO).min(self.size) as usize
     }
 }
+
+/// Reads until `bytes` are full or there are no more. Returns how many there are.
+pub(super) fn fill(bytes: &mut [u8], reader: &mut dyn Read) -> usize {
+    let mut filled = 0;
+    while let Ok(read @ 1..) = reader.read(&mut bytes[filled..]) {
+        filled += read;
+    }
+    filled
+}

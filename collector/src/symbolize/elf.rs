@@ -132,7 +132,7 @@ impl Elf {
     }
 
     /// The contents of a section.
-    fn contents(&self, section: &SectionHeader) -> Option<Contents> {
+    pub(super) fn contents(&self, section: &SectionHeader) -> Option<Contents> {
         if section.sh_type == SHT_NOBITS {
             return None;
         }

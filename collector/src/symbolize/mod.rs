@@ -6,7 +6,6 @@
 //! else its name is the module and the address in the module's file.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::env;
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -21,6 +20,7 @@ use cache::Cache;
 use debug_file::DebugFolders;
 pub use function::Function;
 use function::Functions;
+use hashbrown::HashMap;
 use progress::Count;
 pub use progress::Progress;
 
@@ -33,6 +33,7 @@ mod demangle;
 mod dwarf;
 mod elf;
 mod function;
+mod open_files;
 mod perf_map;
 mod plt;
 mod progress;

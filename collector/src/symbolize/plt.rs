@@ -1,43 +1,79 @@
 //! Stubs of the procedure linkage table: code that linkers make without a symbol, which jumps to a
 //! function of another module.
 
-use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use goblin::elf::header::EM_X86_64;
 use goblin::elf::reloc::RelocSection;
 use goblin::elf::sym::Symtab;
+use hashbrown::HashMap;
 
 use super::elf::{Elf, string};
+use super::open_files::Permit;
 
 /// Size of a stub in bytes, and what stubs are aligned to, except in `.plt.got`.
 const STUB_SIZE: u64 = 16;
 
+/// The sections that have stubs, and the size of theirs.
+const SECTIONS: [(&str, u64); 3] =
+    [(".plt", STUB_SIZE), (".plt.sec", STUB_SIZE), (".plt.got", STUB_SIZE / 2)];
+
 /// The stubs of an x86-64 file.
 #[derive(Debug, Default)]
 pub(super) struct Plt {
+    /// Where the sections with stubs are, as the file has addresses.
+    places: Vec<Range<u64>>,
+    /// Read when an address in them is asked for. Few are: nothing is called from a stub.
+    stubs: OnceLock<Stubs>,
+    /// What they are read from.
+    file: Option<(Elf, Arc<Permit>)>,
+}
+
+impl Plt {
+    /// The stubs of a file; there are none if it is of another machine.
+    pub(super) fn new(elf: Elf) -> Plt {
+        if elf.machine() != EM_X86_64 {
+            return Plt::default();
+        }
+        let sections = SECTIONS.iter().filter_map(|(name, _)| elf.section(name));
+        let places: Vec<_> = sections.map(|s| s.sh_addr..s.sh_addr.saturating_add(s.sh_size)).collect();
+        match Permit::new() {
+            _ if places.is_empty() => Plt::default(),
+            Some(permit) => Plt { places, file: Some((elf, permit)), ..Plt::default() },
+            None => Plt { places, stubs: OnceLock::from(Stubs::read(&elf)), file: None },
+        }
+    }
+
+    /// `name@plt` if `address`, as the file has addresses, is in the stub for `name`.
+    pub(super) fn find(&self, address: u64) -> Option<String> {
+        if !self.places.iter().any(|place| place.contains(&address)) {
+            return None;
+        }
+        let read = || self.file.as_ref().map(|(elf, _)| Stubs::read(elf)).unwrap_or_default();
+        self.stubs.get_or_init(read).find(address)
+    }
+}
+
+/// What the stubs of a file lead to.
+#[derive(Debug, Default)]
+struct Stubs {
     /// Address and code of the sections with stubs, and the size of a stub.
     sections: Vec<(u64, Vec<u8>, u64)>,
     /// The name of the function whose address is put into each slot of the global offset table.
     slots: HashMap<u64, String>,
 }
 
-impl Plt {
-    /// Reads the stubs of a file; there are none if it is of another machine.
-    pub(super) fn new(elf: &Elf) -> Plt {
-        if elf.machine() != EM_X86_64 {
-            return Plt::default();
-        }
-        let sizes = [(".plt", STUB_SIZE), (".plt.sec", STUB_SIZE), (".plt.got", STUB_SIZE / 2)];
-        let sections = sizes.into_iter().filter_map(|(name, size)| {
+impl Stubs {
+    fn read(elf: &Elf) -> Stubs {
+        let sections = SECTIONS.iter().filter_map(|&(name, size)| {
             let section = elf.section(name)?;
             Some((section.sh_addr, elf.bytes(section)?, size))
         });
-        Plt { sections: sections.collect(), slots: slots(elf) }
+        Stubs { sections: sections.collect(), slots: slots(elf) }
     }
 
-    /// `name@plt` if `address`, as the file has addresses, is in the stub for `name`.
-    pub(super) fn find(&self, address: u64) -> Option<String> {
+    fn find(&self, address: u64) -> Option<String> {
         self.sections.iter().find_map(|(start, code, size)| {
             let offset = address.checked_sub(*start)?;
             if offset >= code.len() as u64 {

@@ -25,7 +25,6 @@ use units::{UnitIndex, Units};
 mod entry;
 mod functions;
 mod lines;
-mod open_files;
 mod ranges;
 mod section;
 mod sections;

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use gimli::RunTimeEndian;
 
-use super::open_files::Permit;
-use crate::symbolize::contents::Contents;
+use crate::symbolize::contents::{Contents, fill};
 use crate::symbolize::lock;
+use crate::symbolize::open_files::Permit;
 use crate::symbolize::source::Part;
 
 /// Size of a piece, in bytes.
@@ -180,15 +180,6 @@ impl Rest {
         let stream = contents.stream().map(|reader| Mutex::new(Stream { reader, next: 0 }));
         stream.map_or(Rest::Nowhere, Rest::Compressed)
     }
-}
-
-/// Reads until `bytes` are full or there are no more. Returns how many there are.
-fn fill(bytes: &mut [u8], reader: &mut dyn Read) -> usize {
-    let mut filled = 0;
-    while let Ok(read @ 1..) = reader.read(&mut bytes[filled..]) {
-        filled += read;
-    }
-    filled
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicUsize;
 
 use gimli::{Dwarf, DwarfPackage, RunTimeEndian, SectionId};
 
-use super::open_files::Permit;
 use super::section::Section;
 use super::slice::Slice;
 use crate::symbolize::elf::Elf;
+use crate::symbolize::open_files::Permit;
 
 /// The sections that say where functions and lines are. Types, variables and macros have others.
 const NEEDED: [SectionId; 10] = [
