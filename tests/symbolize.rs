@@ -233,6 +233,18 @@ fn c_and_cpp_from_clang() {
 }
 
 #[test]
+fn functions_within_functions_and_types() {
+    let workshop = Workshop::new("within");
+    for (compiler, source) in [("gcc", "within.c"), ("g++", "within.cpp"), ("clang++", "within.cpp")] {
+        for level in ["-O0", "-O2"] {
+            let file = format!("{compiler}{level}");
+            workshop.run(&format!("{compiler} {level} -g @{source} -o {file}"));
+            workshop.check(&file, &file, &options());
+        }
+    }
+}
+
+#[test]
 fn rust_with_legacy_and_v0_names() {
     let workshop = Workshop::new("rust");
     for mangling in ["legacy", "v0"] {

@@ -17,9 +17,20 @@ const INLINE_LIMIT: usize = 512;
 /// The functions of a unit by their addresses.
 #[derive(Debug, Default)]
 pub(super) struct Functions {
+    /// Those that are in no other function, and in no type.
+    outer: Table,
+    /// All of them, read when an address is in none of the others: which is seldom, and takes long.
+    all: OnceLock<Table>,
+}
+
+/// Functions by their addresses.
+#[derive(Debug, Default)]
+struct Table {
     functions: Vec<Function>,
     /// Ranges and indexes into `functions`, sorted.
     ranges: Vec<(Range, usize)>,
+    /// Entries were passed over.
+    partial: bool,
 }
 
 /// A function that was compiled.
@@ -52,39 +63,88 @@ pub(super) struct Call {
 impl Functions {
     /// Finds the functions of `unit`; those behind damage are not there.
     pub(super) fn read(unit: UnitRef<'_, Slice>) -> Functions {
-        let mut functions = Functions::default();
-        // Damage ends the reading, which is all that there is to do about it.
-        let _ = functions.add_all(unit);
-        functions.ranges.sort_by_key(|(range, _)| range.begin);
-        functions
+        Functions { outer: Table::read(unit, Pass::Inside), all: OnceLock::new() }
     }
 
-    fn add_all(&mut self, unit: UnitRef<'_, Slice>) -> gimli::Result<()> {
+    /// The function at an address; `unit` is the one that they were read of.
+    pub(super) fn find(&self, unit: UnitRef<'_, Slice>, address: u64) -> Option<&Function> {
+        self.outer.find(address).or_else(|| {
+            let all = || Table::read(unit, Pass::Nothing);
+            self.outer.partial.then(|| self.all.get_or_init(all))?.find(address)
+        })
+    }
+}
+
+/// What is passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// What is inside of functions and types, if the compiler says where it ends. It is most of a
+    /// unit: variables, members, calls. Functions are there in languages that nest them.
+    Inside,
+    Nothing,
+}
+
+impl Table {
+    fn read(unit: UnitRef<'_, Slice>, pass: Pass) -> Table {
+        let mut table = Table::default();
+        // Damage ends the reading, which is all that there is to do about it.
+        let _ = table.add_all(unit, pass);
+        table.ranges.sort_by_key(|(range, _)| range.begin);
+        table
+    }
+
+    fn add_all(&mut self, unit: UnitRef<'_, Slice>, pass: Pass) -> gimli::Result<()> {
         let mut ranges = Ranges::within(unit.dwarf);
         let mut entries = unit.entries_raw(None)?;
         let mut attributes = Vec::new();
         while !entries.is_empty() {
             let entry = entries.next_offset();
             let Some(kind) = entries.read_abbreviation()? else { continue };
-            if kind.tag() != DW_TAG_subprogram {
+            let is_function = kind.tag() == DW_TAG_subprogram;
+            let can_be_passed = pass == Pass::Inside && (is_function || is_type(kind.tag()));
+            if !is_function && !can_be_passed {
                 entries.skip_attributes(kind.attributes())?;
                 continue;
             }
             entries.read_attributes(kind.attributes(), &mut attributes)?;
-            let found = ranges.of(unit, &attributes);
+            let found = if is_function { ranges.of(unit, &attributes) } else { Vec::new() };
             if !found.is_empty() {
                 self.ranges.extend(found.into_iter().map(|range| (range, self.functions.len())));
                 self.functions.push(Function { entry, inlined: OnceLock::new() });
+            }
+            let after = sibling(&attributes).filter(|after| can_be_passed && *after > entries.next_offset());
+            if let Some(after) = after {
+                self.partial = true;
+                entries = unit.entries_raw(Some(after))?;
             }
         }
         Ok(())
     }
 
-    /// The function at an address.
-    pub(super) fn find(&self, address: u64) -> Option<&Function> {
+    fn find(&self, address: u64) -> Option<&Function> {
         let after = self.ranges.partition_point(|(range, _)| range.begin <= address);
         let (range, index) = self.ranges.get(after.checked_sub(1)?)?;
         (address < range.end).then(|| &self.functions[*index])
+    }
+}
+
+fn is_type(tag: gimli::DwTag) -> bool {
+    matches!(
+        tag,
+        gimli::DW_TAG_structure_type
+            | gimli::DW_TAG_class_type
+            | gimli::DW_TAG_union_type
+            | gimli::DW_TAG_enumeration_type
+            | gimli::DW_TAG_subroutine_type
+    )
+}
+
+/// The entry that follows all that is inside of the one with these attributes.
+fn sibling(attributes: &[Attribute<Slice>]) -> Option<UnitOffset> {
+    let attribute = attributes.iter().find(|attribute| attribute.name() == gimli::DW_AT_sibling)?;
+    match attribute.value() {
+        AttributeValue::UnitRef(offset) => Some(offset),
+        _ => None,
     }
 }
 

@@ -46,7 +46,7 @@ impl Unit {
             Some(split) => Scope { unit: split.as_ref(), units: None, supplementary },
             None => Scope { unit, units: Some(units), supplementary },
         };
-        let Some(function) = self.functions.find(address) else {
+        let Some(function) = self.functions.find(scope.unit, address) else {
             return place.map(DwarfFrame::unnamed).into_iter().collect();
         };
         let calls = function.calls(scope.unit, address);
