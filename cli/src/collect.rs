@@ -44,7 +44,13 @@ pub fn run() -> Result<()> {
         program: Some(running_program(session.program)),
         symbolizer: Arc::new(Symbolizer::new(&options)),
     };
+    keep_names(&config);
     Ok(session::run(config, None)?)
+}
+
+/// What was read to look names up goes with the process: to free it bit by bit takes a millisecond.
+fn keep_names(config: &Config) {
+    std::mem::forget(Arc::clone(&config.symbolizer));
 }
 
 fn running_program(pid: u32) -> Program {
@@ -64,6 +70,7 @@ fn running_program(pid: u32) -> Program {
 /// started and when it has ended, and then gets the summary as text, and before that a line now and
 /// then about how far looking names up has come.
 pub fn serve(config: Config, program: Program, control: UnixStream) -> io::Result<()> {
+    keep_names(&config);
     let (sender, requests) = unbounded();
     let symbolizer = Arc::clone(&config.symbolizer);
     thread::spawn(move || obey(&sender, program, control, &symbolizer));
