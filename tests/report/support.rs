@@ -102,21 +102,22 @@ pub fn has_dot() -> bool {
     found
 }
 
-/// The profiles that a tiny Go program writes of itself; made once.
+/// The profiles that a tiny Go program writes of itself; made once, and left in the target folder.
 pub fn go_profiles() -> &'static Path {
-    static PROFILES: LazyLock<Folder> = LazyLock::new(|| {
-        let folder = Folder::new();
-        let source = folder.file("allocate.go", include_str!("allocate.go"));
-        let program = folder.0.join("allocate");
+    static PROFILES: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("go");
+        fs::create_dir_all(&folder).unwrap();
+        let (source, program) = (folder.join("allocate.go"), folder.join("allocate"));
+        fs::write(&source, include_str!("allocate.go")).unwrap();
         let built = Command::new("go")
             .args(["build", "-o"])
-            .args([program.as_os_str(), source.as_ref()])
-            .env("GOCACHE", folder.0.join("cache"))
+            .args([&program, &source])
+            .env("GOCACHE", folder.join("cache"))
             .status();
         assert!(built.unwrap().success());
-        let run = Command::new(program).arg(&folder.0).status();
+        let run = Command::new(program).arg(&folder).status();
         assert!(run.unwrap().success());
         folder
     });
-    &PROFILES.0
+    &PROFILES
 }
