@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many files of the process are kept open. What else it has open grows with the programs that
-/// it records, of 1024 that it is usually allowed.
+/// it records, and there may be few that it is allowed.
 const LIMIT: usize = 64;
 
 static OPEN: AtomicUsize = AtomicUsize::new(0);

@@ -43,13 +43,14 @@ struct Row {
 impl Lines {
     /// Reads the line table of `unit`; what is behind damage is not there.
     pub(super) fn read(unit: UnitRef<'_, Slice>) -> Lines {
-        // Programs are long, and run twice as fast from bytes that are in one place.
-        let Some(bytes) = unit.line_program.as_ref().and_then(|program| bytes(unit, program.header())) else {
+        let Some(program) = unit.line_program.as_ref().and_then(|program| part(unit, program.header()))
+        else {
             return Lines::default();
         };
-        let endian = unit.dwarf.debug_line.reader().endian();
+        // Programs are long, and run faster from bytes that are in one place.
+        let Ok(bytes) = program.to_slice() else { return Lines::default() };
+        let programs = DebugLine::from(EndianSlice::new(&bytes, program.endian()));
         let size = unit.encoding().address_size;
-        let programs = DebugLine::from(EndianSlice::new(&bytes, endian));
         programs.program(DebugLineOffset(0), size, None, None).map(Lines::run).unwrap_or_default()
     }
 
@@ -96,12 +97,12 @@ impl Lines {
     }
 }
 
-/// The bytes of a unit's line program, its header first.
-fn bytes<'a>(unit: UnitRef<'a, Slice>, header: &LineProgramHeader<Slice>) -> Option<Vec<u8>> {
-    let mut bytes = unit.dwarf.debug_line.reader().clone();
-    bytes.skip(header.offset().0).ok()?;
-    bytes.truncate(header.unit_length() + usize::from(header.format().initial_length_size())).ok()?;
-    Some(bytes.to_slice().ok()?.into_owned())
+/// A unit's line program, its header first.
+fn part(unit: UnitRef<'_, Slice>, header: &LineProgramHeader<Slice>) -> Option<Slice> {
+    let mut part = unit.dwarf.debug_line.reader().clone();
+    part.skip(header.offset().0).ok()?;
+    part.truncate(header.unit_length() + usize::from(header.format().initial_length_size())).ok()?;
+    Some(part)
 }
 
 /// The path of a file in a unit's table, from the folder that the unit was compiled in.
