@@ -21,8 +21,9 @@ const SYMBOLS_AT_ONCE: usize = 1 << 10;
 /// The functions that one or more symbol tables name, by address.
 #[derive(Debug, Default)]
 pub(super) struct SymbolTable {
-    /// Sorted by address.
     symbols: Vec<Symbol>,
+    /// Indexes into `symbols`, sorted by address.
+    by_address: Vec<u32>,
     /// The string table of each symbol table.
     strings: Vec<Vec<u8>>,
 }
@@ -80,7 +81,7 @@ impl SymbolTable {
                 let _ = section.and_then(|section| table.add(elf, section));
             }
         }
-        table.symbols = sorted(&table.symbols);
+        table.by_address = by_address(&table.symbols);
         table
     }
 
@@ -109,13 +110,15 @@ impl SymbolTable {
 
     /// About how much memory it takes, in bytes.
     pub(super) fn size(&self) -> usize {
-        self.symbols.capacity() * size_of::<Symbol>() + self.strings.iter().map(Vec::len).sum::<usize>()
+        self.symbols.capacity() * (size_of::<Symbol>() + size_of::<u32>())
+            + self.strings.iter().map(Vec::len).sum::<usize>()
     }
 
     /// The name of the function at `address`, as the file has addresses: mangled, without version.
     pub(super) fn find(&self, address: u64) -> Option<String> {
-        let after = self.symbols.partition_point(|symbol| symbol.start <= address);
-        let before = self.symbols.get(..after)?.iter().rev().take(NESTING_LIMIT);
+        let symbol = |&index: &u32| &self.symbols[index as usize];
+        let after = self.by_address.partition_point(|index| symbol(index).start <= address);
+        let before = self.by_address.get(..after)?.iter().rev().take(NESTING_LIMIT).map(symbol);
         let nearest = before.clone().find(|symbol| self.name(symbol).is_some())?.start;
         // A symbol without size ends where the next begins.
         let is_around = |s: &&Symbol| address < s.end && (s.sized || s.start == nearest);
@@ -136,29 +139,31 @@ impl SymbolTable {
     }
 }
 
-/// The symbols by address. They are in no order, but evenly spread: so they go to about as many
-/// buckets as there are symbols, which takes a fifth of the time of comparing them.
-fn sorted(symbols: &[Symbol]) -> Vec<Symbol> {
+/// Indexes of the symbols by address. They are in no order, but evenly spread: so they go to about as
+/// many buckets as there are symbols, which takes a fifth of the time of comparing them.
+fn by_address(symbols: &[Symbol]) -> Vec<u32> {
     let starts = || symbols.iter().map(|symbol| symbol.start);
     let (Some(lowest), Some(highest)) = (starts().min(), starts().max()) else { return Vec::new() };
     let distance = (highest - lowest) / symbols.len() as u64;
     let bucket = |start: u64| ((start - lowest) >> distance.checked_ilog2().unwrap_or(0)) as usize;
-    let mut ends = vec![0_usize; bucket(highest) + 1];
-    starts().for_each(|start| ends[bucket(start)] += 1);
+    // Where each bucket ends, and, when all of it is there, begins.
+    let mut places = vec![0_u32; bucket(highest) + 1];
+    starts().for_each(|start| places[bucket(start)] += 1);
     let mut total = 0;
-    for end in &mut ends {
-        total += *end;
-        *end = total;
+    for place in &mut places {
+        total += *place;
+        *place = total;
     }
-    let mut sorted = symbols.to_vec();
-    let mut starts_of_buckets = ends.clone();
-    for symbol in symbols {
-        let place = &mut starts_of_buckets[bucket(symbol.start)];
+    let mut sorted = vec![0; symbols.len()];
+    for (index, start) in starts().enumerate() {
+        let place = &mut places[bucket(start)];
         *place -= 1;
-        sorted[*place] = *symbol;
+        sorted[*place as usize] = index as u32;
     }
-    for (start, end) in starts_of_buckets.into_iter().zip(ends) {
-        sorted[start..end].sort_unstable_by_key(|symbol| symbol.start);
+    let ends = places[1..].iter().chain([&total]);
+    for (&start, &end) in places.iter().zip(ends) {
+        let bucket = &mut sorted[start as usize..end as usize];
+        bucket.sort_unstable_by_key(|&index| symbols[index as usize].start);
     }
     sorted
 }
