@@ -107,18 +107,25 @@ impl Table {
                 continue;
             }
             entries.read_attributes(kind.attributes(), &mut attributes)?;
-            let found = if is_function { ranges.of(unit, &attributes) } else { Vec::new() };
-            if !found.is_empty() {
-                self.ranges.extend(found.into_iter().map(|range| (range, self.functions.len())));
-                self.functions.push(Function { entry, inlined: OnceLock::new() });
+            if is_function {
+                self.add(entry, ranges.of(unit, &attributes));
             }
-            let after = sibling(&attributes).filter(|after| can_be_passed && *after > entries.next_offset());
-            if let Some(after) = after {
+            // Always forwards, whatever a damaged file says.
+            let after = sibling(&attributes).filter(|after| *after > entries.next_offset());
+            if let Some(after) = after.filter(|_| can_be_passed) {
                 self.partial = true;
                 entries = unit.entries_raw(Some(after))?;
             }
         }
         Ok(())
+    }
+
+    /// Adds a function, unless it was not compiled.
+    fn add(&mut self, entry: UnitOffset, ranges: Vec<Range>) {
+        if !ranges.is_empty() {
+            self.ranges.extend(ranges.into_iter().map(|range| (range, self.functions.len())));
+            self.functions.push(Function { entry, inlined: OnceLock::new() });
+        }
     }
 
     fn find(&self, address: u64) -> Option<&Function> {

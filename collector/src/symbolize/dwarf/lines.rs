@@ -43,15 +43,15 @@ struct Row {
 impl Lines {
     /// Reads the line table of `unit`; what is behind damage is not there.
     pub(super) fn read(unit: UnitRef<'_, Slice>) -> Lines {
-        let Some(program) = unit.line_program.as_ref().and_then(|program| part(unit, program.header()))
-        else {
-            return Lines::default();
+        let run = |program: Slice| {
+            // Programs are long, and run faster from bytes that are in one place.
+            let bytes = program.to_slice().ok()?;
+            let programs = DebugLine::from(EndianSlice::new(&bytes, program.endian()));
+            let size = unit.encoding().address_size;
+            programs.program(DebugLineOffset(0), size, None, None).map(Lines::run).ok()
         };
-        // Programs are long, and run faster from bytes that are in one place.
-        let Ok(bytes) = program.to_slice() else { return Lines::default() };
-        let programs = DebugLine::from(EndianSlice::new(&bytes, program.endian()));
-        let size = unit.encoding().address_size;
-        programs.program(DebugLineOffset(0), size, None, None).map(Lines::run).unwrap_or_default()
+        let header = unit.line_program.as_ref().map(IncompleteLineProgram::header);
+        header.and_then(|header| part(unit, header)).and_then(run).unwrap_or_default()
     }
 
     fn run(program: IncompleteLineProgram<EndianSlice<'_, RunTimeEndian>>) -> Lines {
