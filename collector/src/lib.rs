@@ -13,6 +13,7 @@ pub mod session;
 pub mod symbolize;
 mod wake;
 mod watch;
+pub mod whole_file;
 mod writer;
 
 pub use image::Program;

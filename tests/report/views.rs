@@ -152,6 +152,20 @@ fn a_flame_graph_has_every_function() {
 }
 
 #[test]
+fn a_flame_graph_that_cannot_be_drawn_leaves_the_file_that_was_there() {
+    let folder = Folder::new();
+    let old = folder.file("flame.svg", "the old one");
+    let own = folder.profile("own.prof", &fixtures::heaptrace());
+    let failed = report(&["--flamegraph", &old, "--focus", "nothing_is_called_so", &own]).output().unwrap();
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    assert_eq!(fs::read_to_string(&old).unwrap(), "the old one");
+    std::os::unix::fs::symlink("flame.svg", folder.0.join("link")).unwrap();
+    report_text(&["--flamegraph", folder.0.join("link").to_str().unwrap(), &own]);
+    assert!(folder.0.join("link").is_symlink());
+    assert!(fs::read_to_string(&old).unwrap().starts_with("<?xml"));
+}
+
+#[test]
 fn graphviz_draws_the_graph() {
     if !has_dot() {
         return;

@@ -72,9 +72,7 @@ impl Command {
             Command::Proto => out.data("pb.gz", |out| Ok(pack::write(out, &pack::pack(view))?))?,
             Command::Callgrind => out.data("callgrind", |out| Ok(callgrind::write(out, view)?))?,
             Command::Flamegraph(path) => {
-                let mut file = Output::file(path)?;
-                file.data("svg", |out| flame::write(out, view))?;
-                file.flush()?;
+                Output::to_file(path, |file| file.data("svg", |out| flame::write(out, view)))?;
             }
         }
         Ok(())

@@ -1,12 +1,15 @@
 //! What a report is written to: a terminal, a pipe or a file.
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anstream::{AutoStream, ColorChoice, StripStream};
 use anyhow::Context;
+use heaptrace_collector::whole_file::WholeFile;
 
 /// Where views are written, and how they may look there.
 #[expect(missing_debug_implementations, reason = "a writer has no text")]
@@ -34,10 +37,16 @@ impl Output {
         }
     }
 
-    /// A file, which is replaced.
-    pub fn file(path: &Path) -> anyhow::Result<Output> {
-        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Output::plain(BufWriter::new(file), path))
+    /// Has `write` write a file, which is there only if all of it could be written.
+    pub fn to_file(path: &Path, write: impl FnOnce(&mut Output) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let cannot_write = || format!("cannot write {}", path.display());
+        let file = Rc::new(RefCell::new(WholeFile::create(path).with_context(cannot_write)?));
+        let mut output = Output::plain(BufWriter::new(Shared(Rc::clone(&file))), path);
+        write(&mut output)?;
+        output.flush()?;
+        drop(output);
+        let file = Rc::into_inner(file).expect("the output had the other one");
+        file.into_inner().finish().with_context(cannot_write)
     }
 
     /// Nothing: what is written is forgotten.
@@ -84,6 +93,19 @@ impl Output {
     /// Writes out what is still in memory.
     pub fn flush(&mut self) -> anyhow::Result<()> {
         self.out.flush().with_context(|| format!("cannot write {}", self.name))
+    }
+}
+
+/// A file that is finished by somebody else.
+struct Shared(Rc<RefCell<WholeFile>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().flush()
     }
 }
 

@@ -198,11 +198,7 @@ impl Session<'_> {
         view.warn();
         match file {
             None => command.run(&view, out),
-            Some(path) => {
-                let mut file = Output::file(&path)?;
-                command.run(&view, &mut file)?;
-                file.flush()
-            }
+            Some(path) => Output::to_file(&path, |file| command.run(&view, file)),
         }
     }
 }

@@ -1,0 +1,192 @@
+//! Files that are there whole or not at all: profiles, reports, whatever a user names with `-o`.
+//!
+//! - A regular file, and what does not exist yet, is written under a hidden name in the same folder,
+//!   with mode 0600, and renamed: nobody who opens the path sees half of it.
+//! - Whatever else is there (a device, a fifo, a symbolic link) stays what it is and is written
+//!   through, and so is a file that is mounted there or whose folder cannot be written to: when all
+//!   of it is known, so that a failure before that leaves what was there.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::{NamedTempFile, PersistError};
+
+/// A file that is being written. Dropped before it is [finished](WholeFile::finish), it leaves
+/// everything as it was.
+#[derive(Debug)]
+pub struct WholeFile {
+    path: PathBuf,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// In a file that takes the place of the path.
+    Beside(NamedTempFile),
+    /// In memory, for what is written through.
+    Memory(Vec<u8>),
+}
+
+impl WholeFile {
+    /// Begins to write `path`.
+    ///
+    /// # Errors
+    /// If there can be no such file.
+    pub fn create(path: &Path) -> io::Result<WholeFile> {
+        let content = match fs::symlink_metadata(path).map(|metadata| metadata.file_type()) {
+            Ok(kind) if kind.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(kind) if !kind.is_file() => Content::Memory(Vec::new()),
+            present => match temporary(path) {
+                Err(_) if present.is_ok() => Content::Memory(Vec::new()),
+                temporary => Content::Beside(temporary?),
+            },
+        };
+        Ok(WholeFile { path: path.to_owned(), content })
+    }
+
+    /// Puts what was written where it belongs.
+    ///
+    /// # Errors
+    /// If that cannot be. A regular file is then as it was, unless it had to be written through.
+    pub fn finish(self) -> io::Result<()> {
+        match self.content {
+            Content::Beside(temporary) => replace(&self.path, temporary),
+            Content::Memory(bytes) => write_through(&self.path, &mut &bytes[..]),
+        }
+    }
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.content {
+            Content::Beside(temporary) => temporary.as_file_mut().write(bytes),
+            Content::Memory(memory) => memory.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A file with a hidden name in the same folder as `path`, for its owner only.
+fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Opened here, for an error that does not speak of the hidden name.
+    tempfile::Builder::new().prefix(".heaptrace-").suffix(".tmp").make_in(folder, |path| {
+        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+    })
+}
+
+fn replace(path: &Path, temporary: NamedTempFile) -> io::Result<()> {
+    match temporary.persist(path) {
+        // Another file is mounted there, as containers do with single files.
+        Err(PersistError { error, mut file }) if error.kind() == io::ErrorKind::ResourceBusy => {
+            file.as_file_mut().rewind()?;
+            write_through(path, file.as_file_mut())
+        }
+        renamed => Ok(renamed.map(drop)?),
+    }
+}
+
+fn write_through(path: &Path, content: &mut impl io::Read) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    io::copy(content, &mut file).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+
+    use tempfile::tempdir;
+
+    use super::*;
+
+    /// The names of the files in a folder, sorted.
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn write(path: &Path, text: &str) -> io::Result<()> {
+        let mut file = WholeFile::create(path)?;
+        file.write_all(text.as_bytes())?;
+        file.finish()
+    }
+
+    #[test]
+    fn a_file_is_replaced_by_one_for_its_owner_only_when_all_is_written() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "old").unwrap();
+        let mut file = WholeFile::create(&path).unwrap();
+        file.write_all(b"new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        file.finish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(names(folder.path()), ["file"]);
+    }
+
+    #[test]
+    fn what_is_not_finished_leaves_everything_as_it_was() {
+        let folder = tempdir().unwrap();
+        fs::write(folder.path().join("file"), "old").unwrap();
+        symlink("file", folder.path().join("link")).unwrap();
+        for name in ["file", "link", "new"] {
+            WholeFile::create(&folder.path().join(name)).unwrap().write_all(b"half").unwrap();
+        }
+        assert_eq!(fs::read_to_string(folder.path().join("file")).unwrap(), "old");
+        assert_eq!(names(folder.path()), ["file", "link"]);
+    }
+
+    #[test]
+    fn a_link_stays_one_and_its_target_is_written_and_made_if_there_is_none() {
+        let folder = tempdir().unwrap();
+        fs::write(folder.path().join("target"), "something longer").unwrap();
+        let before = fs::metadata(folder.path().join("target")).unwrap().ino();
+        for target in ["target", "missing"] {
+            symlink(target, folder.path().join("link")).unwrap();
+            write(&folder.path().join("link"), "text").unwrap();
+            assert_eq!(fs::read_link(folder.path().join("link")).unwrap(), Path::new(target));
+            assert_eq!(fs::read_to_string(folder.path().join(target)).unwrap(), "text");
+            fs::remove_file(folder.path().join("link")).unwrap();
+        }
+        assert_eq!(fs::metadata(folder.path().join("target")).unwrap().ino(), before);
+        assert_eq!(names(folder.path()), ["missing", "target"]);
+    }
+
+    #[test]
+    fn a_device_and_a_fifo_are_written_to_and_stay() {
+        let folder = tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)
+            .unwrap();
+        let reader = std::thread::spawn({
+            let fifo = fifo.clone();
+            move || fs::read_to_string(fifo).unwrap()
+        });
+        write(&fifo, "text").unwrap();
+        assert_eq!(reader.join().unwrap(), "text");
+        assert!(fs::symlink_metadata(&fifo).unwrap().file_type().is_fifo());
+        assert_eq!(write(Path::new("/dev/full"), "text").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        // Were it not for the rule, root's tests would take away the machine's /dev/null.
+        symlink("/dev/null", folder.path().join("null")).unwrap();
+        write(&folder.path().join("null"), "text").unwrap();
+        assert!(fs::metadata(folder.path().join("null")).unwrap().file_type().is_char_device());
+    }
+
+    #[test]
+    fn a_folder_is_refused_and_nothing_left_behind() {
+        let folder = tempdir().unwrap();
+        fs::create_dir(folder.path().join("taken")).unwrap();
+        assert_eq!(write(&folder.path().join("taken"), "").unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(write(&folder.path().join("no/file"), "").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(names(folder.path()), ["taken"]);
+    }
+}
