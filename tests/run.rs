@@ -13,6 +13,8 @@ mod environment;
 mod exit;
 #[path = "run/ledger.rs"]
 mod ledger;
+#[path = "run/modules.rs"]
+mod modules;
 #[path = "run/processes.rs"]
 mod processes;
 #[path = "run/programs.rs"]

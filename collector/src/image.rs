@@ -3,23 +3,21 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant, SystemTime};
 
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
-use heaptrace_channel::modules::ModuleBuffer;
 use heaptrace_channel::processes::{MAX_PROCESSES, Process};
 use heaptrace_channel::ring::{Event, Reader};
 use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Segment, sys};
 
-use crate::descriptors::is_scarce;
 use crate::files::Files;
 use crate::live::Live;
 use crate::mapping::Mapping;
+use crate::modules::{Modules, Places, Selection};
 use crate::os_path;
-use crate::recording::{self, Counters, Frame, Module, Recording, Row, Stacks};
+use crate::recording::{self, Counters, Frame, Recording, Row, Stacks};
 use crate::wake::{Nudges, Waker};
 use crate::watch::{Watch, is_older_than_us};
 
@@ -72,7 +70,7 @@ pub struct Image {
     pub program: Program,
     files: Files,
     members: Vec<Option<Member>>,
-    modules: Vec<(Module, u32)>,
+    modules: Modules,
     blocked_since: Option<Instant>,
     abandoned: bool,
     waker: Waker,
@@ -129,7 +127,7 @@ impl Image {
             program: Program { pid, executable, started_as, command },
             files,
             members: Vec::new(),
-            modules: Vec::new(),
+            modules: Modules::default(),
             blocked_since: None,
             abandoned: false,
             waker: waker.clone(),
@@ -177,11 +175,19 @@ impl Image {
         if !matches!(self.members.get(index), Some(Some(_))) {
             // A process writes only after it has published its slot; without it, it is none we can watch.
             let pid = self.segment().process_pid(process).unwrap_or(0);
-            let same_namespace = self.segment().header().pid() == self.program.pid && !is_older_than_us(pid);
-            let watch = if same_namespace { Watch::on(pid, &self.waker) } else { Watch::Unknown };
+            let watch = if self.has_our_ids() && !is_older_than_us(pid) {
+                Watch::on(pid, &self.waker)
+            } else {
+                Watch::Unknown
+            };
             self.add_member(process, pid, watch, SystemTime::now());
         }
         self.members[index].as_mut().expect("just added")
+    }
+
+    /// Are process ids in it those that we have for the same processes?
+    fn has_our_ids(&self) -> bool {
+        self.segment().header().pid() == self.program.pid
     }
 
     /// Passes over slots whose writer was killed before it committed them.
@@ -294,8 +300,8 @@ impl Image {
             lost_frees: slot.lost_frees.load(Relaxed),
             ..Counters::default()
         };
-        let mut stacks = Stacks::default();
-        let copied = self.copy_stacks(member.live.stacks(), &mut stacks);
+        let (mut stacks, mut modules) = (Stacks::default(), Selection::new(&self.modules));
+        let copied = self.copy_stacks(member.live.stacks(), &mut stacks, &mut modules);
         let mut rows = Vec::new();
         for sum in member.live.sums() {
             let lost = Copied { truncated: true, ..Copied::default() };
@@ -312,7 +318,7 @@ impl Image {
             duration: member.started.elapsed().unwrap_or_default(),
             rate: self.segment().header().rate(),
             counters,
-            modules: self.modules.iter().map(|(module, _)| module.clone()).collect(),
+            modules: modules.into_modules(),
             stacks,
             rows,
         })
@@ -328,9 +334,14 @@ impl Image {
         }
     }
 
-    /// Copies stacks, with all that they were called from. Returns what became of each of the
-    /// segment's.
-    fn copy_stacks(&self, wanted: impl Iterator<Item = Stack>, to: &mut Stacks) -> Vec<Copied> {
+    /// Copies stacks, with all that they were called from, and selects their modules. Returns what
+    /// became of each of the segment's.
+    fn copy_stacks(
+        &self,
+        wanted: impl Iterator<Item = Stack>,
+        to: &mut Stacks,
+        modules: &mut Selection<'_>,
+    ) -> Vec<Copied> {
         let mut copied = vec![Copied::default(); self.segment().stack_count() as usize];
         for mut stack in wanted {
             while let Some(copy) = copied.get_mut(stack.0 as usize).filter(|copy| !copy.wanted) {
@@ -342,8 +353,8 @@ impl Image {
         for index in 1..copied.len() {
             if copied[index].wanted {
                 copied[index] = match self.segment().stack(Stack(index as u32)) {
-                    Some((Entry::Frame { address, generation }, caller)) => {
-                        let frame = Frame { address, module: self.module_at(address, generation) };
+                    Some((Entry::Frame { address, module }, caller)) => {
+                        let frame = Frame { address, module: modules.index(address, module) };
                         let caller = copied[caller.0 as usize];
                         Copied { stack: to.add(caller.stack, frame), ..caller }
                     }
@@ -354,39 +365,12 @@ impl Image {
         copied
     }
 
-    /// The newest module at an address that is not younger than `generation`.
-    fn module_at(&self, address: u64, generation: u16) -> Option<u32> {
-        let found = self.modules.iter().rposition(|(module, since)| {
-            (module.start..module.end).contains(&address) && *since <= u32::from(generation)
-        });
-        found.map(|index| index as u32)
-    }
-
-    /// Reads the module records that are new, and opens their files while the process lives.
+    /// Reads the module records that are new, and opens their files while the processes live.
     pub fn read_modules(&mut self) {
-        let mut buffer = ModuleBuffer::default();
-        while self.modules.len() < self.segment().module_count() {
-            let Some((record, since)) = self.segment().module(self.modules.len(), &mut buffer) else { break };
-            let path = os_path(record.path);
-            let path = match path.as_os_str().as_encoded_bytes() {
-                b"" => self.program.executable.clone(),
-                b"linux-vdso.so.1" => "[vdso]".into(),
-                _ => absolute(self.program.pid, path),
-            };
-            let is_executable = record.path.is_empty();
-            let file = if is_executable { self.files.open_executable(&path) } else { self.files.open(&path) };
-            // Without it, names are looked up in what is at the path then.
-            let file = file.filter(|file| !is_scarce(file));
-            let module = Module {
-                start: record.start,
-                end: record.end,
-                bias: record.bias,
-                build_id: record.build_id.to_vec(),
-                file: file.map(Arc::new),
-                path,
-            };
-            self.modules.push((module, since));
-        }
+        let segment = *self.segment();
+        let places = Places { executable: &self.program.executable, first: (self.program.pid, &self.files) };
+        let has_our_ids = self.has_our_ids();
+        self.modules.read(&segment, places, |process| segment.process_pid(process).filter(|_| has_our_ids));
     }
 }
 
@@ -405,14 +389,4 @@ impl Member {
         self.events += 1;
         self.live.apply(event);
     }
-}
-
-/// A relative path in the folder of process `pid`, or in ours if that has ended: whoever reads the
-/// profile is in another one.
-fn absolute(pid: u32, path: PathBuf) -> PathBuf {
-    if path.is_absolute() {
-        return path;
-    }
-    let folder = std::fs::read_link(format!("/proc/{pid}/cwd"));
-    folder.map(|folder| folder.join(&path)).or_else(|_| std::path::absolute(&path)).unwrap_or(path)
 }

@@ -6,6 +6,7 @@ mod image;
 mod listener;
 mod live;
 mod mapping;
+mod modules;
 pub mod naming;
 pub mod pprof;
 pub mod recording;

@@ -2,8 +2,8 @@
 /* A plugin. */
 #include <stdlib.h>
 
-void *allocate_first(void) {
-    void *block = malloc(31);
+void *allocate_first(size_t size) {
+    void *block = malloc(size);
     __asm__ volatile("" : "+r"(block));
     return block;
 }

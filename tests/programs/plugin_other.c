@@ -2,8 +2,8 @@
 /* Another plugin, which takes the place of the first. */
 #include <stdlib.h>
 
-void *allocate_other(void) {
-    void *block = malloc(47);
+void *allocate_other(size_t size) {
+    void *block = malloc(size);
     __asm__ volatile("" : "+r"(block));
     return block;
 }

@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::{Ledger, Profile, Room, program, wait_until};
 
 /// The ledger that a process left, and its profile's name for a pattern of out.prof.
-fn left(room: &Room, who: &str, name: &str) -> (Ledger, String) {
+pub fn left(room: &Room, who: &str, name: &str) -> (Ledger, String) {
     let text = fs::read_to_string(room.path(&format!("{who}.ledger"))).unwrap();
     let pid = text.lines().find_map(|line| line.strip_prefix("pid ")).unwrap();
     (Ledger::parse(&text), format!("out.{name}.{pid}.prof"))

@@ -1,6 +1,6 @@
 //! Stacks are complete, whoever allocates wherever, and taking them costs the program no stack.
 
-use crate::support::{Room, program};
+use crate::support::Room;
 
 #[test]
 fn a_deep_recursion_is_complete() {
@@ -82,24 +82,6 @@ fn frames_that_are_hard_to_unwind_are_unwound() {
         assert_eq!(stack[..6], expected);
         assert_eq!(stack.last().unwrap(), "_start");
     }
-}
-
-#[test]
-fn a_library_in_the_place_of_another_is_told_apart() {
-    let room = Room::new();
-    let plugins = ["plugin_first.c", "plugin_other.c"].map(program);
-    let ended = room.run("plugins.c").args(plugins).go().well();
-    assert_eq!(
-        ended.text(),
-        "plugins same 10\n",
-        "they are loaded at the same address, or this tests nothing"
-    );
-    let profile = room.profile("out.prof");
-    for (function, size) in [("allocate_first", 31), ("allocate_other", 47)] {
-        assert_eq!(profile.under(function, "alloc_objects"), 1000, "{function}");
-        assert_eq!(profile.under(function, "alloc_space"), 1000 * size, "{function}");
-    }
-    profile.assert_rooted();
 }
 
 #[test]

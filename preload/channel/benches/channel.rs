@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use heaptrace_channel::header::Start;
+use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::{Event, Reader};
 use heaptrace_channel::stacks::{Entry, ROOT, Stack};
@@ -177,7 +178,7 @@ fn stacks(criterion: &mut Criterion) {
         let mut stack = ROOT;
         for frame in 0..count {
             let parent = if frame % DEPTH == 0 { ROOT } else { stack };
-            let entry = Entry::Frame { address: 0x5555_5555_0000 + frame * 37, generation: 0 };
+            let entry = Entry::Frame { address: 0x5555_5555_0000 + frame * 37, module: ModuleId::BY_ADDRESS };
             stack = segment.intern(parent, black_box(entry)).unwrap();
         }
     }

@@ -9,7 +9,7 @@ use crate::sys::{self, PAGE};
 
 /// Marks a segment: `heaptrac` and the version of the layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"heaptrac");
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Longest command line kept, in bytes; the rest of a longer one is cut off.
 pub const MAX_COMMAND: usize = 2048;
@@ -38,8 +38,6 @@ pub struct Header {
     pub(crate) nodes: AtomicU32,
     /// How many module records are taken; see [`crate::modules`].
     pub(crate) modules: AtomicU32,
-    /// Counts how often a module took the place of another.
-    pub(crate) generation: AtomicU32,
     pub(crate) head: CacheLine<AtomicU64>,
     pub(crate) tail: CacheLine<AtomicU64>,
     /// Writers that wait for `tail` to move.
@@ -158,11 +156,6 @@ impl Header {
         // SAFETY: the word is in that page, aligned as the header's layout has it.
         unsafe { page.add(AT).cast().as_ref() }
     }
-
-    /// Counts the modules that took the place of another; see [`crate::modules`].
-    pub fn generation(&self) -> u32 {
-        self.generation.load(Acquire) // pairs with the increment in `modules::add`
-    }
 }
 
 /// Stores as much of `text` as fits.
@@ -181,4 +174,11 @@ pub(crate) fn load_text<'b>(from: &[AtomicU8], length: &AtomicU32, buffer: &'b m
         *to = from.load(Relaxed);
     }
     &buffer[..length]
+}
+
+/// Was the text stored there, as much of it as fits?
+pub(crate) fn is_text(stored: &[AtomicU8], length: &AtomicU32, text: &[u8]) -> bool {
+    let text = &text[..text.len().min(stored.len())];
+    length.load(Relaxed) as usize == text.len()
+        && stored.iter().zip(text).all(|(stored, &byte)| stored.load(Relaxed) == byte)
 }

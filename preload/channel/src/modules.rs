@@ -1,14 +1,20 @@
 //! The modules: each ELF file that a stack passed through, as it was mapped.
 //!
+//! What an address means depends on the process and the moment: a forked child loads a library where
+//! its parent has none or another one, and what was unloaded leaves its addresses to others. So each
+//! frame names the record of its own module, and neither has to be known. Only the modules that the
+//! image started with need no naming: no process of the image unloads them, so their addresses never
+//! mean anything else.
+//!
 //! The library adds a record when a stack first leads through a module, before it links the first
-//! node with an address there. When a module lies where another one was before, the *generation*
-//! goes up; nodes carry the generation of their time. So an address means: the newest record that
-//! covers it and is not younger than the node.
+//! node that names it. Processes that have the same file in the same place share the record: what
+//! all the workers of a server load is there once.
 
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::*};
+use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::*};
 
 use crate::Segment;
-use crate::header::{load_text, store_text};
+use crate::header::{is_text, load_text, store_text};
+use crate::processes::Process;
 
 /// Modules of one segment; further ones have no record, so their frames have no names.
 pub const MAX_MODULES: usize = 4096;
@@ -16,6 +22,26 @@ pub const MAX_MODULES: usize = 4096;
 pub const MAX_BUILD_ID: usize = 32;
 /// Longest path kept, in bytes; of a longer one the end is missing.
 pub const MAX_MODULE_PATH: usize = 432;
+
+/// A frame's module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ModuleId(pub u16);
+
+const _: () = assert!(MAX_MODULES < u16::MAX as usize);
+
+impl ModuleId {
+    /// A module that the image started with, or none: the address tells.
+    pub const BY_ADDRESS: ModuleId = ModuleId(0);
+
+    fn of_record(index: usize) -> ModuleId {
+        ModuleId(index as u16 + 1)
+    }
+
+    /// Index of its record; `None` if the address tells it.
+    pub fn record(self) -> Option<usize> {
+        usize::from(self.0).checked_sub(1)
+    }
+}
 
 /// A module as the library sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +52,8 @@ pub struct Module<'a> {
     pub end: u64,
     /// What was added to the file's addresses to get addresses in memory.
     pub bias: u64,
+    /// The image started with it.
+    pub is_initial: bool,
     /// GNU build id, empty if there is none.
     pub build_id: &'a [u8],
     /// The name under which it was loaded, as the dynamic linker has it.
@@ -36,7 +64,9 @@ pub struct Module<'a> {
 #[repr(C, align(64))]
 pub(crate) struct ModuleRecord {
     published: AtomicU32,
-    generation: AtomicU32,
+    is_initial: AtomicU8,
+    /// The slot of who added it.
+    process: AtomicU16,
     start: AtomicU64,
     end: AtomicU64,
     bias: AtomicU64,
@@ -60,57 +90,75 @@ impl Default for ModuleBuffer {
 }
 
 impl Segment {
-    /// Adds a module. `replaces` tells that an older record covers some of its addresses.
+    /// The record of a module, added by `process` if there is none of the same content, or with
+    /// `is_other` in any case: such a record is known to be of another file. `None` without room.
     ///
-    /// Without room for the record the generation still counts, and the old names are not used.
     /// The collector is asked to open the file now, as long as the process lives.
-    pub fn add_module(&self, module: &Module, replaces: bool) {
-        let header = self.header();
-        let generation = header.generation.load(Relaxed) + u32::from(replaces);
-        if (header.modules.load(Relaxed) as usize) < MAX_MODULES {
-            let index = header.modules.fetch_add(1, Relaxed) as usize;
-            if let Some(record) = self.modules().get(index) {
-                record.write(module, generation);
-            }
+    pub fn add_module(&self, process: Process, module: &Module, is_other: bool) -> Option<ModuleId> {
+        let count = self.module_count();
+        let same = || self.modules()[..count].iter().rposition(|record| record.holds(module));
+        if let Some(index) = if is_other { None } else { same() } {
+            return Some(ModuleId::of_record(index));
         }
-        if replaces {
-            header.generation.fetch_add(1, Release); // pairs with `Header::generation`
+        // Read first, so that a full table does not count on until the number wraps.
+        if count == MAX_MODULES {
+            return None;
         }
-        header.nudge();
+        let index = self.header().modules.fetch_add(1, Relaxed) as usize;
+        self.modules().get(index)?.write(process, module);
+        self.header().nudge();
+        Some(ModuleId::of_record(index))
     }
 
-    /// The record at `index` and the generation from which it holds; `None` if it is not there (yet).
-    pub fn module<'b>(&self, index: usize, buffer: &'b mut ModuleBuffer) -> Option<(Module<'b>, u32)> {
+    /// The record at `index`, and who added it; `None` if it is not there (yet).
+    pub fn module<'b>(&self, index: usize, buffer: &'b mut ModuleBuffer) -> Option<(Module<'b>, Process)> {
         let record = self.modules().get(index)?;
-        (record.published.load(Acquire) == 1).then(|| record.read(buffer)) // pairs with `write`
+        record.is_published().then(|| record.read(buffer))
     }
 
-    /// How many modules have a record, though the newest may not be readable yet.
+    /// How many records were begun. Some may not be readable yet, or never.
     pub fn module_count(&self) -> usize {
         (self.header().modules.load(Relaxed) as usize).min(MAX_MODULES)
     }
 }
 
 impl ModuleRecord {
-    fn write(&self, module: &Module, generation: u32) {
-        self.generation.store(generation, Relaxed);
+    fn is_published(&self) -> bool {
+        self.published.load(Acquire) == 1 // pairs with `write`
+    }
+
+    fn write(&self, process: Process, module: &Module) {
+        self.process.store(process.0, Relaxed);
+        self.is_initial.store(module.is_initial.into(), Relaxed);
         self.start.store(module.start, Relaxed);
         self.end.store(module.end, Relaxed);
         self.bias.store(module.bias, Relaxed);
         store_text(&self.build_id, &self.build_id_length, module.build_id);
         store_text(&self.path, &self.path_length, module.path);
-        self.published.store(1, Release); // pairs with the load in `Segment::module`
+        self.published.store(1, Release); // pairs with the load in `is_published`
     }
 
-    fn read<'b>(&self, buffer: &'b mut ModuleBuffer) -> (Module<'b>, u32) {
+    /// Is it the record of that module?
+    fn holds(&self, module: &Module) -> bool {
+        self.start.load(Relaxed) == module.start
+            && self.is_published()
+            && self.end.load(Relaxed) == module.end
+            && self.bias.load(Relaxed) == module.bias
+            && (self.is_initial.load(Relaxed) == 1) == module.is_initial
+            && is_text(&self.build_id, &self.build_id_length, module.build_id)
+            && is_text(&self.path, &self.path_length, module.path)
+    }
+
+    fn read<'b>(&self, buffer: &'b mut ModuleBuffer) -> (Module<'b>, Process) {
         let module = Module {
             start: self.start.load(Relaxed),
             end: self.end.load(Relaxed),
             bias: self.bias.load(Relaxed),
+            is_initial: self.is_initial.load(Relaxed) == 1,
             build_id: load_text(&self.build_id, &self.build_id_length, &mut buffer.build_id),
             path: load_text(&self.path, &self.path_length, &mut buffer.path),
         };
-        (module, self.generation.load(Relaxed))
+        (module, Process(self.process.load(Relaxed)))
     }
 }
 
@@ -119,40 +167,57 @@ mod tests {
     use super::*;
     use crate::segment::tests::{SMALL, segment};
 
-    const LIBC: Module<'static> =
-        Module { start: 0x7000, end: 0x9000, bias: 0x7000, build_id: &[1, 2, 3], path: b"/lib/libc.so.6" };
+    const LIBC: Module<'static> = Module {
+        start: 0x7000,
+        end: 0x9000,
+        bias: 0x7000,
+        is_initial: true,
+        build_id: &[1, 2, 3],
+        path: b"/lib/libc.so.6",
+    };
 
     #[test]
     fn a_module_reads_back_as_it_was_added() {
         let segment = segment(SMALL);
         assert_eq!(segment.module(0, &mut ModuleBuffer::default()), None);
-        segment.add_module(&LIBC, false);
-        assert_eq!(segment.module(0, &mut ModuleBuffer::default()), Some((LIBC, 0)));
+        let id = segment.add_module(Process(5), &LIBC, false).unwrap();
+        let mut buffer = ModuleBuffer::default();
+        assert_eq!(segment.module(id.record().unwrap(), &mut buffer), Some((LIBC, Process(5))));
         assert_eq!(segment.module_count(), 1);
     }
 
     #[test]
-    fn a_replacement_begins_a_generation() {
+    fn the_same_file_in_the_same_place_has_one_record() {
         let segment = segment(SMALL);
-        segment.add_module(&LIBC, false);
-        segment.add_module(&Module { path: b"/lib/other.so", ..LIBC }, true);
-        assert_eq!(segment.module(1, &mut ModuleBuffer::default()).unwrap().1, 1);
-        assert_eq!(segment.header().generation(), 1);
+        let long = [b'x'; 1000];
+        let others = [
+            LIBC,
+            Module { path: b"/lib/other.so", ..LIBC },
+            Module { build_id: &[1, 2], ..LIBC },
+            Module { end: 0xA000, ..LIBC },
+            Module { path: &long, ..LIBC },
+        ];
+        let add = |module| segment.add_module(Process(0), module, false).unwrap();
+        let ids = others.each_ref().map(add);
+        assert_eq!(segment.module_count(), others.len());
+        assert_eq!(others.each_ref().map(add), ids);
+        assert_ne!(segment.add_module(Process(0), &LIBC, true), Some(ids[0]));
     }
 
     #[test]
     fn more_modules_than_fit_are_left_out() {
         let segment = segment(SMALL);
-        for _ in 0..MAX_MODULES + 2 {
-            segment.add_module(&LIBC, false);
-        }
+        let mut add = |start| segment.add_module(Process(0), &Module { start, ..LIBC }, false);
+        let last = (0..MAX_MODULES as u64).map(&mut add).last().unwrap();
+        assert_eq!(last, Some(ModuleId(MAX_MODULES as u16)));
+        assert_eq!(add(u64::MAX), None);
         assert_eq!(segment.module_count(), MAX_MODULES);
     }
 
     #[test]
     fn a_long_path_is_cut() {
         let segment = segment(SMALL);
-        segment.add_module(&Module { path: &[b'x'; 1000], ..LIBC }, false);
+        segment.add_module(Process(0), &Module { path: &[b'x'; 1000], ..LIBC }, false);
         assert_eq!(segment.module(0, &mut ModuleBuffer::default()).unwrap().0.path.len(), MAX_MODULE_PATH);
     }
 }

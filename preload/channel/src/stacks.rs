@@ -6,6 +6,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
 
 use crate::Segment;
+use crate::modules::ModuleId;
 
 /// A node of the tree: a stack by its leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -47,8 +48,8 @@ pub enum Entry {
     Frame {
         /// Address of the call, or of the interrupted instruction.
         address: u64,
-        /// The modules' generation (modulo 65,536) at the time; see [`crate::modules`].
-        generation: u16,
+        /// The module that it is in.
+        module: ModuleId,
     },
     /// The stack's outer part is missing.
     Truncated(Truncation),
@@ -60,9 +61,7 @@ const ADDRESS: u64 = (1 << ADDRESS_BITS) - 1;
 impl Entry {
     fn pack(self) -> u64 {
         match self {
-            Entry::Frame { address, generation } => {
-                u64::from(generation) << ADDRESS_BITS | (address & ADDRESS)
-            }
+            Entry::Frame { address, module } => u64::from(module.0) << ADDRESS_BITS | (address & ADDRESS),
             Entry::Truncated(why) => why as u64,
         }
     }
@@ -70,7 +69,7 @@ impl Entry {
     fn unpack(bits: u64) -> Entry {
         match Truncation::ALL.into_iter().find(|&why| why as u64 == bits) {
             Some(why) => Entry::Truncated(why),
-            None => Entry::Frame { address: bits & ADDRESS, generation: (bits >> ADDRESS_BITS) as u16 },
+            None => Entry::Frame { address: bits & ADDRESS, module: ModuleId((bits >> ADDRESS_BITS) as u16) },
         }
     }
 }
@@ -206,7 +205,7 @@ mod tests {
     use crate::segment::tests::{SMALL, segment};
 
     fn frame(address: u64) -> Entry {
-        Entry::Frame { address, generation: 0 }
+        Entry::Frame { address, module: ModuleId::BY_ADDRESS }
     }
 
     fn ready() -> Segment {
@@ -228,10 +227,10 @@ mod tests {
     }
 
     #[test]
-    fn the_same_address_in_another_generation_is_another_stack() {
+    fn the_same_address_in_another_module_is_another_stack() {
         let segment = ready();
-        let old = segment.intern(ROOT, Entry::Frame { address: 0x1000, generation: 1 });
-        let new = segment.intern(ROOT, Entry::Frame { address: 0x1000, generation: 2 });
+        let old = segment.intern(ROOT, Entry::Frame { address: 0x1000, module: ModuleId(1) });
+        let new = segment.intern(ROOT, Entry::Frame { address: 0x1000, module: ModuleId(2) });
         assert_ne!(old, new);
     }
 

@@ -1,8 +1,9 @@
 //! The last walk, of which the next one may find a part again.
 
+use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::stacks::{ROOT, Stack};
 
-use super::Registers;
+use super::{Registers, modules};
 
 /// Most frames that one walk goes through.
 pub const MAX_FRAMES: usize = 2048;
@@ -17,12 +18,14 @@ pub struct Frame {
     pub bp_at: usize,
     /// Where `sp` was read, 0 if it was computed.
     pub sp_at: usize,
+    /// The module of its code.
+    pub module: ModuleId,
 }
 
 impl Frame {
     /// A frame whose registers were not read.
     pub const fn of(registers: Registers) -> Frame {
-        Frame { registers, bp_at: 0, sp_at: 0 }
+        Frame { registers, bp_at: 0, sp_at: 0, module: ModuleId::BY_ADDRESS }
     }
 
     /// What memory held.
@@ -59,13 +62,19 @@ struct Known {
     links: u32,
     /// The stack from the root to this frame.
     stack: Stack,
+    module: ModuleId,
+    /// How many frames there are from the root to the innermost that is in a module which may be
+    /// unloaded; 0 if none of those up to this one is.
+    loaded: u16,
 }
+
+const _: () = assert!(MAX_FRAMES <= u16::MAX as usize);
 
 /// The frames of the last walk in this place, root first, and the links between them.
 ///
-/// A walk is a function of its registers and the memory it reads. So when it comes to a frame with
-/// the registers of one in here, and all memory that led from there to the root is unchanged, the
-/// rest of the stack is the same, and the walk ends.
+/// A walk is a function of its registers, the memory it reads and the modules that it leads through.
+/// So when it comes to a frame with the registers of one in here, and all memory that led from there
+/// to the root is unchanged, as are the modules, the rest of the stack is the same, and the walk ends.
 pub struct Last {
     /// End of the stack that they are of.
     stack_end: usize,
@@ -79,7 +88,13 @@ impl Last {
     pub const NOTHING: Last = Last {
         stack_end: 0,
         count: 0,
-        frames: [Known { registers: Registers::ZERO, links: 0, stack: ROOT }; MAX_FRAMES],
+        frames: [Known {
+            registers: Registers::ZERO,
+            links: 0,
+            stack: ROOT,
+            module: ModuleId::BY_ADDRESS,
+            loaded: 0,
+        }; MAX_FRAMES],
         links: [Link { at: 0, word: 0 }; MAX_LINKS],
     };
 
@@ -108,7 +123,10 @@ impl Last {
             }
             let stack = frame.stack;
             if *verified || self.keep_unchanged() {
-                return Some(stack);
+                if self.modules_hold() {
+                    return Some(stack);
+                }
+                self.count = 0;
             }
             *verified = true;
         }
@@ -137,9 +155,23 @@ impl Last {
         false
     }
 
+    /// Are the modules that may be unloaded still those of the frames?
+    fn modules_hold(&self) -> bool {
+        let frame = |number: u16| usize::from(number).checked_sub(1).map(|index| &self.frames[index]);
+        let mut at = frame(self.count as u16);
+        while let Some(inner) = at.and_then(|at| frame(at.loaded)) {
+            if modules::unchanged(inner.registers.address()) != Some(inner.module) {
+                return false;
+            }
+            at = frame(inner.loaded - 1);
+        }
+        true
+    }
+
     /// Adds the frame inside of the innermost, if there is room.
     pub fn add(&mut self, frame: &Frame, stack: Stack) {
-        let mut links = if self.count == 0 { 0 } else { self.frames[self.count - 1].links as usize };
+        let outer = self.frames[..self.count].last();
+        let (mut links, mut loaded) = outer.map_or((0, 0), |outer| (outer.links as usize, outer.loaded));
         let read = frame.links();
         if self.count == MAX_FRAMES || links + read.len() > MAX_LINKS {
             return;
@@ -148,7 +180,11 @@ impl Last {
             self.links[links] = link;
             links += 1;
         }
-        self.frames[self.count] = Known { registers: frame.registers, links: links as u32, stack };
+        let Frame { registers, module, .. } = *frame;
+        if module != ModuleId::BY_ADDRESS {
+            loaded = self.count as u16 + 1;
+        }
+        self.frames[self.count] = Known { registers, links: links as u32, stack, module, loaded };
         self.count += 1;
     }
 }

@@ -5,9 +5,9 @@
 //! while it waits for a lock of the program's.
 
 use core::ffi::{CStr, c_char, c_void};
-use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::*};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16, AtomicU64, AtomicUsize, Ordering::*};
 
-use heaptrace_channel::modules::{MAX_MODULES, Module};
+use heaptrace_channel::modules::{MAX_MODULES, Module, ModuleId};
 
 use super::rules::RULES;
 use crate::sys::PAGE;
@@ -145,10 +145,15 @@ pub fn path_of(address: usize) -> Option<&'static CStr> {
 struct Initial {
     maps: [AtomicPtr<LinkMap>; 1024],
     count: AtomicUsize,
+    /// Those that have a record in the channel. Written under the lock of the private stack.
+    noted: [AtomicBool; 1024],
 }
 
-static INITIAL: Initial =
-    Initial { maps: [const { AtomicPtr::new(core::ptr::null_mut()) }; 1024], count: AtomicUsize::new(0) };
+static INITIAL: Initial = Initial {
+    maps: [const { AtomicPtr::new(core::ptr::null_mut()) }; 1024],
+    count: AtomicUsize::new(0),
+    noted: [const { AtomicBool::new(false) }; 1024],
+};
 
 impl Initial {
     /// Notes the whole list that `of` is in. Only in the constructor, while nobody changes it.
@@ -170,116 +175,159 @@ impl Initial {
         }
     }
 
-    fn contains(&self, map: *const LinkMap) -> bool {
-        self.maps[..self.count.load(Relaxed)].iter().any(|known| core::ptr::eq(known.load(Relaxed), map))
+    /// Which of them has that link map.
+    fn position(&self, map: *const LinkMap) -> Option<usize> {
+        self.maps[..self.count.load(Relaxed)].iter().position(|known| core::ptr::eq(known.load(Relaxed), map))
     }
 }
 
-/// What identifies a module that was seen: another one at the same place differs in this.
+/// A module that was loaded after the start, and may be unloaded: what identifies it, as another one at
+/// the same place differs in this, and its record.
 #[derive(Debug)]
-struct Known {
+struct Loaded {
+    /// 0 if there is none here. Stored last, so that who reads it first reads the rest of it too.
+    link_map: AtomicUsize,
     start: AtomicUsize,
     end: AtomicUsize,
-    link_map: AtomicUsize,
     /// Where eight bytes of its build id lie, 0 if it has none, and what they were.
     id_at: AtomicUsize,
     id: AtomicU64,
+    record: AtomicU16,
 }
 
-/// The modules that have a record in the channel, oldest first. Written under the lock of the
-/// private stack, read by anyone.
-struct KnownModules {
-    list: [Known; MAX_MODULES],
-    count: AtomicUsize,
+/// Those that a stack of this process led through, none of which lies where another does. Written
+/// under the lock of the private stack, read by anyone.
+struct LoadedModules {
+    list: [Loaded; MAX_MODULES],
+    /// There are none behind.
+    end: AtomicUsize,
 }
 
-static KNOWN: KnownModules = KnownModules {
+static LOADED: LoadedModules = LoadedModules {
     list: [const {
-        Known {
+        Loaded {
+            link_map: AtomicUsize::new(0),
             start: AtomicUsize::new(0),
             end: AtomicUsize::new(0),
-            link_map: AtomicUsize::new(0),
             id_at: AtomicUsize::new(0),
             id: AtomicU64::new(0),
+            record: AtomicU16::new(0),
         }
     }; MAX_MODULES],
-    count: AtomicUsize::new(0),
+    end: AtomicUsize::new(0),
 };
 
-impl Known {
+impl Loaded {
     fn is(&self, found: &Found) -> bool {
+        let is_there = self.link_map.load(Acquire) == found.link_map as usize // pairs with `push`
+            && self.start.load(Relaxed) == found.start
+            && self.end.load(Relaxed) == found.end;
         let id_at = self.id_at.load(Relaxed);
-        self.start.load(Relaxed) == found.start
-            && self.end.load(Relaxed) == found.end
-            && self.link_map.load(Relaxed) == found.link_map as usize
+        is_there
             // SAFETY: a module of the same extent is mapped there, and its notes are in its first pages.
             && (id_at == 0 || unsafe { (id_at as *const u64).read_unaligned() } == self.id.load(Relaxed))
     }
 
-    fn overlaps(&self, found: &Found) -> bool {
-        self.start.load(Relaxed) < found.end && found.start < self.end.load(Relaxed)
+    fn overlaps(&self, start: usize, end: usize) -> bool {
+        self.start.load(Relaxed) < end && start < self.end.load(Relaxed)
+    }
+
+    fn record(&self) -> ModuleId {
+        ModuleId(self.record.load(Relaxed))
     }
 }
 
-impl KnownModules {
-    fn newest_first(&self) -> impl Iterator<Item = &Known> {
-        self.list[..self.count.load(Acquire).min(MAX_MODULES)].iter().rev() // pairs with `push`
+impl LoadedModules {
+    fn iter(&self) -> impl Iterator<Item = &Loaded> {
+        let list = self.list[..self.end.load(Acquire).min(MAX_MODULES)].iter(); // pairs with `push`
+        list.filter(|loaded| loaded.link_map.load(Acquire) != 0)
     }
 
-    fn push(&self, found: &Found, id_at: usize) {
-        let index = self.count.load(Relaxed);
-        let Some(known) = self.list.get(index) else { return };
-        known.start.store(found.start, Relaxed);
-        known.end.store(found.end, Relaxed);
-        known.link_map.store(found.link_map as usize, Relaxed);
-        known.id_at.store(id_at, Relaxed);
-        // SAFETY: the build id's bytes were just read there.
-        let id = if id_at == 0 { 0 } else { unsafe { (id_at as *const u64).read_unaligned() } };
-        known.id.store(id, Relaxed);
-        self.count.store(index + 1, Release); // pairs with `newest_first`
+    /// The record of a module, which is given one if it has none.
+    fn note(&self, found: &Found) -> ModuleId {
+        if let Some(loaded) = self.iter().find(|loaded| loaded.is(found)) {
+            return loaded.record();
+        }
+        let image = Image::of(found);
+        let build_id = image.as_ref().map_or(&[][..], |image| image.build_id(found.start..found.end));
+        let replaces = self.forget(found.start, found.end);
+        // What replaces a file of the same name is another one, unless the build ids say otherwise.
+        let record = found.add_record(build_id, false, replaces && build_id.is_empty());
+        self.push(found, build_id, record);
+        record
+    }
+
+    /// Forgets what was loaded between two addresses, which is gone. True if anything was.
+    fn forget(&self, start: usize, end: usize) -> bool {
+        let mut any = false;
+        for loaded in self.iter().filter(|loaded| loaded.overlaps(start, end)) {
+            loaded.link_map.store(0, Release);
+            any = true;
+        }
+        if any {
+            RULES.clear();
+        }
+        any
+    }
+
+    fn push(&self, found: &Found, build_id: &[u8], record: ModuleId) {
+        let free = self.list.iter().position(|loaded| loaded.link_map.load(Relaxed) == 0);
+        let Some(index) = free else { return };
+        let loaded = &self.list[index];
+        let id = build_id.first_chunk().map_or(0, |id| u64::from_ne_bytes(*id));
+        loaded.start.store(found.start, Relaxed);
+        loaded.end.store(found.end, Relaxed);
+        loaded.id_at.store(if build_id.len() < 8 { 0 } else { build_id.as_ptr() as usize }, Relaxed);
+        loaded.id.store(id, Relaxed);
+        loaded.record.store(record.0, Relaxed);
+        loaded.link_map.store(found.link_map as usize, Release); // pairs with `iter` and `is`
+        self.end.fetch_max(index + 1, Release); // pairs with `iter`
     }
 }
 
-/// Does what lies at `address` now belong to the module that was last seen there?
-pub fn is_unchanged(address: usize) -> bool {
-    let known = KNOWN
-        .newest_first()
-        .find(|known| (known.start.load(Relaxed)..known.end.load(Relaxed)).contains(&address));
-    match (find(address), known) {
-        (Some(found), Some(known)) => known.is(&found),
-        (None, None) => true, // code that a JIT made
-        _ => false,
+/// The module of an address that lies in none of the start's, if what lies there is what a stack last
+/// led through.
+pub fn unchanged(address: usize) -> Option<ModuleId> {
+    let loaded = LOADED.iter().find(|loaded| loaded.overlaps(address, address + 1));
+    match (find(address), loaded) {
+        (Some(found), Some(loaded)) => loaded.is(&found).then(|| loaded.record()),
+        (None, None) => Some(ModuleId::BY_ADDRESS), // code that a JIT made
+        _ => None,
     }
+}
+
+/// Notes that `address` lies in no module.
+pub fn forget(address: usize) {
+    LOADED.forget(address, address + 1);
 }
 
 impl Found {
-    /// Gives the module a record in the channel unless it has one. True if it can never be unloaded.
-    pub fn note(&self) -> bool {
-        let stable = INITIAL.contains(self.link_map);
-        let overlapping = KNOWN.newest_first().find(|known| known.overlaps(self));
-        if overlapping.is_some_and(|known| known.is(self)) {
-            return stable;
+    /// Gives the module a record in the channel unless it has one. Returns how frames name it, and
+    /// whether it can never be unloaded.
+    pub fn note(&self) -> (ModuleId, bool) {
+        let Some(index) = INITIAL.position(self.link_map) else { return (LOADED.note(self), false) };
+        if !INITIAL.noted[index].load(Relaxed) {
+            let image = Image::of(self);
+            let build_id = image.as_ref().map_or(&[][..], |image| image.build_id(self.start..self.end));
+            self.add_record(build_id, true, false);
+            INITIAL.noted[index].store(true, Relaxed);
         }
-        let image = Image::of(self);
-        let build_id = image.as_ref().map_or(&[][..], |image| image.build_id(self.start..self.end));
-        let id_at = if build_id.len() >= 8 { build_id.as_ptr() as usize } else { 0 };
-        KNOWN.push(self, id_at);
-        if overlapping.is_some() {
-            RULES.clear();
-        }
+        (ModuleId::BY_ADDRESS, true)
+    }
+
+    fn add_record(&self, build_id: &[u8], is_initial: bool, is_other: bool) -> ModuleId {
         // SAFETY: the link map of a module that a frame lies in is there, with its name.
         let (bias, name) = unsafe { ((*self.link_map).bias, CStr::from_ptr((*self.link_map).name)) };
         let module = Module {
             start: self.start as u64,
             end: self.end as u64,
             bias: bias as u64,
+            is_initial,
             build_id,
             path: name.to_bytes(),
         };
-        if let Some(segment) = process::segment() {
-            segment.add_module(&module, overlapping.is_some());
-        }
-        stable
+        let added = process::recorded().and_then(|(process, to)| to.add_module(process, &module, is_other));
+        added.unwrap_or(ModuleId::BY_ADDRESS)
     }
 
     /// End of the loaded segment that `address` lies in: as far as unwind information may reach.

@@ -4,6 +4,7 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicUsize, Ordering::*};
 
 use heaptrace_channel::Segment;
+use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 
 use super::last::{Frame, Last, MAX_FRAMES};
@@ -142,9 +143,10 @@ impl Fresh {
             if self.count == MAX_FRAMES {
                 return Outer::Missing(Truncation::TooDeep);
             }
+            let next = step(&mut frame, memory, range);
             self.frames[self.count] = frame;
             self.count += 1;
-            match step(&frame.registers, memory, range) {
+            match next {
                 Ok(Some(next)) => frame = next,
                 Ok(None) => return Outer::Root,
                 Err(why) => return Outer::Missing(why),
@@ -154,11 +156,10 @@ impl Fresh {
 
     /// Adds the frames to the tree and to `last`, from the root to the leaf.
     fn intern(&self, base: Stack, last: &mut Last, keep: bool, segment: &Segment) -> Option<Stack> {
-        let generation = segment.header().generation() as u16;
         let mut stack = base;
         for frame in self.frames[..self.count].iter().rev() {
             let address = frame.registers.address() as u64;
-            stack = segment.intern(stack, Entry::Frame { address, generation })?;
+            stack = segment.intern(stack, Entry::Frame { address, module: frame.module })?;
             if keep {
                 last.add(frame, stack);
             }
@@ -167,11 +168,13 @@ impl Fresh {
     }
 }
 
-/// Goes from a frame to its caller; `None` at the root.
-fn step(at: &Registers, memory: &mut Readable, range: &mut StackRange) -> Result<Option<Frame>, Truncation> {
-    match rule(at.address())? {
-        Rule::Signal => interrupted(at.sp, memory, range).map(Some),
-        rule => follow(rule, at, |address| memory.read(address)),
+/// Finds a frame's module, and goes to its caller; `None` at the root.
+fn step(at: &mut Frame, memory: &mut Readable, range: &mut StackRange) -> Result<Option<Frame>, Truncation> {
+    let (rule, module) = rule(at.registers.address())?;
+    at.module = module;
+    match rule {
+        Rule::Signal => interrupted(at.registers.sp, memory, range).map(Some),
+        rule => follow(rule, &at.registers, |address| memory.read(address)),
     }
 }
 
@@ -211,7 +214,8 @@ fn follow(
         return Ok(None);
     }
     let bp = if bp_at == 0 { at.bp } else { read(bp_at).ok_or(unreadable)? };
-    Ok(Some(Frame { registers: Registers { ip, sp: cfa, bp, exact: false }, bp_at, sp_at }))
+    let registers = Registers { ip, sp: cfa, bp, exact: false };
+    Ok(Some(Frame { bp_at, sp_at, ..Frame::of(registers) }))
 }
 
 /// The frame that a signal interrupted: its registers are in the `ucontext_t` at `context`.
@@ -225,28 +229,32 @@ fn interrupted(context: usize, memory: &mut Readable, range: &mut StackRange) ->
     Ok(Frame::of(Registers { ip, sp, bp, exact: true }))
 }
 
-/// The rule for an address: from the table if its module is still the same, else read anew.
+/// The rule for an address, and its module: from the tables if that is still the same, else read anew.
 #[inline]
-fn rule(address: usize) -> Result<Rule, Truncation> {
+fn rule(address: usize) -> Result<(Rule, ModuleId), Truncation> {
     match RULES.get(address) {
-        Some(Cached { rule, stable }) if stable || modules::is_unchanged(address) => Ok(rule),
+        Some(Cached { rule, stable: true }) => Ok((rule, ModuleId::BY_ADDRESS)),
+        Some(Cached { rule, .. }) if let Some(module) = modules::unchanged(address) => Ok((rule, module)),
         _ => read_rule(address),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn read_rule(address: usize) -> Result<Rule, Truncation> {
+fn read_rule(address: usize) -> Result<(Rule, ModuleId), Truncation> {
     let read = || {
-        let (rule, stable) = match modules::find(address) {
+        let (rule, (module, stable)) = match modules::find(address) {
             Some(module) => {
-                let stable = module.note();
-                (cfi::rule(&module, address), stable)
+                let noted = module.note(); // forgets the rules of what was there before
+                (cfi::rule(&module, address), noted)
             }
-            None => (Rule::FramePointer, false),
+            None => {
+                modules::forget(address);
+                (Rule::FramePointer, (ModuleId::BY_ADDRESS, false))
+            }
         };
         RULES.put(address, Cached { rule, stable });
-        rule
+        (rule, module)
     };
     private_stack::run(read).ok_or(Truncation::Busy)
 }
