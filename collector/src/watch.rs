@@ -55,6 +55,13 @@ impl Watch {
     }
 }
 
+/// The process that a thread belongs to; the thread itself if there is none any more.
+pub fn process_of(thread: u32) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).unwrap_or_default();
+    let leader = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
+    leader.and_then(|leader| leader.trim().parse().ok()).unwrap_or(thread)
+}
+
 /// Did the process start before this one? A forked child did not: there was a collector first. So an
 /// id of such a process is one of another namespace, which the child's parent has gone into.
 pub fn is_older_than_us(pid: u32) -> bool {
@@ -93,6 +100,13 @@ mod tests {
         assert!(watches.iter().all(|watch| watch.is_over(false)));
         child.wait().unwrap();
         assert!(watches.iter().all(|watch| watch.is_over(false)));
+    }
+
+    #[test]
+    fn a_thread_is_of_this_process() {
+        let process = || process_of(rustix::thread::gettid().as_raw_nonzero().get() as u32);
+        assert_eq!(std::thread::spawn(process).join().unwrap(), std::process::id());
+        assert_eq!(process_of(u32::MAX), u32::MAX);
     }
 
     #[test]

@@ -9,9 +9,9 @@
 //! - no function of the C library but the originals of the hooks, `dlsym`, `dlerror` and
 //!   `_dl_find_object` (`exports.txt` and `undefined.txt`, which a test compares with the library);
 //!   the kernel is called directly, so `errno` stays what the program's own call made it;
-//! - after the constructor, no file descriptor and no system call but futex, mmap, madvise and, for a
-//!   call site that is new, rt_sigprocmask: what malloc and threads use themselves, so that it works
-//!   in a sandbox.
+//! - after the constructor, no file descriptor and no system call but futex, mmap, munmap, madvise and,
+//!   for a call site that is new, rt_sigprocmask: what malloc and threads use themselves, so that it
+//!   works in a sandbox. Also in a forked child.
 
 #![cfg_attr(not(test), no_std)]
 // The tests must not hook their own process, so most of what the hooks lead to is not called there.

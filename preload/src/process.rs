@@ -127,7 +127,9 @@ fn join() {
         return;
     }
     let joined = segment().and_then(|segment| {
-        let process = segment.claim_process(sys::pid())?;
+        // Without an id the collector learns of the end of this process only with the image's.
+        let process = segment.claim_process(sys::thread_id().unwrap_or(0))?;
+        segment.header().nudge(); // so that it finds the process of this thread, which may end soon
         LIVE.for_each(|sample| {
             // What finds no room is not in the child's in-use set, and neither will be its free.
             if segment.write(process, Event::Inherited(sample.stack, sample.size)).is_err() {
@@ -151,8 +153,10 @@ pub fn note_called() {
 /// Where nothing was recorded there will be none, but for the program's own.
 pub fn finish(is_program: bool) {
     const STEP: Duration = Duration::from_millis(50);
-    /// Steps without any sign of life from the collector: 2 seconds.
+    /// Steps without any sign of life from the collector: 2 seconds, and not that long for one that
+    /// never gave any.
     const PATIENCE: u32 = 40;
+    const FIRST_PATIENCE: u32 = 4;
     notice_fork();
     let Some((process, segment)) = recorded() else { return };
     if segment.written() == 0 && !is_program {
@@ -162,7 +166,7 @@ pub fn finish(is_program: bool) {
     slot.exiting.store(1, Release);
     segment.header().nudge();
     let (mut idle, mut seen) = (0, 0);
-    while slot.written.load(Acquire) == 0 && idle < PATIENCE {
+    while slot.written.load(Acquire) == 0 && idle < if seen == 0 { FIRST_PATIENCE } else { PATIENCE } {
         sys::futex_wait(&slot.written, 0, STEP);
         let beat = segment.header().heartbeat.load(Relaxed);
         idle = if beat == seen { idle + 1 } else { 0 };

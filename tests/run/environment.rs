@@ -197,11 +197,27 @@ fn a_program_without_descriptors_is_unharmed() {
     assert_eq!((ended.status(), &ended.stdout), (bare.status(), &bare.stdout), "{ended:?}");
 }
 
+/// The library makes no system call in there but futex, mmap, munmap, madvise and rt_sigprocmask.
 #[test]
 fn a_program_under_a_strict_seccomp_filter_runs_on_and_is_profiled() {
     let room = Room::new();
     let ended = room.run("seccomp.c").go().well();
     ended.ledger().assert_equals(&room.profile("out.prof"));
+    room.run("seccomp.c").rate("512KiB").go().well();
+    assert!(room.profile("out.prof").under("in_jail", "alloc_objects") > 0);
+}
+
+#[test]
+fn a_forked_child_under_a_strict_seccomp_filter_runs_on_and_is_profiled() {
+    for how in ["fork", "clone"] {
+        let room = Room::new();
+        let ended = room.run("seccomp.c").args([how]).go().well();
+        let children = room.profiles("out.seccomp.");
+        assert_eq!(children.len(), 1, "{how}: {:?}", room.files());
+        ended.ledger().assert_equals(&children[0]);
+        assert!(children[0].comment("pid").parse::<u32>().unwrap() > 1, "{how}");
+        room.run("seccomp.c").rate("512KiB").args([how]).go().well();
+    }
 }
 
 #[test]
