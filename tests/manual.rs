@@ -221,12 +221,37 @@ fn without_a_collector_there_is_one_line_and_the_program_runs() {
 }
 
 #[test]
-fn a_collector_that_is_no_heaptrace_costs_the_program_nothing() {
+fn a_collector_that_is_no_heaptrace_costs_the_program_one_line() {
     let room = Room::new();
-    for impostor in ["/bin/true", "/etc/passwd"] {
-        let ended = room.manual("ends.c").env("HEAPTRACE_COLLECTOR", impostor).args(["return", "4"]).go();
-        assert_eq!(ended.status(), 4, "{ended:?}");
-        ended.ledger();
+    for impostor in ["/bin/true", "/etc/passwd", "/usr/bin/env"] {
+        let launch = room.manual("starts.c").env("HEAPTRACE_COLLECTOR", impostor);
+        let ended = launch.args([program("ends.c").as_os_str(), "fork".as_ref()]).go();
+        assert_eq!(ended.status(), 7, "{ended:?}");
+        let lines: Vec<_> = ended.stderr.lines().filter(|line| *line != "an error").collect();
+        assert_eq!(lines.len(), 1, "{impostor}: {ended:?}");
+        assert!(lines[0].starts_with("heaptrace: ") && lines[0].contains("HEAPTRACE_COLLECTOR"), "{ended:?}");
+    }
+}
+
+/// From too few for anything to more than enough.
+#[test]
+fn with_few_descriptors_a_program_has_its_profile_or_one_line() {
+    for limit in [3, 4, 6, 10, 20, 64, 1000, 1001] {
+        let room = Room::new();
+        let allow = move || {
+            let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
+            // SAFETY: the kernel reads the limit.
+            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+        };
+        let ended = room.manual("ends.c").args(["exit", "7"]).before_exec(allow).go();
+        if ended.status() == 127 {
+            continue; // not even the dynamic linker can open its files
+        }
+        assert_eq!(ended.status(), 7, "{limit}: {ended:?}");
+        let said = ended.stderr.lines().filter(|line| line.starts_with("heaptrace: ")).count();
+        let profiles = room.files().len();
+        assert_eq!(said, usize::from(profiles == 0), "{limit}: {ended:?}, {:?}", room.files());
+        assert!(limit < 64 || profiles > 0, "{limit}: {ended:?}");
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use heaptrace_channel::handshake::Refusal;
 use heaptrace_collector::recording::Counters;
 use heaptrace_collector::session::{Malloc, Summary, Written};
 
@@ -26,7 +25,7 @@ pub fn summary(summary: &Summary) -> String {
         describe(&mut text, written);
     }
     for (pid, name, why) in &summary.refused {
-        line(&mut text, &format!("{name} (pid {pid}) could not be profiled: {}", refusal(*why)));
+        line(&mut text, &format!("{name} (pid {pid}) could not be profiled: {}", why.reason()));
     }
     summary.complaints.iter().for_each(|complaint| line(&mut text, complaint));
     totals(&mut text, summary);
@@ -105,17 +104,6 @@ fn suggested_rate(program: &Written) -> String {
     match rate {
         0..1024 => "1".into(),
         _ => format!("{}KiB", (rate / 1024).next_power_of_two()),
-    }
-}
-
-fn refusal(why: Refusal) -> &'static str {
-    match why {
-        Refusal::NoMemory => "there is no room for the shared memory; look at ulimit -v and ulimit -f",
-        Refusal::Sanitizer => "it is built with a sanitizer, which has its own malloc; build it without",
-        Refusal::OldLibc => "its C library is older than glibc 2.35",
-        Refusal::NoDescriptors => {
-            "too many processes run at once for the limit of open files; raise ulimit -Hn"
-        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! An image: one segment, the program that made it and the children that forked from it.
 
-use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant, SystemTime};
 
+use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
 use heaptrace_channel::processes::{MAX_PROCESSES, Process};
 use heaptrace_channel::ring::{Event, Reader};
@@ -19,7 +19,7 @@ use crate::modules::{Modules, Places, Selection};
 use crate::os_path;
 use crate::recording::{self, Counters, Frame, Recording, Row, Stacks};
 use crate::wake::{Nudges, Waker};
-use crate::watch::{Watch, is_older_than_us};
+use crate::watch::{Watch, is_older_than_us, process_of};
 
 /// How long a slot may stay reserved and not committed while its writer may still live. There are
 /// two instructions between the one and the other; but a signal handler may leave them by `longjmp`,
@@ -106,15 +106,16 @@ impl Image {
     /// Takes on the segment that process `pid` sent.
     ///
     /// # Errors
-    /// If it is not a segment, or cannot be mapped.
-    pub fn open(file: OwnedFd, pid: u32, waker: &Waker) -> io::Result<Image> {
+    /// [`Refusal::NotMapped`] if it is not a segment, or there is no memory to map it.
+    pub fn open(file: OwnedFd, pid: u32, waker: &Waker) -> Result<Image, Refusal> {
         let files = Files::of(pid);
-        let mapping = Mapping::new(file)?;
+        let mapping = Mapping::new(file).map_err(|_| Refusal::NotMapped)?;
         // SAFETY: mapped for `size` bytes by a file sealed against shrinking; the mapping outlives
         // the segment, as both are the image's.
-        let segment = unsafe { Segment::open(mapping.base.as_ptr(), mapping.size) }
-            .map_err(|why| io::Error::other(format!("not a segment: {why:?}")))?;
+        let segment =
+            unsafe { Segment::open(mapping.base.as_ptr(), mapping.size) }.map_err(|_| Refusal::NotMapped)?;
         let header = segment.header();
+        header.heartbeat.fetch_add(1, Relaxed);
         let executable = os_path(header.executable(&mut [0; MAX_PATH]));
         let started_as = os_path(header.started_as(&mut [0; MAX_PATH]));
         let mut command = [0; MAX_COMMAND];
@@ -175,10 +176,11 @@ impl Image {
         if !matches!(self.members.get(index), Some(Some(_))) {
             // A process writes only after it has published its slot; without it, it is none we can watch.
             let pid = self.segment().process_pid(process).unwrap_or(0);
-            let watch = if self.has_our_ids() && !is_older_than_us(pid) {
-                Watch::on(pid, &self.waker)
+            let (pid, watch) = if self.has_our_ids() && !is_older_than_us(pid) {
+                let pid = process_of(pid);
+                (pid, Watch::on(pid, &self.waker))
             } else {
-                Watch::Unknown
+                (pid, Watch::Unknown)
             };
             self.add_member(process, pid, watch, SystemTime::now());
         }

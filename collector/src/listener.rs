@@ -6,12 +6,12 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use heaptrace_channel::config::TOKEN_LENGTH;
-use heaptrace_channel::handshake::{HELLO_LENGTH, Hello, Refusal, same_user};
+use heaptrace_channel::handshake::{HELLO_LENGTH, Hello, Refusal, encode_answer, same_user};
 use rustix::io::IoSliceMut;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, Shutdown,
-    SocketAddrUnix, SocketFlags, SocketType, accept_with, recvmsg, shutdown, socket_with,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, Shutdown,
+    SocketAddrUnix, SocketFlags, SocketType, accept_with, recvmsg, send, shutdown, socket_with,
 };
 
 use crate::descriptors::is_scarce;
@@ -24,6 +24,19 @@ pub struct Arrival {
     pub pid: u32,
     /// Its segment, or why it has none.
     pub segment: Result<OwnedFd, Refusal>,
+    /// Where it can be told whether it is recorded.
+    pub connection: Connection,
+}
+
+/// A connection of which the message has been read.
+#[derive(Debug)]
+pub struct Connection(OwnedFd);
+
+impl Connection {
+    /// Tells the process whether it is recorded. Most do not wait to hear it.
+    pub fn answer(self, answer: Result<(), Refusal>) {
+        send(&self.0, &[encode_answer(answer)], SendFlags::DONTWAIT | SendFlags::NOSIGNAL).ok();
+    }
 }
 
 /// Longest wait for the message of a connection. It is sent right after connecting.
@@ -80,7 +93,10 @@ impl Listener {
         // One after the other, so that few are open at a time.
         for (connection, since) in waiting.into_iter().chain(accepted.map(|new| (new, Instant::now()))) {
             match receive(&connection, &self.token) {
-                Ok(arrival) => arrivals.extend(arrival),
+                Ok(None) => {}
+                Ok(Some((pid, segment))) => {
+                    arrivals.push(Arrival { pid, segment, connection: Connection(connection) })
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && since.elapsed() < PATIENCE => {
                     self.waiting.push((connection, since));
                 }
@@ -91,9 +107,12 @@ impl Listener {
     }
 }
 
+/// Who sends a message, and its segment, or why it has none.
+type Hail = (u32, Result<OwnedFd, Refusal>);
+
 /// The message of a connection; `None` if it is not for us: from another user who does not know the
 /// token.
-fn receive(connection: &OwnedFd, token: &[u8; TOKEN_LENGTH]) -> io::Result<Option<Arrival>> {
+fn receive(connection: &OwnedFd, token: &[u8; TOKEN_LENGTH]) -> io::Result<Option<Hail>> {
     let mut message = [0; HELLO_LENGTH + 1];
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -114,5 +133,5 @@ fn receive(connection: &OwnedFd, token: &[u8; TOKEN_LENGTH]) -> io::Result<Optio
         }
         _ => return Ok(None),
     };
-    Ok(Some(Arrival { pid: peer.pid.as_raw_nonzero().get() as u32, segment }))
+    Ok(Some((peer.pid.as_raw_nonzero().get() as u32, segment)))
 }

@@ -239,12 +239,12 @@ impl Session {
         self.seen.insert(arrival.pid);
         // The same process in a new image: the old one is over.
         self.images.iter_mut().for_each(|(_, image)| image.replace(arrival.pid));
-        match arrival.segment {
-            Ok(file) => {
-                if let Ok(image) = Image::open(file, arrival.pid, &self.waker) {
-                    self.images.push((self.next_image, image));
-                    self.next_image += 1;
-                }
+        let image = arrival.segment.and_then(|file| Image::open(file, arrival.pid, &self.waker));
+        arrival.connection.answer(image.as_ref().map(|_| ()).map_err(|&why| why));
+        match image {
+            Ok(image) => {
+                self.images.push((self.next_image, image));
+                self.next_image += 1;
             }
             Err(why) => self.summary.refused.push((arrival.pid, name_of(arrival.pid), why)),
         }

@@ -7,6 +7,7 @@ use core::ffi::CStr;
 use core::ptr::null;
 
 use heaptrace_channel::config::{self, MAX_NAME, Session, TOKEN_LENGTH};
+use heaptrace_channel::handshake::{Refusal, decode_answer};
 
 use crate::ancestors::Process;
 use crate::export::{Variable, names};
@@ -22,10 +23,37 @@ const MAX_VARIABLES: usize = 4096;
 /// one will start. Without a collector to start it complains, once, and the program goes on
 /// unprofiled.
 pub fn session(environment: Strings) -> Option<(Session<'static>, sys::Fd)> {
-    let variable = start_session(environment);
-    variable.unwrap_or(Variable::NO_SESSION).announce();
-    let session = variable?.session()?;
-    Some((session, sys::connect(&session).ok()?))
+    let Some(variable) = start_session(environment) else {
+        Variable::NO_SESSION.announce();
+        return None;
+    };
+    variable.announce();
+    let session = variable.session()?;
+    let connection = sys::connect(&session);
+    if connection.is_err() {
+        give_up(None);
+    }
+    Some((session, connection.ok()?))
+}
+
+/// Does the collector that was just started record this process, which was handed over to it or was
+/// not? If it does not, that is said, and its children need not try.
+pub fn is_recorded(connection: sys::Fd, handed_over: Result<(), Option<Refusal>>) -> bool {
+    let answer = || sys::receive_byte(connection).and_then(decode_answer).ok_or(None)?.map_err(Some);
+    handed_over.and_then(|()| answer()).map_err(give_up).is_ok()
+}
+
+/// Says why nothing is recorded: what was started is no collector, or it cannot be that of this process.
+fn give_up(refusal: Option<Refusal>) {
+    Variable::NO_SESSION.announce();
+    match refusal {
+        Some(why) => complain(&[b"this program could not be profiled: ", why.reason().as_bytes()]),
+        None => complain(&[
+            b"what was started as the collector does not answer; look at ",
+            config::COLLECTOR.as_bytes(),
+            b" and ulimit -n -v. The program runs unprofiled.",
+        ]),
+    }
 }
 
 fn start_session(environment: Strings) -> Option<Variable> {

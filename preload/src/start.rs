@@ -14,7 +14,7 @@ use heaptrace_channel::{Geometry, Segment};
 
 use crate::session::Joined;
 use crate::text::Text;
-use crate::{originals, process, record, session, sys, unwind};
+use crate::{originals, process, record, session, spawn, sys, unwind};
 
 #[cfg(not(test))]
 #[used]
@@ -165,9 +165,12 @@ fn begin(argc: c_int, arguments: Strings, environment: Strings) -> Option<()> {
     unwind::set_main_stack_top(arguments.0 as usize);
     let (rate, seed) = (settings.rate(), settings.seed());
     let program = Program { session, rate, argc, arguments, environment, children, unwinds };
-    let started = program.hand_over(connection);
+    let handed_over = program.hand_over(connection);
+    let recorded = if is_new { spawn::is_recorded(connection, handed_over) } else { handed_over.is_ok() };
     connection.close();
-    started?;
+    if !recorded {
+        return None;
+    }
     WAITS.store(session.waits, Relaxed);
     IS_PROGRAM.store(session.program == sys::pid(), Relaxed);
     record::start(rate, seed);
@@ -188,19 +191,20 @@ struct Program<'a> {
 }
 
 impl Program<'_> {
-    /// Makes the segment and hands it over, or tells why there is none.
-    fn hand_over(&self, connection: sys::Fd) -> Option<()> {
-        let token: [u8; TOKEN_LENGTH] = self.session.token.try_into().ok()?;
+    /// Makes the segment and hands it over, or tells why there is none. Without a reason the collector
+    /// does not listen.
+    fn hand_over(&self, connection: sys::Fd) -> Result<(), Option<Refusal>> {
+        let token: [u8; TOKEN_LENGTH] = self.session.token.try_into().map_err(|_| None)?;
         let send = |refusal, file| sys::send(connection, &Hello { token, refusal }.encode(), file);
         match self.segment_file() {
             Ok(file) => {
                 let sent = send(None, Some(file));
                 file.close();
-                sent.ok()
+                sent.map_err(|_| None)
             }
             Err(why) => {
                 let _ = send(Some(why), None);
-                None
+                Err(Some(why))
             }
         }
     }
@@ -214,7 +218,13 @@ impl Program<'_> {
             return Err(Refusal::OldLibc);
         }
         let geometry = Geometry::for_rate(self.rate);
-        let file = sys::sealed_memfd(c"heaptrace", geometry.segment_size()).map_err(|_| Refusal::NoMemory)?;
+        let file =
+            sys::sealed_memfd(c"heaptrace", geometry.segment_size()).map_err(
+                |sys::Errno(why)| match why {
+                    libc::EMFILE | libc::ENFILE => Refusal::NoDescriptors,
+                    _ => Refusal::NoMemory,
+                },
+            )?;
         let segment = self.segment(file, geometry);
         // SAFETY: this is the constructor.
         let ready = segment.is_some_and(|segment| unsafe { process::start(segment, self.children) });

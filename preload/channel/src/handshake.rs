@@ -1,5 +1,5 @@
 //! The one message that a process sends to the collector, over a SOCK_SEQPACKET unix socket, with
-//! the memfd of its segment attached.
+//! the memfd of its segment attached, and the answer.
 
 use crate::config::TOKEN_LENGTH;
 
@@ -15,11 +15,40 @@ pub enum Refusal {
     OldLibc = 3,
     /// The collector can have no more descriptors. It says so itself.
     NoDescriptors = 4,
+    /// The collector cannot map the shared memory. It says so itself.
+    NotMapped = 5,
 }
 
 impl Refusal {
-    const ALL: [Refusal; 4] =
-        [Refusal::NoMemory, Refusal::Sanitizer, Refusal::OldLibc, Refusal::NoDescriptors];
+    const ALL: [Refusal; 5] =
+        [Refusal::NoMemory, Refusal::Sanitizer, Refusal::OldLibc, Refusal::NoDescriptors, Refusal::NotMapped];
+
+    /// The reason in words, with what to do about it.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Refusal::NoMemory => "there is no room for the shared memory; look at ulimit -v and ulimit -f",
+            Refusal::Sanitizer => "it is built with a sanitizer, which has its own malloc; build it without",
+            Refusal::OldLibc => "its C library is older than glibc 2.35",
+            Refusal::NoDescriptors => {
+                "too many processes run at once for the limit of open files; raise ulimit -Hn"
+            }
+            Refusal::NotMapped => "the collector has no room for the shared memory; look at ulimit -v",
+        }
+    }
+
+    fn of(code: u8) -> Option<Refusal> {
+        Refusal::ALL.into_iter().find(|&why| why as u8 == code)
+    }
+}
+
+/// The collector's answer to a [`Hello`]: a byte. Whoever has just started the collector waits for it.
+pub fn encode_answer(answer: Result<(), Refusal>) -> u8 {
+    answer.err().map_or(0, |why| why as u8)
+}
+
+/// Reads an answer; `None` if it is not one.
+pub fn decode_answer(byte: u8) -> Option<Result<(), Refusal>> {
+    if byte == 0 { Some(Ok(())) } else { Refusal::of(byte).map(Err) }
 }
 
 /// Bytes of a [`Hello`].
@@ -52,7 +81,7 @@ impl Hello {
         let token = bytes[2..].try_into().ok()?;
         let refusal = match bytes[1] {
             0 => None,
-            code => Some(Refusal::ALL.into_iter().find(|&why| why as u8 == code)?),
+            code => Some(Refusal::of(code)?),
         };
         (bytes[0] == VERSION).then_some(Hello { token, refusal })
     }
@@ -77,6 +106,14 @@ mod tests {
         }
         assert_eq!(Hello::decode(b"GET / HTTP/1.1"), None);
         assert_eq!(Hello::decode(&[9; HELLO_LENGTH]), None);
+    }
+
+    #[test]
+    fn an_answer_reads_back_and_anything_else_is_refused() {
+        for answer in [Ok(())].into_iter().chain(Refusal::ALL.map(Err)) {
+            assert_eq!(decode_answer(encode_answer(answer)), Some(answer));
+        }
+        assert_eq!(decode_answer(b'!'), None);
     }
 
     #[test]
