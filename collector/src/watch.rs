@@ -104,7 +104,10 @@ mod tests {
 
     #[test]
     fn a_thread_is_of_this_process() {
-        let process = || process_of(rustix::thread::gettid().as_raw_nonzero().get() as u32);
+        let process = || {
+            let own = std::fs::read_link("/proc/thread-self").unwrap(); // PID/task/TID
+            process_of(own.file_name().unwrap().to_str().unwrap().parse().unwrap())
+        };
         assert_eq!(std::thread::spawn(process).join().unwrap(), std::process::id());
         assert_eq!(process_of(u32::MAX), u32::MAX);
     }
