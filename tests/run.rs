@@ -15,6 +15,8 @@ mod exit;
 mod ledger;
 #[path = "run/modules.rs"]
 mod modules;
+#[path = "run/output.rs"]
+mod output;
 #[path = "run/processes.rs"]
 mod processes;
 #[path = "run/programs.rs"]

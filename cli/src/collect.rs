@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use heaptrace::progress;
 use heaptrace_channel::config::{self, Session};
 use heaptrace_collector::Program;
-use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
+use heaptrace_collector::naming::Pattern;
 use heaptrace_collector::session::{self, Config, Request, Summary};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
 
@@ -32,14 +32,14 @@ pub fn run() -> Result<()> {
     // SAFETY: the library leaves this descriptor open for us, and nobody else here knows of it.
     let listener = unsafe { OwnedFd::from_raw_fd(LISTENER) };
     let text = |name| env::var_os(name).filter(|value| !value.is_empty());
-    let pattern = text(config::OUT).and_then(|text| Pattern::parse(text.to_str()?).ok());
+    let pattern = text(config::OUT).and_then(|text| Pattern::parse(&text).ok());
     let rate = text(config::RATE).and_then(|text| config::parse_rate(text.as_bytes()));
     let mode = text(config::SYMBOLIZE).and_then(|text| text.to_str()?.parse().ok());
     let options = Options { mode: mode.unwrap_or_default(), ..Options::default() };
     let config = Config {
         listener,
         token,
-        pattern: pattern.map_or_else(|| Pattern::parse(DEFAULT_PATTERN), Ok)?,
+        pattern: pattern.unwrap_or_default().on_behalf_of(session.program),
         rate: rate.unwrap_or(config::DEFAULT_RATE),
         program: Some(running_program(session.program)),
         symbolizer: Arc::new(Symbolizer::new(&options)),

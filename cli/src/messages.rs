@@ -42,7 +42,8 @@ fn line(text: &mut String, line: &str) {
 }
 
 fn describe(text: &mut String, written: &Written) {
-    let Written { path, name, pid, counters, error, .. } = written;
+    let Written { path, pid, counters, error, .. } = written;
+    let name = written.name.display();
     match error {
         None => line(text, &format!("{}: {name} (pid {pid}), {}", path.display(), samples(counters.samples))),
         Some(error) => {
@@ -74,7 +75,8 @@ fn totals(text: &mut String, summary: &Summary) {
 
 /// What to do next.
 fn advise(text: &mut String, program: &Written) {
-    let Written { name, counters: Counters { samples: count, .. }, .. } = program;
+    let Counters { samples: count, .. } = &program.counters;
+    let name = program.name.display();
     let own =
         "an allocator of its own, which cannot be seen from outside; build it to use the system's malloc";
     match program.malloc {

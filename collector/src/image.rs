@@ -1,5 +1,6 @@
 //! An image: one segment, the program that made it and the children that forked from it.
 
+use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -54,10 +55,9 @@ pub struct Program {
 
 impl Program {
     /// The file name under which it was started: `sh`, though that leads to `dash`.
-    pub fn name(&self) -> String {
+    pub fn name(&self) -> &OsStr {
         let names = [&self.started_as, &self.executable].map(|path| path.file_name().unwrap_or_default());
-        let name = names.into_iter().find(|name| !name.is_empty());
-        name.map_or_else(|| "unknown".into(), |name| name.to_string_lossy().into_owned())
+        names.into_iter().find(|name| !name.is_empty()).unwrap_or("unknown".as_ref())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The session: a program, the processes that it starts, and one profile for each.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -68,7 +69,7 @@ pub struct Written {
     /// Where it is.
     pub path: PathBuf,
     /// The program's name.
-    pub name: String,
+    pub name: OsString,
     /// Its process id.
     pub pid: u32,
     /// It is that of the program that was asked for.
@@ -283,7 +284,7 @@ impl Session {
             stacks: Stacks::default(),
             rows: Vec::new(),
         };
-        let (name, key) = (program.name(), (ImageId::MAX, Process(0)));
+        let (name, key) = (program.name().to_owned(), (ImageId::MAX, Process(0)));
         self.write(key, recording, name, true, Malloc::NeverCalled, true);
     }
 
@@ -349,7 +350,7 @@ impl Session {
             (_, true) => Malloc::Hooked,
             (_, false) => Malloc::NeverCalled,
         };
-        let name = image.program.name();
+        let name = image.program.name().to_owned();
         self.write(key, recording, name, is_program, malloc, last);
     }
 
@@ -357,7 +358,7 @@ impl Session {
         &mut self,
         key: Key,
         recording: Recording,
-        name: String,
+        name: OsString,
         is_program: bool,
         malloc: Malloc,
         last: bool,

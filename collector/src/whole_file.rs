@@ -11,6 +11,7 @@ use std::io::{self, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use tempfile::{NamedTempFile, PersistError};
 
 /// A file that is being written. Dropped before it is [finished](WholeFile::finish), it leaves
@@ -38,6 +39,7 @@ impl WholeFile {
         let content = match fs::symlink_metadata(path).map(|metadata| metadata.file_type()) {
             Ok(kind) if kind.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(kind) if !kind.is_file() => Content::Memory(Vec::new()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             present => match temporary(path) {
                 Err(_) if present.is_ok() => Content::Memory(Vec::new()),
                 temporary => Content::Beside(temporary?),
@@ -58,6 +60,17 @@ impl WholeFile {
     }
 }
 
+/// Could `path` be written, as far as can be told without doing it?
+///
+/// # Errors
+/// Why not.
+pub fn check(path: &Path) -> io::Result<()> {
+    match WholeFile::create(path)?.content {
+        Content::Memory(_) if path.exists() => Ok(access(path, Access::WRITE_OK)?),
+        Content::Memory(_) | Content::Beside(_) => Ok(()),
+    }
+}
+
 impl Write for WholeFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.content {
@@ -71,11 +84,15 @@ impl Write for WholeFile {
     }
 }
 
+/// The folder that a path is in.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// A file with a hidden name in the same folder as `path`, for its owner only.
 fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Opened here, for an error that does not speak of the hidden name.
-    tempfile::Builder::new().prefix(".heaptrace-").suffix(".tmp").make_in(folder, |path| {
+    tempfile::Builder::new().prefix(".heaptrace-").suffix(".tmp").make_in(folder(path), |path| {
         OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
     })
 }
@@ -179,6 +196,21 @@ mod tests {
         symlink("/dev/null", folder.path().join("null")).unwrap();
         write(&folder.path().join("null"), "text").unwrap();
         assert!(fs::metadata(folder.path().join("null")).unwrap().file_type().is_char_device());
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_known_in_advance() {
+        let folder = tempdir().unwrap();
+        fs::create_dir(folder.path().join("taken")).unwrap();
+        symlink("missing", folder.path().join("link")).unwrap();
+        let check = |path: &str| check(&folder.path().join(path)).err().map(|error| error.kind());
+        assert_eq!(check("taken"), Some(io::ErrorKind::IsADirectory));
+        assert_eq!(check("/"), Some(io::ErrorKind::IsADirectory));
+        assert_eq!(check("no/file"), Some(io::ErrorKind::NotFound));
+        assert_eq!(check(&"x".repeat(256)), Some(io::ErrorKind::InvalidFilename));
+        assert_eq!(check("/proc/file"), Some(io::ErrorKind::NotFound));
+        assert_eq!(["new", "link", "/dev/null"].map(check), [None; 3]);
+        assert_eq!(names(folder.path()), ["link", "taken"]);
     }
 
     #[test]

@@ -115,13 +115,6 @@ fn a_program_that_is_not_there_or_cannot_be_executed_has_the_statuses_of_a_shell
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_to_is_said_before_the_program_starts() {
-    let room = Room::new();
-    let ended = room.run("ends.c").options(["-o", "missing/out.prof"]).go();
-    assert_refused(&ended, 125, "missing");
-}
-
-#[test]
 fn bad_options_are_refused_in_one_line() {
     let room = Room::new();
     for (option, value) in [

@@ -9,17 +9,19 @@ mod supervise;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow, bail};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use heaptrace::progress::Line;
 use heaptrace_channel::config::{self, TOKEN_LENGTH, parse_rate};
-use heaptrace_collector::Program;
-use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
+use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern, Subject};
 use heaptrace_collector::session::Config;
 use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
+use heaptrace_collector::{Program, whole_file};
 
 use crate::collect::supervisor::NoSummary;
 use crate::{collect, library, messages};
@@ -31,7 +33,7 @@ pub use program::keep_sigpipe;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Profile to write: %n program name, %p process id, %h host, %t UTC time
-    #[arg(short, long, value_name = "PATTERN", default_value = DEFAULT_PATTERN, value_parser = |text: &str| Pattern::parse(text))]
+    #[arg(short, long, value_name = "PATTERN", default_value = DEFAULT_PATTERN, value_parser = OsStringValueParser::new().try_map(|text| Pattern::parse(&text)))]
     output: Pattern,
     /// Mean bytes between samples, such as 64KiB; 1 records every allocation
     #[arg(short, long, value_name = "BYTES", default_value = "512KiB", value_parser = rate)]
@@ -97,7 +99,7 @@ struct Prepared {
 
 fn prepare(args: &Args) -> Result<Prepared> {
     let mut command = Command::find(&args.command)?;
-    check_folder(&args.output)?;
+    check_output(&args.output, &command.path)?;
     let obstacle = preflight::obstacle(&command.path);
     let library = library::unpack()?;
     let token = random_token()?;
@@ -126,10 +128,14 @@ fn prepare(args: &Args) -> Result<Prepared> {
 }
 
 /// Said before the program starts and not after its hours of work.
-fn check_folder(pattern: &Pattern) -> Result<()> {
-    let folder = pattern.folder();
-    rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
-        .with_context(|| format!("cannot write profiles to {}", folder.display()))
+fn check_output(pattern: &Pattern, program: &Path) -> Result<()> {
+    if !pattern.folder_is_known() {
+        return Ok(());
+    }
+    let name = program.file_name().unwrap_or_default();
+    let (pid, started) = (std::process::id(), SystemTime::now());
+    let path = pattern.path(&Subject { name, pid, started, is_program: true });
+    whole_file::check(&path).with_context(|| format!("cannot write the profile {}", path.display()))
 }
 
 fn random_token() -> Result<String> {
@@ -150,7 +156,7 @@ fn start_collector(args: &Args, command: &Command, listener: OwnedFd, token: &st
     let config = Config {
         listener,
         token: token.as_bytes().try_into().context("malformed token")?,
-        pattern: args.output.clone(),
+        pattern: args.output.clone().on_behalf_of(std::process::id()),
         rate: args.rate,
         program: None,
         symbolizer: Arc::new(Symbolizer::new(&options)),
