@@ -7,7 +7,6 @@ use std::process::Command;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use heaptrace_collector::pprof::proto::{Label, Location, Profile};
-use prost::Message;
 
 use crate::builder::Random;
 use crate::fixtures;
@@ -104,7 +103,11 @@ fn a_bad_option_is_named_with_what_would_be_good() {
     assert_eq!(report_error(&["-s", "6", &file]), "sample index 6 is not one of 0 to 5");
     assert_eq!(
         report_error(&["--focus", "a(", &file]),
-        "--focus: \"a(\" is no regular expression: unclosed group"
+        "--focus: \"a(\" is no regular expression: missing closing )"
+    );
+    assert_eq!(
+        report_error(&["--tag-focus", "thread=a,(", &file]),
+        "--tag-focus: \"(\" is no regular expression: missing closing )"
     );
     assert_eq!(report_error(&["--list", "nothing", &file]), "no function matches nothing");
     assert_eq!(report_error(&["--peek", "nothing", &file]), "no function matches nothing");
@@ -172,17 +175,4 @@ fn mutated_files_neither_crash_nor_hang() {
     }
     // Some mutations change no more than a number or a letter.
     assert!((20..380).contains(&read), "{read} of 400 were read");
-}
-
-#[test]
-fn a_profile_whose_regular_expression_is_wrong_is_refused() {
-    let folder = Folder::new();
-    let mut builder = fixtures::heaptrace();
-    builder.profile.drop_frames = builder.string("(");
-    let bytes = builder.profile.encode_to_vec();
-    let file = folder.file("regex.prof", bytes);
-    assert_eq!(
-        report_error(&[&file]),
-        "drop_frames of the profile: \"^(()$\" is no regular expression: unclosed group"
-    );
 }

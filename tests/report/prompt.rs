@@ -134,7 +134,7 @@ fn what_it_does_not_understand_is_said_and_it_goes_on() {
             "heaptrace: there is no command \"frobnicate\"; help shows those there are",
             "heaptrace: to set it, type focus=VALUE",
             "heaptrace: to set it, type focus=Cache",
-            "heaptrace: focus: \"(\" is no regular expression: unclosed group",
+            "heaptrace: focus: \"(\" is no regular expression: missing closing )",
             "heaptrace: there is no command \"mean\"; help shows those there are",
             "heaptrace: noinlines can be true or false",
             "heaptrace: divide_by: \"0\" is no number, or too small",

@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use regex::Regex;
 
 use super::command::Command;
-use super::compiled;
 use super::filter::Filters;
 use super::graph::Sort;
 use super::load::Base;
 use super::node::Granularity;
 use super::paths::SourcePaths;
+use super::pattern::Pattern;
 use super::picture::Format;
 use super::tags::TagFilter;
 use super::view::{EDGE_FRACTION, NODE_FRACTION, Options};
@@ -207,8 +206,8 @@ struct ViewArgs {
 impl ViewArgs {
     fn command(&self) -> anyhow::Result<Command> {
         Ok(match self {
-            ViewArgs { list: Some(regex), .. } => Command::List(compiled("--list", regex)?),
-            ViewArgs { peek: Some(regex), .. } => Command::Peek(compiled("--peek", regex)?),
+            ViewArgs { list: Some(regex), .. } => Command::List(Pattern::of_option("--list", regex)?),
+            ViewArgs { peek: Some(regex), .. } => Command::Peek(Pattern::of_option("--peek", regex)?),
             ViewArgs { flamegraph: Some(file), .. } => Command::Flamegraph(file.clone()),
             ViewArgs { tree: true, .. } => Command::Tree,
             ViewArgs { traces: true, .. } => Command::Traces,
@@ -235,11 +234,11 @@ impl Args {
 
     /// The options, whatever the view.
     pub fn options(&self) -> anyhow::Result<Options> {
-        let regex = |name, pattern: &Option<String>| -> anyhow::Result<Option<Regex>> {
-            pattern.as_ref().map(|p| compiled(name, p)).transpose()
+        let regex = |name, pattern: &Option<String>| -> anyhow::Result<Option<Pattern>> {
+            pattern.as_ref().map(|p| Pattern::of_option(name, p)).transpose()
         };
-        let tags = |tags: &Option<String>| -> anyhow::Result<Option<TagFilter>> {
-            tags.as_ref().map(|tags| TagFilter::new(tags)).transpose()
+        let tags = |name, tags: &Option<String>| -> anyhow::Result<Option<TagFilter>> {
+            tags.as_ref().map(|tags| TagFilter::new(name, tags)).transpose()
         };
         Ok(Options {
             sample_index: self.sample_index.clone(),
@@ -254,8 +253,8 @@ impl Args {
                 show: regex("--show", &self.show)?,
                 show_from: regex("--show-from", &self.show_from)?,
                 prune_from: regex("--prune-from", &self.prune_from)?,
-                tag_focus: tags(&self.tag_focus)?,
-                tag_ignore: tags(&self.tag_ignore)?,
+                tag_focus: tags("--tag-focus", &self.tag_focus)?,
+                tag_ignore: tags("--tag-ignore", &self.tag_ignore)?,
                 tag_show: regex("--tag-show", &self.tag_show)?,
                 tag_hide: regex("--tag-hide", &self.tag_hide)?,
             },

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use regex::Regex;
-
 use super::list::List;
 use super::output::Output;
+use super::pattern::Pattern;
 use super::picture::{self, Format};
 use super::tags::Tags;
 use super::top::Top;
@@ -24,9 +23,9 @@ pub enum Command {
     /// Callers and callees of the largest functions.
     Tree,
     /// Callers and callees of these functions.
-    Peek(Regex),
+    Peek(Pattern),
     /// Source of these functions.
-    List(Regex),
+    List(Pattern),
     /// Each sample with its stack.
     Traces,
     /// Labels.

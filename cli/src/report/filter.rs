@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
-use regex::Regex;
-
 use super::intern::Text;
+use super::pattern::Pattern;
 use super::profile::{Code, Label, Line, Location, Profile, Sample};
 use super::prune;
 use super::tags::{self, TagFilter};
@@ -15,25 +14,25 @@ use super::tags::{self, TagFilter};
 #[derive(Clone, Debug, Default)]
 pub struct Filters {
     /// Only samples with a frame that matches.
-    pub focus: Option<Regex>,
+    pub focus: Option<Pattern>,
     /// No samples with a frame that matches.
-    pub ignore: Option<Regex>,
+    pub ignore: Option<Pattern>,
     /// Frames to leave out.
-    pub hide: Option<Regex>,
+    pub hide: Option<Pattern>,
     /// Frames to leave in.
-    pub show: Option<Regex>,
+    pub show: Option<Pattern>,
     /// Frames above the outermost match are left out.
-    pub show_from: Option<Regex>,
+    pub show_from: Option<Pattern>,
     /// Frames beneath the innermost match are left out.
-    pub prune_from: Option<Regex>,
+    pub prune_from: Option<Pattern>,
     /// Only samples with a label that matches.
     pub tag_focus: Option<TagFilter>,
     /// No samples with a label that matches.
     pub tag_ignore: Option<TagFilter>,
     /// Only labels whose key matches.
-    pub tag_show: Option<Regex>,
+    pub tag_show: Option<Pattern>,
     /// No labels whose key matches.
-    pub tag_hide: Option<Regex>,
+    pub tag_hide: Option<Pattern>,
 }
 
 /// What filters leave of a profile.
@@ -107,7 +106,7 @@ impl<'a> Selection<'a> {
 
     /// `FilterSamplesByName`, for samples. Without `focus` every location is in focus, so that
     /// samples without a stack are never left in.
-    fn focus(&mut self, focus: Option<&Regex>, ignore: Option<&Regex>) {
+    fn focus(&mut self, focus: Option<&Pattern>, ignore: Option<&Pattern>) {
         let profile = self.profile;
         let ignored = ignore.map(|regex| Matches::of(profile, regex).locations());
         let focused = focus.map(|regex| Matches::of(profile, regex).locations());
@@ -125,7 +124,7 @@ impl<'a> Selection<'a> {
     }
 
     /// `FilterSamplesByName`, for frames.
-    fn hide(&mut self, hide: Option<&Regex>, show: Option<&Regex>) {
+    fn hide(&mut self, hide: Option<&Pattern>, show: Option<&Pattern>) {
         if let Some(regex) = hide {
             let matches = Matches::of(self.profile, regex);
             let locations = matches.locations();
@@ -158,7 +157,7 @@ impl<'a> Selection<'a> {
     }
 
     /// `ShowFrom`.
-    fn show_from(&mut self, regex: &Regex) {
+    fn show_from(&mut self, regex: &Pattern) {
         let profile = self.profile;
         let matches = Matches::of(profile, regex);
         let code = self.code.to_mut();
@@ -204,7 +203,7 @@ impl<'a> Selection<'a> {
     }
 
     /// `FilterTagsByName`.
-    fn hide_tags(&mut self, show: Option<&Regex>, hide: Option<&Regex>) {
+    fn hide_tags(&mut self, show: Option<&Pattern>, hide: Option<&Pattern>) {
         let profile = self.profile;
         let (mut shown, mut hidden) = (show.is_none(), hide.is_none());
         let keys: HashSet<Text> = profile.label_sets.iter().flatten().map(|label| label.key).collect();
@@ -223,7 +222,7 @@ impl<'a> Selection<'a> {
     }
 
     /// `PruneFrom`. A location loses the lines beneath the first that matches.
-    fn prune_from(&mut self, regex: &Regex) {
+    fn prune_from(&mut self, regex: &Pattern) {
         let profile = self.profile;
         let functions = profile.functions.iter().map(|f| profile.text(f.name));
         let matches: Vec<bool> =
@@ -260,7 +259,7 @@ struct Matches<'a> {
 }
 
 impl<'a> Matches<'a> {
-    fn of(profile: &'a Profile, regex: &Regex) -> Matches<'a> {
+    fn of(profile: &'a Profile, regex: &Pattern) -> Matches<'a> {
         let functions = profile.functions.iter();
         let mappings = profile.mappings.iter();
         Matches {

@@ -7,11 +7,11 @@ use std::fs::File;
 use std::io::Read;
 
 use anyhow::ensure;
-use regex::Regex;
 
 use super::graph::{Graph, Node};
 use super::measure::Scale;
 use super::node::{Granularity, Shape};
+use super::pattern::Pattern;
 use super::view::View;
 
 /// Lines shown around those with samples.
@@ -64,7 +64,7 @@ pub struct SourceLine {
 
 impl List {
     /// The functions whose name matches `regex`. It is an error if there are none.
-    pub fn new(view: &View, regex: &Regex) -> anyhow::Result<List> {
+    pub fn new(view: &View, regex: &Pattern) -> anyhow::Result<List> {
         let shape = Shape { granularity: Granularity::Lines, objects: true, ..view.shape() };
         let graph = Graph::new(&view.selection, view.index, &shape, None);
         let mut routines: BTreeMap<(&str, &str), Vec<&Node>> = BTreeMap::new();

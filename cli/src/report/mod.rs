@@ -8,8 +8,6 @@
 //!
 //! A view is computed once, as a value; what writes it knows nothing of profiles.
 
-use regex::Regex;
-
 pub use args::Args;
 use command::Command;
 use header::Header;
@@ -39,6 +37,7 @@ mod noise;
 mod output;
 mod pack;
 mod paths;
+mod pattern;
 mod picture;
 mod profile;
 mod prompt;
@@ -55,17 +54,6 @@ mod traces;
 mod tree;
 mod view;
 
-/// A regular expression that a user gave, in one line if it is wrong.
-fn compiled(name: &str, pattern: &str) -> anyhow::Result<Regex> {
-    Regex::new(pattern).map_err(|error| {
-        let text = error.to_string();
-        // The last line of the error is the reason; those before it draw the place.
-        let reason = text.lines().last().unwrap_or_default();
-        let reason = reason.strip_prefix("error: ").unwrap_or(reason);
-        anyhow::anyhow!("{name}: {pattern:?} is no regular expression: {reason}")
-    })
-}
-
 /// Runs `heaptrace report`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     show(args, &mut Output::stdout())
@@ -76,7 +64,7 @@ pub fn show(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let command = args.command()?;
     let options = args.options()?;
     let mut profile = load::load(&args.files, args.subtracted()?.as_ref())?;
-    prune::prune(&mut profile)?;
+    prune::prune(&mut profile);
     if args.interactive {
         prompt::run(&profile, options, out)?;
     } else {

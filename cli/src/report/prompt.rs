@@ -13,11 +13,12 @@ use super::command::Command;
 use super::graph::Sort;
 use super::header::Header;
 use super::output::Output;
+use super::pattern::Pattern;
 use super::picture::Format;
 use super::profile::Profile;
 use super::setting::{SETTINGS, Setting};
 use super::view::{Options, View};
-use super::{compiled, history, text};
+use super::{history, text};
 
 /// Rows of `top` unless asked for more; pprof's.
 const TOP_LIMIT: usize = 10;
@@ -231,8 +232,8 @@ fn command(name: &str, arguments: &mut Vec<&str>) -> anyhow::Result<Command> {
         "raw" => Command::Raw,
         "proto" => Command::Proto,
         "callgrind" => Command::Callgrind,
-        "list" => Command::List(compiled("list", argument()?)?),
-        "peek" => Command::Peek(compiled("peek", argument()?)?),
+        "list" => Command::List(Pattern::of_option("list", argument()?)?),
+        "peek" => Command::Peek(Pattern::of_option("peek", argument()?)?),
         "flamegraph" => Command::Flamegraph(PathBuf::from(argument()?)),
         name if Setting::find(name).is_some() => {
             bail!("to set it, type {name}={}", argument().unwrap_or("VALUE"))
@@ -363,7 +364,7 @@ impl Completer for Completions {
             let functions = self.functions.iter();
             let matching = functions.filter(|f| f.contains(word));
             // A name with parentheses is an expression that does not match itself.
-            matching.take(COMPLETIONS_LIMIT).map(|f| regex::escape(f)).collect()
+            matching.take(COMPLETIONS_LIMIT).map(|f| Pattern::escaped(f)).collect()
         };
         Ok((start, candidates))
     }

@@ -1,9 +1,7 @@
 //! Leaving out the frames that a profile's `drop_frames` names, for heap profiles the allocation
 //! functions, so that memory counts for whoever asked for it: pprof's `profile/prune.go`.
 
-use regex::Regex;
-
-use super::compiled;
+use super::pattern::Pattern;
 use super::profile::{Code, Profile};
 
 /// What pruning does to a location.
@@ -17,15 +15,12 @@ enum Mark {
     Whole,
 }
 
-/// Applies `drop_frames` and `keep_frames` (`RemoveUninteresting`).
-pub fn prune(profile: &mut Profile) -> anyhow::Result<()> {
-    if profile.drop_frames.is_empty() {
-        return Ok(());
-    }
-    let drop = whole("drop_frames", &profile.drop_frames)?;
-    let keep = match profile.keep_frames.as_str() {
-        "" => None,
-        pattern => Some(whole("keep_frames", pattern)?),
+/// Applies `drop_frames` and `keep_frames` (`RemoveUninteresting`). If either is no regular
+/// expression, all frames stay, as in pprof: a name that a writer forgot to escape is no reason to
+/// show nothing.
+pub fn prune(profile: &mut Profile) {
+    let Some((drop, keep)) = expressions(profile) else {
+        return;
     };
     let dropped: Vec<bool> = profile
         .functions
@@ -39,12 +34,15 @@ pub fn prune(profile: &mut Profile) -> anyhow::Result<()> {
         .collect();
     let marks = prune_lines(&mut profile.code, &dropped);
     profile.stacks.shorten(|stack| first_kept(stack, &marks)..stack.len());
-    Ok(())
 }
 
-/// A regular expression of the profile that must match a whole name.
-fn whole(field: &str, pattern: &str) -> anyhow::Result<Regex> {
-    compiled(&format!("{field} of the profile"), &format!("^({pattern})$"))
+/// What must match a whole name to drop it and to keep it, if anything is to be dropped.
+fn expressions(profile: &Profile) -> Option<(Pattern, Option<Pattern>)> {
+    let whole = |pattern: &str| Pattern::new(&format!("^({pattern})$")).ok();
+    let Profile { drop_frames, keep_frames, .. } = profile;
+    let drop = if drop_frames.is_empty() { None } else { whole(drop_frames) }?;
+    let keep = if keep_frames.is_empty() { None } else { Some(whole(keep_frames)?) };
+    Some((drop, keep))
 }
 
 /// Removes from each location the outermost dropped line and what it calls.

@@ -2,11 +2,10 @@
 
 use anyhow::{Context, anyhow};
 use clap::ValueEnum;
-use regex::Regex;
 
-use super::compiled;
 use super::graph::Sort;
 use super::node::Granularity;
+use super::pattern::Pattern;
 use super::profile::Profile;
 use super::tags::TagFilter;
 use super::view::Options;
@@ -24,7 +23,7 @@ pub struct Setting {
 
 /// An option by the kind of its values.
 enum Slot<'a> {
-    Regex(&'a mut Option<Regex>),
+    Regex(&'a mut Option<Pattern>),
     Tags(&'a mut Option<TagFilter>),
     Text(&'a mut String),
     Flag(&'a mut bool),
@@ -119,8 +118,10 @@ impl Setting {
     pub fn set(&self, options: &mut Options, profile: &Profile, value: &str) -> anyhow::Result<()> {
         let name = self.name;
         match (self.option)(options) {
-            Slot::Regex(slot) => *slot = given(value).map(|value| compiled(name, value)).transpose()?,
-            Slot::Tags(slot) => *slot = given(value).map(TagFilter::new).transpose()?,
+            Slot::Regex(slot) => {
+                *slot = given(value).map(|value| Pattern::of_option(name, value)).transpose()?
+            }
+            Slot::Tags(slot) => *slot = given(value).map(|value| TagFilter::new(name, value)).transpose()?,
             Slot::Text(slot) => *slot = value.to_owned(),
             Slot::Flag(slot) => *slot = switch(name, value)?,
             Slot::Number(slot) => *slot = number(name, value)?,
@@ -137,7 +138,7 @@ impl Setting {
 
     /// Its value.
     pub fn get(&self, options: &Options, profile: &Profile) -> String {
-        let pattern = |regex: &Option<Regex>| regex.as_ref().map_or("", Regex::as_str).to_owned();
+        let pattern = |regex: &Option<Pattern>| regex.as_ref().map_or("", Pattern::as_str).to_owned();
         match (self.option)(&mut options.clone()) {
             Slot::Regex(regex) => pattern(regex),
             Slot::Tags(filter) => filter.as_ref().map_or(String::new(), |filter| filter.source.clone()),

@@ -4,13 +4,10 @@
 //! `internal/report/report.go`.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
-use anyhow::Context;
-use regex::Regex;
 
 use super::load::DIFF_BASE;
 use super::measure::{self, Scale};
+use super::pattern::Pattern;
 use super::profile::{Label, LabelValue, Profile};
 use super::view::View;
 
@@ -30,13 +27,13 @@ enum Test {
     /// A number from one to another, both in this unit.
     Range(Option<f64>, Option<f64>, String),
     /// A text that these match: without a key all of them, as `key:value`; with a key one of them.
-    Texts(Vec<Regex>),
+    Texts(Vec<Pattern>),
 }
 
 impl TagFilter {
-    /// Understands a filter as pprof does: a range of numbers if it looks like one, otherwise
-    /// regular expressions separated by commas.
-    pub fn new(source: &str) -> anyhow::Result<TagFilter> {
+    /// Understands a filter, the value of the option or variable `name`, as pprof does: a range of
+    /// numbers if it looks like one, otherwise regular expressions separated by commas.
+    pub fn new(name: &str, source: &str) -> anyhow::Result<TagFilter> {
         let (key, value) = match source.split_once('=') {
             Some((key, value)) => (Some(key.to_owned()), value),
             None => (None, source),
@@ -44,9 +41,8 @@ impl TagFilter {
         let test = match range(value) {
             Some(range) => range,
             None => {
-                let parts = value.split(',').map(Regex::new);
-                let regexes: Result<_, _> = parts.collect();
-                Test::Texts(regexes.with_context(|| format!("tag filter {source:?}"))?)
+                let parts = value.split(',').map(|part| Pattern::of_option(name, part));
+                Test::Texts(parts.collect::<anyhow::Result<_>>()?)
             }
         };
         Ok(TagFilter { source: source.to_owned(), key, test })
@@ -76,7 +72,7 @@ impl TagFilter {
                         LabelValue::Number(..) => None,
                     })
                     .collect();
-                let found = |regex: &Regex| texts.iter().any(|text| regex.is_match(text));
+                let found = |regex: &Pattern| texts.iter().any(|text| regex.is_match(text));
                 match self.key {
                     Some(_) => regexes.iter().any(found),
                     None => regexes.iter().all(found),
@@ -89,27 +85,32 @@ impl TagFilter {
 /// The range that `text` describes, if it does: `32kb`, `:64kb`, `4mb:` or `12kb:64mb`
 /// (`parseTagFilterRange`).
 fn range(text: &str) -> Option<Test> {
-    static NUMBER: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new("([+-]?[[:digit:]]+)([[:alpha:]]+)?").expect("it is valid"));
-    let numbers: Vec<_> = NUMBER.captures_iter(text).take(2).collect();
-    let unit_of = |i: usize| numbers[i].get(2).map_or("", |unit| unit.as_str());
-    let scaled = |i: usize, unit: &str| {
-        let number = numbers[i][1].parse().ok()?;
-        Some(measure::scale(number, unit_of(i), unit))
+    let scaled = |text: &str, unit: Option<&str>| {
+        let (number, own) = quantity(text)?;
+        Some(measure::scale(number, own, unit.unwrap_or(own)))
     };
-    let (value, unit) = scaled(0, if numbers.is_empty() { return None } else { unit_of(0) })?;
-    let first = &numbers[0][0];
-    if numbers.len() == 2 {
-        let (high, high_unit) = scaled(1, &unit)?;
-        let whole = format!("{first}:{}", &numbers[1][0]);
-        return (text == whole && unit == high_unit).then_some(Test::Range(Some(value), Some(high), unit));
-    }
-    match text.strip_prefix(':').or(text.strip_suffix(':')) {
-        None if text == first => Some(Test::Range(Some(value), Some(value), unit)),
-        Some(rest) if rest == first && text.starts_with(':') => Some(Test::Range(None, Some(value), unit)),
-        Some(rest) if rest == first => Some(Test::Range(Some(value), None, unit)),
-        _ => None,
-    }
+    let (low, high) = text.split_once(':').unwrap_or((text, text));
+    let (value, unit) = scaled(if low.is_empty() { high } else { low }, None)?;
+    let (low, high) = match (low, high) {
+        ("", _) => (None, Some(value)),
+        (_, "") => (Some(value), None),
+        (_, high) => {
+            let (high, high_unit) = scaled(high, Some(&unit))?;
+            if high_unit != unit {
+                return None;
+            }
+            (Some(value), Some(high))
+        }
+    };
+    Some(Test::Range(low, high, unit))
+}
+
+/// A number and its unit, which may be empty: `-12`, `64kb`.
+fn quantity(text: &str) -> Option<(i64, &str)> {
+    let unit = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let is_unit = unit.chars().all(|c| c.is_ascii_alphabetic());
+    number.parse().ok().filter(|_| is_unit).map(|number| (number, unit))
 }
 
 /// The unit of a numeric label; one without is guessed from its key (`NumLabelUnits`).
@@ -181,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_looks_like_a_range_is_one_and_the_rest_is_a_regular_expression() {
-        let shape = |text: &str| match TagFilter::new(text).unwrap().test {
+        let shape = |text: &str| match TagFilter::new("--tag-focus", text).unwrap().test {
             Test::Range(low, high, unit) => format!("{low:?} {high:?} {unit}"),
             Test::Texts(regexes) => format!("{regexes:?}"),
         };
@@ -189,12 +190,12 @@ mod tests {
         assert_eq!(shape(":64kb"), "None Some(64.0) kB");
         assert_eq!(shape("size=4mb:"), "Some(4.0) None MB");
         assert_eq!(shape("12kb:64mb"), "Some(12.0) Some(65536.0) kB");
-        assert_eq!(shape("thread=main,io"), r#"[Regex("main"), Regex("io")]"#);
-        assert_eq!(shape("v2.x"), r#"[Regex("v2.x")]"#);
+        assert_eq!(shape("thread=main,io"), r#"[Pattern("main"), Pattern("io")]"#);
+        assert_eq!(shape("v2.x"), r#"[Pattern("v2.x")]"#);
     }
 
     #[test]
     fn a_bad_filter_is_an_error() {
-        assert!(TagFilter::new("a=(").is_err());
+        assert!(TagFilter::new("--tag-focus", "a=(").is_err());
     }
 }

@@ -2,10 +2,10 @@
 //! largest functions, `--peek` those that match, and then with all callers and callees.
 
 use anyhow::ensure;
-use regex::Regex;
 
 use super::graph::{Edge, Graph, Sort};
 use super::measure::Scale;
+use super::pattern::Pattern;
 use super::view::{Options, Showing, View};
 
 /// Nodes without `-n`; pprof's.
@@ -55,7 +55,7 @@ impl Tree {
     }
 
     /// The functions that match `regex`. It is an error if there are none.
-    pub fn peek(view: &View, regex: &Regex) -> anyhow::Result<Tree> {
+    pub fn peek(view: &View, regex: &Pattern) -> anyhow::Result<Tree> {
         let options = Options { limit: Some(0), ..view.options.clone() };
         let all = View::new(view.profile, &options)?;
         let tree = Tree::of(&all, options.sort, LIMIT, |name| regex.is_match(name));
