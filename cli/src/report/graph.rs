@@ -205,7 +205,7 @@ fn stack_sums(selection: &Selection, index: usize) -> impl Iterator<Item = (u32,
         let sum = sums[sample.stack as usize].get_or_insert_default();
         sum.counts |= value != 0;
         sum.estimate.add(match &sampling {
-            Some(sampling) => sampling.estimate(sample.labels, value, gross),
+            Some(sampling) => sampling.estimate(row, sample, value, gross),
             None => Estimate { value, ..Estimate::default() },
         });
     }
