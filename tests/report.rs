@@ -6,6 +6,8 @@ mod bad_files;
 mod builder;
 #[path = "report/fixtures.rs"]
 mod fixtures;
+#[path = "report/merging.rs"]
+mod merging;
 #[path = "report/patterns.rs"]
 mod patterns;
 #[path = "report/prompt.rs"]

@@ -1,6 +1,7 @@
 //! Files that are no profiles, or wrong ones: one line that says so, exit status 1, no panic, and
 //! memory that the file does not decide.
 
+use std::fs;
 use std::io::Write;
 use std::process::Command;
 
@@ -22,12 +23,21 @@ fn gzipped(bytes: &[u8]) -> Vec<u8> {
 fn a_file_that_is_no_profile_is_named_with_the_reason() {
     let folder = Folder::new();
     let whole = gzipped(&fixtures::heaptrace().encode());
-    let files: [(&str, &[u8], &str); 5] = [
+    let text = "text, and no pprof profile; heaptrace reads profile.proto only";
+    let files: [(&str, &[u8], &str); 13] = [
         ("empty", b"", "the file is empty"),
         ("truncated", &whole[..whole.len() / 2], "the file is truncated: its gzip stream ends too early"),
-        ("script", b"#!/bin/sh\nexit 0\n", "not a valid pprof profile: "),
         ("zeros", &[0; 4096], "not a valid pprof profile: "),
-        ("json", b"{\"nodes\": []}\n", "not a valid pprof profile: "),
+        ("script", b"#!/bin/sh\nexit 0\n", "it is a script, and no pprof profile; "),
+        ("json", b"{\"nodes\": []}\n", "it is JSON, and no pprof profile; "),
+        ("folded", b"main;f 12\nmain;g 7\n", &format!("it is {text}")),
+        ("folded.gz", &gzipped(b"main;f 12\nmain;g 7\n"), &format!("it is {text}")),
+        ("jemalloc", b"heap_v2/524288\n  t*: 1: 2 [0: 0]\n", "it is a heap profile of jemalloc, "),
+        ("gperftools", b"heap profile:  1:  2 [ 3: 4] @ heapprofile\n", "it is a heap profile of gperftools"),
+        ("heaptrack.gz", &gzipped(b"v 10400 2\nx ./a.out\n"), "it is a recording of heaptrack, "),
+        ("zstd", b"\x28\xb5\x2f\xfd\x04\x00abc", "it is compressed with zstd, and no pprof profile; unpack"),
+        ("cpu", &[&[0; 8][..], &[3], &[0; 31]].concat(), "it is a CPU profile of gperftools, "),
+        ("elf", &fs::read("/bin/true").unwrap(), "it is a program, a library or a core file, "),
     ];
     for (name, content, reason) in files {
         let file = folder.file(name, content);
@@ -87,8 +97,33 @@ fn profiles_of_different_kinds_are_not_added_up() {
     let heap = folder.profile("heap.prof", &fixtures::heaptrace());
     let other = folder.profile("other.prof", &fixtures::anything(1));
     let error = report_error(&[&heap, &other]);
-    assert!(error.contains("are profiles of different kinds"), "{error}");
+    assert!(error.contains("have no sample type in common: the one has alloc_objects, "), "{error}");
     assert_eq!(report_error(&["--base", &other, &heap]), error);
+    let mut builder = fixtures::heaptrace();
+    let cpu = builder.string("cpu");
+    builder.profile.period_type.as_mut().unwrap().r#type = cpu;
+    let other = folder.profile("other.prof", &builder);
+    let error = report_error(&[&heap, &other]);
+    assert!(
+        error.ends_with("do not add up: the one is sampled by space in bytes, the other by cpu in bytes")
+    );
+}
+
+#[test]
+fn profiles_one_after_the_other_are_told_from_one() {
+    let folder = Folder::new();
+    let profile = fixtures::heaptrace().encode();
+    for (name, bytes) in [
+        ("plain", profile.repeat(2)),
+        ("gz", gzipped(&profile).repeat(2)),
+        ("inside.gz", gzipped(&profile.repeat(2))),
+    ] {
+        let file = folder.file(name, bytes);
+        assert_eq!(
+            report_error(&[&file]),
+            format!("{file}: several profiles in one file; name each file of its own, and they are added up")
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What each view looks like, and what else it promises.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::thread::sleep;
@@ -37,8 +39,9 @@ fn top_when_all_is_freed() {
 #[test]
 fn top_when_almost_all_is_freed() {
     let mut builder = fixtures::all_freed();
-    builder.profile.sample[2].value[2] = 1;
-    builder.profile.sample[2].value[3] = 100_000;
+    // One sampled block of 64 bytes, and the 8192 that it stands for.
+    builder.profile.sample[1].value[2] = 8192;
+    builder.profile.sample[1].value[3] = 524_320;
     assert_snapshot!(view(&builder, &[]));
 }
 
@@ -128,6 +131,51 @@ fn list_with_source_that_moved() {
     let path = folder.0.to_str().unwrap();
     let arguments = ["--list", "orders::load", "--trim-path", "/src/orders", "--source-path", path];
     assert_snapshot!(view(&fixtures::heaptrace(), &arguments));
+}
+
+#[test]
+fn a_source_that_is_shorter_than_it_was_is_said_to_be() {
+    let folder = Folder::new();
+    folder.file("load.cc", "int load;\n".repeat(18));
+    let path = folder.0.to_str().unwrap();
+    let arguments = ["--list", "orders::load", "--trim-path", "/src/orders", "--source-path", path];
+    let text = view(&fixtures::heaptrace(), &arguments);
+    assert!(text.contains("   25.10MB     20:\n"), "{text}");
+    assert!(text.contains("the source has 18 lines only: it is not the one that the program was built"));
+}
+
+#[test]
+fn lines_before_a_function_are_shown_where_it_has_them() {
+    let folder = Folder::new();
+    folder.file("load.cc", (1..=70).map(|i| format!("line {i}\n")).collect::<String>());
+    let path = folder.0.to_str().unwrap();
+    let mut builder = fixtures::heaptrace();
+    let load = builder.profile.function.iter_mut().find(|function| function.id == 2).unwrap();
+    load.start_line = 61;
+    let arguments = ["--list", "orders::load", "--trim-path", "/src/orders", "--source-path", path];
+    let text = view(&builder, &arguments);
+    assert!(text.contains("   25.10MB     20:line 20\n"), "{text}");
+}
+
+#[test]
+fn a_source_is_found_whatever_bytes_its_path_has() {
+    let folder = Folder::new();
+    let source = folder.0.join(OsStr::from_bytes(b"caf\xe9")).join(OsStr::from_bytes(b"men\xfc\n.c"));
+    fs::create_dir(source.parent().unwrap()).unwrap();
+    fs::write(&source, "first\nsecond\n").unwrap();
+    let mut builder = Builder::new(&[("space", "bytes")]);
+    // Bytes that no text has are put in after the message is made.
+    let function = builder.function("serve", &format!("{}/caf~/men^\n.c", folder.0.display()));
+    let location = builder.location(0, 0x1000, &[(function, 2)]);
+    builder.sample(&[location], &[7]);
+    let mut bytes = builder.encode();
+    for (mark, byte) in [(b'~', 0xe9), (b'^', 0xfc)] {
+        *bytes.iter_mut().find(|b| **b == mark).unwrap() = byte;
+    }
+    let file = folder.file("latin.prof", bytes);
+    let text = report_text(&["--list", "serve", &file]);
+    assert!(text.contains("7B         7B      2:second"), "{text}");
+    assert!(text.contains("caf\u{fffd}/men\u{fffd}\u{fffd}.c"));
 }
 
 #[test]
@@ -225,6 +273,30 @@ fn the_rows_of_json_are_those_of_the_table() {
     let stderr = cache["stderr"].as_f64().unwrap();
     let theory = 3f64.sqrt() * 524_288.0;
     assert!((stderr / theory - 1.0).abs() < 0.01, "{stderr} and {theory}");
+}
+
+#[test]
+fn samples_are_as_many_as_were_taken_whatever_the_size_class_is() {
+    let mut builder = fixtures::heaptrace();
+    builder.profile.period = 1;
+    // 2,000 blocks of 20,000 bytes, and ten of 65.
+    for (sample, (class, blocks, bytes)) in
+        builder.profile.sample.iter_mut().zip([(20_480, 2000, 40_000_000), (80, 10, 650)])
+    {
+        sample.label[0].num = class;
+        sample.value = [blocks, bytes].repeat(3);
+    }
+    builder.profile.sample.truncate(2);
+    for index in ["alloc_space", "inuse_space", "peak_objects"] {
+        let text = view(&builder, &["--json", "--cum", "-n", "0", "-s", index]);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for (name, samples) in [("orders::load", 2000), ("orders::Cache::insert", 10), ("main", 2010)] {
+            let rows = json["rows"].as_array().unwrap();
+            let row = rows.iter().find(|row| row["name"] == name).unwrap();
+            assert_eq!(row["samples"], samples, "{name} {index}");
+            assert_eq!(row["stderr"], 0);
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
+use super::foreign::Foreign;
+
 /// What is wrong with a file.
 #[derive(Debug)]
 pub enum Error {
@@ -18,6 +20,10 @@ pub enum Error {
     Gzip(io::Error),
     /// The bytes are not a `profile.proto` message.
     Protobuf(prost::DecodeError),
+    /// Profiles one after the other, as `cat` makes them.
+    Concatenated,
+    /// The file is something else.
+    Foreign(&'static Foreign),
     /// The message is well-formed but no profile; the text says what is wrong.
     Invalid(String),
 }
@@ -34,6 +40,12 @@ impl fmt::Display for Error {
             }
             Error::Gzip(error) => write!(f, "damaged gzip stream: {error}"),
             Error::Protobuf(error) => write!(f, "not a pprof profile, or a damaged one: {error}"),
+            Error::Concatenated => {
+                write!(f, "several profiles in one file; name each file of its own, and they are added up")
+            }
+            Error::Foreign(foreign) => {
+                write!(f, "it is {}, and no pprof profile; {}", foreign.what, foreign.advice)
+            }
             Error::Invalid(defect) => write!(f, "not a valid pprof profile: {defect}"),
         }
     }

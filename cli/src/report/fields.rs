@@ -18,15 +18,15 @@ pub struct Fields<'a> {
     buffer: Vec<u8>,
 }
 
-/// One field: its number, and its bytes with key and length, or without.
+/// One field.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
     /// The field's number in the message.
     pub number: u64,
     /// The whole field; a message of this field alone.
     pub encoded: &'a [u8],
-    /// The content, without key and length.
-    pub payload: &'a [u8],
+    /// Its bytes without key and length, if it has a length: a message, a text, packed numbers.
+    pub content: Option<&'a [u8]>,
 }
 
 impl<'a> Fields<'a> {
@@ -48,7 +48,7 @@ impl<'a> Fields<'a> {
             return Ok(None);
         }
         let key = self.varint()?;
-        let mut start = self.buffer.len();
+        let mut start = None;
         match key & 7 {
             0 => {
                 self.varint()?;
@@ -56,7 +56,7 @@ impl<'a> Fields<'a> {
             1 => self.bytes(8)?,
             2 => {
                 let length = self.varint()?;
-                start = self.buffer.len();
+                start = Some(self.buffer.len());
                 self.bytes(length)?;
             }
             5 => self.bytes(4)?,
@@ -65,7 +65,9 @@ impl<'a> Fields<'a> {
         if key >> 3 == 0 {
             return Err(damaged("a field has the number 0".to_owned()));
         }
-        Ok(Some(Field { number: key >> 3, encoded: &self.buffer, payload: &self.buffer[start..] }))
+        let encoded = self.buffer.as_slice();
+        let content = start.map(|start| &encoded[start..]);
+        Ok(Some(Field { number: key >> 3, encoded, content }))
     }
 
     /// Reads a varint into the buffer and returns its value.

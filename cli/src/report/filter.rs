@@ -46,6 +46,8 @@ pub struct Selection<'a> {
     hidden: Vec<bool>,
     /// What is left of each stack; nothing if its samples are left out.
     stacks: Vec<Range<u32>>,
+    /// Whether only samples with certain frames are left in.
+    is_focused: bool,
     /// For each label set, whether its samples are left in.
     label_sets: Vec<bool>,
     /// Keys of the labels that are left out.
@@ -62,6 +64,7 @@ impl<'a> Selection<'a> {
             code: Cow::Borrowed(&profile.code),
             hidden: vec![false; profile.code.locations.len()],
             stacks: profile.stacks.iter().map(|s| 0..s.len() as u32).collect(),
+            is_focused: filters.focus.is_some() || filters.show_from.is_some(),
             label_sets: vec![true; profile.label_sets.len()],
             hidden_keys: HashSet::new(),
             unmatched: Vec::new(),
@@ -86,6 +89,17 @@ impl<'a> Selection<'a> {
             let left =
                 !self.stacks[sample.stack as usize].is_empty() && self.label_sets[sample.labels as usize];
             left.then_some((row, sample, value))
+        })
+    }
+
+    /// The same with the samples that never had a stack, which no view can show and a file should not
+    /// lose. What is focused on is a frame of the samples, so they have none.
+    pub fn samples_with_stackless(&self, index: usize) -> impl Iterator<Item = (usize, &'a Sample, i64)> {
+        let samples = self.profile.values_of(index).enumerate();
+        samples.filter_map(move |(row, (sample, value))| {
+            let is_stackless = || !self.is_focused && self.profile.stacks.get(sample.stack).is_empty();
+            let left = !self.stacks[sample.stack as usize].is_empty() || is_stackless();
+            (left && self.label_sets[sample.labels as usize]).then_some((row, sample, value))
         })
     }
 

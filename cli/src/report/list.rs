@@ -2,7 +2,7 @@
 //!
 //! After pprof's `internal/report/source.go`, `printSource` and `getSourceFromFile`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 
@@ -39,8 +39,8 @@ pub struct Routine {
     pub name: String,
     /// Its source file; empty if unknown.
     pub file: String,
-    /// Whether the source file was found.
-    pub found: bool,
+    /// The lines of the source file, if it was found.
+    pub source_lines: Option<usize>,
     /// The sum over its lines.
     pub flat: i64,
     /// The sum over its lines.
@@ -54,8 +54,8 @@ pub struct Routine {
 pub struct SourceLine {
     /// Its number, from 1; 0 for what has no line.
     pub number: i64,
-    /// Its text.
-    pub text: String,
+    /// Its text; none if the source does not have it.
+    pub text: Option<String>,
     /// Its own share.
     pub flat: i64,
     /// With what it calls.
@@ -94,41 +94,32 @@ fn routine(view: &View, name: &str, file: &str, nodes: &[&Node]) -> Routine {
         let read = File::open(path).and_then(|f| f.take(SOURCE_LIMIT).read_to_end(&mut bytes));
         read.is_ok().then(|| String::from_utf8_lossy(&bytes).into_owned())
     });
-    let numbers = source.as_ref().map(|source| shown_lines(nodes, source.lines().count()));
     let texts: Vec<&str> = source.iter().flat_map(|source| source.lines()).collect();
-    let line = |number: i64, flat, cum| SourceLine {
-        number,
-        text: match usize::try_from(number - 1) {
-            Ok(i) => texts.get(i).copied().unwrap_or_default().to_owned(),
-            Err(_) => String::new(),
-        },
-        flat,
-        cum,
+    let context = source.is_some().then(|| context(nodes, texts.len()));
+    // A line with a value is shown in any case, also where the source does not have it.
+    let numbers: BTreeSet<i64> = context.into_iter().flatten().chain(values.keys().copied()).collect();
+    let line = |number: i64| {
+        let (flat, cum) = values.get(&number).copied().unwrap_or_default();
+        let text = usize::try_from(number - 1).ok().and_then(|i| texts.get(i));
+        SourceLine { number, text: text.map(|&text| text.to_owned()), flat, cum }
     };
     Routine {
         name: name.to_owned(),
         file: file.to_owned(),
-        found: source.is_some(),
+        source_lines: source.is_some().then_some(texts.len()),
         flat: values.values().map(|(flat, _)| flat).sum(),
         cum: values.values().map(|(_, cum)| cum).sum(),
-        lines: match numbers {
-            Some(numbers) => numbers
-                .map(|number| {
-                    let (flat, cum) = values.get(&number).copied().unwrap_or_default();
-                    line(number, flat, cum)
-                })
-                .collect(),
-            None => values.iter().map(|(&n, &(flat, cum))| line(n, flat, cum)).collect(),
-        },
+        lines: numbers.into_iter().map(line).collect(),
     }
 }
 
-/// The lines to show of a source file: from where the function starts, if that is known, and some
-/// around the lines with samples.
-fn shown_lines(nodes: &[&Node], count: usize) -> impl Iterator<Item = i64> + use<> {
+/// The lines to show of a source file of `count` lines: from where the function starts, if that is
+/// known, and some around the lines with samples.
+fn context(nodes: &[&Node], count: usize) -> impl Iterator<Item = i64> + use<> {
     let starts = nodes.iter().map(|node| match node.info.start_line {
-        0 => node.info.line.saturating_sub(MARGIN),
-        start => start,
+        // What the function includes may have lines of another file, before its own.
+        start if (1..=node.info.line).contains(&start) => start,
+        _ => node.info.line.saturating_sub(MARGIN),
     });
     let ends = nodes.iter().map(|node| node.info.line.saturating_add(MARGIN));
     let start = starts.min().unwrap_or(1).max(1);

@@ -8,26 +8,17 @@ use anyhow::bail;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use heaptrace_collector::pprof::proto;
 
+use super::common::Common;
 use super::error::Error;
 use super::ids::Ids;
 use super::intern::{Slices, Text};
-use super::load::DIFF_BASE;
-use super::profile::{Function, Label, LabelValue, Line, Location, Mapping, Profile, Sample, SampleType};
+use super::part::Part;
+use super::profile::{DIFF_BASE, Function, Label, LabelValue, Line, Location, Mapping, Profile, Sample};
 use super::row::{Row, string};
 use super::source::{Source, printable};
 
 /// Most frames in all distinct stacks, labels in all distinct sets, values in all samples.
 const ITEMS_LIMIT: usize = 1 << 28;
-
-/// What a file contributes.
-pub struct Part<'a> {
-    /// The file.
-    pub source: &'a Source,
-    /// What to multiply its values by, for each sample type.
-    pub ratios: Vec<f64>,
-    /// Whether its samples get the mark of a diff's base.
-    pub marked: bool,
-}
 
 /// Builds the merged profile, and finds what is already in it.
 pub struct Merger {
@@ -60,15 +51,16 @@ struct LocationKey {
 
 impl Merger {
     /// A profile without samples, with what `sources` say of themselves.
-    pub fn new(sources: &[Source], sample_types: Vec<SampleType>) -> Merger {
+    pub fn new(sources: &[Source], common: Common) -> Merger {
         let text = |source: &Source, i| {
             let text = source.string(i).unwrap_or_default();
             printable(text).into_owned()
         };
         let first = &sources[0];
         let mut profile = Profile {
-            sample_types,
-            period_type: first.period_type().unwrap_or_default(),
+            sample_types: common.sample_types,
+            default_sample_type: common.default_sample_type,
+            period_type: common.period_type,
             drop_frames: text(first, first.tables.drop_frames),
             keep_frames: text(first, first.tables.keep_frames),
             one_period: true,
@@ -83,8 +75,8 @@ impl Merger {
             }
             let comments = tables.comment.iter();
             profile.comments.extend(comments.map(|&comment| text(source, comment)));
-            if profile.default_sample_type.is_empty() {
-                profile.default_sample_type = text(source, tables.default_sample_type);
+            if profile.doc_url.is_empty() {
+                profile.doc_url = text(source, tables.doc_url);
             }
         }
         Merger {
@@ -113,7 +105,7 @@ impl Merger {
         }
         let mut row = Row::default();
         source.each_sample(|sample| {
-            row.fill(sample, &part.ratios, &locations, &strings)?;
+            row.fill(sample, part, &locations, &strings)?;
             row.labels.extend(mark);
             self.add_row(&mut row)
         })?;
@@ -146,7 +138,8 @@ impl Merger {
         for location in &tables.location {
             lines.clear();
             for line in &location.line {
-                lines.push(Line { function: functions.get(line.function_id)?, line: line.line });
+                let function = functions.get(line.function_id)?;
+                lines.push(Line { function, line: line.line, column: line.column });
             }
             // pprof takes a location whose mapping does not exist for one without.
             let mapping = mappings.get(location.mapping_id).ok();

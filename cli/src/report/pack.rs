@@ -22,7 +22,7 @@ pub fn pack(view: &View) -> proto::Profile {
         packer.mapping(0);
     }
     let types = view.profile.sample_types.len();
-    for (row, sample, _) in view.selection.samples(view.index) {
+    for (row, sample, _) in view.selection.samples_with_stackless(view.index) {
         packer.sample(sample, &view.profile.values[row * types..(row + 1) * types]);
     }
     packer.message
@@ -69,6 +69,7 @@ impl<'a> Packer<'a> {
         self.message.drop_frames = self.string(&profile.drop_frames);
         self.message.keep_frames = self.string(&profile.keep_frames);
         self.message.comment = profile.comments.iter().map(|comment| self.string(comment)).collect();
+        self.message.doc_url = self.string(&profile.doc_url);
         self.message.period = profile.period;
         self.message.time_nanos = profile.time_nanos;
         self.message.duration_nanos = profile.duration_nanos;
@@ -130,7 +131,7 @@ impl<'a> Packer<'a> {
     }
 
     fn line(&mut self, line: &Line) -> proto::Line {
-        proto::Line { function_id: self.function(line.function), line: line.line, column: 0 }
+        proto::Line { function_id: self.function(line.function), line: line.line, column: line.column }
     }
 
     fn function(&mut self, index: u32) -> u64 {

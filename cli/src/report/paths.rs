@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use super::source::printable;
+
 /// Where sources are, and what to cut off the names of source files in a profile.
 #[derive(Clone, Debug, Default)]
 pub struct SourcePaths {
@@ -37,12 +39,35 @@ impl SourcePaths {
         let source = if self.source.is_empty() { current } else { &self.source };
         let file = Path::new(trim(file, &self.trim, source));
         if file.is_absolute() {
-            return file.is_file().then(|| file.to_owned());
+            return existing(file);
         }
         let folders = source.split(':').flat_map(|folder| Path::new(folder).ancestors());
-        let mut candidates = folders.map(|folder| folder.join(file));
-        candidates.find(|candidate| candidate.is_file())
+        folders.map(|folder| folder.join(file)).find_map(|candidate| existing(&candidate))
     }
+}
+
+/// The file that is shown as `path`. A profile's names are text, so a name may have replacement
+/// characters where the file's has other bytes; then it is the only one in its folder that looks so.
+fn existing(path: &Path) -> Option<PathBuf> {
+    if path.is_file() {
+        return Some(path.to_owned());
+    }
+    if !path.to_str()?.contains(char::REPLACEMENT_CHARACTER) {
+        return None;
+    }
+    let mut found = PathBuf::new();
+    for part in path {
+        let shown = part.to_str()?;
+        if shown.contains(char::REPLACEMENT_CHARACTER) {
+            let folder = if found.as_os_str().is_empty() { Path::new(".") } else { &found };
+            let entries = folder.read_dir().ok()?.filter_map(|entry| Some(entry.ok()?.file_name()));
+            let mut alike = entries.filter(|name| printable(&name.to_string_lossy()) == shown);
+            found.push(alike.next().filter(|_| alike.next().is_none())?);
+        } else {
+            found.push(part);
+        }
+    }
+    found.is_file().then_some(found)
 }
 
 /// `file` without the prefixes in `trim`; without any, cut after the name of one of the folders in

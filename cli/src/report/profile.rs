@@ -8,6 +8,9 @@ use std::ops::Range;
 
 use super::intern::{Slices, Strings, Text};
 
+/// The label, and its value, by which a report knows the samples of `--diff-base`; pprof's own.
+pub const DIFF_BASE: (&str, &str) = ("pprof::base", "true");
+
 /// One or several profiles, merged.
 #[derive(Debug, Default)]
 pub struct Profile {
@@ -27,6 +30,8 @@ pub struct Profile {
     pub duration_nanos: i64,
     /// What the writers of the files noted, file by file.
     pub comments: Vec<String>,
+    /// Where what the profile shows is explained.
+    pub doc_url: String,
     /// Functions to leave out together with all that they call: a regular expression.
     pub drop_frames: String,
     /// Exceptions to `drop_frames`.
@@ -139,6 +144,8 @@ pub struct Line {
     pub function: u32,
     /// The line in the function's file; 0 if unknown.
     pub line: i64,
+    /// The column in the line; 0 if unknown.
+    pub column: i64,
 }
 
 /// What a label says.

@@ -13,6 +13,9 @@ pub fn write(out: &mut dyn Write, profile: &Profile) -> io::Result<()> {
     for &comment in &profile.comment {
         writeln!(out, "Comment: {}", text(comment))?;
     }
+    if profile.doc_url != 0 {
+        writeln!(out, "Doc: {}", text(profile.doc_url))?;
+    }
     let period_type = profile.period_type.unwrap_or_default();
     writeln!(out, "PeriodType: {} {}", text(period_type.r#type), text(period_type.unit))?;
     writeln!(out, "Period: {}", profile.period)?;
@@ -90,7 +93,8 @@ fn location(out: &mut dyn Write, profile: &Profile, location: &Location) -> io::
         // Ids count from 1, in the order of the functions.
         let function = &profile.function[line.function_id as usize - 1];
         let (name, file) = (text(function.name), text(function.filename));
-        write!(out, "{name} {file}:{} s={}", line.line, function.start_line)?;
+        let column = if line.column == 0 { String::new() } else { format!(":{}", line.column) };
+        write!(out, "{name} {file}:{}{column} s={}", line.line, function.start_line)?;
         match function.system_name {
             system_name if system_name == function.name => writeln!(out)?,
             system_name => writeln!(out, "({})", text(system_name))?,

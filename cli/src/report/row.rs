@@ -5,6 +5,7 @@ use heaptrace_collector::pprof::proto;
 use super::error::Error;
 use super::ids::Ids;
 use super::intern::Text;
+use super::part::Part;
 use super::profile::{Label, LabelValue};
 
 /// A sample with everything in it resolved; reused from one sample to the next.
@@ -19,23 +20,22 @@ pub struct Row {
 }
 
 impl Row {
-    /// Takes over `sample`, with its values times `ratios`.
+    /// Takes over `sample` of `part`.
     pub fn fill(
         &mut self,
         sample: &proto::Sample,
-        ratios: &[f64],
+        part: &Part,
         locations: &Ids,
         strings: &[Text],
     ) -> Result<(), Error> {
-        if sample.value.len() != ratios.len() {
+        let (values, types) = (sample.value.len(), part.source.tables.sample_type.len());
+        if values != types {
             return Err(Error::Invalid(format!(
-                "a sample has {} values, but there are {} sample types",
-                sample.value.len(),
-                ratios.len()
+                "a sample has {values} values, but there are {types} sample types"
             )));
         }
         self.values.clear();
-        self.values.extend(sample.value.iter().zip(ratios).map(|(&v, &r)| scaled(v, r)));
+        self.values.extend(part.values.iter().map(|&(i, ratio)| scaled(sample.value[i], ratio)));
         self.frames.clear();
         for &id in &sample.location_id {
             self.frames.push(locations.get(id)?);

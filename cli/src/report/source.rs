@@ -12,7 +12,8 @@ use heaptrace_collector::pprof::proto;
 use prost::Message;
 
 use super::error::Error;
-use super::fields::Fields;
+use super::fields::{Field, Fields};
+use super::foreign::Foreign;
 use super::profile::SampleType;
 
 /// Largest file read, in bytes.
@@ -21,8 +22,11 @@ const FILE_LIMIT: u64 = 1 << 30;
 /// beside samples. An entry takes two bytes of the file, or none after decompression, and a hundred
 /// here.
 const ENTRIES_LIMIT: usize = 1 << 22;
-/// Number of the field `sample` in `profile.proto`.
+/// Numbers of fields in `profile.proto`.
 const SAMPLE: u64 = 2;
+const STRING_TABLE: u64 = 6;
+/// Those of which a profile has one at most: from `drop_frames` to `doc_url`, but for `comment`.
+const SINGLE: [u64; 8] = [7, 8, 9, 10, 11, 12, 14, 15];
 
 /// A file with everything in it decoded but the samples.
 pub struct Source {
@@ -41,7 +45,10 @@ impl Source {
             Err(error) => Err(Error::Read(error)),
             Ok(0) => Err(Error::Empty),
             Ok(_) if bytes.len() as u64 > FILE_LIMIT => Err(Error::TooLarge(FILE_LIMIT)),
-            Ok(_) => tables(&bytes),
+            Ok(_) => tables(&bytes).map_err(|error| match Foreign::of(&bytes) {
+                Some(foreign) => Error::Foreign(foreign),
+                None => error,
+            }),
         };
         Ok(Source {
             tables: tables.map_err(|error| Error::File(path.to_owned(), Box::new(error)))?,
@@ -91,9 +98,9 @@ impl Source {
         // One for all, so that its vectors are allocated once.
         let mut sample = proto::Sample::default();
         while let Some(field) = fields.next()? {
-            if field.number == SAMPLE {
+            if let Field { number: SAMPLE, content: Some(content), .. } = field {
                 sample.clear();
-                sample.merge(field.payload).map_err(Error::Protobuf)?;
+                sample.merge(content).map_err(Error::Protobuf)?;
                 take(&sample)?;
             }
         }
@@ -106,12 +113,23 @@ fn tables(bytes: &[u8]) -> Result<proto::Profile, Error> {
     let mut fields = Fields::new(bytes);
     let mut tables = proto::Profile::default();
     let mut entries = 0;
+    let mut seen: Vec<u64> = Vec::new();
     while let Some(field) = fields.next()? {
-        if field.number == SAMPLE {
-            continue;
-        }
         let locations = tables.location.len();
-        tables.merge(field.encoded).map_err(Error::Protobuf)?;
+        match field {
+            Field { number: SAMPLE, content: Some(_), .. } => continue,
+            // Names and paths have the bytes that they have, whatever protobuf says of its strings.
+            Field { number: STRING_TABLE, content: Some(text), .. } => {
+                tables.string_table.push(String::from_utf8_lossy(text).into_owned());
+            }
+            Field { encoded, .. } => tables.merge(encoded).map_err(Error::Protobuf)?,
+        }
+        if SINGLE.contains(&field.number) {
+            if seen.contains(&field.number) {
+                return Err(Error::Concatenated);
+            }
+            seen.push(field.number);
+        }
         entries += 1;
         entries += tables.location[locations..].iter().map(|l| l.line.len()).sum::<usize>();
         if entries > ENTRIES_LIMIT {

@@ -5,10 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::load::DIFF_BASE;
 use super::measure::{self, Scale};
 use super::pattern::Pattern;
-use super::profile::{Label, LabelValue, Profile};
+use super::profile::{DIFF_BASE, Label, LabelValue, Profile};
 use super::view::View;
 
 /// A filter such as `thread=main`, `64kb:` or `bytes=1kb:4kb`.

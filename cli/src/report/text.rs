@@ -315,14 +315,30 @@ fn lines(out: &mut dyn Write, routine: &Routine, scale: &Scale) -> io::Result<()
             value(line.flat),
             value(line.cum),
             line.number,
-            line.text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}")
+            line.text
+                .as_deref()
+                .unwrap_or_default()
+                .replace(|c: char| c.is_control() && c != '\t', "\u{fffd}")
         )?;
     }
-    if !routine.found && !routine.file.is_empty() {
-        let note = "the source was not found; --source-path says where to look, --trim-path what to cut off its name";
-        writeln!(out, "{:>10} {:>10}        {}", "", "", styled(WARNING, note))?;
+    match source_note(routine) {
+        Some(note) => writeln!(out, "{:>10} {:>10}        {}", "", "", styled(WARNING, &note)),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// What is wrong with the source of a function.
+fn source_note(routine: &Routine) -> Option<String> {
+    match routine.source_lines {
+        _ if routine.file.is_empty() => None,
+        None => Some(
+            "the source was not found; --source-path says where to look, --trim-path what to cut off its name"
+                .to_owned(),
+        ),
+        Some(count) => routine.lines.iter().any(|line| line.number > count as i64).then(|| {
+            format!("the source has {count} lines only: it is not the one that the program was built from")
+        }),
+    }
 }
 
 /// The samples with their stacks.
