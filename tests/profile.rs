@@ -54,7 +54,13 @@ fn recording(program: &Path, bias: u64) -> Recording {
         started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
         duration: Duration::from_millis(1500),
         rate: 512 << 10,
-        counters: Counters { samples: 4, lost_samples: 1, lost_frees: 2, truncated_stacks: 3 },
+        counters: Counters {
+            samples: 4,
+            lost_samples: 1,
+            lost_frees: 2,
+            truncated_stacks: 3,
+            is_damaged: false,
+        },
         modules: vec![module(program, bias)],
         stacks,
         rows: vec![

@@ -59,6 +59,12 @@ fn describe(text: &mut String, written: &Written) {
             ),
         );
     }
+    if counters.is_damaged {
+        line(
+            text,
+            &format!("{IMPORTANT}{name} (pid {pid}) wrote over what was recorded of it, which may be wrong"),
+        );
+    }
 }
 
 fn totals(text: &mut String, summary: &Summary) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
-use heaptrace_channel::processes::{MAX_PROCESSES, Process};
+use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::{Event, Reader};
 use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Segment, sys};
@@ -27,6 +27,9 @@ use crate::watch::{Watch, is_older_than_us, process_of};
 /// and then the ring must move on before its writers give up waiting for room.
 const COMMIT_PATIENCE: Duration = Duration::from_millis(100);
 const _: () = assert!(COMMIT_PATIENCE.as_millis() < heaptrace_channel::ring::WAIT.as_millis());
+
+/// No process loses more than this; counts that claim so can at least be added.
+const MOST_LOST: u64 = 1 << 48;
 
 /// One process of an image that has recorded something, or the program itself.
 #[derive(Debug)]
@@ -66,13 +69,23 @@ impl Program {
 pub struct Image {
     mapping: Mapping,
     reader: Reader,
+    /// Mean bytes between samples. As it was at the start, like all that the header says: the program
+    /// can write there.
+    rate: u64,
+    /// Process ids in it are those that we have for the same processes.
+    has_our_ids: bool,
     /// What runs in it.
     pub program: Program,
     files: Files,
     members: Vec<Option<Member>>,
     modules: Modules,
-    blocked_since: Option<Instant>,
+    /// Since when the next slot is reserved and not committed, and up to where slots were reserved then.
+    blocked: Option<(Instant, u64)>,
     abandoned: bool,
+    /// When it was last asked whether it is.
+    asked_kernel: Instant,
+    /// There were events that no process can have written.
+    is_damaged: bool,
     waker: Waker,
     attention: Attention,
 }
@@ -125,12 +138,16 @@ impl Image {
         let mut image = Image {
             mapping,
             reader: Reader::new(segment),
+            rate: header.rate(),
+            has_our_ids: header.pid() == pid,
             program: Program { pid, executable, started_as, command },
             files,
             members: Vec::new(),
             modules: Modules::default(),
-            blocked_since: None,
+            blocked: None,
             abandoned: false,
+            asked_kernel: Instant::now(),
+            is_damaged: false,
             waker: waker.clone(),
             attention: Attention::Young(Instant::now()),
         };
@@ -148,13 +165,22 @@ impl Image {
         if self.members.len() <= index {
             self.members.resize_with(index + 1, || None);
         }
-        let live = Live::new(self.segment().header().rate());
+        let live = Live::new(self.rate);
         self.members[index] = Some(Member { pid, watch, started, live, events: 0 });
     }
 
     /// Adds all events that are there to their processes' sums. Returns how many slots it passed.
     pub fn drain(&mut self) -> u64 {
         self.segment().header().heartbeat.fetch_add(1, Relaxed);
+        let mut passed = self.apply_events();
+        while self.pass_dead_slots() {
+            passed += self.apply_events();
+        }
+        self.attention.grow(passed > 0, self.mapping.file(), &self.waker);
+        passed
+    }
+
+    fn apply_events(&mut self) -> u64 {
         let mut strangers = Vec::new();
         let members = &mut self.members;
         let passed = self.reader.drain(|process, event| {
@@ -164,19 +190,20 @@ impl Image {
             }
         });
         for (process, event) in strangers {
-            self.member_of(process).apply(event);
+            match self.member_of(process) {
+                Some(member) => member.apply(event),
+                None => self.is_damaged = true,
+            }
         }
-        self.pass_dead_slots();
-        self.attention.grow(passed > 0, self.mapping.file(), &self.waker);
         passed
     }
 
-    fn member_of(&mut self, process: Process) -> &mut Member {
-        let index = process.0 as usize % MAX_PROCESSES;
-        if !matches!(self.members.get(index), Some(Some(_))) {
-            // A process writes only after it has published its slot; without it, it is none we can watch.
-            let pid = self.segment().process_pid(process).unwrap_or(0);
-            let (pid, watch) = if self.has_our_ids() && !is_older_than_us(pid) {
+    /// The process in a slot. `None` if it is nobody's: a process writes only after it has published
+    /// its slot.
+    fn member_of(&mut self, process: Process) -> Option<&mut Member> {
+        if !matches!(self.members.get(process.0 as usize), Some(Some(_))) {
+            let pid = self.segment().process_pid(process)?;
+            let (pid, watch) = if self.has_our_ids && !is_older_than_us(pid) {
                 let pid = process_of(pid);
                 (pid, Watch::on(pid, &self.waker))
             } else {
@@ -184,24 +211,24 @@ impl Image {
             };
             self.add_member(process, pid, watch, SystemTime::now());
         }
-        self.members[index].as_mut().expect("just added")
+        self.members[process.0 as usize].as_mut()
     }
 
-    /// Are process ids in it those that we have for the same processes?
-    fn has_our_ids(&self) -> bool {
-        self.segment().header().pid() == self.program.pid
-    }
-
-    /// Passes over slots whose writer was killed before it committed them.
-    fn pass_dead_slots(&mut self) {
+    /// Passes over slots whose writer was killed before it committed them. True if there were some.
+    fn pass_dead_slots(&mut self) -> bool {
         if !self.reader.is_blocked() {
-            self.blocked_since = None;
-            return;
+            self.blocked = None;
+            return false;
         }
-        let since = *self.blocked_since.get_or_insert_with(Instant::now);
-        if self.abandoned || since.elapsed() > COMMIT_PATIENCE {
-            self.reader.skip();
+        let now = || (Instant::now(), self.reader.end());
+        // Slots that were reserved later have their own time.
+        let (since, end) = self.blocked.filter(|&(_, end)| !self.reader.has_passed(end)).unwrap_or_else(now);
+        self.blocked = Some((since, end));
+        let are_dead = self.abandoned || since.elapsed() > COMMIT_PATIENCE;
+        if are_dead {
+            self.reader.skip(end);
         }
+        are_dead
     }
 
     /// How long it may be left alone if nothing wakes the session.
@@ -216,7 +243,7 @@ impl Image {
         const IDLE: Duration = Duration::from_secs(1);
         let is_polled = || self.members().any(|(_, member)| matches!(member.watch, Watch::Stat(_)));
         match &self.attention {
-            _ if self.blocked_since.is_some() => BLOCKED,
+            _ if self.blocked.is_some() => BLOCKED,
             Attention::Nudges(_) if is_polled() => POLLED,
             Attention::Nudges(_) => IDLE,
             Attention::Young(_) | Attention::None => SILENT,
@@ -228,9 +255,12 @@ impl Image {
         !self.members().any(|(_, member)| matches!(member.watch, Watch::Pidfd(_)))
     }
 
-    /// Is there nothing left to read, of what was written before the call?
-    pub fn is_drained(&self) -> bool {
-        self.reader.position() >= self.segment().written()
+    /// Adds all events that were written before the call. False if one is not committed yet: then
+    /// another call may.
+    pub fn drain_written(&mut self) -> bool {
+        let end = self.reader.end();
+        self.drain();
+        self.reader.has_passed(end)
     }
 
     /// Marks the process `pid` as one that has gone on to another program.
@@ -252,7 +282,7 @@ impl Image {
 
     /// Has the process ended, or gone on to another program?
     pub fn is_over(&self, member: &Member) -> bool {
-        member.watch.is_over(self.abandoned)
+        self.abandoned || member.watch.is_over(false)
     }
 
     /// Does a process ask for its profile, to wait for it?
@@ -262,9 +292,10 @@ impl Image {
 
     /// Tells a process that its profile is written.
     pub fn tell_written(&self, process: Process) {
-        let written = &self.segment().process(process).written;
-        written.store(1, Release);
-        sys::futex_wake(written);
+        let slot = self.segment().process(process);
+        slot.exiting.store(0, Relaxed);
+        slot.written.store(1, Release);
+        sys::futex_wake(&slot.written);
     }
 
     /// Forgets a process that is over; its slot can be taken by another.
@@ -274,8 +305,15 @@ impl Image {
     }
 
     /// Is no process left that could write? Asks the kernel, so not to be called all the time.
+    ///
+    /// Also asks now and then while a process lives, if the first one does not: the ids of the others
+    /// are what the program says, and may be those of strangers.
     pub fn is_abandoned(&mut self) -> bool {
-        if !self.abandoned && self.members().all(|(_, member)| member.watch.is_over(true)) {
+        const INTERVAL: Duration = Duration::from_secs(10);
+        let all_are_over = self.members().all(|(_, member)| member.watch.is_over(true));
+        let is_due = || self.pid(Process(0)).is_none() && self.asked_kernel.elapsed() > INTERVAL;
+        if !self.abandoned && (all_are_over || is_due()) {
+            self.asked_kernel = Instant::now();
             self.abandoned = self.mapping.is_abandoned().unwrap_or(true);
         }
         self.abandoned
@@ -298,8 +336,9 @@ impl Image {
         let slot = self.segment().process(process);
         let member = self.members.get(process.0 as usize)?.as_ref()?;
         let mut counters = Counters {
-            lost_samples: slot.lost_samples.load(Relaxed),
-            lost_frees: slot.lost_frees.load(Relaxed),
+            lost_samples: slot.lost_samples.load(Relaxed).min(MOST_LOST),
+            lost_frees: slot.lost_frees.load(Relaxed).min(MOST_LOST),
+            is_damaged: self.is_damaged || self.reader.is_damaged(),
             ..Counters::default()
         };
         let (mut stacks, mut modules) = (Stacks::default(), Selection::new(&self.modules));
@@ -318,7 +357,7 @@ impl Image {
             executable: self.program.executable.clone(),
             started: member.started,
             duration: member.started.elapsed().unwrap_or_default(),
-            rate: self.segment().header().rate(),
+            rate: self.rate,
             counters,
             modules: modules.into_modules(),
             stacks,
@@ -371,7 +410,7 @@ impl Image {
     pub fn read_modules(&mut self) {
         let segment = *self.segment();
         let places = Places { executable: &self.program.executable, first: (self.program.pid, &self.files) };
-        let has_our_ids = self.has_our_ids();
+        let has_our_ids = self.has_our_ids;
         self.modules.read(&segment, places, |process| segment.process_pid(process).filter(|_| has_our_ids));
     }
 }
@@ -392,3 +431,6 @@ impl Member {
         self.live.apply(event);
     }
 }
+
+#[cfg(test)]
+mod tests;

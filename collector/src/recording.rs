@@ -41,6 +41,8 @@ pub struct Counters {
     pub lost_frees: u64,
     /// Samples whose stack does not reach its root.
     pub truncated_stacks: u64,
+    /// The program wrote over what the library had recorded: all of it may be wrong.
+    pub is_damaged: bool,
 }
 
 /// An ELF file as it was mapped into the process.

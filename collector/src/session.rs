@@ -318,9 +318,8 @@ impl Session {
                 continue;
             }
             // What they wrote last is in the ring by now.
-            image.drain();
-            if !image.is_drained() {
-                continue; // a slot is not committed yet; `drain` sees to it
+            if !image.drain_written() {
+                continue;
             }
             for (process, over, ..) in over {
                 self.finish(index, process, over);

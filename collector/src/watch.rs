@@ -27,7 +27,7 @@ pub enum Watch {
 impl Watch {
     /// Watches a process, and has the session woken when it ends, if that can be had.
     pub fn on(pid: u32, waker: &Waker) -> Watch {
-        let Some(id) = Pid::from_raw(pid as i32) else { return Watch::Over };
+        let Some(id) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Watch::Over };
         match pidfd_open(id, PidfdFlags::empty()) {
             Ok(pidfd) if !is_scarce(&pidfd) => {
                 waker.watch(&pidfd).ok(); // else it is seen at the next look

@@ -116,3 +116,18 @@ fn what_exceeds_the_hard_limit_of_open_files_is_named_and_the_rest_is_complete()
     assert_eq!(profiles.len() + refused, 40, "{ended:?}");
     profiles.iter().for_each(Profile::assert_complete);
 }
+
+/// Anything may come of the profile, but the program runs as it would, and `heaptrace run` ends.
+#[test]
+fn stray_writes_into_the_shared_memory_hold_nobody_up() {
+    let header = (0..640).step_by(8).map(|offset| vec![offset.to_string(), "0xffffffffffffffff".to_owned()]);
+    let random = (0..40).map(|seed| vec!["random".to_owned(), seed.to_string()]);
+    let damaged = header.chain(random).filter(|arguments| {
+        let room = Room::new();
+        let ended = room.run("stray_writes.c").args(arguments).option("-q").go();
+        assert_eq!(ended.status(), 4, "{arguments:?}: {ended:?}");
+        assert!(room.path("out.prof").exists(), "{arguments:?}: {ended:?}");
+        ended.stderr.contains("wrote over")
+    });
+    assert!(damaged.count() > 0, "nobody was told");
+}

@@ -16,7 +16,8 @@
 //! - A record is written first and published after, with a release store; the reader pairs it with
 //!   an acquire load. A process killed between the two leaves a record that was never there.
 //! - Nothing is moved or rewritten once published, but for ring slots that the reader has released.
-//! - The reader trusts nothing it reads: it copies, then checks, and every index has a limit.
+//! - The reader trusts nothing it reads: it copies, then checks, and every index and every wait has a
+//!   limit, so that a stray write of the program makes a wrong profile at worst, and is told.
 //! - The writer waits only for room in the ring, never longer than [`ring::WAIT`] without progress.
 
 #![cfg_attr(not(test), no_std)]

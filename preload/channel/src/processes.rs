@@ -60,7 +60,7 @@ impl Segment {
 
     /// The pid of the process in that slot, if there is one.
     pub fn process_pid(&self, process: Process) -> Option<u32> {
-        let slot = self.process(process);
+        let slot = self.processes().get(process.0 as usize)?;
         (slot.state.load(Acquire) == PUBLISHED).then(|| slot.pid.load(Relaxed))
     }
 

@@ -126,7 +126,8 @@ impl Segment {
             let tail = self.header().tail.0.load(Acquire); // pairs with `Reader::release`
             if position.wrapping_sub(tail) >= slots {
                 self.wait_for_room(tail)?;
-            } else if head.compare_exchange_weak(position, position + 1, Relaxed, Relaxed).is_ok() {
+            } else if head.compare_exchange_weak(position, position.wrapping_add(1), Relaxed, Relaxed).is_ok()
+            {
                 return Ok(position);
             }
         }
@@ -138,7 +139,7 @@ impl Segment {
         const STEP: Duration = Duration::from_millis(5);
         let header = self.header();
         // A reader that once let a writer wait in vain is not waited for again until it moves.
-        if header.stalled.load(Relaxed) == tail + 1 {
+        if header.stalled.load(Relaxed) == tail.wrapping_add(1) {
             return Err(Full);
         }
         header.waiting.0.fetch_add(1, SeqCst); // before the look at the tail: see `Reader::release`
@@ -150,7 +151,7 @@ impl Segment {
         });
         header.waiting.0.fetch_sub(1, Relaxed);
         if !moved {
-            header.stalled.store(tail + 1, Relaxed);
+            header.stalled.store(tail.wrapping_add(1), Relaxed);
         }
         moved.then_some(()).ok_or(Full)
     }
@@ -162,11 +163,14 @@ impl Segment {
 }
 
 /// The reading end. There is one for a segment.
+///
+/// Positions wrap around, and what is read of the writers' is never more than a ring ahead: `head` is
+/// a word that a stray write of the program can change.
 #[derive(Debug)]
 pub struct Reader {
     segment: Segment,
     position: u64,
-    released: u64,
+    is_damaged: bool,
 }
 
 impl Reader {
@@ -175,7 +179,7 @@ impl Reader {
 
     /// The reader of a segment that nobody has read from.
     pub fn new(segment: Segment) -> Reader {
-        Reader { segment, position: 0, released: 0 }
+        Reader { segment, position: 0, is_damaged: false }
     }
 
     /// The segment that is read.
@@ -183,56 +187,85 @@ impl Reader {
         &self.segment
     }
 
-    /// How many slots have been read or skipped: never less than before.
-    pub fn position(&self) -> u64 {
-        self.position
+    /// Was there a head that no writer can have made, so that events are missing?
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged
     }
 
     /// Calls `each` for every committed event that was there at the call, up to the first slot that
     /// is reserved but not committed. Returns how many slots were passed.
     pub fn drain(&mut self, mut each: impl FnMut(Process, Event)) -> u64 {
         let start = self.position;
-        let end = start + self.waiting_slots();
-        while self.position < end && self.read_batch(end, &mut each) {
+        let head = self.head();
+        let is_impossible = head.wrapping_sub(start) > self.segment.ring_slots().len() as u64;
+        let mut left = self.waiting_slots(head);
+        while left > 0 {
+            let read = self.read_batch(left, &mut each);
+            if read == 0 {
+                break;
+            }
+            left -= read;
             self.release();
         }
+        let passed = self.position.wrapping_sub(start);
+        if is_impossible {
+            // The writers go on from there.
+            (self.position, self.is_damaged) = (head, true);
+        }
         self.release();
-        self.position - start
+        passed
     }
 
-    /// Reads on, but not past `end`. False if it came to a slot that is not committed.
-    fn read_batch(&mut self, end: u64, each: &mut impl FnMut(Process, Event)) -> bool {
-        let slots = self.next_slots((end - self.position).min(Self::BATCH));
+    /// Reads on, by at most `most` slots. Returns how many it passed: none if the next is not committed.
+    fn read_batch(&mut self, most: u64, each: &mut impl FnMut(Process, Event)) -> u64 {
+        let slots = self.next_slots(most.min(Self::BATCH));
         let (lap, stacks) = (self.segment.lap(self.position), self.segment.geometry().stack_nodes);
+        let start = self.position;
         for slot in slots {
-            let Some((tag, size)) = slot.committed(lap) else { return false };
-            self.position += 1;
+            let Some((tag, size)) = slot.committed(lap) else { break };
+            self.position = self.position.wrapping_add(1);
             if let Some((process, event)) = unpack(tag, size, stacks) {
                 each(process, event);
             }
         }
-        true
+        self.position.wrapping_sub(start)
+    }
+
+    /// Where the next event will be written, as far as there can be some.
+    pub fn end(&self) -> u64 {
+        self.position.wrapping_add(self.waiting_slots(self.head()))
+    }
+
+    /// Has all been read or skipped that is before `end`?
+    pub fn has_passed(&self, end: u64) -> bool {
+        self.position.wrapping_sub(end) < 1 << 63
     }
 
     /// Is the next slot reserved, but not committed?
     ///
     /// So it is for an instant whenever a thread writes, and for good if it was killed then.
     pub fn is_blocked(&self) -> bool {
-        let lap = self.segment.lap(self.position);
-        self.waiting_slots() > 0 && self.next_slots(1)[0].committed(lap).is_none()
+        self.waiting_slots(self.head()) > 0 && !self.is_next_committed()
     }
 
-    /// Passes over a slot that will not be committed.
-    pub fn skip(&mut self) {
-        if self.is_blocked() {
-            self.position += 1;
-            self.release();
+    /// Passes over slots before `end` that will not be committed, up to the next that is.
+    pub fn skip(&mut self, end: u64) {
+        while !self.has_passed(end) && self.is_blocked() {
+            self.position = self.position.wrapping_add(1);
         }
+        self.release();
+    }
+
+    fn is_next_committed(&self) -> bool {
+        self.next_slots(1)[0].committed(self.segment.lap(self.position)).is_some()
+    }
+
+    fn head(&self) -> u64 {
+        self.segment.header().head.0.load(Relaxed)
     }
 
     /// Reserved slots from the position on: never more than there are, whatever `head` claims.
-    fn waiting_slots(&self) -> u64 {
-        let head = self.segment.header().head.0.load(Relaxed);
+    fn waiting_slots(&self, head: u64) -> u64 {
         head.wrapping_sub(self.position).min(self.segment.ring_slots().len() as u64)
     }
 
@@ -245,11 +278,10 @@ impl Reader {
 
     /// Gives the slots read so far back to the writers, and wakes those that wait.
     fn release(&mut self) {
-        if self.released == self.position {
+        let header = self.segment.header();
+        if header.tail.0.load(Relaxed) == self.position {
             return;
         }
-        self.released = self.position;
-        let header = self.segment.header();
         // SeqCst here and in `wait_for_room`: either the writer sees the new tail, or we see it waiting.
         header.tail.0.store(self.position, SeqCst);
         if header.waiting.0.load(SeqCst) > 0 {
@@ -329,7 +361,7 @@ mod tests {
         segment.write(Process(0), Event::Freed(Stack(2), 5)).unwrap();
         assert_eq!(read_all(&mut reader), []);
         assert!(reader.is_blocked());
-        reader.skip();
+        reader.skip(reader.end());
         assert_eq!(read_all(&mut reader), [(Process(0), Event::Freed(Stack(2), 5))]);
         assert!(!reader.is_blocked());
     }
@@ -377,6 +409,28 @@ mod tests {
             slot.tag.store(u64::MAX, Relaxed);
         }
         assert_eq!(read_all(&mut Reader::new(segment)), []);
+    }
+
+    #[test]
+    fn the_reader_goes_on_from_any_head_and_tail_and_says_that_events_are_missing() {
+        for stray in [u64::MAX, u64::MAX / 2, 1 << 40, 1000, 0] {
+            let segment = ready(SMALL);
+            let mut reader = Reader::new(segment);
+            let event = |size| Event::Allocated(Stack(1), size);
+            for size in 0..3 {
+                segment.write(Process(0), event(size)).unwrap();
+            }
+            assert_eq!(read_all(&mut reader).len(), 3);
+            segment.write(Process(0), event(3)).unwrap();
+            segment.header().head.0.store(stray, Relaxed);
+            segment.header().tail.0.store(stray, Relaxed);
+            assert_eq!(read_all(&mut reader), [(Process(0), event(3))], "{stray}");
+            assert!(reader.is_damaged() && reader.has_passed(reader.end()));
+            for size in 0..100 {
+                segment.write(Process(0), event(size)).unwrap();
+                assert_eq!(read_all(&mut reader), [(Process(0), event(size))], "{stray}");
+            }
+        }
     }
 
     #[test]

@@ -41,6 +41,7 @@ impl Geometry {
         self.ring_slots.is_power_of_two()
             && self.stack_nodes.is_power_of_two()
             && self.stack_buckets.is_power_of_two()
+            && self.stack_buckets >= 4 // as much as keeps what follows them aligned
             && self.ring_slots <= 1 << 24
             && self.stack_nodes <= 1 << 26
             && self.stack_buckets <= 1 << 24
@@ -214,6 +215,12 @@ pub(crate) mod tests {
         assert_eq!(open(size), Err(InvalidSegment::Foreign));
         made.header().publish(&crate::header::Start { geometry: SMALL, ..Default::default() });
         assert_eq!(open(size), Ok(SMALL));
+        made.header().publish(&crate::header::Start {
+            geometry: Geometry { stack_buckets: 1, ..SMALL },
+            ..Default::default()
+        });
+        assert_eq!(open(size), Err(InvalidSegment::Geometry), "of the same size, but not aligned");
+        made.header().publish(&crate::header::Start { geometry: SMALL, ..Default::default() });
         assert_eq!(open(size - 4096), Err(InvalidSegment::Geometry));
         assert_eq!(open(16), Err(InvalidSegment::Geometry));
     }

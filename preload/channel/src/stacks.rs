@@ -88,6 +88,9 @@ pub(crate) struct Node {
 /// not one that lost a race. The numbers of nodes are smaller.
 const LINKED: u32 = 1 << 31;
 
+/// More nodes than a bucket ever has: after a stray write its chain may lead in a circle.
+const MAX_CHAIN: u32 = 1 << 12;
+
 impl Node {
     fn parent(&self) -> Stack {
         Stack(self.parent.load(Relaxed) & !LINKED)
@@ -123,13 +126,17 @@ impl Segment {
         let mut made = None;
         loop {
             let first = bucket.load(Acquire); // pairs with the exchange below
-            let mut at = first;
+            let (mut at, mut steps) = (first, 0);
             while at != 0 {
                 let node = &nodes[at as usize & (nodes.len() - 1)];
                 if node.entry.load(Relaxed) == bits && node.parent().0 == parent.0 {
                     return Some(Stack(at)); // a node in `made` stays unused: the price of a lost race
                 }
                 at = node.next.load(Relaxed);
+                steps += 1;
+                if steps == MAX_CHAIN {
+                    return None;
+                }
             }
             let new = match made {
                 Some(new) => new,
@@ -263,6 +270,16 @@ mod tests {
         let segment = ready();
         let stack = segment.intern(ROOT, Entry::Truncated(Truncation::Busy)).unwrap();
         assert_eq!(segment.stack(stack), Some((Entry::Truncated(Truncation::Busy), ROOT)));
+    }
+
+    #[test]
+    fn a_chain_that_leads_in_a_circle_ends() {
+        let segment = ready();
+        let stack = segment.intern(ROOT, frame(0x1000)).unwrap();
+        segment.stack_nodes()[stack.0 as usize].next.store(stack.0, Relaxed);
+        let others = (2..100u64).filter_map(|a| segment.intern(ROOT, frame(a << 12)));
+        assert!(others.count() < SMALL.stack_nodes as usize);
+        assert_eq!(segment.intern(ROOT, frame(0x1000)), Some(stack));
     }
 
     #[test]
