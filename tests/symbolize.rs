@@ -4,7 +4,7 @@
 //! A frame has to equal that of one of the two, level by level: name, file and line. Where they
 //! disagree with each other, as they do in places, no third answer is accepted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -174,16 +174,27 @@ fn llvm(file: &Path, addresses: &[u64]) -> Frames {
     frames
 }
 
-/// The lines of the functions' declarations that llvm-symbolizer shows, innermost first.
+/// The lines of the functions' declarations that llvm-symbolizer shows, innermost first, where they
+/// are not in another file than the line.
 fn llvm_start_lines(file: &Path, addresses: &[u64]) -> BTreeMap<u64, Vec<u64>> {
     let mut command = Command::new("llvm-symbolizer");
     let text = answer(command.args(["--inlines", "--verbose", "--obj"]).arg(file), addresses);
-    let line = |line: &str| {
-        let number = line.trim_start().strip_prefix("Function start line: ")?;
-        Some(number.parse().unwrap())
+    let lines = |answer: &str| {
+        let (mut file, mut start_file) = ("", "");
+        let mut starts = Vec::new();
+        // A line of its own, "Function start line", is only there if it is known.
+        for (name, value) in answer.lines().filter_map(|line| line.trim_start().split_once(": ")) {
+            match name {
+                "Filename" => file = value,
+                "Function start filename" => start_file = value,
+                "Function start line" if start_file.is_empty() || start_file == file => {
+                    starts.push(value.parse().unwrap())
+                }
+                _ => {}
+            }
+        }
+        starts
     };
-    // A line of its own, "Function start line", is only there if it is known.
-    let lines = |answer: &str| answer.lines().filter_map(line).collect();
     addresses.iter().copied().zip(text.split("\n\n").map(lines)).collect()
 }
 
@@ -545,7 +556,91 @@ fn functions_start_where_they_are_declared() {
             .into_iter()
             .map(|(address, frames)| (address, frames.iter().filter_map(known).collect()))
             .collect();
-        assert_eq!(ours, llvm_start_lines(&path, &addresses));
+        let llvm = llvm_start_lines(&path, &addresses);
+        let different = addresses.iter().find(|address| ours.get(address) != llvm.get(address));
+        assert_eq!(different.map(|address| (address, &ours[address], &llvm[address])), None, "{file}");
+    }
+}
+
+/// All names, as they are shown, of the functions in a program.
+fn names_in(file: &Path) -> BTreeSet<String> {
+    let frames = resolve(file, &instructions(file), &options()).into_values().flatten();
+    frames.map(|frame| frame.function.name.clone()).collect()
+}
+
+#[track_caller]
+fn assert_named(names: &BTreeSet<String>, expected: &[&str]) {
+    for name in expected {
+        assert!(names.contains(*name), "no {name} in {names:#?}");
+    }
+}
+
+#[test]
+fn lambdas_that_were_inlined_everywhere_are_told_apart() {
+    let workshop = Workshop::new("lambdas");
+    workshop.run("g++ -std=c++17 -O2 -g @lambdas.cpp -o program");
+    workshop.run("g++ -std=c++17 -O2 -g -flto @lambdas.cpp -o lto");
+    workshop.run("g++ -std=c++17 -O2 -g -gsplit-dwarf @lambdas.cpp -o split");
+    workshop.run("cp program shared");
+    workshop.run("cp program shared-too");
+    workshop.run("dwz -m shared.debug shared shared-too");
+    for file in ["program", "lto", "split", "shared"] {
+        let names = names_in(&workshop.path(file));
+        assert_named(
+            &names,
+            &[
+                "main",
+                "lambdas::{lambda at lambdas.cpp:7:17}::operator()",
+                "lambdas::{lambda at lambdas.cpp:8:17}::operator()",
+                "outer::Inner::twice<int>(int)::{lambda(int)#1}::operator()",
+                "(anonymous namespace)::hidden",
+                "Widget::Widget",
+            ],
+        );
+    }
+}
+
+/// Names that only the demangler of the same LLVM knows; with debug information those of the source.
+#[test]
+fn constrained_templates_of_clang_have_the_names_in_the_source() {
+    let workshop = Workshop::new("constrained");
+    workshop.run("clang++-19 -w -std=c++20 -O2 -g @constrained.cpp -o program");
+    workshop.run("objcopy --strip-debug program symbols");
+    let path = workshop.path("program");
+    let names = names_in(&path);
+    let expected = ["constrained<long>", "fresh<int, 0>", "wrap<std::vector, int>", "$_0::operator()<int>"];
+    assert_named(&names, &expected);
+    let mut llvm = Command::new("llvm-symbolizer-19");
+    let llvm = answer(llvm.args(["--inlines", "--obj"]).arg(&path), &instructions(&path));
+    assert!(expected.iter().all(|name| llvm.contains(name)), "{llvm}");
+    assert_named(&names_in(&workshop.path("symbols")), &["constrained", "fresh", "wrap"]);
+    for names in [names, names_in(&workshop.path("symbols"))] {
+        assert!(!names.iter().any(|name| name.starts_with("_Z")), "{names:#?}");
+    }
+}
+
+/// An #include in a function, and #line as flex, bison and Vala write it.
+#[test]
+fn lines_of_another_file_than_the_function_do_not_start_where_it_does() {
+    let workshop = Workshop::new("include");
+    workshop.run("gcc -O1 -g @include.c -o program");
+    let path = workshop.path("program");
+    let functions: BTreeSet<(String, String, u64)> = resolve(&path, &instructions(&path), &options())
+        .into_values()
+        .flatten()
+        .map(|frame| {
+            let file = frame.function.file.rsplit('/').next().unwrap().to_owned();
+            (frame.function.name.clone(), file, frame.function.start_line)
+        })
+        .collect();
+    for (name, file, start_line) in [
+        ("included", "include.c", 5),
+        ("included", "body.inc", 0),
+        ("generated", "include.c", 8),
+        ("generated", "scan.l", 0),
+    ] {
+        let expected = (name.to_owned(), file.to_owned(), start_line);
+        assert!(functions.contains(&expected), "no {expected:?} in {functions:?}");
     }
 }
 

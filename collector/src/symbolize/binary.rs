@@ -8,7 +8,7 @@ use std::time::Instant;
 use hashbrown::HashMap;
 
 use super::debug_file::{DebugFile, DebugFolders};
-use super::demangle::is_mangled;
+use super::demangle::{is_mangled, is_obscure};
 use super::dwarf::{DebugInfo, DwarfFrame};
 use super::elf::Elf;
 use super::function::{Function, Functions};
@@ -145,7 +145,10 @@ impl Names {
         let Some(outermost) = frames.last_mut() else { return };
         if !outermost.name.as_deref().is_some_and(is_mangled) {
             let symbol = self.symbols.find(address).or_else(|| self.plt.find(address));
-            outermost.name = symbol.or(outermost.name.take());
+            if let Some(symbol) = symbol {
+                outermost.source_name.take_if(|_| !is_obscure(&symbol));
+                outermost.name = Some(symbol);
+            }
         }
     }
 
@@ -153,7 +156,7 @@ impl Names {
         let file = frame.file.unwrap_or_default();
         let start_line = frame.start_line.unwrap_or(0);
         match frame.name {
-            Some(name) => lock(&self.functions).named(name, file, start_line),
+            Some(name) => lock(&self.functions).named(name, frame.source_name, file, start_line),
             None => {
                 let module = self.path.file_name().unwrap_or_default().to_string_lossy();
                 let name = format!("{module}+{address:#x}");

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use cpp_demangle::{BorrowedSymbol, DemangleOptions, ParseOptions};
 
+use super::dlang;
 use super::elf::TEXT_LIMIT;
 
 /// Longest demangled name, in bytes. A mangled name refers back to its own parts, so its demangled
@@ -13,8 +14,14 @@ const OUTPUT_LIMIT: usize = 1 << 18;
 /// How deep a C++ name may nest. cpp_demangle recurses; its own default suits a stack of 8 MiB.
 const RECURSION_LIMIT: u32 = 96;
 
-/// The readable form of a name from a symbol table or debug information: C++ (Itanium ABI) and Rust
-/// names demangled, any other as it is, all without what compilers add for clones of a function.
+/// How many lists of template arguments are tried for the one that is not understood.
+const TEMPLATE_LIMIT: usize = 64;
+
+/// How many literal operators are put right in one name.
+const LITERAL_OPERATOR_LIMIT: usize = 16;
+
+/// The readable form of a name from a symbol table or debug information: C++ (Itanium ABI), Rust
+/// and D names demangled, any other as it is, all without what compilers add for clones of a function.
 pub(super) fn demangle(name: &str) -> String {
     if name.len() > TEXT_LIMIT {
         return name.to_owned();
@@ -22,7 +29,26 @@ pub(super) fn demangle(name: &str) -> String {
     let base = without_clone_suffix(name);
     let target = target_of_thunk(base);
     let mangled = target.as_deref().unwrap_or(base);
-    rust(mangled).or_else(|| cpp(mangled)).unwrap_or_else(|| base.to_owned())
+    rust(mangled)
+        .or_else(|| cpp(mangled))
+        .or_else(|| dlang::demangle(mangled))
+        .unwrap_or_else(|| base.to_owned())
+}
+
+/// The form of a mangled name that is to be had if [`demangle`] leaves it as it is: the template's
+/// name without its arguments, which clang 18 and later write with their declarations and
+/// constraints, as cpp_demangle does not know them: `_Z11constrainedITk5SmalllEPT_S0_`.
+pub(super) fn template_of(name: &str) -> Option<String> {
+    let name = name.get(..name.len().min(TEXT_LIMIT))?;
+    let nested = if name.starts_with("_ZN") { "E" } else { "" };
+    // The last list of arguments before what is not understood is the first that can be left out.
+    let lists = name.rmatch_indices('I').map(|(at, _)| at).take(TEMPLATE_LIMIT);
+    lists.filter_map(|at| cpp_whole(&format!("{}{nested}", &name[..at]))).next()
+}
+
+/// Whether a name is mangled in a way that [`demangle`] does not understand.
+pub(super) fn is_obscure(name: &str) -> bool {
+    is_mangled(name) && is_mangled(&demangle(name))
 }
 
 /// Whether a name is mangled, and so tells more than the name in the source.
@@ -37,20 +63,50 @@ fn rust(name: &str) -> Option<String> {
 }
 
 fn cpp(name: &str) -> Option<String> {
+    // What is left over are parameter or return types in a form that cpp_demangle does not know,
+    // such as gcc's `XsrSt6__and_IJ…EE5valueE` in the signature of std::swap. They are not shown.
+    let (name, _signature) = cpp_beginning(name)?;
+    Some(name)
+}
+
+/// The readable form of a C++ name all of which is understood.
+fn cpp_whole(name: &str) -> Option<String> {
+    cpp_beginning(name).and_then(|(name, rest)| rest.is_empty().then_some(name))
+}
+
+/// The readable form of a C++ name as far as it is understood, and the rest.
+fn cpp_beginning(name: &str) -> Option<(String, &[u8])> {
     if !name.starts_with("_Z") {
         return None;
     }
     let parse = ParseOptions::default().recursion_limit(RECURSION_LIMIT);
-    // What is left over are parameter or return types in a form that cpp_demangle does not know,
-    // such as gcc's `XsrSt6__and_IJ…EE5valueE` in the signature of std::swap. They are not shown.
-    let (symbol, _signature) = BorrowedSymbol::with_tail_and_options(name.as_bytes(), &parse).ok()?;
+    let (symbol, rest) = BorrowedSymbol::with_tail_and_options(name.as_bytes(), &parse).ok()?;
     let options = DemangleOptions::new()
         .no_params()
         .no_return_type()
         .hide_expression_literal_types()
         .recursion_limit(RECURSION_LIMIT);
     let name = Limited::collect(|out| symbol.structured_demangle(out, &options))?;
-    Some(without_qualifiers(&name).to_owned())
+    Some((put_right(without_qualifiers(&name)), rest))
+}
+
+/// Puts right what cpp_demangle writes of empty packs of template arguments (`make_unique<Foo, >`)
+/// and of literal operators (`operator_km::operator ""` for `operator"" _km`).
+fn put_right(name: &str) -> String {
+    let mut name = name.to_owned();
+    // The operator that is a comma has no space behind it.
+    for (empty, right) in [(", >", ">"), ("<, ", "<"), (", )", ")"), ("(, ", "("), (", , ", ", ")] {
+        while name.contains(empty) {
+            name = name.replace(empty, right);
+        }
+    }
+    for _ in 0..LITERAL_OPERATOR_LIMIT {
+        let Some((before, after)) = name.split_once("::operator \"\"") else { break };
+        let Some((scope, suffix)) = before.rsplit_once("operator") else { break };
+        let after = after.strip_prefix(' ').unwrap_or(after);
+        name = format!("{scope}operator\"\" {suffix}{after}");
+    }
+    name
 }
 
 /// The mangled name of the method that a thunk adjusts `this` for: `_ZN3FooD1Ev` for
@@ -75,9 +131,23 @@ fn without_qualifiers(mut name: &str) -> &str {
 
 /// Removes the suffixes that gcc and LLVM append to the name of a function when they split it,
 /// clone it with other parameters or make it local: `.cold`, `.part.0`, `.constprop.1.isra.0`,
-/// `.llvm.123`.
+/// `.llvm.123`, `.__uniq.123`.
 fn without_clone_suffix(mut name: &str) -> &str {
-    const SUFFIXES: [&str; 7] = ["cold", "part", "isra", "constprop", "lto_priv", "localalias", "llvm"];
+    const SUFFIXES: [&str; 13] = [
+        "cold",
+        "part",
+        "isra",
+        "constprop",
+        "lto_priv",
+        "localalias",
+        "llvm",
+        "memprof",
+        "argprom",
+        "argelim",
+        "specialized",
+        "__uniq",
+        "__part",
+    ];
     while let Some((base, suffix)) = name.rsplit_once('.') {
         let is_number = !suffix.is_empty() && suffix.bytes().all(|b| b.is_ascii_digit());
         let (base, suffix) = match base.rsplit_once('.') {
@@ -162,8 +232,45 @@ mod tests {
             ("main", "main"),
             ("memcpy.avx", "memcpy.avx"),
             (".cold", ".cold"),
+            ("parse.__uniq.1234567890", "parse"),
+            ("parse.__uniq.1234567890.llvm.42", "parse"),
+            ("parse.__part.1", "parse"),
+            ("parse.memprof.2", "parse"),
             ("", ""),
         ]);
+    }
+
+    #[test]
+    fn empty_packs_and_literal_operators_are_written_as_llvm_does() {
+        check(&[
+            (
+                "_ZSt11make_uniqueI3FooJEENSt8__detail9_MakeUniqIT_E15__single_objectEDpOT0_",
+                "std::make_unique<Foo>",
+            ),
+            ("_Z1fIJEEvDpT_", "f<>"),
+            ("_Z1fIJEJiEEvDpT_", "f<int>"),
+            ("_Z1fIiJEdEvT_DpT0_", "f<int, double>"),
+            ("_Zli3_kmd", "operator\"\" _km"),
+            ("_ZN2nsli3_kmEd", "ns::operator\"\" _km"),
+            ("_Z1fIXadL_Zli3_kmdEEEvv", "f<&operator\"\" _km(double)>"),
+            ("_ZN1AcmERKS_", "A::operator,"),
+        ]);
+    }
+
+    /// Names of clang 19, whose llvm-cxxfilt shows the arguments too.
+    #[test]
+    fn a_template_whose_arguments_are_not_understood_has_its_name() {
+        for (mangled, name) in [
+            ("_Z11constrainedITk5SmalllEPT_S0_", "constrained"),
+            ("_Z5freshIiTnNSt9enable_ifIXsr3stdE13is_integral_vIT_EEiE4typeELi0EEPS1_S1_", "fresh"),
+            ("_Z4wrapITtTpTyESt6vectoriEPT_IJT0_EES2_", "wrap"),
+            ("_ZN3FooIiE6methodITk4TrueIT_EiEEvS3_", "Foo<int>::method"),
+            ("_ZN2DB5Field6createIcQeqstT_Li1EEEvPKS2_m", "DB::Field::create"),
+        ] {
+            assert!(is_obscure(mangled), "{mangled}");
+            assert_eq!(template_of(mangled).as_deref(), Some(name));
+        }
+        assert_eq!(template_of("_Zfoo"), None);
     }
 
     #[test]

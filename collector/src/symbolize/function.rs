@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::demangle::demangle;
+use super::demangle::{demangle, is_mangled, template_of};
 
 /// A function.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -22,19 +22,35 @@ pub struct Function {
 
 /// The functions met so far, so that each is demangled and stored once.
 #[derive(Debug, Default)]
-pub(super) struct Functions(HashMap<(String, String, u64), Arc<Function>>);
+pub(super) struct Functions(HashMap<Key, Arc<Function>>);
+
+/// System name, source name, file and line.
+type Key = (String, Option<String>, String, u64);
 
 impl Functions {
-    /// The function with that system name, its lines in that file.
-    pub(super) fn named(&mut self, name: String, file: String, start_line: u64) -> Arc<Function> {
-        let key = (name, file, start_line);
+    /// The function with that system name, its lines in that file. `source_name` is its name with
+    /// all scopes, if that tells more than the system name.
+    pub(super) fn named(
+        &mut self,
+        system_name: String,
+        source_name: Option<String>,
+        file: String,
+        start_line: u64,
+    ) -> Arc<Function> {
+        let key = (system_name, source_name, file, start_line);
         if let Some(function) = self.0.get(&key) {
             return Arc::clone(function);
         }
-        let (system_name, file, start_line) = key.clone();
-        let name = demangle(&system_name);
+        let (system_name, source_name, file, start_line) = key.clone();
+        let name = source_name.unwrap_or_else(|| readable(&system_name));
         let function = Arc::new(Function { name, system_name, file, start_line });
         self.0.insert(key, Arc::clone(&function));
         function
     }
+}
+
+/// The most readable form of a name that there is without debug information.
+fn readable(system_name: &str) -> String {
+    let name = demangle(system_name);
+    if is_mangled(&name) { template_of(&name).unwrap_or(name) } else { name }
 }

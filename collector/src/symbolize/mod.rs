@@ -30,6 +30,7 @@ mod contents;
 mod debug_file;
 mod debuginfod;
 mod demangle;
+mod dlang;
 mod dwarf;
 mod elf;
 mod function;
@@ -287,7 +288,7 @@ fn generated(pid: u32, addresses: &[u64]) -> impl Iterator<Item = (Frame, Arc<[R
     let mut functions = Functions::default();
     let names = perf_map::names(&perf_map::path(pid), addresses);
     names.into_iter().map(move |(address, name)| {
-        let function = functions.named(name, String::new(), 0);
+        let function = functions.named(name, None, String::new(), 0);
         (Frame { address, module: None }, Arc::new([ResolvedFrame { function, line: 0 }]) as Arc<[_]>)
     })
 }

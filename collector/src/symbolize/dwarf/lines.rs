@@ -5,7 +5,6 @@ use gimli::{
     Section, UnitRef,
 };
 
-use super::entry::text;
 use super::slice::Slice;
 
 /// A file and a line in it, as far as they are known.
@@ -109,12 +108,12 @@ fn part(unit: UnitRef<'_, Slice>, header: &LineProgramHeader<Slice>) -> Option<S
 pub(super) fn file(unit: UnitRef<'_, Slice>, index: u64) -> Option<String> {
     let header = unit.line_program.as_ref()?.header();
     let file = header.file(index)?;
-    let mut path = unit.comp_dir.as_ref().and_then(text).unwrap_or_default();
+    let mut path = unit.comp_dir.as_ref().and_then(Slice::text).unwrap_or_default();
     // Folder 0 is the one of the compilation.
     if file.directory_index() != 0 {
         push(&mut path, &folder(unit, header, file)?);
     }
-    push(&mut path, &text(&unit.attr_string(file.path_name()).ok()?)?);
+    push(&mut path, &unit.attr_string(file.path_name()).ok()?.text()?);
     Some(path)
 }
 
@@ -123,7 +122,7 @@ fn folder(
     header: &LineProgramHeader<Slice>,
     file: &gimli::FileEntry<Slice>,
 ) -> Option<String> {
-    text(&unit.attr_string(file.directory(header)?).ok()?)
+    unit.attr_string(file.directory(header)?).ok()?.text()
 }
 
 /// Appends a part to a path, or replaces the path if the part is absolute.

@@ -15,13 +15,14 @@ use gimli::{DwarfPackage, UnitRef};
 
 use super::debug_file::{DebugFile, DebugFolders};
 use super::elf::Elf;
-use entry::{Description, text};
+use entry::Description;
 use lines::Place;
 use sections::Sections;
 use slice::Slice;
 use unit::{SplitUnit, Unit};
 use units::{UnitIndex, Units};
 
+mod containers;
 mod entry;
 mod functions;
 mod lines;
@@ -53,15 +54,26 @@ pub(super) struct DebugInfo {
 pub(super) struct DwarfFrame {
     /// The linkage name, or if there is none the name in the source.
     pub(super) name: Option<String>,
+    /// The name in the source with its scopes, where it tells more.
+    pub(super) source_name: Option<String>,
     pub(super) file: Option<String>,
     pub(super) line: Option<u64>,
-    /// Where the function is declared.
+    /// Where the function is declared, if that is in `file`: an #include in a function, and #line as
+    /// flex and bison write it, give it lines of other files.
     pub(super) start_line: Option<u64>,
 }
 
 impl DwarfFrame {
     fn new(function: Description, place: Place) -> DwarfFrame {
-        DwarfFrame { name: function.name, file: place.file, line: place.line, start_line: function.line }
+        let Place { file, line } = function.declaration;
+        let is_elsewhere = file.is_some() && place.file.is_some() && file != place.file;
+        DwarfFrame {
+            name: function.name,
+            source_name: function.source_name,
+            file: place.file,
+            line: place.line,
+            start_line: line.filter(|_| !is_elsewhere),
+        }
     }
 
     fn unnamed(place: Place) -> DwarfFrame {
@@ -112,7 +124,7 @@ impl DebugInfo {
             let found = self.main.at(offset)?;
             let unit = self.main.parsed(&found)?;
             let known = found.known.get_or_init(|| Unit::read(unit, self.split_unit(unit)));
-            Some(known.frames(unit, &self.main, self.supplementary.as_ref(), address))
+            Some(known.frames(unit, &found.containers, &self.main, self.supplementary.as_ref(), address))
         });
         frames.find(|frames| !frames.is_empty())
     }
@@ -124,8 +136,8 @@ impl DebugInfo {
         let packaged = packaged.and_then(|dwarf| SplitUnit::first_of(dwarf, skeleton));
         packaged.or_else(|| {
             let name = skeleton.attr_string(skeleton.dwo_name().ok()??).ok()?;
-            let compiled = skeleton.comp_dir.as_ref().and_then(text).unwrap_or_default();
-            let paths = self.folders.split_unit(&self.module, Path::new(&compiled), Path::new(&text(&name)?));
+            let compiled = skeleton.comp_dir.as_ref().and_then(Slice::text).unwrap_or_default();
+            let paths = self.folders.split_unit(&self.module, Path::new(&compiled), Path::new(&name.text()?));
             paths.iter().find_map(|path| {
                 let size = Arc::default();
                 let mut dwarf = Sections::of(&Elf::open(path)?, &size).split();

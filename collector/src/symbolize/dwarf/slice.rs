@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gimli::{Error, Reader, ReaderOffsetId, Result, RunTimeEndian, leb128};
 
 use super::section::Section;
+use crate::symbolize::elf::TEXT_LIMIT;
 
 /// A part of a section, which it shares with all other parts.
 #[derive(Debug, Clone)]
@@ -24,6 +25,11 @@ impl Slice {
     /// How many bytes of its section are in memory.
     pub(super) fn section_loaded(&self) -> usize {
         self.section.loaded()
+    }
+
+    /// The string in it, unless that is longer than any that means something.
+    pub(super) fn text(&self) -> Option<String> {
+        (self.len() <= TEXT_LIMIT).then(|| self.to_string_lossy().ok().map(Cow::into_owned))?
     }
 
     /// Its bytes, piece by piece, as far as none is absent.

@@ -1,8 +1,11 @@
 //! What is known of one unit: its functions and lines.
 
+use std::sync::OnceLock;
+
 use gimli::{Dwarf, UnitRef};
 
 use super::DwarfFrame;
+use super::containers::Containers;
 use super::entry::Scope;
 use super::functions::Functions;
 use super::lines::{self, Lines, Place};
@@ -23,6 +26,7 @@ pub(super) struct Unit {
 pub(super) struct SplitUnit {
     dwarf: Dwarf<Slice>,
     pub(super) unit: gimli::Unit<Slice>,
+    containers: OnceLock<Containers>,
 }
 
 impl Unit {
@@ -37,14 +41,18 @@ impl Unit {
     pub(super) fn frames(
         &self,
         unit: UnitRef<'_, Slice>,
+        containers: &OnceLock<Containers>,
         units: &Units,
         supplementary: Option<&Units>,
         address: u64,
     ) -> Vec<DwarfFrame> {
         let place = self.lines.find(unit, address);
         let scope = match &self.split {
-            Some(split) => Scope { unit: split.as_ref(), units: None, supplementary },
-            None => Scope { unit, units: Some(units), supplementary },
+            Some(split) => {
+                let (containers, units) = (&split.containers, None);
+                Scope { unit: split.as_ref(), files: unit, containers, units, supplementary }
+            }
+            None => Scope { unit, files: unit, containers, units: Some(units), supplementary },
         };
         let Some(function) = self.functions.find(scope.unit, address) else {
             return place.map(DwarfFrame::unnamed).into_iter().collect();
@@ -70,7 +78,7 @@ impl SplitUnit {
         let header = dwarf.units().next().ok()??;
         let mut unit = dwarf.unit(header).ok()?;
         unit.copy_relocated_attributes(skeleton.unit);
-        Some(SplitUnit { dwarf, unit })
+        Some(SplitUnit { dwarf, unit, containers: OnceLock::new() })
     }
 
     fn as_ref(&self) -> UnitRef<'_, Slice> {

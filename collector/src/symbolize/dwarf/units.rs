@@ -10,6 +10,7 @@ use gimli::{
 };
 use hashbrown::HashMap;
 
+use super::containers::Containers;
 use super::lines::Lines;
 use super::ranges::Ranges;
 use super::slice::Slice;
@@ -45,6 +46,7 @@ pub(super) struct FoundUnit {
     parsed: OnceLock<Option<gimli::Unit<Slice>>>,
     /// Its functions and lines.
     pub(super) known: OnceLock<Unit>,
+    pub(super) containers: OnceLock<Containers>,
 }
 
 impl Units {
@@ -109,7 +111,12 @@ impl Found {
         match self.units.range(..end).next_back() {
             Some((_, last)) if last.end() > start => None,
             _ => {
-                let unit = FoundUnit { header, parsed: OnceLock::new(), known: OnceLock::new() };
+                let unit = FoundUnit {
+                    header,
+                    parsed: OnceLock::new(),
+                    known: OnceLock::new(),
+                    containers: OnceLock::new(),
+                };
                 Some(Arc::clone(self.units.entry(start).or_insert(Arc::new(unit))))
             }
         }
