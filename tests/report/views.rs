@@ -12,7 +12,7 @@ use insta::assert_snapshot;
 
 use crate::builder::Builder;
 use crate::fixtures;
-use crate::support::{Folder, has_dot, report, report_text};
+use crate::support::{Folder, has_dot, report, report_error, report_text};
 
 /// The text of a view of a fixture, with names of the test's folder taken out.
 fn view(builder: &Builder, arguments: &[&str]) -> String {
@@ -183,34 +183,82 @@ fn help() {
     assert_snapshot!(report_text(&["--help"]));
 }
 
-#[test]
-fn a_flame_graph_has_every_function() {
-    let folder = Folder::new();
-    let old = folder.profile("old.prof", &fixtures::heaptrace());
-    let svg = folder.0.join("flame.svg");
-    let path = svg.to_str().unwrap();
-    for arguments in [vec![], vec!["--diff-base", &old], vec!["-s", "peak_objects"]] {
-        let arguments = [&["--flamegraph", path], &arguments[..]].concat();
-        assert_eq!(view(&fixtures::later(), &arguments), "");
-        let picture = fs::read_to_string(&svg).unwrap();
-        for name in ["main", "orders::load", "orders::Cache::insert"] {
-            assert!(picture.contains(name), "{name}");
-        }
-    }
+/// The boxes of a flame graph: x, width, and name with value.
+fn boxes(picture: &str) -> Vec<(f64, f64, String)> {
+    let lines = picture.lines().filter(|line| line.starts_with("<svg x="));
+    let between = |line: &str, start: &str, end: &str| {
+        let after = line.split_once(start).unwrap().1;
+        after.split_once(end).unwrap().0.to_owned()
+    };
+    lines
+        .map(|line| {
+            let number = |name: &str| between(line, &format!(" {name}=\""), "\"").parse().unwrap();
+            (number("x"), number("width"), between(line, "<title>", "</title>"))
+        })
+        .collect()
 }
 
 #[test]
-fn a_flame_graph_that_cannot_be_drawn_leaves_the_file_that_was_there() {
+fn the_boxes_of_a_flame_graph_have_the_values_of_the_table() {
     let folder = Folder::new();
-    let old = folder.file("flame.svg", "the old one");
-    let own = folder.profile("own.prof", &fixtures::heaptrace());
-    let failed = report(&["--flamegraph", &old, "--focus", "nothing_is_called_so", &own]).output().unwrap();
-    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
-    assert_eq!(fs::read_to_string(&old).unwrap(), "the old one");
-    std::os::unix::fs::symlink("flame.svg", folder.0.join("link")).unwrap();
-    report_text(&["--flamegraph", folder.0.join("link").to_str().unwrap(), &own]);
-    assert!(folder.0.join("link").is_symlink());
-    assert!(fs::read_to_string(&old).unwrap().starts_with("<?xml"));
+    let svg = folder.0.join("flame.svg");
+    let draw = |builder: &Builder, arguments: &[&str]| {
+        assert_eq!(view(builder, &[&["--flamegraph", svg.to_str().unwrap()], arguments].concat()), "");
+        boxes(&fs::read_to_string(&svg).unwrap())
+    };
+    let titles = |boxes: &[(f64, f64, String)]| boxes.iter().map(|b| b.2.clone()).collect::<Vec<_>>();
+    let mut builder = fixtures::heaptrace();
+    let name = builder.string("f<a> & \"b\"");
+    builder.profile.function[2].name = name;
+    assert_eq!(
+        titles(&draw(&builder, &["-s", "peak_space"])),
+        [
+            "all (55.15MB, 100%)",
+            "main (55.15MB, 100%)",
+            "orders::load (37.65MB, 68.27%)",
+            "f&lt;a&gt; &amp; &quot;b&quot; (37.65MB, 68.27%)",
+            "orders::Cache::insert (17.50MB, 31.73%)",
+        ]
+    );
+}
+
+#[test]
+fn a_flame_graph_of_a_difference_shows_what_is_gone() {
+    let folder = Folder::new();
+    let of = |values: &[(&str, i64)]| {
+        let mut builder = Builder::new(&[("inuse_space", "bytes")]);
+        let main = builder.function("main", "");
+        let main = builder.location(0, 0x1000, &[(main, 1)]);
+        for (i, &(name, value)) in values.iter().enumerate() {
+            let function = builder.function(name, "");
+            let location = builder.location(0, 0x2000 + i as u64, &[(function, 1)]);
+            builder.sample(&[location, main], &[value]);
+        }
+        builder
+    };
+    let old = folder.profile("old.prof", &of(&[("gone", 1000), ("same", 500), ("grew", 100)]));
+    let new = folder.profile("new.prof", &of(&[("born", 50), ("same", 500), ("grew", 300)]));
+    let svg = folder.0.join("flame.svg");
+    let svg = svg.to_str().unwrap();
+    report_text(&["--flamegraph", svg, "--diff-base", &old, &new]);
+    let boxes = boxes(&fs::read_to_string(svg).unwrap());
+    let titles: Vec<_> = boxes.iter().map(|b| b.2.as_str()).collect();
+    assert_eq!(
+        titles,
+        [
+            "all (-750B, 46.88%)",
+            "main (-750B, 46.88%)",
+            "grew (+200B, 12.50%)",
+            "gone (-1000B, 62.50%)",
+            "born (+50B, 3.12%)",
+        ]
+    );
+    // As wide as what changed, side by side.
+    let widths: Vec<_> = boxes.iter().map(|b| (b.0, b.1)).collect();
+    let all = (0.0, 1200.0);
+    assert_eq!(widths, [all, all, (1008.0, 192.0), (48.0, 960.0), (0.0, 48.0)]);
+    let error = report_error(&["--flamegraph", svg, "--diff-base", &old, &old]);
+    assert_eq!(error, "inuse_space is zero, there is nothing to draw");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::flame::Flame;
 use super::list::List;
 use super::output::Output;
 use super::pattern::Pattern;
@@ -11,7 +12,7 @@ use super::top::Top;
 use super::traces::{Folded, Traces};
 use super::tree::Tree;
 use super::view::View;
-use super::{callgrind, dot, flame, json, pack, raw, text};
+use super::{callgrind, dot, flame_svg, json, pack, raw, text};
 
 /// A view and what it needs to know beside the options.
 #[derive(Clone, Debug)]
@@ -71,7 +72,8 @@ impl Command {
             Command::Proto => out.data("pb.gz", |out| Ok(pack::write(out, &pack::pack(view))?))?,
             Command::Callgrind => out.data("callgrind", |out| Ok(callgrind::write(out, view)?))?,
             Command::Flamegraph(path) => {
-                Output::to_file(path, |file| file.data("svg", |out| flame::write(out, view)))?;
+                let flame = Flame::new(view)?;
+                Output::to_file(path, |file| file.data("svg", |out| Ok(flame_svg::write(out, &flame)?)))?;
             }
         }
         Ok(())

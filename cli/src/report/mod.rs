@@ -23,6 +23,7 @@ mod error;
 mod fields;
 mod filter;
 mod flame;
+mod flame_svg;
 mod foreign;
 mod graph;
 mod header;

@@ -359,12 +359,14 @@ pub fn traces(out: &mut dyn Write, traces: &Traces) -> io::Result<()> {
     writeln!(out, "{SEPARATOR}")
 }
 
-/// The stacks, one a line.
+/// The stacks, one a line: `a;b;c N`.
 pub fn folded(out: &mut dyn Write, folded: &Folded) -> io::Result<()> {
-    for (stack, value, _) in folded.lines() {
-        if value != 0 {
-            writeln!(out, "{stack} {value}")?;
+    for (stack, value) in folded.stacks() {
+        for (i, &name) in stack.iter().enumerate() {
+            let separator = if i == 0 { "" } else { ";" };
+            write!(out, "{separator}{}", folded.name(name).replace(';', ":"))?;
         }
+        writeln!(out, " {value}")?;
     }
     Ok(())
 }

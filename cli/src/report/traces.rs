@@ -94,43 +94,39 @@ fn names(nodes: &Nodes) -> Vec<String> {
     infos.map(|info| info.name().into_owned()).collect()
 }
 
-/// The stacks with what their samples add up to, as flame graph tools want them.
+/// The stacks with what their samples add up to, as flame graphs show them.
 #[derive(Debug)]
 pub struct Folded {
     names: Vec<String>,
     stacks: Slices<u32>,
-    /// For each stack the sum, and the sum without signs.
-    sums: Vec<(i64, i64)>,
+    /// For each stack the sum.
+    sums: Vec<i64>,
 }
 
 impl Folded {
     /// The stacks of a view.
     pub fn new(view: &View) -> Folded {
         let nodes = Nodes::new(&view.selection, &view.shape());
-        let gross = view.profile.gross.as_ref();
-        let types = view.profile.sample_types.len();
         let mut stacks = Slices::default();
-        let mut sums: Vec<(i64, i64)> = Vec::new();
-        for (row, sample, value) in view.selection.samples(view.index) {
+        let mut sums: Vec<i64> = Vec::new();
+        for (_, sample, value) in view.selection.samples(view.index) {
             let frames = frames(&view.selection, &nodes, sample.stack);
             let mut frames: Vec<u32> = frames.map(|(node, _)| node).collect();
             frames.reverse();
             let stack = stacks.intern(&frames) as usize;
-            sums.resize(stacks.len(), (0, 0));
-            let gross = gross.map_or(value, |gross| gross[row * types + view.index]);
-            sums[stack].0 += value;
-            sums[stack].1 += gross.abs();
+            sums.resize(stacks.len(), 0);
+            sums[stack] += value;
         }
-        Folded { names: names(&nodes).into_iter().map(|n| n.replace(';', ":")).collect(), stacks, sums }
+        Folded { names: names(&nodes), stacks, sums }
     }
 
-    /// The stacks, root first with `;` between frames, each with its sum, and its sum without
-    /// signs. Stacks that are 0 are left out.
-    pub fn lines(&self) -> impl Iterator<Item = (String, i64, i64)> {
-        let stacks = self.stacks.iter().zip(&self.sums);
-        stacks.filter(|(_, sum)| sum.1 != 0).map(|(stack, sum)| {
-            let names: Vec<&str> = stack.iter().map(|&i| self.names[i as usize].as_str()).collect();
-            (names.join(";"), sum.0, sum.1)
-        })
+    /// The stacks that are not 0, as names from the root on, each with its sum.
+    pub fn stacks(&self) -> impl Iterator<Item = (&[u32], i64)> {
+        self.stacks.iter().zip(self.sums.iter().copied()).filter(|&(_, sum)| sum != 0)
+    }
+
+    /// A name.
+    pub fn name(&self, index: u32) -> &str {
+        &self.names[index as usize]
     }
 }
