@@ -343,6 +343,21 @@ fn a_program_whose_collector_is_stopped_ends_and_has_its_profile_when_that_goes_
     ended.ledger().assert_equals(&room.awaited_profile("out.prof"));
 }
 
+/// As when a service is stopped: all its processes get the signal.
+#[test]
+fn what_asks_the_collector_to_end_costs_no_profile() {
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGXFSZ] {
+        let room = Room::new();
+        let (running, collector) = half_way(&room, room.manual("phases.c"));
+        signal_process(collector, signal);
+        running.signal(signal);
+        assert_eq!(running.wait().status(), 128 + signal);
+        let profile = room.awaited_profile("out.prof");
+        assert_eq!(profile.under("first_phase", "alloc_objects"), 2000, "{signal}");
+        wait_until("the collector has ended", || !fs::exists(format!("/proc/{collector}")).unwrap());
+    }
+}
+
 #[test]
 fn what_a_program_starts_while_the_collector_is_stopped_is_unharmed_and_recorded() {
     let room = Room::new();

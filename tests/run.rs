@@ -11,6 +11,8 @@ mod confined;
 mod environment;
 #[path = "run/exit.rs"]
 mod exit;
+#[path = "run/inherited.rs"]
+mod inherited;
 #[path = "run/ledger.rs"]
 mod ledger;
 #[path = "run/modules.rs"]

@@ -19,13 +19,14 @@ use heaptrace_collector::naming::Pattern;
 use heaptrace_collector::session::{self, Config, Request, Summary};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
 
-use crate::messages;
+use crate::{apart, messages};
 
 /// The listening socket that the library passes on.
 const LISTENER: RawFd = 3;
 
 /// `heaptrace collect`: what the library starts in manual mode.
 pub fn run() -> Result<()> {
+    apart::ignore_requests();
     let variable = env::var_os(config::SESSION).context("the library starts this, not you")?;
     let session = Session::parse(variable.as_bytes()).context("malformed session")?;
     let token = session.token.try_into().context("malformed session")?;

@@ -24,8 +24,7 @@ pub struct Args {
 
 /// `heaptrace lib`.
 pub fn run(_: &Args) -> Result<()> {
-    println!("{}", unpack()?.display());
-    Ok(())
+    Ok(writeln!(std::io::stdout(), "{}", unpack()?.display())?)
 }
 
 /// The path of the library, which is put there if it is not.

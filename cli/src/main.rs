@@ -4,8 +4,10 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
+use heaptrace::say::say;
 use heaptrace::{report, symbolize};
 
+mod apart;
 mod collect;
 mod library;
 mod messages;
@@ -24,10 +26,10 @@ enum Cli {
     Collect,
 }
 
-/// Before Rust's runtime has SIGPIPE ignored.
+/// Before Rust's runtime changes what the program is to inherit.
 #[used]
 #[unsafe(link_section = ".init_array")]
-static BEFORE_MAIN: extern "C" fn() = run::keep_sigpipe;
+static BEFORE_MAIN: extern "C" fn() = run::keep_inherited;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -45,7 +47,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("heaptrace: {error:#}");
+            say(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -61,7 +63,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let paragraph = text.split("\n\n").next().unwrap_or_default();
     let words: Vec<_> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
-    eprintln!("heaptrace: {} (see heaptrace --help)", words.join(" "));
+    say(format_args!("{} (see heaptrace --help)", words.join(" ")));
     let is_run = std::env::args_os().nth(1).is_some_and(|command| command == "run");
     ExitCode::from(if is_run { run::FAILED } else { 2 })
 }

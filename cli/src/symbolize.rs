@@ -8,6 +8,7 @@ use heaptrace_collector::symbolize::{Options, Symbolizer};
 
 use crate::progress;
 use crate::report::source::Source;
+use crate::say::say;
 
 /// Fill in the names that a profile lacks, on any machine that has the programs or their debug files
 #[derive(Debug, clap::Args)]
@@ -39,8 +40,8 @@ pub fn run(args: &Args) -> Result<()> {
     let fill = || pprof::fill(&mut profile, &symbolizer);
     let Filled { named, unnamed } = progress::shown_during(&symbolizer, fill);
     pprof::file::write_file(&args.output, &profile)?;
-    symbolizer.complaints().iter().for_each(|complaint| eprintln!("heaptrace: {complaint}"));
+    symbolizer.complaints().iter().for_each(say);
     let left = if unnamed > 0 { format!(", {unnamed} still have none") } else { String::new() };
-    eprintln!("heaptrace: {}: {named} addresses got a name{left}", args.output.display());
+    say(format_args!("{}: {named} addresses got a name{left}", args.output.display()));
     Ok(())
 }

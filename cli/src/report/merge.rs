@@ -15,7 +15,8 @@ use super::intern::{Slices, Text};
 use super::part::Part;
 use super::profile::{DIFF_BASE, Function, Label, LabelValue, Line, Location, Mapping, Profile, Sample};
 use super::row::{Row, string};
-use super::source::{Source, printable};
+use super::source::Source;
+use crate::say::printable;
 
 /// Most frames in all distinct stacks, labels in all distinct sets, values in all samples.
 const ITEMS_LIMIT: usize = 1 << 28;

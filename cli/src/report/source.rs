@@ -3,7 +3,6 @@
 //! It is decoded twice, first without its samples, then sample by sample, because samples come first
 //! in a file and refer to the rest.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use super::error::Error;
 use super::fields::{Field, Fields};
 use super::foreign::Foreign;
 use super::profile::SampleType;
+use crate::say::printable;
 
 /// Largest file read, in bytes.
 const FILE_LIMIT: u64 = 1 << 30;
@@ -143,13 +143,4 @@ fn tables(bytes: &[u8]) -> Result<proto::Profile, Error> {
         return Err(Error::Invalid("the first string is not empty".to_owned()));
     }
     Ok(tables)
-}
-
-/// `text` without control characters, which could move the cursor or end a line: a file may come
-/// from anywhere.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    match text.contains(char::is_control) {
-        true => Cow::Owned(text.replace(char::is_control, "\u{fffd}")),
-        false => Cow::Borrowed(text),
-    }
 }

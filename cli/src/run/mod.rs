@@ -1,13 +1,15 @@
 //! `heaptrace run`: starts a program with the library preloaded, and is to the outside what the
 //! program is.
 
+mod inherited;
 mod linkage;
 mod preflight;
 mod program;
+mod stop;
 mod supervise;
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +19,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use heaptrace::progress::Line;
+use heaptrace::say::say;
 use heaptrace_channel::config::{self, TOKEN_LENGTH, parse_rate};
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern, Subject};
 use heaptrace_collector::session::Config;
@@ -24,10 +27,10 @@ use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
 use heaptrace_collector::{Program, whole_file};
 
 use crate::collect::supervisor::NoSummary;
-use crate::{collect, library, messages};
+use crate::{apart, collect, library, messages};
 use program::{Command, NotStarted};
 
-pub use program::keep_sigpipe;
+pub use inherited::keep as keep_inherited;
 
 /// Profile a program
 #[derive(Debug, clap::Args)]
@@ -79,7 +82,7 @@ pub fn run(args: Args) -> ExitCode {
     match prepare(&args) {
         Ok(prepared) => prepared.go(&args),
         Err(error) => {
-            eprintln!("heaptrace: {error:#}");
+            say(format_args!("{error:#}"));
             ExitCode::from(match error.downcast_ref() {
                 Some(NotStarted::NotFound(_)) => NOT_FOUND,
                 Some(NotStarted::NotExecutable(..)) => NOT_EXECUTABLE,
@@ -166,7 +169,8 @@ fn start_collector(args: &Args, command: &Command, listener: OwnedFd, token: &st
         -1 => bail!("cannot start the collector: {}", std::io::Error::last_os_error()),
         0 => {
             drop(control);
-            program::detach();
+            apart::ignore_requests();
+            apart::leave(&[config.listener.as_raw_fd(), collectors_end.as_raw_fd()]);
             let served = collect::serve(config, program, collectors_end);
             std::process::exit(served.is_err().into());
         }
@@ -180,7 +184,7 @@ impl Prepared {
         let pid = match self.command.start(&signals) {
             Ok(pid) => pid,
             Err(why) => {
-                eprintln!("heaptrace: cannot start {}: {why}", self.command.path.display());
+                say(format_args!("cannot start {}: {why}", self.command.path.display()));
                 return ExitCode::from(FAILED);
             }
         };
@@ -194,15 +198,15 @@ impl Prepared {
         });
         drop(line);
         if let Some(obstacle) = &self.obstacle {
-            eprintln!("heaptrace: {} could not be profiled: {obstacle}", self.command.path.display());
+            say(format_args!("{} could not be profiled: {obstacle}", self.command.path.display()));
         }
         match summary {
-            Ok(summary) => say(&summary, args.quiet, self.obstacle.is_some()),
+            Ok(summary) => tell(&summary, args.quiet, self.obstacle.is_some()),
             Err(NoSummary::Interrupted) => {
-                eprintln!("heaptrace: the profile will be there when its names have been looked up");
+                say("the profile will be there when its names have been looked up");
             }
             Err(NoSummary::CollectorGone) => {
-                eprintln!("heaptrace: the collector was ended from outside; there is no profile");
+                say("the collector was ended from outside; there is no profile");
             }
         }
         ExitCode::from(status)
@@ -210,12 +214,12 @@ impl Prepared {
 }
 
 /// Prints the summary. Advice is left out where it is known what stands in the way.
-fn say(summary: &str, quiet: bool, obstacle: bool) {
+fn tell(summary: &str, quiet: bool, obstacle: bool) {
     for line in summary.lines() {
         match (line.strip_prefix(messages::IMPORTANT), line.strip_prefix(messages::ADVICE)) {
-            (Some(line), _) => eprintln!("heaptrace: {line}"),
-            (_, Some(line)) if !quiet && !obstacle => eprintln!("heaptrace: {line}"),
-            (None, None) if !quiet => eprintln!("heaptrace: {line}"),
+            (Some(line), _) => say(line),
+            (_, Some(line)) if !quiet && !obstacle => say(line),
+            (None, None) if !quiet => say(line),
             _ => {}
         }
     }

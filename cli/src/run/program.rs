@@ -3,11 +3,14 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::{env, fmt, io, ptr};
 
+use heaptrace::say::say;
 use heaptrace_channel::config;
 
+use rustix::process::Signal;
+
+use super::inherited::{self, Timers};
 use super::supervise::Signals;
 
 /// What is to be executed, with its environment.
@@ -90,14 +93,17 @@ impl Command {
     /// # Errors
     /// If no process can be made.
     pub fn start(&mut self, signals: &Signals) -> io::Result<u32> {
+        let (us, timers) = (std::process::id(), Timers::take());
         // SAFETY: this process has one thread, so the child may do anything.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             0 => {
+                end_with(us);
+                timers.give();
+                inherited::restore();
                 signals.restore();
-                restore_sigpipe();
                 let why = self.exec();
-                eprintln!("heaptrace: cannot execute {}: {why}", self.path.display());
+                say(format_args!("cannot execute {}: {why}", self.path.display()));
                 // SAFETY: ends the process; nothing of the parent's is run.
                 unsafe { libc::_exit(super::NOT_EXECUTABLE.into()) }
             }
@@ -121,6 +127,16 @@ impl Command {
     }
 }
 
+/// Has this process killed when `parent` ends before it, which can only have been killed: that is
+/// one more signal that is meant for the program.
+fn end_with(parent: u32) {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).ok();
+    if std::os::unix::process::parent_id() != parent {
+        // SAFETY: takes no memory.
+        unsafe { libc::raise(libc::SIGKILL) };
+    }
+}
+
 /// Returns only if the program could not be executed.
 fn exec(path: &Path, arguments: &[OsString], variables: &[CString]) -> io::Error {
     let text = |text: &OsStr| CString::new(text.as_bytes().to_vec());
@@ -141,32 +157,4 @@ fn check(path: &Path) -> io::Result<()> {
         return Err(io::Error::from_raw_os_error(libc::EISDIR));
     }
     Ok(rustix::fs::access(path, rustix::fs::Access::EXEC_OK)?)
-}
-
-/// What SIGPIPE did before Rust's runtime had it ignored: the program is to have it as we got it.
-static SIGPIPE: AtomicUsize = AtomicUsize::new(libc::SIG_DFL);
-
-/// Notes what SIGPIPE does. To be run before `main`.
-pub extern "C" fn keep_sigpipe() {
-    // SAFETY: asks only; an all-zero sigaction is valid.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(libc::SIGPIPE, ptr::null(), &mut action);
-        SIGPIPE.store(action.sa_sigaction, Relaxed);
-    }
-}
-
-fn restore_sigpipe() {
-    // SAFETY: either value that a process can inherit: default or ignored.
-    unsafe { libc::signal(libc::SIGPIPE, SIGPIPE.load(Relaxed)) };
-}
-
-/// Leaves the terminal and the standard streams: the collector must not keep a pipe open.
-pub fn detach() {
-    rustix::process::setsid().ok();
-    if let Ok(null) = std::fs::File::options().read(true).write(true).open("/dev/null") {
-        rustix::stdio::dup2_stdin(&null).ok();
-        rustix::stdio::dup2_stdout(&null).ok();
-        rustix::stdio::dup2_stderr(&null).ok();
-    }
 }

@@ -2,40 +2,31 @@
 
 use std::mem::zeroed;
 use std::ptr;
+use std::time::{Duration, Instant};
 
-/// The signals that are passed on to the program, or tell about it. Blocked here, so that each is
-/// seen in turn; the program gets the mask that we were started with.
+use heaptrace_channel::stat::Stat;
+
+use super::stop;
+
+/// All signals, blocked here, so that each is seen in turn and none ends us; the program gets the mask
+/// that we were started with.
 pub struct Signals {
-    handled: libc::sigset_t,
+    all: libc::sigset_t,
     before: libc::sigset_t,
 }
+
+/// Signals by which somebody asks a program to end.
+const REQUESTS: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 
 impl Signals {
     /// Blocks them in this thread.
     pub fn block() -> Signals {
-        const HANDLED: [i32; 12] = [
-            libc::SIGCHLD,
-            libc::SIGHUP,
-            libc::SIGINT,
-            libc::SIGQUIT,
-            libc::SIGTERM,
-            libc::SIGUSR1,
-            libc::SIGUSR2,
-            libc::SIGALRM,
-            libc::SIGCONT,
-            libc::SIGTSTP,
-            libc::SIGWINCH,
-            libc::SIGURG,
-        ];
         // SAFETY: signal sets of our own, which the calls fill.
         unsafe {
-            let (mut handled, mut before) = (zeroed(), zeroed());
-            libc::sigemptyset(&mut handled);
-            HANDLED.iter().for_each(|&signal| {
-                libc::sigaddset(&mut handled, signal);
-            });
-            libc::sigprocmask(libc::SIG_BLOCK, &handled, &mut before);
-            Signals { handled, before }
+            let (mut all, mut before) = (zeroed(), zeroed());
+            libc::sigfillset(&mut all);
+            libc::sigprocmask(libc::SIG_BLOCK, &all, &mut before);
+            Signals { all, before }
         }
     }
 
@@ -45,61 +36,116 @@ impl Signals {
         unsafe { libc::sigprocmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
     }
 
-    /// Was Ctrl-C typed since the last call?
+    /// Was this process asked to end since the last call, as by Ctrl-C?
     pub fn interrupted(&self) -> bool {
-        // SAFETY: a signal set of our own, which the calls fill; the kernel reads it and the time.
-        unsafe {
-            let (mut interrupt, at_once) = (zeroed(), zeroed());
-            libc::sigemptyset(&mut interrupt);
-            libc::sigaddset(&mut interrupt, libc::SIGINT);
-            libc::sigtimedwait(&interrupt, ptr::null_mut(), &at_once) == libc::SIGINT
-        }
+        std::iter::from_fn(|| take(&REQUESTS)).count() > 0
     }
 
-    /// Passes signals on until the program has ended; returns what to exit with.
-    pub fn supervise(&self, pid: u32) -> u8 {
-        let pid = pid as i32;
+    /// Passes signals on until the program has ended; returns what to exit with. Waits for all other
+    /// children too: as the first process of a container this one has those of others.
+    pub fn supervise(&self, program: u32) -> u8 {
+        /// Who continues a whole job continues the program and us at about the same time.
+        const AT_ONCE: Duration = Duration::from_millis(100);
+        let program = program as i32;
+        let mut continued: Option<Instant> = None;
         loop {
-            if let Some(status) = look_after(pid) {
-                return status;
+            while let Some(change) = next_change(program) {
+                match change {
+                    Change::Ended(status) => return status,
+                    Change::Stopped => stop::with(program),
+                    Change::Continued => continued = Some(Instant::now()),
+                }
             }
             // SAFETY: the kernel fills the info.
             let info = unsafe {
                 let mut info: libc::siginfo_t = zeroed();
-                libc::sigwaitinfo(&self.handled, &mut info);
+                libc::sigwaitinfo(&self.all, &mut info);
                 info
             };
-            // What the terminal sends goes to the whole group, the program included (si_code above
-            // 0: from the kernel). What a process sends us is meant for the program.
-            if info.si_signo > 0 && info.si_signo != libc::SIGCHLD && info.si_code <= 0 {
-                // SAFETY: signals a child that has not been waited for.
-                unsafe { libc::kill(pid, info.si_signo) };
+            let has_it = info.si_signo == libc::SIGCONT && continued.is_some_and(|at| at.elapsed() < AT_ONCE);
+            if !has_it && is_for_program(&info, program) {
+                pass_on(&info, program);
             }
         }
     }
 }
 
-/// Follows the program's changes of state; its exit status when it has ended.
-fn look_after(pid: i32) -> Option<u8> {
+/// Takes one of these signals, if one is there.
+pub fn take(signals: &[i32]) -> Option<i32> {
+    // SAFETY: a signal set of our own, which the calls fill; the kernel reads it and the time.
+    let taken = unsafe {
+        let (mut set, at_once) = (zeroed(), zeroed());
+        libc::sigemptyset(&mut set);
+        signals.iter().for_each(|&signal| {
+            libc::sigaddset(&mut set, signal);
+        });
+        libc::sigtimedwait(&set, ptr::null_mut(), &at_once)
+    };
+    (taken > 0).then_some(taken)
+}
+
+enum Change {
+    /// What to exit with.
+    Ended(u8),
+    Stopped,
+    Continued,
+}
+
+/// The next change of the program's state.
+fn next_change(program: i32) -> Option<Change> {
     let mut status = 0;
     loop {
         // SAFETY: the kernel writes the status.
-        let changed = unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG | libc::WUNTRACED) };
-        if changed != pid {
-            return None;
+        let changed =
+            unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED) };
+        match changed {
+            -1 | 0 => return None,
+            child if child != program => {}
+            _ if libc::WIFSTOPPED(status) => return Some(Change::Stopped),
+            _ if libc::WIFCONTINUED(status) => return Some(Change::Continued),
+            _ if libc::WIFSIGNALED(status) => {
+                return Some(Change::Ended(128u8.wrapping_add(libc::WTERMSIG(status) as u8)));
+            }
+            _ => return Some(Change::Ended(libc::WEXITSTATUS(status) as u8)),
         }
-        if libc::WIFEXITED(status) {
-            return Some(libc::WEXITSTATUS(status) as u8);
-        }
-        if libc::WIFSIGNALED(status) {
-            return Some(128u8.wrapping_add(libc::WTERMSIG(status) as u8));
-        }
-        if libc::WIFSTOPPED(status) {
-            // SAFETY: stops this process as its program is; a shell then sees a stopped job.
-            // Continued, it continues the program.
-            unsafe {
-                libc::raise(libc::SIGSTOP);
-                libc::kill(pid, libc::SIGCONT);
+    }
+}
+
+/// What a process sends us is meant for the program: si_code is not above 0. What the kernel sends goes
+/// to the whole group, the program included, but for what it tells the leader of a session whose
+/// terminal is gone. And what the program or its children send is meant for whoever started it, or
+/// for their group.
+fn is_for_program(info: &libc::siginfo_t, program: i32) -> bool {
+    // SAFETY: takes nothing; and a signal of si_code 0 or below has a sender.
+    let (leads_session, sender) = unsafe { (libc::getsid(0) == libc::getpid(), info.si_pid()) };
+    match info.si_signo {
+        ..=0 => false, // interrupted
+        libc::SIGHUP | libc::SIGCONT if info.si_code > 0 => leads_session,
+        _ => info.si_code <= 0 && !descends_from(sender, program),
+    }
+}
+
+/// Is the process the program, or started by it or its children?
+fn descends_from(process: i32, program: i32) -> bool {
+    const GENERATIONS: usize = 64;
+    let parent = |process: &i32| {
+        let stat = std::fs::read(format!("/proc/{process}/stat")).ok()?;
+        i32::try_from(Stat::parse(&stat)?.parent).ok()
+    };
+    std::iter::successors(Some(process), parent).take(GENERATIONS).any(|process| process == program)
+}
+
+/// Sends the program the same signal, with the value that a sigqueue(3) gave it.
+fn pass_on(info: &libc::siginfo_t, program: i32) {
+    let signal = info.si_signo;
+    // SAFETY: signals a child that has not been waited for; the kernel reads the info.
+    unsafe {
+        match info.si_code {
+            libc::SI_QUEUE => {
+                libc::syscall(libc::SYS_rt_sigqueueinfo, program, signal, ptr::from_ref(info));
+            }
+            _ => {
+                libc::kill(program, signal);
             }
         }
     }

@@ -14,6 +14,8 @@ pub struct Stat {
     pub started: u64,
     /// It is a zombie, or about to be gone.
     pub ended: bool,
+    /// A signal has stopped it.
+    pub stopped: bool,
 }
 
 impl Stat {
@@ -23,13 +25,14 @@ impl Stat {
         let (pid, rest) = text.split_at(text.iter().position(|&c| c == b' ')?);
         let after_name = rest.iter().rposition(|&c| c == b')')? + 1;
         let mut words = rest[after_name..].split(|&c| c == b' ').skip(1);
-        let ended = matches!(words.next()?, b"Z" | b"X");
+        let state = words.next()?;
         let (parent, started) = (words.next()?, words.nth(17)?);
         Some(Stat {
             pid: parse_number(pid)?,
             parent: parse_number(parent)?,
             started: parse_number(started)?,
-            ended,
+            ended: matches!(state, b"Z" | b"X"),
+            stopped: state == b"T",
         })
     }
 }
@@ -42,9 +45,9 @@ mod tests {
     fn a_process_is_read_whatever_its_name() {
         let rest = "41 40 39 34816 40 4194304 1 2 3 4 5 6 7 8 20 0 1 0 987654 9 10";
         for name in ["make", "", "a b", ")", ") S 1 2", "((x)"] {
-            for (state, ended) in [("S", false), ("Z", true)] {
+            for (state, ended, stopped) in [("S", false, false), ("Z", true, false), ("T", false, true)] {
                 let text = format!("42 ({name}) {state} {rest}\n");
-                let stat = Stat { pid: 42, parent: 41, started: 987_654, ended };
+                let stat = Stat { pid: 42, parent: 41, started: 987_654, ended, stopped };
                 assert_eq!(Stat::parse(text.as_bytes()), Some(stat), "{name}");
             }
         }

@@ -1,0 +1,44 @@
+//! What makes the collector a process apart: what ends or stops the program, its group or its service
+//! is no matter to it, and it holds nothing open that is the program's.
+
+use std::fs::{self, File};
+use std::os::fd::RawFd;
+
+/// Has this process ignore whatever asks it to end or to stop. It ends when there is nothing left to
+/// do, which is soon after the last process.
+pub fn ignore_requests() {
+    /// What stays: faults, which nobody asks for, and the ends of children.
+    const OTHERS: [i32; 9] = [
+        libc::SIGSEGV,
+        libc::SIGBUS,
+        libc::SIGFPE,
+        libc::SIGILL,
+        libc::SIGABRT,
+        libc::SIGTRAP,
+        libc::SIGSYS,
+        libc::SIGCHLD,
+        libc::SIGCONT,
+    ];
+    for signal in (1..=libc::SIGRTMAX()).filter(|signal| !OTHERS.contains(signal)) {
+        // SAFETY: sets no handler; what cannot be ignored is left as it is.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+/// Leaves the terminal and whoever waits for the end of a stream: all descriptors are closed but for
+/// `kept`, and standard streams lead nowhere.
+pub fn leave(kept: &[RawFd]) {
+    rustix::process::setsid().ok();
+    let listed: Vec<_> = fs::read_dir("/proc/self/fd")
+        .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+        .unwrap_or_default();
+    for number in listed.into_iter().filter(|number: &RawFd| *number > 2 && !kept.contains(number)) {
+        // SAFETY: nobody here uses what it inherited and does not keep.
+        unsafe { libc::close(number) };
+    }
+    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
+        rustix::stdio::dup2_stdin(&null).ok();
+        rustix::stdio::dup2_stdout(&null).ok();
+        rustix::stdio::dup2_stderr(&null).ok();
+    }
+}
