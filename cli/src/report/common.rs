@@ -8,7 +8,8 @@ use anyhow::{Context, ensure};
 use super::error::Error;
 use super::measure;
 use super::profile::SampleType;
-use super::source::{Source, printable};
+use super::source::Source;
+use crate::say::printable;
 
 /// What the samples of several files are added up as.
 #[derive(Debug)]
