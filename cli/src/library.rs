@@ -52,29 +52,33 @@ fn folders() -> Vec<PathBuf> {
         [cache, variable("XDG_RUNTIME_DIR")].into_iter().flatten().map(|folder| folder.join("heaptrace"));
     let shared = ["/tmp", "/var/tmp", "/dev/shm"]
         .map(|folder| PathBuf::from(format!("{folder}/heaptrace-{}", user.as_raw())));
-    let root = user.is_root().then(|| PathBuf::from("/run/heaptrace"));
-    root.into_iter().chain(own).chain(shared).collect()
+    match user.is_root() {
+        true => [PathBuf::from("/run/heaptrace")].into_iter().chain(shared).chain(own).collect(),
+        false => own.chain(shared).collect(),
+    }
 }
 
 fn unpack_into(folder: &Path) -> Result<PathBuf> {
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { bail!("is no folder") };
+    std::fs::create_dir_all(parent).ok();
+    // By no symbolic link, which could lead elsewhere tomorrow.
+    let folder = std::fs::canonicalize(parent)?.join(name);
     let path = folder.join(NAME);
-    if !path.is_absolute()
-        || path.as_os_str().as_bytes().iter().any(|c| c.is_ascii_whitespace() || *c == b':')
-    {
-        bail!("LD_PRELOAD takes no relative path and none with a space or a colon");
+    if path.as_os_str().as_bytes().iter().any(|c| c.is_ascii_whitespace() || *c == b':') {
+        bail!("LD_PRELOAD takes no path with a space or a colon");
     }
-    let folder = open_folder(folder)?;
+    let folder = open_folder(&folder)?;
     if !holds_library(&folder) {
         write_library(&folder)?;
     }
     Ok(path)
 }
 
-/// Opens the folder, made if need be: a real one, this user's, that nobody else can write to, on a
-/// file system from which code can be loaded.
+/// Opens the folder, made if need be: a real one, this user's, that nobody else can write to or put
+/// another in the place of, on a file system from which code can be loaded.
 fn open_folder(path: &Path) -> Result<OwnedFd> {
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).ok();
+    if let Some(other) = path.ancestors().skip(1).find(|folder| !is_safe(folder)) {
+        bail!("{} is another user's, or others can write to it", other.display());
     }
     let mode = Mode::from_raw_mode(0o755);
     match fs::mkdir(path, mode) {
@@ -83,9 +87,12 @@ fn open_folder(path: &Path) -> Result<OwnedFd> {
     }
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
     let folder = fs::open(path, flags, Mode::empty()).context("is no folder")?;
-    let stat = fs::fstat(&folder)?;
-    if stat.st_uid != rustix::process::geteuid().as_raw() || stat.st_mode & 0o022 != 0 {
+    let (stat, user) = (fs::fstat(&folder)?, rustix::process::geteuid());
+    if stat.st_uid != user.as_raw() || stat.st_mode & 0o022 != 0 {
         bail!("is not yours alone");
+    }
+    if user.is_root() && stat.st_mode & 0o555 != 0o555 {
+        fs::fchmod(&folder, mode)?; // whatever the umask was when it was made
     }
     if fs::fstatvfs(&folder)?.f_flag.contains(StatVfsMountFlags::NOEXEC) {
         bail!("is mounted noexec");
@@ -93,10 +100,23 @@ fn open_folder(path: &Path) -> Result<OwnedFd> {
     Ok(folder)
 }
 
-/// Is all of the library there, and nothing else?
+/// Can nobody but this user and the system's take out of the folder what is in it?
+fn is_safe(folder: &Path) -> bool {
+    let Ok(stat) = fs::stat(folder) else { return false };
+    // In a user namespace root's files may be those of nobody.
+    let system = fs::stat("/").map_or(0, |root| root.st_uid);
+    let is_trusted = [rustix::process::geteuid().as_raw(), 0, system].contains(&stat.st_uid);
+    let is_sticky = stat.st_mode & 0o1000 != 0;
+    is_trusted && (is_sticky || stat.st_mode & 0o022 == 0)
+}
+
+/// Is all of the library there, for everybody to read, and nothing else?
 fn holds_library(folder: &OwnedFd) -> bool {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let Ok(file) = fs::openat(folder, NAME, flags, Mode::empty()) else { return false };
+    if !fs::fstat(&file).is_ok_and(|stat| stat.st_mode & 0o555 == 0o555) {
+        return false;
+    }
     let mut file = File::from(file);
     let mut rest = CONTENT;
     let mut piece = [0; 1 << 14];
@@ -114,7 +134,9 @@ fn write_library(folder: &OwnedFd) -> Result<()> {
     let temporary = format!("{NAME}.{}", std::process::id());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
-    let file = fs::openat(folder, &temporary, flags, Mode::from_raw_mode(0o755))?;
+    let mode = Mode::from_raw_mode(0o755);
+    let file = fs::openat(folder, &temporary, flags, mode)?;
+    fs::fchmod(&file, mode)?; // the umask is for other files
     let written = File::from(file).write_all(CONTENT).map_err(anyhow::Error::from);
     let result = written.and_then(|()| Ok(fs::renameat(folder.as_fd(), &temporary, folder.as_fd(), NAME)?));
     if result.is_err() {
@@ -141,6 +163,8 @@ fn is_ours(path: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -150,14 +174,51 @@ mod tests {
         assert_eq!(value("/a.so b.so:/old/libheaptrace-0.so"), "/new/libheaptrace-1.so:/a.so:b.so");
     }
 
+    fn set_mode(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    }
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o7777
+    }
+
     #[test]
-    fn a_folder_that_others_can_write_to_is_refused() {
-        let folder = std::env::temp_dir().join(format!("heaptrace-test-{}", std::process::id()));
-        std::fs::create_dir(&folder).unwrap();
+    fn a_folder_that_others_can_write_to_or_replace_is_refused() {
+        let room = tempfile::tempdir().unwrap();
+        let folder = room.path().join("cache/heaptrace");
         assert!(unpack_into(&folder).unwrap().ends_with(NAME));
         assert!(holds_library(&open_folder(&folder).unwrap()));
-        std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-        assert!(unpack_into(&folder).is_err());
-        std::fs::remove_dir_all(&folder).unwrap();
+        for (writable, sticky) in [(&*folder, false), (folder.parent().unwrap(), true)] {
+            set_mode(writable, 0o777);
+            assert!(unpack_into(&folder).is_err(), "{}", writable.display());
+            set_mode(writable, 0o1777);
+            assert_eq!(unpack_into(&folder).is_ok(), sticky, "{}", writable.display());
+            set_mode(writable, 0o755);
+        }
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(folder.parent().unwrap(), Some(65_533), None).unwrap();
+            assert!(unpack_into(&folder).is_err());
+        }
+    }
+
+    #[test]
+    fn a_path_leads_through_no_link() {
+        let room = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("real", room.path().join("link")).unwrap();
+        std::fs::create_dir(room.path().join("real")).unwrap();
+        let path = unpack_into(&room.path().join("link/heaptrace")).unwrap();
+        assert!(path.ends_with(format!("real/heaptrace/{NAME}")), "{}", path.display());
+    }
+
+    #[test]
+    fn everybody_can_read_what_is_there() {
+        let room = tempfile::tempdir().unwrap();
+        let folder = room.path().join("heaptrace");
+        let path = unpack_into(&folder).unwrap();
+        set_mode(&path, 0o700); // as an umask would make them
+        set_mode(&folder, 0o700);
+        unpack_into(&folder).unwrap();
+        assert_eq!(mode(&path), 0o755);
+        assert_eq!(mode(&folder), if rustix::process::geteuid().is_root() { 0o755 } else { 0o700 });
     }
 }
