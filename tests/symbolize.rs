@@ -501,6 +501,35 @@ fn stubs_of_the_linkage_table() {
     }
 }
 
+/// Without symbols there are the bounds of functions, which unwinding needs.
+#[test]
+fn functions_of_a_stripped_program_are_one_each() {
+    let workshop = Workshop::new("stripped");
+    workshop.run("gcc -O2 @inline.c -o whole");
+    workshop.run("objcopy --strip-all whole stripped");
+    let (whole, stripped) = (workshop.path("whole"), workshop.path("stripped"));
+    let addresses = instructions(&whole);
+    let output = Command::new("nm").arg("--defined-only").arg(&whole).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let starts: BTreeMap<String, u64> = text
+        .lines()
+        .map(|line| line.split(' ').collect::<Vec<_>>())
+        .map(|fields| (fields[2].to_owned(), u64::from_str_radix(fields[0], 16).unwrap()))
+        .collect();
+    let named = resolve(&whole, &addresses, &options());
+    let mut compared = BTreeSet::new();
+    for (address, frames) in resolve(&stripped, &addresses, &options()) {
+        let name = &named[&address][0].function.system_name;
+        // What the linker adds to a program has no unwind information.
+        if ["main", "_start", "read_names", "total"].contains(&name.as_str()) {
+            assert_eq!(frames[0].function.name, format!("stripped+{:#x}", starts[name]), "{address:#x}");
+            assert_eq!(frames[0].function.system_name, "");
+            compared.insert(name.clone());
+        }
+    }
+    assert_eq!(compared.len(), 4, "{compared:?}");
+}
+
 /// The stubs that objdump names, in the order of their addresses.
 fn stubs(file: &Path) -> Vec<(u64, String)> {
     let output = Command::new("objdump").arg("--disassemble").arg(file).output().unwrap();

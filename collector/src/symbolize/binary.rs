@@ -12,6 +12,9 @@ use super::demangle::{is_mangled, is_obscure};
 use super::dwarf::{DebugInfo, DwarfFrame};
 use super::elf::Elf;
 use super::function::{Function, Functions};
+use super::function_bounds::FunctionBounds;
+use super::later::Later;
+use super::open_files::Permit;
 use super::plt::Plt;
 use super::symbol_table::SymbolTable;
 use super::{Mode, ResolvedFrame, Segment, lock, vdso};
@@ -86,6 +89,7 @@ pub(super) struct Names {
     debug: Option<DebugInfo>,
     symbols: SymbolTable,
     plt: Plt,
+    bounds: Later<FunctionBounds>,
     functions: Mutex<Functions>,
     /// By the addresses that the file has.
     resolved: Mutex<HashMap<u64, Arc<[ResolvedFrame]>>>,
@@ -99,11 +103,17 @@ impl Names {
         let mini = image.as_ref().and_then(|image| mini_debug(&image.elf));
         let files = || separate.iter().chain(&image);
         let load = |file| DebugInfo::load(file, &module.path, folders);
+        let debug = files().filter(|_| mode == Mode::Full).find_map(load);
+        let symbols = SymbolTable::new(files().map(|file| &file.elf).chain(&mini));
+        let image = image.map(|image| Arc::new(image.elf));
+        let permit = image.as_ref().and_then(|_| Permit::new());
+        let bounds = |image| Later::new(image, permit.as_ref(), FunctionBounds::read);
         Names {
             path: module.path.clone(),
-            debug: files().filter(|_| mode == Mode::Full).find_map(load),
-            symbols: SymbolTable::new(files().map(|file| &file.elf).chain(&mini)),
-            plt: image.map(|image| Plt::new(image.elf)).unwrap_or_default(),
+            debug,
+            symbols,
+            plt: image.as_ref().map(|image| Plt::new(image, permit.as_ref())).unwrap_or_default(),
+            bounds: image.as_ref().map(bounds).unwrap_or_default(),
             functions: Mutex::default(),
             resolved: Mutex::default(),
         }
@@ -114,7 +124,8 @@ impl Names {
         /// With its frames, and its function's share.
         const RESOLVED_ADDRESS: usize = 256;
         let resolved = lock(&self.resolved).len() * RESOLVED_ADDRESS;
-        resolved + self.symbols.size() + self.debug.as_ref().map_or(0, DebugInfo::size)
+        let bounds = self.bounds.known().map_or(0, FunctionBounds::size);
+        resolved + bounds + self.symbols.size() + self.debug.as_ref().map_or(0, DebugInfo::size)
     }
 
     /// The frames of an address, as the file has addresses, innermost first. After the deadline
@@ -159,7 +170,8 @@ impl Names {
             Some(name) => lock(&self.functions).named(name, frame.source_name, file, start_line),
             None => {
                 let module = self.path.file_name().unwrap_or_default().to_string_lossy();
-                let name = format!("{module}+{address:#x}");
+                let start = self.bounds.get().and_then(|bounds| bounds.start(address));
+                let name = format!("{module}+{:#x}", start.unwrap_or(address));
                 Arc::new(Function { name, system_name: String::new(), file, start_line })
             }
         }

@@ -10,7 +10,8 @@ use super::demangle::{demangle, is_mangled, template_of};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Function {
     /// The name to show: demangled, without parameters and hash. If nothing names the function,
-    /// the module and the address in its file: `libfoo.so+0x1234`.
+    /// the module and where the function begins in its file, or if that is not known either the
+    /// address: `libfoo.so+0x1234`.
     pub name: String,
     /// The name that the linker knows; empty if nothing names the function.
     pub system_name: String,

@@ -3,7 +3,7 @@
 //!
 //! What is known of an address is taken from, in this order: DWARF, of the module or of its
 //! separate debug file; symbol tables; the map that a program writes of code it makes at run time;
-//! else its name is the module and the address in the module's file.
+//! else its name is the module and where the function begins, or the address, in the module's file.
 
 use std::cmp::Reverse;
 use std::env;
@@ -34,6 +34,8 @@ mod dlang;
 mod dwarf;
 mod elf;
 mod function;
+mod function_bounds;
+mod later;
 mod open_files;
 mod perf_map;
 mod plt;

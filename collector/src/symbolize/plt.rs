@@ -2,7 +2,7 @@
 //! function of another module.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use goblin::elf::header::EM_X86_64;
 use goblin::elf::reloc::RelocSection;
@@ -10,6 +10,7 @@ use goblin::elf::sym::Symtab;
 use hashbrown::HashMap;
 
 use super::elf::{Elf, string};
+use super::later::Later;
 use super::open_files::Permit;
 
 /// Size of a stub in bytes, and what stubs are aligned to, except in `.plt.got`.
@@ -24,25 +25,23 @@ const SECTIONS: [(&str, u64); 3] =
 pub(super) struct Plt {
     /// Where the sections with stubs are, as the file has addresses.
     places: Vec<Range<u64>>,
-    /// Read when an address in them is asked for. Few are: nothing is called from a stub.
-    stubs: OnceLock<Stubs>,
-    /// What they are read from.
-    file: Option<(Elf, Arc<Permit>)>,
+    /// Few are asked for: nothing is called from a stub.
+    stubs: Later<Stubs>,
 }
 
 impl Plt {
-    /// The stubs of a file; there are none if it is of another machine.
-    pub(super) fn new(elf: Elf) -> Plt {
+    /// The stubs of a file; there are none if it is of another machine. `permit` is the one to keep
+    /// the file open.
+    pub(super) fn new(elf: &Arc<Elf>, permit: Option<&Arc<Permit>>) -> Plt {
         if elf.machine() != EM_X86_64 {
             return Plt::default();
         }
         let sections = SECTIONS.iter().filter_map(|(name, _)| elf.section(name));
         let places: Vec<_> = sections.map(|s| s.sh_addr..s.sh_addr.saturating_add(s.sh_size)).collect();
-        match Permit::new() {
-            _ if places.is_empty() => Plt::default(),
-            Some(permit) => Plt { places, file: Some((elf, permit)), ..Plt::default() },
-            None => Plt { places, stubs: OnceLock::from(Stubs::read(&elf)), file: None },
+        if places.is_empty() {
+            return Plt::default();
         }
+        Plt { places, stubs: Later::new(elf, permit, Stubs::read) }
     }
 
     /// `name@plt` if `address`, as the file has addresses, is in the stub for `name`.
@@ -50,8 +49,7 @@ impl Plt {
         if !self.places.iter().any(|place| place.contains(&address)) {
             return None;
         }
-        let read = || self.file.as_ref().map(|(elf, _)| Stubs::read(elf)).unwrap_or_default();
-        self.stubs.get_or_init(read).find(address)
+        self.stubs.get()?.find(address)
     }
 }
 
