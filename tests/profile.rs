@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use heaptrace_collector::pprof::proto::{Location, Profile};
 use heaptrace_collector::pprof::{Filled, file, fill, profile};
 use heaptrace_collector::recording::{Counters, Frame, Recording, Row, Stack, Stacks, Values};
-use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
+use heaptrace_collector::symbolize::{Located, Mode, Options, Symbolizer, hex};
 use workshop::{Workshop, module};
 
 mod workshop;
@@ -181,14 +181,16 @@ fn names_are_filled_in_later() {
         };
         let full = written(Mode::Full);
         let mut later = written(Mode::None);
-        assert_eq!(fill(&mut later, &Symbolizer::new(&options())), Filled { named: 2, unnamed: 0 });
+        let here = |path: &str| Located::At(workshop.path(path));
+        let filled = fill(&mut later, &Symbolizer::new(&options()));
+        assert_eq!((filled.named, filled.unnamed), (2, 0));
+        assert_eq!(filled.modules[0].located, here("program"));
         assert_eq!(names(&later), names(&full));
         assert_eq!(later.mapping[0].has_functions, full.mapping[0].has_functions);
         // What has names is left alone.
         assert_eq!(fill(&mut later, &Symbolizer::new(&options())), Filled::default());
 
         // The file is to be had neither when the profile is written nor by its path, but by its id.
-        let hex = |id: &[u8]| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         workshop.run(&format!("install -D program cache/{}/executable", hex(&recording.modules[0].build_id)));
         let mut elsewhere = recording.clone();
         elsewhere.modules[0].file = None;
@@ -197,7 +199,10 @@ fn names_are_filled_in_later() {
         let symbols = Symbolizer::new(&options()).symbolize(&elsewhere.modules, &frames, 0);
         let mut later = profile(&elsewhere, &symbols);
         let cached = Options { debuginfod_cache: Some(workshop.path("cache")), ..options() };
-        assert_eq!(fill(&mut later, &Symbolizer::new(&cached)), Filled { named: 2, unnamed: 0 });
+        let filled = fill(&mut later, &Symbolizer::new(&cached));
+        assert_eq!((filled.named, filled.unnamed), (2, 0));
+        let id = hex(&recording.modules[0].build_id);
+        assert_eq!(filled.modules[0].located, here(&format!("cache/{id}/executable")));
         assert_eq!(names(&later), names(&full));
     }
 }

@@ -171,3 +171,126 @@ fn a_symbolize_option_that_is_none_is_refused_in_one_line() {
     assert_eq!(ended.status(), 125);
     assert!(ended.said()[0].contains("use none, symbols or full"), "{ended:?}");
 }
+
+/// A profile without names of a program that is no longer where it ran, and the program's files.
+struct Elsewhere {
+    room: Room,
+}
+
+impl Elsewhere {
+    /// Profiles a program whose function `build` allocates, and takes it away. `build_id` is the
+    /// linker's option.
+    fn new(build_id: &str) -> Elsewhere {
+        let elsewhere = Elsewhere { room: Room::new() };
+        elsewhere.build("program", build_id, "from_build");
+        let room = &elsewhere.room;
+        fs::create_dir(room.path("away")).unwrap();
+        room.run_path(room.path("program")).option("--symbolize=none").args(["1"]).go().well();
+        fs::rename(room.path("program"), room.path("away/program")).unwrap();
+        elsewhere
+    }
+
+    fn build(&self, name: &str, build_id: &str, function: &str) {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs/elsewhere.c");
+        let mut gcc = Command::new("gcc");
+        gcc.args(["-g", "-O1", &format!("-Wl,--build-id={build_id}"), &format!("-DNAME={function}")]);
+        assert!(gcc.arg(source).arg("-o").arg(self.room.path(name)).status().unwrap().success());
+    }
+
+    fn tool(&self, tool: &str, arguments: &[&str]) {
+        let mut tool = Command::new(tool);
+        assert!(tool.args(arguments).current_dir(self.room.path("away")).status().unwrap().success());
+    }
+
+    /// Looks names up with these arguments. Returns whether there are any, and what was said.
+    #[track_caller]
+    fn symbolize(&self, arguments: &[&str], pprof: Option<&str>) -> (bool, String) {
+        let mut symbolize = Command::new(HEAPTRACE);
+        symbolize.args(["symbolize", "../out.prof", "-o", "../named.prof"]).args(arguments);
+        symbolize.current_dir(self.room.path("away")).env_remove("DEBUGINFOD_URLS");
+        symbolize.env("PPROF_BINARY_PATH", pprof.unwrap_or("/nowhere"));
+        let output = symbolize.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        let named = self.room.profile("named.prof");
+        let is_named = named.stacks_with("main").iter().any(|stack| stack[0] == "from_build");
+        let lines =
+            named.proto.location.iter().any(|location| location.line.iter().any(|line| line.line > 0));
+        // Of libraries that are here there may be lines in any case.
+        assert!(lines || !is_named, "{said}");
+        (is_named, said)
+    }
+
+    #[track_caller]
+    fn assert_named(&self, folder: &str) {
+        let program = self.room.path("program").display().to_string();
+        for (arguments, pprof) in [(&["--debug-dir", folder][..], None), (&[], Some(folder))] {
+            let (is_named, said) = self.symbolize(arguments, pprof);
+            assert!(is_named && said.contains(&format!("{program}: found at {folder}/")), "{folder}: {said}");
+        }
+    }
+}
+
+const BUILD_ID: &str = "0123456789abcdef0123456789abcdef01234567";
+
+#[test]
+fn names_are_found_where_the_program_never_was() {
+    let elsewhere = Elsewhere::new(&format!("0x{BUILD_ID}"));
+    let program = elsewhere.room.path("program").display().to_string();
+    let (is_named, said) = elsewhere.symbolize(&[], None);
+    let advice = format!(
+        "{program}: not found; --debug-dir names a folder that has it or its debug file, build id {BUILD_ID}"
+    );
+    assert!(!is_named && said.contains(&advice), "{said}");
+
+    // By its name, by its path, by its build id as in debuginfod's cache and pprof's folders.
+    elsewhere.tool("install", &["-D", "program", "plain/program"]);
+    elsewhere.tool("install", &["-D", "program", &format!("root{program}")]);
+    elsewhere.tool("install", &["-D", "program", &format!("cache/{BUILD_ID}/executable")]);
+    elsewhere.tool("install", &["-D", "program", &format!("pprof/{BUILD_ID}/any.name")]);
+    elsewhere.tool("install", &["-D", "program", &format!("ids/.build-id/01/{}", &BUILD_ID[2..])]);
+    // The debug file alone, without the program.
+    elsewhere.tool("objcopy", &["--only-keep-debug", "program", "debug"]);
+    elsewhere.tool("install", &["-D", "debug", &format!("debug-ids/.build-id/01/{}.debug", &BUILD_ID[2..])]);
+    elsewhere.tool("install", &["-D", "debug", &format!("debug-cache/{BUILD_ID}/debuginfo")]);
+    elsewhere.tool(
+        "install",
+        &["-D", "debug", &format!("sysroot/usr/lib/debug/.build-id/01/{}.debug", &BUILD_ID[2..])],
+    );
+    elsewhere.tool("install", &["-D", "debug", "debug-plain/program.debug"]);
+    for folder in
+        ["plain", "root", "cache", "pprof", "ids", "debug-ids", "debug-cache", "sysroot", "debug-plain"]
+    {
+        elsewhere.assert_named(folder);
+    }
+}
+
+#[test]
+fn another_build_of_a_program_gives_no_names_and_is_told() {
+    let elsewhere = Elsewhere::new(&format!("0x{BUILD_ID}"));
+    let program = elsewhere.room.path("program").display().to_string();
+    let other = BUILD_ID.replace('0', "f");
+    elsewhere.build("program", &format!("0x{other}"), "from_other");
+    let (is_named, said) = elsewhere.symbolize(&[], None);
+    let line = format!("{program}: not found; {program} has another build id, {other} instead of {BUILD_ID}");
+    assert!(!is_named && said.contains(&line), "{said}");
+
+    elsewhere.build("program", "none", "from_other");
+    let (is_named, said) = elsewhere.symbolize(&[], None);
+    assert!(!is_named && said.contains(&format!("it has no build id, not {BUILD_ID}")), "{said}");
+    // The right one elsewhere is taken all the same.
+    elsewhere.tool("install", &["-D", "program", "plain/program"]);
+    elsewhere.assert_named("plain");
+}
+
+#[test]
+fn a_program_without_build_id_is_found_by_its_name() {
+    let elsewhere = Elsewhere::new("none");
+    elsewhere.tool("install", &["-D", "program", "plain/program"]);
+    elsewhere.assert_named("plain");
+    let (is_named, said) = elsewhere.symbolize(&["--debug-dir", "nothing"], None);
+    assert!(
+        !is_named && said.contains("program: not found; --debug-dir names a folder that has it\n"),
+        "{said}"
+    );
+}

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use heaptrace::say::say;
-use heaptrace::{report, symbolize};
+use heaptrace::{messages, report, symbolize};
 
 mod apart;
 mod collect;
 mod library;
-mod messages;
 mod run;
 
 /// A heap profiler for unmodified native Linux programs

@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
+use heaptrace_collector::pprof::Sought;
 use heaptrace_collector::recording::Counters;
 use heaptrace_collector::session::{Malloc, Summary, Written};
+use heaptrace_collector::symbolize::{Located, hex};
 
 /// Fewer samples than this say little about a program.
 const FEW_SAMPLES: u64 = 100;
@@ -17,6 +19,33 @@ pub const ADVICE: char = '?';
 /// Begins a line about how far the collector has come, which is no part of the summary: the next
 /// one takes its place.
 pub const PROGRESS: char = '\r';
+
+/// Whether a module was found that `heaptrace symbolize` looked for; nothing of what the kernel maps.
+pub fn sought(module: &Sought) -> Option<String> {
+    let path = module.path.display();
+    let id = hex(&module.build_id);
+    Some(match &module.located {
+        Located::At(found) if *found == module.path => format!("{path}: found"),
+        Located::At(found) => format!("{path}: found at {}", found.display()),
+        // [vdso], [heap] and the like are no files.
+        _ if module.path.as_os_str().as_encoded_bytes().starts_with(b"[") => return None,
+        Located::OtherBuild { path: other, build_id } if build_id.is_empty() => {
+            format!("{path}: not found; {} is another build: it has no build id, not {id}", other.display())
+        }
+        Located::OtherBuild { path: other, build_id } => {
+            let other = other.display();
+            format!("{path}: not found; {other} has another build id, {} instead of {id}", hex(build_id))
+        }
+        Located::Nowhere if id.is_empty() => {
+            format!("{path}: not found; --debug-dir names a folder that has it")
+        }
+        Located::Nowhere => {
+            format!(
+                "{path}: not found; --debug-dir names a folder that has it or its debug file, build id {id}"
+            )
+        }
+    })
+}
 
 /// The summary of a session, line by line, without the prefix.
 pub fn summary(summary: &Summary) -> String {

@@ -6,9 +6,9 @@ use anyhow::Result;
 use heaptrace_collector::pprof::{self, Filled};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
 
-use crate::progress;
 use crate::report::source::Source;
 use crate::say::say;
+use crate::{messages, progress};
 
 /// Fill in the names that a profile lacks, on any machine that has the programs or their debug files
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,8 @@ pub struct Args {
     /// Where to write the profile with names
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Search DIR, laid out like /usr/lib/debug, for debug files; can be given several times
+    /// Search DIR for programs, libraries and debug files: by build id, by path, by name; can be given
+    /// several times
     #[arg(long, value_name = "DIR")]
     debug_dir: Vec<PathBuf>,
 }
@@ -38,9 +39,10 @@ pub fn run(args: &Args) -> Result<()> {
     let symbolizer =
         Symbolizer::new(&Options { debug_folders: args.debug_dir.clone(), ..Options::default() });
     let fill = || pprof::fill(&mut profile, &symbolizer);
-    let Filled { named, unnamed } = progress::shown_during(&symbolizer, fill);
+    let Filled { named, unnamed, modules } = progress::shown_during(&symbolizer, fill);
     pprof::file::write_file(&args.output, &profile)?;
     symbolizer.complaints().iter().for_each(say);
+    modules.iter().filter_map(messages::sought).for_each(say);
     let left = if unnamed > 0 { format!(", {unnamed} still have none") } else { String::new() };
     say(format_args!("{}: {named} addresses got a name{left}", args.output.display()));
     Ok(())

@@ -1,6 +1,7 @@
 //! Names for the addresses of a profile that was written without, here or on another machine.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
@@ -8,28 +9,48 @@ use super::functions::Functions;
 use super::proto::{Function, Location, Mapping, Profile};
 use super::strings::Strings;
 use crate::recording::{Frame, Module};
-use crate::symbolize::Symbolizer;
+use crate::symbolize::{Located, Symbolizer};
 
-/// How many locations had no name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How many locations had no name, and the modules that they are in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filled {
     /// Those that have one now.
     pub named: usize,
     /// Those that still have none.
     pub unnamed: usize,
+    /// Each module with such locations, once.
+    pub modules: Vec<Sought>,
+}
+
+/// A module whose file was looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sought {
+    /// Its path in the profile.
+    pub path: PathBuf,
+    /// Its build id; empty if the profile has none.
+    pub build_id: Vec<u8>,
+    /// Where its file is.
+    pub located: Located,
 }
 
 /// Names the locations of `profile` that have no name, from the files that its mappings tell, found
 /// by path or build id. All others stay as they are.
 pub fn fill(profile: &mut Profile, symbolizer: &Symbolizer) -> Filled {
     let unnamed = unnamed(profile);
-    let modules: Vec<_> =
-        profile.mapping.iter().map(|mapping| module(profile, mapping, symbolizer)).collect();
-    let found: Vec<Module> = modules.iter().flatten().cloned().collect();
+    let needed: HashSet<u64> = unnamed.iter().map(|&index| profile.location[index].mapping_id).collect();
+    let mut filled = Filled::default();
+    let mut found = Vec::new();
     // The indexes in `found` of the modules of mapping ids.
     let mut indexes = HashMap::new();
-    for (mapping, _) in profile.mapping.iter().zip(&modules).filter(|(_, module)| module.is_some()) {
-        indexes.insert(mapping.id, indexes.len() as u32);
+    for mapping in profile.mapping.iter().filter(|mapping| needed.contains(&mapping.id)) {
+        let Some((module, sought)) = module(profile, mapping, symbolizer) else { continue };
+        if let Some(module) = module {
+            indexes.insert(mapping.id, found.len() as u32);
+            found.push(module);
+        }
+        if !filled.modules.contains(&sought) {
+            filled.modules.push(sought);
+        }
     }
     let frame = |location: &Location| {
         let module = Some(*indexes.get(&location.mapping_id)?);
@@ -42,7 +63,6 @@ pub fn fill(profile: &mut Profile, symbolizer: &Symbolizer) -> Filled {
 
     let mut strings = Strings::of(std::mem::take(&mut profile.string_table));
     let mut functions = Functions::of(std::mem::take(&mut profile.function));
-    let mut filled = Filled::default();
     for index in unnamed {
         let location = &mut profile.location[index];
         let frames = frame(location).map_or(&[][..], |frame| symbols.lookup(frame));
@@ -73,19 +93,34 @@ fn unnamed(profile: &Profile) -> Vec<usize> {
     locations.filter(|(_, location)| is_unnamed(location)).map(|(index, _)| index).collect()
 }
 
-/// The module that a mapping is a part of; `None` if its file is not to be had.
-fn module(profile: &Profile, mapping: &Mapping, symbolizer: &Symbolizer) -> Option<Module> {
+/// The module that a mapping is a part of, unless its file is not to be had, and where that is; nothing
+/// of a mapping without a file.
+fn module(profile: &Profile, mapping: &Mapping, symbolizer: &Symbolizer) -> Option<(Option<Module>, Sought)> {
     let text = |index: i64| profile.string_table.get(usize::try_from(index).ok()?);
+    let path = text(mapping.filename).filter(|path| !path.is_empty())?;
     let mut module = Module {
         start: mapping.memory_start,
         end: mapping.memory_limit,
         bias: 0,
-        path: PathBuf::from(text(mapping.filename)?),
-        build_id: unhex(text(mapping.build_id)?).unwrap_or_default(),
+        path: PathBuf::from(path),
+        build_id: text(mapping.build_id).and_then(|id| unhex(id)).unwrap_or_default(),
         file: None,
     };
-    module.bias = symbolizer.bias(&module, mapping.memory_start, mapping.file_offset)?;
-    Some(module)
+    let mut sought =
+        Sought { path: module.path.clone(), build_id: module.build_id.clone(), located: Located::Nowhere };
+    if module.build_id.is_empty() {
+        // Nothing tells whether this is the one that was mapped.
+        let (path, file) = symbolizer.by_name(&module.path).unzip();
+        module.file = file.map(Arc::new);
+        sought.located = match (symbolizer.locate(&module), path) {
+            (Located::At(_), Some(path)) => Located::At(path),
+            (located, _) => located,
+        };
+    } else {
+        sought.located = symbolizer.locate(&module);
+    }
+    let bias = symbolizer.bias(&module, mapping.memory_start, mapping.file_offset);
+    Some((bias.map(|bias| Module { bias, ..module }), sought))
 }
 
 /// The bytes of a build id in hexadecimal.

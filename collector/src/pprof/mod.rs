@@ -9,5 +9,5 @@ mod profile;
 pub mod proto;
 mod strings;
 
-pub use fill::{Filled, fill};
+pub use fill::{Filled, Sought, fill};
 pub use profile::profile;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use hashbrown::HashMap;
 
-use super::debug_file::{DebugFile, DebugFolders};
+use super::debug_file::{DebugFile, DebugFolders, Kind};
 use super::demangle::{is_mangled, is_obscure};
 use super::dwarf::{DebugInfo, DwarfFrame};
 use super::elf::Elf;
@@ -27,15 +27,33 @@ const MINI_DEBUG_LIMIT: u64 = 1 << 28;
 /// than we say, but what we say is mapped where we say.
 const PAGE: u64 = 4096;
 
+/// Where the file of a module is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Located {
+    /// Here; it may be the debug file alone.
+    At(PathBuf),
+    /// Nowhere; this is another build of it.
+    OtherBuild {
+        /// Where that is.
+        path: PathBuf,
+        /// Its build id; empty if it has none.
+        build_id: Vec<u8>,
+    },
+    /// Nowhere.
+    Nowhere,
+}
+
 /// A module whose file was opened, if it is to be had.
 #[derive(Debug)]
 pub(super) struct Binary {
-    /// The mapped file was found.
-    pub(super) found: bool,
+    /// Where the file is that was mapped.
+    pub(super) located: Located,
     /// What is mapped with permission to execute, at the addresses that the file has.
     segments: Vec<Segment>,
     /// The first address of all that is mapped.
     base: u64,
+    /// The segments' offsets are those that were mapped.
+    has_offsets: bool,
     names: OnceLock<Names>,
 }
 
@@ -44,20 +62,34 @@ impl Binary {
     pub(super) fn open(module: &Module, folders: &DebugFolders) -> Binary {
         let image = image(module, folders);
         Binary {
-            found: image.is_some(),
-            segments: image.as_ref().map(segments).unwrap_or_default(),
-            base: image.as_ref().and_then(Elf::base).map_or(0, |base| base - base % PAGE),
+            segments: image.as_ref().map(|image| segments(&image.elf)).unwrap_or_default(),
+            base: image.as_ref().ok().and_then(|image| image.elf.base()).map_or(0, |base| base - base % PAGE),
+            has_offsets: image.as_ref().is_ok_and(|image| !image.elf.is_without_code()),
+            located: match image {
+                Ok(image) => Located::At(image.path),
+                Err(missing) => missing,
+            },
             names: OnceLock::new(),
         }
+    }
+
+    /// Whether the file is to be had.
+    pub(super) fn is_found(&self) -> bool {
+        matches!(self.located, Located::At(_))
     }
 
     /// What was added to the file's addresses where the byte at `offset` is mapped at `start`.
     pub(super) fn bias(&self, start: u64, offset: u64) -> Option<u64> {
         let around = |s: &&Segment| s.offset <= offset && offset - s.offset < s.end - s.start;
-        match self.segments.iter().find(around) {
-            Some(segment) => Some(start.wrapping_sub(segment.start + (offset - segment.offset))),
+        match (self.segments.iter().find(around), &self.segments[..]) {
+            (Some(segment), _) if self.has_offsets => {
+                Some(start.wrapping_sub(segment.start + (offset - segment.offset)))
+            }
             // The whole of a module, as it is described when its file is not to be had.
-            None => (self.found && offset == 0).then(|| start.wrapping_sub(self.base)),
+            _ if offset == 0 => self.is_found().then(|| start.wrapping_sub(self.base)),
+            // Of a file whose offsets are lost, a segment is mapped from its beginning.
+            (_, [only]) if !self.has_offsets => Some(start.wrapping_sub(only.start)),
+            _ => None,
         }
     }
 
@@ -98,7 +130,7 @@ pub(super) struct Names {
 impl Names {
     /// Reads what belongs to `module`, as much of it as `mode` asks for.
     pub(super) fn read(module: &Module, folders: &Arc<DebugFolders>, mode: Mode) -> Names {
-        let image = image(module, folders).map(|elf| DebugFile { path: module.path.clone(), elf });
+        let image = image(module, folders).ok();
         let separate = separate(module, image.as_ref().map(|image| &image.elf), folders);
         let mini = image.as_ref().and_then(|image| mini_debug(&image.elf));
         let files = || separate.iter().chain(&image);
@@ -187,18 +219,33 @@ fn separate(module: &Module, image: Option<&Elf>, folders: &DebugFolders) -> Opt
     folders.find(&module.path, (!id.is_empty()).then_some(id), image)
 }
 
-/// The file that was mapped, never its successor at the same path.
-fn image(module: &Module, folders: &DebugFolders) -> Option<Elf> {
-    let id = module.build_id.as_slice();
-    if module.path == Path::new(vdso::NAME) {
-        return vdso::image().filter(|elf| elf.build_id().as_deref() == Some(id));
+/// The file that was mapped, never its successor at the same path; at least its debug file.
+fn image(module: &Module, folders: &DebugFolders) -> Result<DebugFile, Located> {
+    let (path, id) = (&module.path, module.build_id.as_slice());
+    let at = |elf| DebugFile { path: path.clone(), elf };
+    if path == Path::new(vdso::NAME) {
+        let image = vdso::image().filter(|elf| elf.build_id().as_deref() == Some(id));
+        return image.map(at).ok_or(Located::Nowhere);
     }
     let mapped = module.file.clone().and_then(Elf::of_file);
     // A file that was opened through the process needs no build id to be the right one.
-    let mapped = mapped.filter(|elf| id.is_empty() || elf.build_id().as_deref() == Some(id));
-    mapped
-        .or_else(|| Elf::open(&module.path).filter(|elf| elf.build_id().unwrap_or_default() == id))
-        .or_else(|| Some(folders.by_build_id(id, "executable")?.elf))
+    if let Some(mapped) = mapped.filter(|elf| id.is_empty() || elf.build_id().as_deref() == Some(id)) {
+        return Ok(at(mapped));
+    }
+    if let Some(elf) = Elf::open(path).filter(|elf| elf.build_id().unwrap_or_default() == id) {
+        return Ok(at(elf));
+    }
+    let mut kinds = [Kind::Executable, Kind::DebugInfo].into_iter();
+    let elsewhere = kinds.find_map(|kind| folders.by_build_id(id, kind, path));
+    elsewhere.ok_or_else(|| other_build(path, folders).unwrap_or(Located::Nowhere))
+}
+
+/// Another build of a module, at its path or below one of the folders.
+fn other_build(path: &Path, folders: &DebugFolders) -> Option<Located> {
+    folders.by_name(path).find_map(|path| {
+        let build_id = Elf::open(&path)?.build_id().unwrap_or_default();
+        Some(Located::OtherBuild { path, build_id })
+    })
 }
 
 fn segments(image: &Elf) -> Vec<Segment> {

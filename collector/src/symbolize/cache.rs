@@ -80,7 +80,7 @@ impl Cache {
     /// file was not found: the next process may lead to it.
     pub(super) fn trim(&self) {
         let mut entries = lock(&self.0);
-        entries.by_key.retain(|_, entry| entry.binary.get().is_none_or(|binary| binary.found));
+        entries.by_key.retain(|_, entry| entry.binary.get().is_none_or(Binary::is_found));
         let mut by_use: Vec<_> =
             entries.by_key.iter().map(|(key, entry)| (entry.last_used, key.clone())).collect();
         by_use.sort_by_key(|&(last_used, _)| std::cmp::Reverse(last_used));

@@ -1,11 +1,13 @@
-//! Finding the files that hold a module's debug information when the module itself does not.
+//! Finding the files that hold a module's debug information when the module itself does not, and the
+//! module itself where it is not at its path.
 //!
-//! The places are those of GDB ("Debugging Information in Separate Files" in its manual) and of
-//! debuginfod's client. Whatever is found there is used only if it belongs to the module: by its
-//! build id, by the CRC in `.gnu_debuglink`, or by the id of the split unit.
+//! The places are those of GDB ("Debugging Information in Separate Files" in its manual), of
+//! debuginfod's client, and of pprof (PPROF_BINARY_PATH). Whatever is found there is used only if it
+//! belongs to the module: by its build id, by the CRC in `.gnu_debuglink`, or by the id of the split
+//! unit.
 
 use std::fmt::Write;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::iter;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,12 @@ use super::elf::{Elf, open_regular, string};
 /// Where distributions install debug files.
 const SYSTEM_FOLDER: &str = "/usr/lib/debug";
 
+/// How the name of a package of split units ends.
+const PACKAGE: &str = ".dwp";
+
+/// How many files in the folder of a build id are looked at.
+const FOLDER_LIMIT: usize = 64;
+
 /// An ELF file and where it was found.
 #[derive(Debug)]
 pub(super) struct DebugFile {
@@ -24,10 +32,37 @@ pub(super) struct DebugFile {
     pub(super) elf: Elf,
 }
 
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The file that programs map.
+    Executable,
+    /// One with debug information.
+    DebugInfo,
+}
+
+impl Kind {
+    /// debuginfod's word for it.
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Executable => "executable",
+            Kind::DebugInfo => "debuginfo",
+        }
+    }
+
+    fn is(self, elf: &Elf) -> bool {
+        match self {
+            Kind::Executable => !elf.is_without_code(),
+            Kind::DebugInfo => elf.is_without_code() || elf.has_dwarf(),
+        }
+    }
+}
+
 /// The folders to search.
 #[derive(Debug)]
 pub(super) struct DebugFolders {
-    /// Trees laid out like /usr/lib/debug, in the order of preference.
+    /// Trees laid out like /usr/lib/debug, or like the system that the program ran on, or just with
+    /// the files in them, in the order of preference.
     folders: Vec<PathBuf>,
     /// The cache of debuginfod's clients.
     cache: Option<PathBuf>,
@@ -35,8 +70,8 @@ pub(super) struct DebugFolders {
 }
 
 impl DebugFolders {
-    /// The folders that the user named, then the system's; then servers, if there is a folder to
-    /// keep what they send.
+    /// The folders that the user named, pprof's, then the system's; then servers, if there is a
+    /// folder to keep what they send.
     pub(super) fn new(options: &Options) -> DebugFolders {
         let system = PathBuf::from(SYSTEM_FOLDER);
         let cache = options.debuginfod_cache.clone();
@@ -45,7 +80,13 @@ impl DebugFolders {
             .filter(|_| !options.debuginfod_urls.is_empty())
             .map(|cache| Debuginfod::new(&options.debuginfod_urls, cache, options.debuginfod_time_limit));
         DebugFolders {
-            folders: options.debug_folders.iter().cloned().chain([system]).collect(),
+            folders: options
+                .debug_folders
+                .iter()
+                .chain(&options.binary_folders)
+                .chain([&system])
+                .cloned()
+                .collect(),
             cache,
             servers,
         }
@@ -69,23 +110,30 @@ impl DebugFolders {
         image: Option<&Elf>,
     ) -> Option<DebugFile> {
         build_id
-            .and_then(|id| self.by_build_id(id, "debuginfo"))
+            .and_then(|id| self.by_build_id(id, Kind::DebugInfo, module))
             .or_else(|| self.by_link(module, build_id, image?))
     }
 
-    /// The file that a build id names; `kind` is debuginfod's word for it: `debuginfo`, or
-    /// `executable`, which only its cache and servers have.
-    pub(super) fn by_build_id(&self, id: &[u8], kind: &str) -> Option<DebugFile> {
+    /// The file that a build id names, of the module that was loaded from `module`.
+    pub(super) fn by_build_id(&self, id: &[u8], kind: Kind, module: &Path) -> Option<DebugFile> {
         let hex = hex(id);
-        let (folder, name) = hex.split_at_checked(2)?;
-        let installed = self.folders.iter().filter(|_| kind == "debuginfo");
-        let installed = installed.map(|f| f.join(".build-id").join(folder).join(format!("{name}.debug")));
-        let cached = self.cache.iter().map(|cache| cache.join(&hex).join(kind));
-        let sent = || self.servers.as_ref()?.fetch(&hex, kind);
-        installed.chain(cached).chain(iter::once_with(sent).flatten()).find_map(|path| {
+        if hex.len() <= 2 {
+            return None;
+        }
+        let below = |folder: &PathBuf| by_id(folder, &hex, module).into_iter().chain(by_path(folder, module));
+        let cached = self.cache.iter().map(|cache| cache.join(&hex).join(kind.word()));
+        let sent = || self.servers.as_ref()?.fetch(&hex, kind.word());
+        let files = self.folders.iter().flat_map(below).chain(cached);
+        files.chain(iter::once_with(sent).flatten()).find_map(|path| {
             let elf = Elf::open(&path)?;
-            (elf.build_id()? == id).then_some(DebugFile { path, elf })
+            (elf.build_id()? == id && kind.is(&elf)).then_some(DebugFile { path, elf })
         })
+    }
+
+    /// The files that may be the one that was loaded from `module`, if there is no build id to tell.
+    pub(super) fn by_name(&self, module: &Path) -> impl Iterator<Item = PathBuf> {
+        let below = |folder: &PathBuf| by_path(folder, module).into_iter().take(2);
+        iter::once(module.to_owned()).chain(self.folders.iter().flat_map(below))
     }
 
     /// The file that `.gnu_debuglink` names: a file name, padded to four bytes, and its CRC.
@@ -131,14 +179,14 @@ impl DebugFolders {
         let path = debug.path.canonicalize().ok()?;
         Elf::open(&path.parent()?.join(name))
             .filter(|elf| elf.build_id().as_deref() == Some(id))
-            .or_else(|| Some(self.by_build_id(id, "debuginfo")?.elf))
+            .or_else(|| Some(self.by_build_id(id, Kind::DebugInfo, name)?.elf))
     }
 
     /// The package of split units, `.dwp`, of a module or of its separate debug file.
     pub(super) fn package(&self, module: &Path, debug: &DebugFile) -> Option<Elf> {
-        let of_debug = appended(&debug.path);
-        let without_debug = appended(&debug.path.with_extension(""));
-        let name = PathBuf::from(appended(module).file_name()?);
+        let of_debug = appended(&debug.path, PACKAGE);
+        let without_debug = appended(&debug.path.with_extension(""), PACKAGE);
+        let name = PathBuf::from(appended(module, PACKAGE).file_name()?);
         let mut paths = vec![of_debug, without_debug];
         paths.extend(self.beside(module, &name));
         paths.iter().find_map(|path| Elf::open(path))
@@ -154,10 +202,41 @@ impl DebugFolders {
     }
 }
 
-/// A path with `.dwp` appended, as linkers and dwp name packages.
-fn appended(path: &Path) -> PathBuf {
+/// Where below a folder the file with a build id may be: as distributions, debuginfod's clients and
+/// pprof lay them out.
+fn by_id(folder: &Path, hex: &str, module: &Path) -> Vec<PathBuf> {
+    let (start, rest) = hex.split_at(2);
+    let with_suffix = format!("{rest}.debug");
+    let mut paths = vec![
+        folder.join(".build-id").join(start).join(&with_suffix),
+        folder.join(".build-id").join(start).join(rest),
+        folder.join("usr/lib/debug/.build-id").join(start).join(&with_suffix),
+        folder.join(start).join(&with_suffix),
+        folder.join(format!("{hex}.debug")),
+    ];
+    let own = folder.join(hex);
+    paths.extend(module.file_name().map(|name| own.join(name)));
+    // pprof takes any file there.
+    let mut others: Vec<_> = fs::read_dir(&own).into_iter().flatten().take(FOLDER_LIMIT).flatten().collect();
+    others.sort_by_key(fs::DirEntry::file_name);
+    paths.extend(others.into_iter().map(|other| other.path()));
+    paths
+}
+
+/// Where below a folder the file of a path, or its debug file, may be: the former first.
+fn by_path(folder: &Path, module: &Path) -> Vec<PathBuf> {
+    let path = folder.join(module.strip_prefix("/").unwrap_or(module));
+    let name = module.file_name().map(|name| folder.join(name));
+    let here = [Some(path), name];
+    let mut paths: Vec<_> = here.iter().flatten().cloned().collect();
+    paths.extend(here.iter().flatten().map(|path| appended(path, ".debug")));
+    paths
+}
+
+/// A path with something appended: `.dwp`, as linkers and dwp name packages, or `.debug`.
+fn appended(path: &Path, suffix: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
-    path.push(".dwp");
+    path.push(suffix);
     path.into()
 }
 
@@ -168,7 +247,7 @@ fn file_name(name: &[u8]) -> Option<PathBuf> {
 }
 
 /// Lower case hexadecimal digits, as build ids are written.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to memory does not fail");
         text

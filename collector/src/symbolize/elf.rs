@@ -113,6 +113,12 @@ impl Elf {
         &self.sections
     }
 
+    /// Whether it was made of another file by taking the code out: `objcopy --only-keep-debug`. Its
+    /// segments have the addresses of the other's, and offsets that mean nothing.
+    pub(super) fn is_without_code(&self) -> bool {
+        self.sections.iter().any(|section| section.is_executable() && section.sh_type == SHT_NOBITS)
+    }
+
     /// Whether the file has DWARF of its own.
     pub(super) fn has_dwarf(&self) -> bool {
         self.section(".debug_info").or_else(|| self.section(".zdebug_info")).is_some()

@@ -7,14 +7,16 @@
 
 use std::cmp::Reverse;
 use std::env;
+use std::fs::File;
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::recording::{Frame, Module};
+pub use binary::Located;
 use binary::{Binary, Names};
 use cache::Cache;
 use debug_file::DebugFolders;
@@ -44,7 +46,7 @@ mod source;
 mod symbol_table;
 mod vdso;
 
-pub(crate) use debug_file::hex;
+pub use debug_file::hex;
 pub(crate) use elf::{open_regular, regular};
 
 /// How many addresses of a module are looked up by one thread, neighbours as they are: they tend to
@@ -81,8 +83,10 @@ impl FromStr for Mode {
 pub struct Options {
     /// How much is looked up.
     pub mode: Mode,
-    /// Folders to search for separate debug files before the system's.
+    /// Folders to search for programs and separate debug files before the system's.
     pub debug_folders: Vec<PathBuf>,
+    /// Folders that pprof searches for programs, after those.
+    pub binary_folders: Vec<PathBuf>,
     /// The folder where debuginfod's clients keep what they downloaded.
     pub debuginfod_cache: Option<PathBuf>,
     /// Debuginfod servers to ask for what is in no folder. They need the cache.
@@ -95,8 +99,8 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// All there is, with the debuginfod cache and servers that the environment names: see
-    /// debuginfod_find_debuginfo(3).
+    /// All there is, with the folders that the environment names for pprof, and the debuginfod cache
+    /// and servers: see debuginfod_find_debuginfo(3).
     fn default() -> Options {
         let folder = |name, below: &str| {
             let value = env::var_os(name).filter(|value| !value.is_empty())?;
@@ -105,11 +109,17 @@ impl Default for Options {
         let cache = folder("DEBUGINFOD_CACHE_PATH", "")
             .or_else(|| folder("XDG_CACHE_HOME", "debuginfod_client"))
             .or_else(|| folder("HOME", ".cache/debuginfod_client"));
+        // Its own default is that of `go tool pprof -help`.
+        let binary_folders = match env::var_os("PPROF_BINARY_PATH").filter(|value| !value.is_empty()) {
+            Some(folders) => env::split_paths(&folders).collect(),
+            None => folder("HOME", "pprof/binaries").into_iter().collect(),
+        };
         let urls = env::var("DEBUGINFOD_URLS").unwrap_or_default();
         let urls = urls.split_whitespace().filter(|url| url.starts_with("http"));
         Options {
             mode: Mode::Full,
             debug_folders: Vec::new(),
+            binary_folders,
             debuginfod_cache: cache,
             debuginfod_urls: urls.map(str::to_owned).collect(),
             debuginfod_time_limit: Duration::from_secs(30),
@@ -188,6 +198,22 @@ impl Symbolizer {
     /// How far it has come with all that it was asked for; for another thread to call meanwhile.
     pub fn progress(&self) -> Progress {
         self.count.progress(self.folders.awaited_server())
+    }
+
+    /// Where the file of a module is.
+    pub fn locate(&self, module: &Module) -> Located {
+        let place = self.cache.place(module);
+        place.get_or_init(|| Binary::open(module, &self.folders)).located.clone()
+    }
+
+    /// The file that a module without build id may have been: at its path, or below one of the
+    /// folders.
+    pub fn by_name(&self, module: &Path) -> Option<(PathBuf, File)> {
+        let open = |path: PathBuf| {
+            let file = open_regular(&path).ok()?;
+            Some((path, file))
+        };
+        self.folders.by_name(module).find_map(open)
     }
 
     /// What was added to the addresses of a module's file where the byte at `offset` is mapped at
