@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use heaptrace_collector::pprof::proto::{Location, Profile};
-use heaptrace_collector::pprof::{Filled, file, fill, profile};
 use heaptrace_collector::recording::{Counters, Frame, Recording, Row, Stack, Stacks, Values};
 use heaptrace_collector::symbolize::{Located, Mode, Options, Symbolizer, hex};
+use heaptrace_collector::{Filled, add_names, profile};
+use heaptrace_pprof::proto::{Location, Profile};
 use workshop::{Workshop, module};
 
 mod workshop;
@@ -79,8 +79,8 @@ fn pprof(workshop: &Workshop, bias: u64, mode: Mode, arguments: &[&str]) -> Opti
     let symbols = Symbolizer::new(&options).symbolize(&recording.modules, &frames, recording.pid);
     let written = profile(&recording, &symbols);
     let path = workshop.path("program.prof");
-    file::write_file(&path, &written).unwrap();
-    assert_eq!(fs::read(&path).unwrap(), file::encode(&written));
+    heaptrace_pprof::write_file(&path, &written).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), heaptrace_pprof::encode(&written));
 
     let mut go = Command::new("go");
     let Ok(output) = go.args(["tool", "pprof"]).args(arguments).arg(&path).output() else {
@@ -182,13 +182,13 @@ fn names_are_filled_in_later() {
         let full = written(Mode::Full);
         let mut later = written(Mode::None);
         let here = |path: &str| Located::At(workshop.path(path));
-        let filled = fill(&mut later, &Symbolizer::new(&options()));
+        let filled = add_names(&mut later, &Symbolizer::new(&options()));
         assert_eq!((filled.named, filled.unnamed), (2, 0));
         assert_eq!(filled.modules[0].located, here("program"));
         assert_eq!(names(&later), names(&full));
         assert_eq!(later.mapping[0].has_functions, full.mapping[0].has_functions);
         // What has names is left alone.
-        assert_eq!(fill(&mut later, &Symbolizer::new(&options())), Filled::default());
+        assert_eq!(add_names(&mut later, &Symbolizer::new(&options())), Filled::default());
 
         // The file is to be had neither when the profile is written nor by its path, but by its id.
         workshop.run(&format!("install -D program cache/{}/executable", hex(&recording.modules[0].build_id)));
@@ -199,7 +199,7 @@ fn names_are_filled_in_later() {
         let symbols = Symbolizer::new(&options()).symbolize(&elsewhere.modules, &frames, 0);
         let mut later = profile(&elsewhere, &symbols);
         let cached = Options { debuginfod_cache: Some(workshop.path("cache")), ..options() };
-        let filled = fill(&mut later, &Symbolizer::new(&cached));
+        let filled = add_names(&mut later, &Symbolizer::new(&cached));
         assert_eq!((filled.named, filled.unnamed), (2, 0));
         let id = hex(&recording.modules[0].build_id);
         assert_eq!(filled.modules[0].located, here(&format!("cache/{id}/executable")));

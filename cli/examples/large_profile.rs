@@ -3,9 +3,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use heaptrace_collector::pprof::proto::{
-    Function, Label, Line, Location, Mapping, Profile, Sample, ValueType,
-};
+use heaptrace_pprof::proto::{Function, Label, Line, Location, Mapping, Profile, Sample, ValueType};
 use prost::Message;
 
 const SAMPLES: u64 = 1_000_000;

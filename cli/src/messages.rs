@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use heaptrace_collector::pprof::Sought;
+use heaptrace_collector::Sought;
 use heaptrace_collector::recording::Counters;
 use heaptrace_collector::session::{Malloc, Summary, Written};
 use heaptrace_collector::symbolize::{Located, hex};

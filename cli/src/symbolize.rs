@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use heaptrace_collector::pprof::{self, Filled};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
+use heaptrace_collector::{Filled, add_names};
+use heaptrace_pprof::Source;
 
-use crate::report::source::Source;
 use crate::say::say;
 use crate::{messages, progress};
 
@@ -38,9 +38,9 @@ pub fn run(args: &Args) -> Result<()> {
     })?;
     let symbolizer =
         Symbolizer::new(&Options { debug_folders: args.debug_dir.clone(), ..Options::default() });
-    let fill = || pprof::fill(&mut profile, &symbolizer);
+    let fill = || add_names(&mut profile, &symbolizer);
     let Filled { named, unnamed, modules } = progress::shown_during(&symbolizer, fill);
-    pprof::file::write_file(&args.output, &profile)?;
+    heaptrace_pprof::write_file(&args.output, &profile)?;
     symbolizer.complaints().iter().for_each(say);
     modules.iter().filter_map(messages::sought).for_each(say);
     let left = if unnamed > 0 { format!(", {unnamed} still have none") } else { String::new() };

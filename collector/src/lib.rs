@@ -1,24 +1,27 @@
 //! The collector: reads what the library recorded in a profiled program and makes profiles of it.
 
+mod add_names;
 mod descriptors;
 mod files;
+mod functions;
 mod image;
 mod listener;
 mod live;
 mod mapping;
 mod modules;
 pub mod naming;
-pub mod pprof;
+mod profile;
 pub mod recording;
 pub mod session;
 pub mod symbolize;
 mod wake;
 mod watch;
-pub mod whole_file;
 mod writer;
 
+pub use add_names::{Filled, Sought, add_names};
 pub use image::Program;
 pub use listener::bind;
+pub use profile::profile;
 
 /// A path from bytes as the kernel has them.
 fn os_path(bytes: &[u8]) -> std::path::PathBuf {

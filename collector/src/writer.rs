@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::pprof;
+use crate::profile::profile;
 use crate::recording::Recording;
 use crate::symbolize::Symbolizer;
 
@@ -94,6 +94,6 @@ fn write<K>(job: Job<K>, symbolizer: &Symbolizer) -> Done<K> {
     frames.sort_unstable();
     frames.dedup();
     let symbols = symbolizer.symbolize(&recording.modules, &frames, recording.pid);
-    let profile = pprof::profile(&recording, &symbols);
-    Done { key, result: pprof::file::write_file(&path, &profile) }
+    let profile = profile(&recording, &symbols);
+    Done { key, result: heaptrace_pprof::write_file(&path, &profile) }
 }

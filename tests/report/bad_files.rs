@@ -7,7 +7,7 @@ use std::process::Command;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use heaptrace_collector::pprof::proto::{Label, Location, Profile};
+use heaptrace_pprof::proto::{Label, Location, Profile};
 
 use crate::builder::Random;
 use crate::fixtures;

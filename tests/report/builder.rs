@@ -1,8 +1,6 @@
 //! Profiles made by hand, of the messages of `profile.proto`.
 
-use heaptrace_collector::pprof::proto::{
-    Function, Label, Line, Location, Mapping, Profile, Sample, ValueType,
-};
+use heaptrace_pprof::proto::{Function, Label, Line, Location, Mapping, Profile, Sample, ValueType};
 use prost::Message;
 
 /// A profile in the making. Things are referred to by what the methods return.

@@ -1,6 +1,6 @@
 //! Several profiles as one, and a profile written again.
 
-use heaptrace_collector::pprof::proto::{Profile, ValueType};
+use heaptrace_pprof::proto::{Profile, ValueType};
 use prost::Message;
 
 use crate::builder::Builder;

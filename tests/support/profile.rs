@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
-use heaptrace_collector::pprof::proto;
+use heaptrace_pprof::proto;
 use prost::Message;
 
 /// The values of each sample, in their order.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use heaptrace_pprof::encode;
+
 use super::flame::Flame;
 use super::list::List;
 use super::output::Output;
@@ -69,7 +71,7 @@ impl Command {
                 out.data(format.name(), |out| Ok(out.write_all(&picture)?))?;
             }
             Command::Web => picture::show(view)?,
-            Command::Proto => out.data("pb.gz", |out| Ok(pack::write(out, &pack::pack(view))?))?,
+            Command::Proto => out.data("pb.gz", |out| Ok(out.write_all(&encode(&pack::pack(view)))?))?,
             Command::Callgrind => out.data("callgrind", |out| Ok(callgrind::write(out, view)?))?,
             Command::Flamegraph(path) => {
                 let flame = Flame::new(view)?;

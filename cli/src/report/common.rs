@@ -4,12 +4,9 @@
 //! brought to one unit as in its `internal/measurement/measurement.go`, `ScaleProfiles`.
 
 use anyhow::{Context, ensure};
+use heaptrace_pprof::{Error, SampleType, Source, printable};
 
-use super::error::Error;
 use super::measure;
-use super::profile::SampleType;
-use super::source::Source;
-use crate::say::printable;
 
 /// What the samples of several files are added up as.
 #[derive(Debug)]

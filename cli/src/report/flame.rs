@@ -5,9 +5,9 @@
 
 use anyhow::ensure;
 use hashbrown::HashMap;
+use heaptrace_pprof::SampleType;
 
 use super::measure::Scale;
-use super::profile::SampleType;
 use super::traces::Folded;
 use super::view::View;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::error::Error;
+use heaptrace_pprof::Error;
 
 /// From the ids of one kind in a file to indices of the merged profile. Writers number things from
 /// 1, so most ids are found in a vector; the file decides only how many, not how large.

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use heaptrace_pprof::Source;
 
 use super::common::Common;
 use super::merge::Merger;
 use super::part::{self, Base};
 use super::profile::Profile;
-use super::source::Source;
 
 /// Reads `files` as one profile and subtracts `base`.
 pub fn load(files: &[PathBuf], base: Option<&Base>) -> anyhow::Result<Profile> {
@@ -16,7 +16,7 @@ pub fn load(files: &[PathBuf], base: Option<&Base>) -> anyhow::Result<Profile> {
         .iter()
         .chain(base.map(|base| &base.file))
         .map(|path| Source::read(path))
-        .collect::<anyhow::Result<_>>()?;
+        .collect::<Result<_, _>>()?;
     let common = Common::of(&sources)?;
     let parts = part::all(&sources, &common, base)?;
     let mut merger = Merger::new(&sources[..files.len()], common);

@@ -6,17 +6,14 @@ use std::hash::BuildHasher;
 
 use anyhow::bail;
 use hashbrown::{DefaultHashBuilder, HashTable};
-use heaptrace_collector::pprof::proto;
+use heaptrace_pprof::{Error, Source, printable, proto};
 
 use super::common::Common;
-use super::error::Error;
 use super::ids::Ids;
 use super::intern::{Slices, Text};
 use super::part::Part;
 use super::profile::{DIFF_BASE, Function, Label, LabelValue, Line, Location, Mapping, Profile, Sample};
 use super::row::{Row, string};
-use super::source::Source;
-use crate::say::printable;
 
 /// Most frames in all distinct stacks, labels in all distinct sets, values in all samples.
 const ITEMS_LIMIT: usize = 1 << 28;

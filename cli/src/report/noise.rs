@@ -152,7 +152,9 @@ impl Weight {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::profile::{Label, SampleType};
+    use heaptrace_pprof::SampleType;
+
+    use crate::report::profile::Label;
 
     /// The estimates of rows, each of blocks of these sizes that were sampled, all of one class.
     fn estimates(rate: f64, bytes: bool, rows: &[Vec<f64>]) -> Vec<Estimate> {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use anstream::{AutoStream, ColorChoice, StripStream};
 use anyhow::Context;
-use heaptrace_collector::whole_file::WholeFile;
+use heaptrace_pprof::whole_file::WholeFile;
 
 /// Where views are written, and how they may look there.
 #[expect(missing_debug_implementations, reason = "a writer has no text")]

@@ -2,15 +2,11 @@
 //! order in which samples refer to things, as pprof gives them.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use heaptrace_collector::pprof::proto;
-use prost::Message;
+use heaptrace_pprof::{SampleType, proto};
 
 use super::intern::Text;
-use super::profile::{Label, LabelValue, Line, Profile, Sample, SampleType};
+use super::profile::{Label, LabelValue, Line, Profile, Sample};
 use super::view::View;
 
 /// The message.
@@ -26,14 +22,6 @@ pub fn pack(view: &View) -> proto::Profile {
         packer.sample(sample, &view.profile.values[row * types..(row + 1) * types]);
     }
     packer.message
-}
-
-/// Writes the message as a file.
-pub fn write(out: &mut dyn Write, message: &proto::Profile) -> io::Result<()> {
-    let mut encoder = GzEncoder::new(out, Compression::default());
-    encoder.write_all(&message.encode_to_vec())?;
-    encoder.finish()?;
-    Ok(())
 }
 
 /// The message in the making, and the ids that things have in it.

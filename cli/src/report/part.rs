@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use heaptrace_collector::pprof::proto;
+use heaptrace_pprof::{Source, proto};
 
 use super::common::Common;
-use super::source::Source;
 
 /// What a file contributes.
 pub struct Part<'a> {

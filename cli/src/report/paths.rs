@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use crate::say::printable;
+use heaptrace_pprof::printable;
 
 /// Where sources are, and what to cut off the names of source files in a profile.
 #[derive(Clone, Debug, Default)]

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use heaptrace_pprof::SampleType;
+
 use super::intern::{Slices, Strings, Text};
 
 /// The label, and its value, by which a report knows the samples of `--diff-base`; pprof's own.
@@ -54,15 +56,6 @@ pub struct Profile {
     pub gross: Option<Vec<i64>>,
     /// All texts.
     pub strings: Strings,
-}
-
-/// A kind of value and its unit, such as `inuse_space` in `bytes`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SampleType {
-    /// The name.
-    pub name: String,
-    /// The unit.
-    pub unit: String,
 }
 
 /// A mapped file.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use heaptrace_collector::pprof::proto::{Location, Mapping, Profile, Sample};
+use heaptrace_pprof::proto::{Location, Mapping, Profile, Sample};
 
 use super::measure;
 

@@ -1,8 +1,7 @@
 //! A sample of a file in the terms of the merged profile.
 
-use heaptrace_collector::pprof::proto;
+use heaptrace_pprof::{Error, proto};
 
-use super::error::Error;
 use super::ids::Ids;
 use super::intern::Text;
 use super::part::Part;

@@ -1,9 +1,10 @@
 //! The top table: which functions cost most.
 
+use heaptrace_pprof::SampleType;
+
 use super::graph::{Inlining, Sort};
 use super::measure::Scale;
 use super::noise::Estimate;
-use super::profile::SampleType;
 use super::view::{Showing, View};
 
 /// Rows without `-n`.

@@ -3,13 +3,15 @@
 //!
 //! After pprof's `internal/report/report.go`.
 
+use heaptrace_pprof::SampleType;
+
 use super::filter::{Filters, Selection};
 use super::graph::{Graph, Sort};
 use super::measure::Scale;
 use super::node::{Granularity, Shape};
 use super::noise::Sampling;
 use super::paths::SourcePaths;
-use super::profile::{Profile, Sample, SampleType};
+use super::profile::{Profile, Sample};
 use super::tags;
 
 /// The share of the total below which a node is not worth a row, unless asked for.

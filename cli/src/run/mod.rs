@@ -21,10 +21,11 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use heaptrace::progress::Line;
 use heaptrace::say::say;
 use heaptrace_channel::config::{self, TOKEN_LENGTH, parse_rate};
+use heaptrace_collector::Program;
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern, Subject};
 use heaptrace_collector::session::Config;
 use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
-use heaptrace_collector::{Program, whole_file};
+use heaptrace_pprof::whole_file;
 
 use crate::collect::supervisor::NoSummary;
 use crate::{apart, collect, library, messages};

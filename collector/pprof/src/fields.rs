@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
 
-use super::error::Error;
+use crate::error::Error;
 
 /// Longest field read, in bytes. A location with its inline frames takes some hundred.
 const FIELD_LIMIT: u64 = 1 << 24;

@@ -7,7 +7,7 @@
 /// pprof matches the whole of a name, from which it first cuts parameters (`simplifyFunc` in its
 /// prune.go). Allocators that a program brings itself are not in the list: `allocate` is named for
 /// the standard library's own classes only.
-pub(super) fn drop_frames() -> String {
+pub fn drop_frames() -> String {
     const FUNCTIONS: &[&str] = &[
         // The C library's, with the names that glibc has for its own use.
         "(__libc_|__GI___libc_)?(malloc|calloc|realloc|reallocarray|memalign|valloc|pvalloc)",

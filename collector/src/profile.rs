@@ -3,11 +3,10 @@
 use std::time::UNIX_EPOCH;
 
 use hashbrown::HashMap;
+use heaptrace_pprof::proto::{Label, Location, Mapping, Profile, Sample, ValueType, signed};
+use heaptrace_pprof::{StringTable, drop_frames};
 
-use super::drop_frames::drop_frames;
-use super::functions::Functions;
-use super::proto::{Label, Location, Mapping, Profile, Sample, ValueType};
-use super::strings::Strings;
+use crate::functions::{Functions, add_flags};
 use crate::recording::{Frame, Module, Recording, Row, Stacks, Values};
 use crate::symbolize::{Segment, Symbols, hex};
 
@@ -40,7 +39,7 @@ struct Builder<'a> {
     symbols: &'a Symbols,
     profile: Profile,
     functions: Functions,
-    strings: Strings,
+    strings: StringTable,
     /// The mappings of each module: a segment and an index into the profile's.
     mappings: Vec<Vec<(Segment, usize)>>,
     /// The leaf of each stack, and its location's id.
@@ -57,7 +56,7 @@ impl<'a> Builder<'a> {
             symbols,
             profile: Profile::default(),
             functions: Functions::default(),
-            strings: Strings::default(),
+            strings: StringTable::default(),
             mappings: Vec::new(),
             leaves: Vec::new(),
             locations: HashMap::new(),
@@ -144,7 +143,7 @@ impl<'a> Builder<'a> {
         let mapping = self.mapping(frame);
         let frames = self.symbols.lookup(frame);
         if let Some(mapping) = mapping.and_then(|index| self.profile.mapping.get_mut(index)) {
-            mapping.add_flags(frames);
+            add_flags(mapping, frames);
         }
         let line = self.functions.lines(frames, &mut self.strings);
         self.profile.location.push(Location {
@@ -193,9 +192,4 @@ fn comments(recording: &Recording) -> [String; 7] {
         format!("lost_frees: {}", counters.lost_frees),
         format!("truncated_stacks: {}", counters.truncated_stacks),
     ]
-}
-
-/// A number of profile.proto, whose integers are signed.
-pub(super) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -3,18 +3,18 @@
 //! It is decoded twice, first without its samples, then sample by sample, because samples come first
 //! in a file and refer to the rest.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use heaptrace_collector::pprof::proto;
 use prost::Message;
 
-use super::error::Error;
-use super::fields::{Field, Fields};
-use super::foreign::Foreign;
-use super::profile::SampleType;
-use crate::say::printable;
+use crate::error::Error;
+use crate::fields::{Field, Fields};
+use crate::foreign::Foreign;
+use crate::proto;
 
 /// Largest file read, in bytes.
 const FILE_LIMIT: u64 = 1 << 30;
@@ -28,6 +28,15 @@ const STRING_TABLE: u64 = 6;
 /// Those of which a profile has one at most: from `drop_frames` to `doc_url`, but for `comment`.
 const SINGLE: [u64; 8] = [7, 8, 9, 10, 11, 12, 14, 15];
 
+/// A kind of value and its unit, such as `inuse_space` in `bytes`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SampleType {
+    /// The name.
+    pub name: String,
+    /// The unit.
+    pub unit: String,
+}
+
 /// A file with everything in it decoded but the samples.
 pub struct Source {
     path: PathBuf,
@@ -36,9 +45,15 @@ pub struct Source {
     pub tables: proto::Profile,
 }
 
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 impl Source {
     /// Reads a file.
-    pub fn read(path: &Path) -> anyhow::Result<Source> {
+    pub fn read(path: &Path) -> Result<Source, Error> {
         let mut bytes = Vec::new();
         let read = File::open(path).and_then(|f| f.take(FILE_LIMIT + 1).read_to_end(&mut bytes));
         let tables = match read {
@@ -143,4 +158,13 @@ fn tables(bytes: &[u8]) -> Result<proto::Profile, Error> {
         return Err(Error::Invalid("the first string is not empty".to_owned()));
     }
     Ok(tables)
+}
+
+/// `text` without control characters, which could move the cursor or end a line: names and files may
+/// come from anywhere.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    match text.contains(char::is_control) {
+        true => Cow::Owned(text.replace(char::is_control, "\u{fffd}")),
+        false => Cow::Borrowed(text),
+    }
 }

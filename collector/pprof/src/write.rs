@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message;
 
-use super::proto::Profile;
+use crate::proto::Profile;
 use crate::whole_file::WholeFile;
 
 /// The bytes of a file with `profile` in it, gzipped at the fastest level, as Go's runtime does: the
@@ -42,7 +42,7 @@ mod tests {
     use flate2::read::GzDecoder;
 
     use super::*;
-    use crate::pprof::proto::{Location, Sample, ValueType};
+    use crate::proto::{Location, Sample, ValueType};
 
     fn profile() -> Profile {
         Profile {

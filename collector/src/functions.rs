@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use heaptrace_pprof::StringTable;
+use heaptrace_pprof::proto::{Function, Line, Mapping, signed};
 
-use super::profile::signed;
-use super::proto::{Function, Line, Mapping};
-use super::strings::Strings;
 use crate::symbolize::{self, ResolvedFrame};
 
 /// The functions, each once.
 #[derive(Debug, Default)]
-pub(super) struct Functions {
-    pub(super) table: Vec<Function>,
+pub struct Functions {
+    pub table: Vec<Function>,
     ids: HashMap<Arc<symbolize::Function>, u64>,
     /// The highest id in use.
     last: u64,
@@ -20,13 +19,13 @@ pub(super) struct Functions {
 
 impl Functions {
     /// Those of a profile that was read.
-    pub(super) fn of(table: Vec<Function>) -> Functions {
+    pub fn of(table: Vec<Function>) -> Functions {
         let last = table.iter().map(|function| function.id).max().unwrap_or(0);
         Functions { table, last, ..Functions::default() }
     }
 
     /// The lines of a location that stands for `frames`.
-    pub(super) fn lines(&mut self, frames: &[ResolvedFrame], strings: &mut Strings) -> Vec<Line> {
+    pub fn lines(&mut self, frames: &[ResolvedFrame], strings: &mut StringTable) -> Vec<Line> {
         let line = |frame: &ResolvedFrame| Line {
             function_id: self.id(&frame.function, strings),
             line: signed(frame.line),
@@ -35,7 +34,7 @@ impl Functions {
         frames.iter().map(line).collect()
     }
 
-    fn id(&mut self, function: &Arc<symbolize::Function>, strings: &mut Strings) -> u64 {
+    fn id(&mut self, function: &Arc<symbolize::Function>, strings: &mut StringTable) -> u64 {
         if let Some(&id) = self.ids.get(function) {
             return id;
         }
@@ -52,14 +51,12 @@ impl Functions {
     }
 }
 
-impl Mapping {
-    /// Notes what is known of an address in it. pprof looks nothing up where a flag is set, so what
-    /// only has an address sets none.
-    pub(super) fn add_flags(&mut self, frames: &[ResolvedFrame]) {
-        let named = || frames.iter().filter(|frame| !frame.function.system_name.is_empty());
-        self.has_functions |= named().next().is_some();
-        self.has_filenames |= named().any(|frame| !frame.function.file.is_empty());
-        self.has_line_numbers |= named().any(|frame| frame.line != 0);
-        self.has_inline_frames = self.has_line_numbers;
-    }
+/// Notes in a mapping what is known of an address in it. pprof looks nothing up where a flag is set,
+/// so what only has an address sets none.
+pub fn add_flags(mapping: &mut Mapping, frames: &[ResolvedFrame]) {
+    let named = || frames.iter().filter(|frame| !frame.function.system_name.is_empty());
+    mapping.has_functions |= named().next().is_some();
+    mapping.has_filenames |= named().any(|frame| !frame.function.file.is_empty());
+    mapping.has_line_numbers |= named().any(|frame| frame.line != 0);
+    mapping.has_inline_frames = mapping.has_line_numbers;
 }

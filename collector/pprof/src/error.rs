@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
-use super::foreign::Foreign;
+use crate::foreign::Foreign;
 
 /// What is wrong with a file.
 #[derive(Debug)]

@@ -4,20 +4,21 @@ use hashbrown::HashMap;
 
 /// The strings, each once.
 #[derive(Debug, Default)]
-pub(super) struct Strings {
-    pub(super) table: Vec<String>,
+pub struct StringTable {
+    /// In the order of their indices.
+    pub table: Vec<String>,
     indices: HashMap<String, i64>,
 }
 
-impl Strings {
+impl StringTable {
     /// Those of a profile that was read.
-    pub(super) fn of(table: Vec<String>) -> Strings {
+    pub fn of(table: Vec<String>) -> StringTable {
         let indices = table.iter().zip(0..).map(|(text, index)| (text.clone(), index)).collect();
-        Strings { table, indices }
+        StringTable { table, indices }
     }
 
     /// The index of a string, which is added if it is new.
-    pub(super) fn index(&mut self, text: &str) -> i64 {
+    pub fn index(&mut self, text: &str) -> i64 {
         if let Some(&index) = self.indices.get(text) {
             return index;
         }

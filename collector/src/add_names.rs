@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
+use heaptrace_pprof::StringTable;
+use heaptrace_pprof::proto::{Function, Location, Mapping, Profile};
 
-use super::functions::Functions;
-use super::proto::{Function, Location, Mapping, Profile};
-use super::strings::Strings;
+use crate::functions::{Functions, add_flags};
 use crate::recording::{Frame, Module};
 use crate::symbolize::{Located, Symbolizer};
 
@@ -35,7 +35,7 @@ pub struct Sought {
 
 /// Names the locations of `profile` that have no name, from the files that its mappings tell, found
 /// by path or build id. All others stay as they are.
-pub fn fill(profile: &mut Profile, symbolizer: &Symbolizer) -> Filled {
+pub fn add_names(profile: &mut Profile, symbolizer: &Symbolizer) -> Filled {
     let unnamed = unnamed(profile);
     let needed: HashSet<u64> = unnamed.iter().map(|&index| profile.location[index].mapping_id).collect();
     let mut filled = Filled::default();
@@ -61,7 +61,7 @@ pub fn fill(profile: &mut Profile, symbolizer: &Symbolizer) -> Filled {
     const NO_PROCESS: u32 = 0;
     let symbols = symbolizer.symbolize(&found, &frames, NO_PROCESS);
 
-    let mut strings = Strings::of(std::mem::take(&mut profile.string_table));
+    let mut strings = StringTable::of(std::mem::take(&mut profile.string_table));
     let mut functions = Functions::of(std::mem::take(&mut profile.function));
     for index in unnamed {
         let location = &mut profile.location[index];
@@ -73,7 +73,7 @@ pub fn fill(profile: &mut Profile, symbolizer: &Symbolizer) -> Filled {
         filled.named += 1;
         location.line = functions.lines(frames, &mut strings);
         let mapping = profile.mapping.iter_mut().find(|mapping| mapping.id == location.mapping_id);
-        mapping.into_iter().for_each(|mapping| mapping.add_flags(frames));
+        mapping.into_iter().for_each(|mapping| add_flags(mapping, frames));
     }
     profile.function = functions.table;
     profile.string_table = strings.table;

@@ -1,0 +1,20 @@
+//! Profiles of pprof's `profile.proto`, the one home of that format: its messages, files of them that
+//! are written, and files that are read, whoever wrote them.
+
+#![forbid(unsafe_code)]
+
+mod drop_frames;
+mod error;
+mod fields;
+mod foreign;
+pub mod proto;
+mod read;
+mod string_table;
+pub mod whole_file;
+mod write;
+
+pub use drop_frames::drop_frames;
+pub use error::Error;
+pub use read::{SampleType, Source, printable};
+pub use string_table::StringTable;
+pub use write::{encode, write_file};
