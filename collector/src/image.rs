@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
 use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::{Event, Reader};
+use heaptrace_channel::ring::{Ends, Event, Reader};
 use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Segment, sys};
 
@@ -68,7 +68,8 @@ impl Program {
 #[derive(Debug)]
 pub struct Image {
     mapping: Mapping,
-    reader: Reader,
+    segment: Segment,
+    reader: Box<Reader<'static>>,
     /// Mean bytes between samples. As it was at the start, like all that the header says: the program
     /// can write there.
     rate: u64,
@@ -80,7 +81,7 @@ pub struct Image {
     members: Vec<Option<Member>>,
     modules: Modules,
     /// Since when the next slot is reserved and not committed, and up to where slots were reserved then.
-    blocked: Option<(Instant, u64)>,
+    blocked: Option<(Instant, Ends)>,
     abandoned: bool,
     /// When it was last asked whether it is.
     asked_kernel: Instant,
@@ -137,7 +138,8 @@ impl Image {
         command.pop_if(|last| last.is_empty());
         let mut image = Image {
             mapping,
-            reader: Reader::new(segment),
+            segment,
+            reader: Box::new(Reader::new(*segment.rings(), segment.geometry().stack_nodes)),
             rate: header.rate(),
             has_our_ids: header.pid() == pid,
             program: Program { pid, executable, started_as, command },
@@ -157,7 +159,7 @@ impl Image {
     }
 
     fn segment(&self) -> &Segment {
-        self.reader.segment()
+        &self.segment
     }
 
     fn add_member(&mut self, process: Process, pid: u32, watch: Watch, started: SystemTime) {
@@ -220,13 +222,14 @@ impl Image {
             self.blocked = None;
             return false;
         }
-        let now = || (Instant::now(), self.reader.end());
+        let now = || (Instant::now(), self.reader.ends());
         // Slots that were reserved later have their own time.
-        let (since, end) = self.blocked.filter(|&(_, end)| !self.reader.has_passed(end)).unwrap_or_else(now);
-        self.blocked = Some((since, end));
+        let (since, ends) =
+            self.blocked.filter(|(_, ends)| !self.reader.has_passed(ends)).unwrap_or_else(now);
+        self.blocked = Some((since, ends));
         let are_dead = self.abandoned || since.elapsed() > COMMIT_PATIENCE;
         if are_dead {
-            self.reader.skip(end);
+            self.reader.skip(&ends);
         }
         are_dead
     }
@@ -258,9 +261,9 @@ impl Image {
     /// Adds all events that were written before the call. False if one is not committed yet: then
     /// another call may.
     pub fn drain_written(&mut self) -> bool {
-        let end = self.reader.end();
+        let ends = self.reader.ends();
         self.drain();
-        self.reader.has_passed(end)
+        self.reader.has_passed(&ends)
     }
 
     /// Marks the process `pid` as one that has gone on to another program.

@@ -132,7 +132,7 @@ mod tests {
 
     fn segment_file() -> OwnedFd {
         let file = memfd_create("segment", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
-        ftruncate(&file, Geometry::for_rate(1 << 20).segment_size() as u64).unwrap();
+        ftruncate(&file, Geometry::for_rate(1 << 20, 1).segment_size() as u64).unwrap();
         fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW).unwrap();
         file
     }
@@ -144,7 +144,7 @@ mod tests {
         let nudges = waker.watch_nudges(&file).unwrap();
         let mapping = Mapping::new(file.try_clone().unwrap()).unwrap();
         // SAFETY: mapped, and of that size.
-        let segment = unsafe { Segment::create(mapping.base.as_ptr(), Geometry::for_rate(1 << 20)) };
+        let segment = unsafe { Segment::create(mapping.base.as_ptr(), Geometry::for_rate(1 << 20, 1)) };
         for _ in 0..3 {
             segment.header().nudge();
             wakes.recv_timeout(LONG).unwrap();

@@ -112,7 +112,7 @@ fn live(criterion: &mut Criterion) {
 
 /// A segment as a program has it, but for the file behind it.
 fn segment() -> Segment {
-    let geometry = Geometry::for_rate(RATE);
+    let geometry = Geometry::for_rate(RATE, 1);
     let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
     // SAFETY: a new mapping, of zeros and of the segment's size, that stays.
     let segment = unsafe {

@@ -11,10 +11,10 @@ use core::time::Duration;
 
 use heaptrace_channel::Segment;
 use heaptrace_channel::processes::{MAX_PROCESSES, Process};
-use heaptrace_channel::ring::Event;
+use heaptrace_channel::ring::{Event, Full};
 
 use crate::live::LIVE;
-use crate::{record, sys, unwind};
+use crate::{record, sys, thread, unwind};
 
 /// Set once, before recording starts.
 struct Cell(UnsafeCell<Option<Segment>>);
@@ -105,6 +105,17 @@ pub fn recorded() -> Option<(Process, &'static Segment)> {
     ((slot as usize) < MAX_PROCESSES).then_some((Process(slot as u16), segment()?))
 }
 
+/// Writes an event; waits for room as long as the collector makes progress.
+///
+/// # Errors
+/// [`Full`]: nothing was written.
+#[inline]
+pub fn write(process: Process, segment: &Segment, event: Event) -> Result<(), Full> {
+    // SAFETY: the calling thread's own.
+    let last = unsafe { &(*thread::current()).last_ring };
+    segment.rings().write(thread::rseq(), last, process, event, || segment.header().nudge())
+}
+
 /// Waits for the thread that joins, which itself waits for nothing but the ring. Not for ever: it may
 /// be this very thread, interrupted by a signal handler that frees.
 #[cold]
@@ -132,7 +143,7 @@ fn join() {
         segment.header().nudge(); // so that it finds the process of this thread, which may end soon
         LIVE.for_each(|sample| {
             // What finds no room is not in the child's in-use set, and neither will be its free.
-            if segment.write(process, Event::Inherited(sample.stack, sample.size)).is_err() {
+            if write(process, segment, Event::Inherited(sample.stack, sample.size)).is_err() {
                 segment.process(process).lost_samples.fetch_add(1, Relaxed);
             }
         });
@@ -159,7 +170,7 @@ pub fn finish(is_program: bool) {
     const FIRST_PATIENCE: u32 = 4;
     notice_fork();
     let Some((process, segment)) = recorded() else { return };
-    if segment.written() == 0 && !is_program {
+    if segment.rings().written() == 0 && !is_program {
         return;
     }
     let slot = segment.process(process);

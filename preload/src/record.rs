@@ -190,7 +190,7 @@ fn sample(block: usize, size: u64, registers: Registers, thread: &mut Thread) {
         counters.lost_frees.fetch_add(1, Relaxed); // it was freed past us, some time ago
         freed(sample);
     }
-    if segment.write(process, Event::Allocated(stack, size)).is_err() {
+    if process::write(process, segment, Event::Allocated(stack, size)).is_err() {
         take(block);
         lost();
     }
@@ -229,7 +229,7 @@ pub fn freed(sample: Sample) {
     process::notice_fork();
     // A forked child that has not recorded anything leaves what it frees out of its inheritance.
     let Some((process, segment)) = process::recorded() else { return };
-    if segment.write(process, Event::Freed(sample.stack, sample.size)).is_err() {
+    if process::write(process, segment, Event::Freed(sample.stack, sample.size)).is_err() {
         let (objects, space) = weight(sample.size, RATE.load(Relaxed));
         segment.lose_free(sample.stack, objects, space);
         segment.process(process).lost_frees.fetch_add(1, Relaxed);

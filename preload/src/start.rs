@@ -14,7 +14,7 @@ use heaptrace_channel::{Geometry, Segment};
 
 use crate::session::Joined;
 use crate::text::Text;
-use crate::{originals, process, record, session, spawn, sys, unwind};
+use crate::{originals, process, record, session, spawn, sys, thread, unwind};
 
 #[cfg(not(test))]
 #[used]
@@ -163,6 +163,7 @@ fn begin(argc: c_int, arguments: Strings, environment: Strings) -> Option<()> {
     let settings = Settings { environment, complains: is_new };
     settings.check();
     unwind::set_main_stack_top(arguments.0 as usize);
+    thread::find_rseq();
     let (rate, seed) = (settings.rate(), settings.seed());
     let program = Program { session, rate, argc, arguments, environment, children, unwinds };
     let handed_over = program.hand_over(connection);
@@ -217,7 +218,7 @@ impl Program<'_> {
         if !self.unwinds {
             return Err(Refusal::OldLibc);
         }
-        let geometry = Geometry::for_rate(self.rate);
+        let geometry = Geometry::for_rate(self.rate, sys::processors());
         let file =
             sys::sealed_memfd(c"heaptrace", geometry.segment_size()).map_err(
                 |sys::Errno(why)| match why {

@@ -59,6 +59,18 @@ pub fn map_shared(fd: Fd, size: usize) -> Option<NonNull<u8>> {
     NonNull::new(at as *mut u8)
 }
 
+/// One more than the highest number of a processor that this process may run on; 0 if the kernel does
+/// not tell.
+pub fn processors() -> u32 {
+    let mut mask = [0u64; 128];
+    // SAFETY: the kernel writes to the mask, of which it knows the size.
+    let bytes = unsafe { call!(libc::SYS_sched_getaffinity, 0, size_of_val(&mask), mask.as_mut_ptr()) };
+    let mut words = mask[..bytes.unwrap_or(0).min(size_of_val(&mask)) / 8].iter().enumerate();
+    words
+        .rfind(|(_, word)| **word != 0)
+        .map_or(0, |(index, word)| index as u32 * 64 + 64 - word.leading_zeros())
+}
+
 /// Gives back what `map_private` or `map_shared` made.
 ///
 /// # Safety

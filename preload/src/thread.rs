@@ -5,8 +5,11 @@
 //! has it only in assembly. It takes room in the static TLS block, which a preloaded library has.
 
 use core::arch::{asm, global_asm};
-use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use core::sync::atomic::{AtomicIsize, AtomicU8, Ordering::Relaxed};
 
+use heaptrace_channel::ring::{LastRing, Rseq};
+
+use crate::originals;
 use crate::unwind::StackRange;
 
 global_asm!(
@@ -37,6 +40,8 @@ pub struct Thread {
     pub stack: StackRange,
     /// Which of the places to unwind in it tries first.
     pub place: u32,
+    /// Which ring its last event went to.
+    pub last_ring: LastRing,
 }
 
 const _: () = assert!(size_of::<Thread>() <= 64 && core::mem::offset_of!(Thread, countdown) == 0);
@@ -75,4 +80,28 @@ pub fn current() -> *mut Thread {
             options(nostack, pure, readonly, preserves_flags));
     }
     control_block().wrapping_add(offset) as *mut Thread
+}
+
+/// Where glibc keeps what the kernel tells each thread of itself, from the control block; 0 for nowhere.
+static RSEQ_OFFSET: AtomicIsize = AtomicIsize::new(0);
+
+/// Finds the memory for restartable sequences. Called in the constructor.
+pub fn find_rseq() {
+    let (size, offset) = (originals::symbol(c"__rseq_size"), originals::symbol(c"__rseq_offset"));
+    // SAFETY: glibc's variables of these types, from 2.35 on.
+    unsafe {
+        if !size.is_null() && !offset.is_null() && *size.cast::<u32>() != 0 {
+            RSEQ_OFFSET.store(*offset.cast::<isize>(), Relaxed);
+        }
+    }
+}
+
+/// The calling thread's memory for restartable sequences.
+#[inline(always)]
+pub fn rseq() -> Rseq {
+    match RSEQ_OFFSET.load(Relaxed) {
+        0 => Rseq::NONE,
+        // SAFETY: glibc's offset, of an area that it has made for each thread.
+        offset => unsafe { Rseq::at(control_block().wrapping_add_signed(offset)) },
+    }
 }

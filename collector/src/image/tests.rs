@@ -6,11 +6,12 @@ use std::process::Command;
 use heaptrace_channel::Geometry;
 use heaptrace_channel::header::{Header, Start};
 use heaptrace_channel::modules::{Module, ModuleId};
+use heaptrace_channel::ring::{LastRing, Rseq};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
 use super::*;
 
-const GEOMETRY: Geometry = Geometry { ring_slots: 64, stack_nodes: 64, stack_buckets: 16 };
+const GEOMETRY: Geometry = Geometry { rings: 3, ring_slots: 64, stack_nodes: 64, stack_buckets: 16 };
 
 /// The memory of a program with a forked child, both of which have ended.
 struct Memory {
@@ -45,7 +46,8 @@ impl Memory {
                     segment.intern(stack, Entry::Frame { address: 9, module: ModuleId::BY_ADDRESS }).unwrap();
             }
             for size in 0..20 {
-                segment.write(process, Event::Allocated(stack, size)).unwrap();
+                let (last, event) = (LastRing::default(), Event::Allocated(stack, size));
+                segment.rings().write(Rseq::NONE, &last, process, event, || {}).unwrap();
             }
             segment.lose_free(stack, 1.0, 1.0);
             segment.process(process).lost_frees.store(1, Relaxed);

@@ -29,10 +29,16 @@ impl Amount {
         self.space += space;
     }
 
-    /// Takes away, but not below nothing: a hostile program may free what it never allocated.
+    /// Takes away, below nothing too: a free can be read before its allocation, if that was in another
+    /// thread of the same epoch.
     fn take(&mut self, (objects, space): (f64, f64)) {
-        self.objects = (self.objects - objects).max(0.0);
-        self.space = (self.space - space).max(0.0);
+        self.objects -= objects;
+        self.space -= space;
+    }
+
+    /// What is there: not less than nothing, though a hostile program may free what it never allocated.
+    fn shown(self) -> (f64, f64) {
+        (self.objects.max(0.0), self.space.max(0.0))
     }
 }
 
@@ -103,7 +109,7 @@ impl Live {
             Event::Freed(stack, size) => {
                 let weight = weight(size, self.rate);
                 self.cell(stack, size).in_use.take(weight);
-                self.space_in_use = (self.space_in_use - weight.1).max(0.0);
+                self.space_in_use -= weight.1;
             }
         }
     }
@@ -115,10 +121,11 @@ impl Live {
                 break;
             }
             let cell = &mut self.cells[cell as usize];
-            let part = (cell.in_use.objects.min(objects), cell.in_use.space.min(space));
+            let in_use = cell.in_use.shown();
+            let part = (in_use.0.min(objects), in_use.1.min(space));
             keep_peak(cell, self.peak_number);
             cell.in_use.take(part);
-            self.space_in_use = (self.space_in_use - part.1).max(0.0);
+            self.space_in_use -= part.1;
             (objects, space) = (objects - part.0, space - part.1);
         }
     }
@@ -137,6 +144,7 @@ impl Live {
 
     fn sum(&self, stack: Stack, class: SizeClass, cell: &Cell) -> Sum {
         let at_peak = if cell.peak_number == self.peak_number { cell.at_peak } else { cell.in_use };
+        let (in_use, at_peak) = (cell.in_use.shown(), at_peak.shown());
         Sum {
             stack,
             size_class: class.largest(),
@@ -144,10 +152,10 @@ impl Live {
             values: Values {
                 alloc_objects: cell.allocated.objects,
                 alloc_space: cell.allocated.space,
-                inuse_objects: cell.in_use.objects,
-                inuse_space: cell.in_use.space,
-                peak_objects: at_peak.objects,
-                peak_space: at_peak.space,
+                inuse_objects: in_use.0,
+                inuse_space: in_use.1,
+                peak_objects: at_peak.0,
+                peak_space: at_peak.1,
             },
         }
     }
@@ -260,14 +268,20 @@ mod tests {
                 values.alloc_space += size;
             }
             let sign = if let Event::Freed(..) = event { -1.0 } else { 1.0 };
-            values.inuse_objects = (values.inuse_objects + sign).max(0.0);
-            values.inuse_space = (values.inuse_space + sign * size).max(0.0);
-            in_use = (in_use + sign * size).max(0.0);
+            values.inuse_objects += sign;
+            values.inuse_space += sign * size;
+            in_use += sign * size;
             if in_use > peak {
                 peak = in_use;
                 for Sum { values, .. } in sums.values_mut() {
                     (values.peak_objects, values.peak_space) = (values.inuse_objects, values.inuse_space);
                 }
+            }
+        }
+        for Sum { values, .. } in sums.values_mut() {
+            let Values { inuse_objects, inuse_space, peak_objects, peak_space, .. } = values;
+            for value in [inuse_objects, inuse_space, peak_objects, peak_space] {
+                *value = value.max(0.0);
             }
         }
         sums.into_values().collect()

@@ -12,7 +12,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use heaptrace_channel::header::Start;
 use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::{Event, Reader};
+use heaptrace_channel::ring::{Event, LastRing, Reader, Rseq};
 use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Geometry, Segment};
 
@@ -26,7 +26,7 @@ struct Mapped(Segment);
 
 impl Mapped {
     fn new() -> Mapped {
-        let geometry = Geometry::for_rate(1);
+        let geometry = Geometry::for_rate(1, 2);
         let (protection, flags) =
             (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
         // SAFETY: a new mapping, of zeros and of the segment's size, that stays until the drop.
@@ -58,9 +58,24 @@ fn time(work: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
+/// The calling thread's memory for restartable sequences, which glibc has.
+fn rseq() -> Rseq {
+    unsafe extern "C" {
+        static __rseq_offset: isize;
+    }
+    let thread: usize;
+    // SAFETY: the x86-64 TLS ABI, and glibc's word.
+    unsafe {
+        core::arch::asm!("mov {}, fs:0", out(reg) thread);
+        Rseq::at(thread.wrapping_add_signed(__rseq_offset))
+    }
+}
+
 fn write(segment: &Segment, count: u64) {
+    let (rseq, last) = (rseq(), LastRing::default());
     for size in 0..count {
-        segment.write(Process(0), black_box(Event::Allocated(Stack(7), size))).unwrap();
+        let event = black_box(Event::Allocated(Stack(7), size));
+        segment.rings().write(rseq, &last, Process(0), event, || {}).unwrap();
     }
 }
 
@@ -109,7 +124,7 @@ fn ring(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     let mapped = Mapped::new();
     let segment = &mapped.0;
-    let mut reader = Reader::new(*segment);
+    let mut reader = Reader::new(*segment.rings(), segment.geometry().stack_nodes);
     group.bench_function("write", |bencher| {
         bencher.iter_custom(|events| {
             in_portions(events, BATCH, |count| {

@@ -22,7 +22,7 @@ pub const MAX_PATH: usize = 1024;
 pub struct Header {
     magic: AtomicU64,
     version: AtomicU32,
-    geometry: [AtomicU32; 3],
+    geometry: [AtomicU32; 4],
     rate: AtomicU64,
     started: AtomicU64,
     pid: AtomicU32,
@@ -38,12 +38,8 @@ pub struct Header {
     pub(crate) nodes: AtomicU32,
     /// How many module records are taken; see [`crate::modules`].
     pub(crate) modules: AtomicU32,
-    pub(crate) head: CacheLine<AtomicU64>,
-    pub(crate) tail: CacheLine<AtomicU64>,
-    /// Writers that wait for `tail` to move.
-    pub(crate) waiting: CacheLine<AtomicU32>,
-    /// One more than the tail at which a writer last waited in vain, 0 if none did.
-    pub(crate) stalled: AtomicU64,
+    /// The present epoch; see [`crate::ring`].
+    pub(crate) epoch: CacheLine<AtomicU32>,
     command_length: AtomicU32,
     executable_length: AtomicU32,
     started_as_length: AtomicU32,
@@ -78,7 +74,7 @@ pub struct Start<'a> {
 
 impl Default for Start<'_> {
     fn default() -> Self {
-        let geometry = Geometry::for_rate(1);
+        let geometry = Geometry::for_rate(1, 1);
         Start { geometry, rate: 1, started: 0, pid: 0, command: b"", executable: b"", started_as: b"" }
     }
 }
@@ -86,8 +82,8 @@ impl Default for Start<'_> {
 impl Header {
     /// Writes what is known at the start; the magic number last, so that a reader sees all or none.
     pub fn publish(&self, start: &Start) {
-        let Geometry { ring_slots, stack_nodes, stack_buckets } = start.geometry;
-        for (to, from) in self.geometry.iter().zip([ring_slots, stack_nodes, stack_buckets]) {
+        let Geometry { rings, ring_slots, stack_nodes, stack_buckets } = start.geometry;
+        for (to, from) in self.geometry.iter().zip([rings, ring_slots, stack_nodes, stack_buckets]) {
             to.store(from, Relaxed);
         }
         self.rate.store(start.rate, Relaxed);
@@ -106,8 +102,9 @@ impl Header {
         if self.magic.load(Acquire) != MAGIC || self.version.load(Relaxed) != VERSION {
             return None;
         }
-        let [ring_slots, stack_nodes, stack_buckets] = [0, 1, 2].map(|i| self.geometry[i].load(Relaxed));
-        Some(Geometry { ring_slots, stack_nodes, stack_buckets })
+        let [rings, ring_slots, stack_nodes, stack_buckets] =
+            [0, 1, 2, 3].map(|i| self.geometry[i].load(Relaxed));
+        Some(Geometry { rings, ring_slots, stack_nodes, stack_buckets })
     }
 
     /// Mean bytes between samples, at least 1.

@@ -6,17 +6,19 @@ use core::sync::atomic::AtomicU32;
 use crate::header::Header;
 use crate::modules::{MAX_MODULES, ModuleRecord};
 use crate::processes::{MAX_PROCESSES, ProcessSlot};
-use crate::ring::Slot;
+use crate::ring::{MAX_RINGS, RingState, Rings, STACK_BITS, Slot};
 use crate::stacks::{LostFrees, Node};
 use crate::sys::PAGE;
 
-/// How large the parts are that grow with the work: all powers of two.
+/// How large the parts are that grow with the work: powers of two, but for the number of rings.
 ///
 /// The memory is sparse: a page that nobody wrote costs nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct Geometry {
-    /// Slots of the ring, 16 bytes each.
+    /// Rings: the shared one, and one for each processor that the program may run on. Any number.
+    pub rings: u32,
+    /// Slots of each ring, 16 bytes each.
     pub ring_slots: u32,
     /// Nodes of the tree of stacks, 32 bytes each.
     pub stack_nodes: u32,
@@ -25,37 +27,52 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// What suits a sampling rate: mean bytes between samples, 1 for all.
+    /// What suits a sampling rate (mean bytes between samples, 1 for all) and a program that may run on
+    /// so many processors.
     ///
-    /// At the default rate of 512 KiB a full ring of 65,536 events stands for 16 GiB allocated and
-    /// freed between two looks of the collector.
-    pub const fn for_rate(rate: u64) -> Geometry {
+    /// At the default rate of 512 KiB a full ring of 8,192 events stands for 2 GiB allocated and freed
+    /// by one processor between two looks of the collector, which is woken when a quarter is unread. At
+    /// low rates all rings together have about a million slots, 16 MiB.
+    pub const fn for_rate(rate: u64, processors: u32) -> Geometry {
+        let processors = if processors < MAX_RINGS as u32 { processors } else { MAX_RINGS as u32 - 1 };
+        let rings = 1 + processors;
         if rate < 16 * 1024 {
-            Geometry { ring_slots: 1 << 18, stack_nodes: 1 << 22, stack_buckets: 1 << 18 }
+            let share = (1 << 20) / rings.next_power_of_two();
+            let ring_slots = if share < 1 << 16 { share } else { 1 << 16 };
+            Geometry { rings, ring_slots, stack_nodes: 1 << 22, stack_buckets: 1 << 18 }
         } else {
-            Geometry { ring_slots: 1 << 16, stack_nodes: 1 << 20, stack_buckets: 1 << 14 }
+            Geometry { rings, ring_slots: 1 << 13, stack_nodes: 1 << 20, stack_buckets: 1 << 14 }
         }
     }
 
     const fn is_valid(self) -> bool {
-        self.ring_slots.is_power_of_two()
+        0 < self.rings
+            && self.rings <= MAX_RINGS as u32
+            && self.ring_slots.is_power_of_two()
             && self.stack_nodes.is_power_of_two()
             && self.stack_buckets.is_power_of_two()
             && self.stack_buckets >= 4 // as much as keeps what follows them aligned
-            && self.ring_slots <= 1 << 24
-            && self.stack_nodes <= 1 << 26
+            && 4 <= self.ring_slots
+            && self.ring_slots <= 1 << 20
+            && self.stack_nodes <= 1 << STACK_BITS
             && self.stack_buckets <= 1 << 24
     }
 
     const fn layout(self) -> Layout {
         let processes = PAGE * size_of::<Header>().div_ceil(PAGE);
-        let modules = processes + MAX_PROCESSES * size_of::<ProcessSlot>();
-        let buckets = modules + MAX_MODULES * size_of::<ModuleRecord>();
+        let rings = processes + MAX_PROCESSES * size_of::<ProcessSlot>();
+        let modules = rings + self.rings as usize * size_of::<RingState>();
+        let ring_slots = modules + MAX_MODULES * size_of::<ModuleRecord>();
+        let buckets = ring_slots + self.all_ring_slots() * size_of::<Slot>();
         let nodes = buckets + self.stack_buckets as usize * size_of::<AtomicU32>();
         let lost_frees = nodes + self.stack_nodes as usize * size_of::<Node>();
-        let ring = lost_frees + self.stack_nodes as usize * size_of::<LostFrees>();
-        let end = ring + self.ring_slots as usize * size_of::<Slot>();
-        Layout { processes, modules, buckets, nodes, lost_frees, ring, size: end.next_multiple_of(PAGE) }
+        let end = lost_frees + self.stack_nodes as usize * size_of::<LostFrees>();
+        let size = end.next_multiple_of(PAGE);
+        Layout { processes, rings, modules, ring_slots, buckets, nodes, lost_frees, size }
+    }
+
+    const fn all_ring_slots(self) -> usize {
+        self.rings as usize * self.ring_slots as usize
     }
 
     /// Bytes of a whole segment.
@@ -68,11 +85,12 @@ impl Geometry {
 #[derive(Debug, Clone, Copy)]
 struct Layout {
     processes: usize,
+    rings: usize,
     modules: usize,
+    ring_slots: usize,
     buckets: usize,
     nodes: usize,
     lost_frees: usize,
-    ring: usize,
     size: usize,
 }
 
@@ -85,6 +103,7 @@ pub struct Segment {
     base: *mut u8,
     geometry: Geometry,
     layout: Layout,
+    rings: Rings<'static>,
 }
 
 // SAFETY: the memory behind `base` is only reached through shared references to atomics.
@@ -108,7 +127,14 @@ impl Segment {
     /// `base` is page-aligned, mapped readable and writable for `geometry.segment_size()` bytes,
     /// and stays so for as long as any copy of the segment is used.
     pub unsafe fn create(base: *mut u8, geometry: Geometry) -> Segment {
-        Segment { base, geometry, layout: geometry.layout() }
+        let layout = geometry.layout();
+        // SAFETY: the caller's promise; the layout puts the parts inside (its tests).
+        let rings = unsafe {
+            let states = part(base, layout.rings, geometry.rings as usize);
+            let slots = part(base, layout.ring_slots, geometry.all_ring_slots());
+            Rings::new(&part::<Header>(base, 0, 1)[0].epoch.0, states, slots)
+        };
+        Segment { base, geometry, layout, rings }
     }
 
     /// Looks at the memory that another process made.
@@ -128,7 +154,8 @@ impl Segment {
         if !geometry.is_valid() || geometry.segment_size() != size {
             return Err(InvalidSegment::Geometry);
         }
-        Ok(Segment { base, geometry, layout: geometry.layout() })
+        // SAFETY: the caller's promise, for that size.
+        Ok(unsafe { Segment::create(base, geometry) })
     }
 
     /// Where the segment is mapped.
@@ -166,18 +193,28 @@ impl Segment {
         self.part(self.layout.lost_frees, self.geometry.stack_nodes as usize)
     }
 
-    pub(crate) fn ring_slots(&self) -> &'static [Slot] {
-        self.part(self.layout.ring, self.geometry.ring_slots as usize)
+    /// The rings of events.
+    #[inline]
+    pub fn rings(&self) -> &Rings<'static> {
+        &self.rings
     }
 
     /// `count` items of type `T` at `offset`.
     fn part<T>(&self, offset: usize, count: usize) -> &'static [T] {
         debug_assert!(offset.is_multiple_of(align_of::<T>()));
         debug_assert!(offset + count * size_of::<T>() <= self.layout.size);
-        // SAFETY: `layout` puts the part inside the mapping, aligned (its tests); every `T` is made
-        // of atomics, valid for any bits. `'static` is the promise that `create` and `open` ask for.
-        unsafe { core::slice::from_raw_parts(self.base.add(offset).cast(), count) }
+        // SAFETY: `layout` puts the part inside the mapping, aligned (its tests).
+        unsafe { part(self.base, offset, count) }
     }
+}
+
+/// `count` items of type `T`, which is made of atomics and so valid for any bits.
+///
+/// # Safety
+/// They are aligned and inside of memory as [`Segment::create`] wants it.
+unsafe fn part<T>(base: *mut u8, offset: usize, count: usize) -> &'static [T] {
+    // SAFETY: the caller's promise.
+    unsafe { core::slice::from_raw_parts(base.add(offset).cast(), count) }
 }
 
 #[cfg(test)]
@@ -191,18 +228,21 @@ pub(crate) mod tests {
         unsafe { Segment::create(std::alloc::alloc_zeroed(layout), geometry) }
     }
 
-    pub(crate) const SMALL: Geometry = Geometry { ring_slots: 8, stack_nodes: 16, stack_buckets: 4 };
+    pub(crate) const SMALL: Geometry =
+        Geometry { rings: 2, ring_slots: 8, stack_nodes: 16, stack_buckets: 4 };
 
     #[test]
     fn every_part_is_aligned_and_inside_the_segment() {
-        for geometry in [SMALL, Geometry::for_rate(1), Geometry::for_rate(512 * 1024)] {
+        for geometry in [SMALL, Geometry::for_rate(1, 64), Geometry::for_rate(512 * 1024, 2)] {
             let layout = geometry.layout();
             assert!(layout.processes.is_multiple_of(align_of::<ProcessSlot>()));
             assert!(layout.modules.is_multiple_of(align_of::<ModuleRecord>()));
             assert!(layout.nodes.is_multiple_of(align_of::<Node>()));
             assert!(layout.lost_frees.is_multiple_of(align_of::<LostFrees>()));
-            assert!(layout.ring.is_multiple_of(align_of::<Slot>()));
-            assert!(layout.ring + geometry.ring_slots as usize * size_of::<Slot>() <= layout.size);
+            assert!(layout.rings.is_multiple_of(align_of::<RingState>()));
+            assert!(layout.ring_slots.is_multiple_of(align_of::<Slot>()));
+            let end = layout.lost_frees + geometry.stack_nodes as usize * size_of::<LostFrees>();
+            assert!(end <= layout.size);
         }
     }
 

@@ -1,0 +1,187 @@
+//! An event and the slot that holds it.
+
+use core::sync::atomic::{AtomicU64, Ordering::*};
+
+use crate::processes::{MAX_PROCESSES, Process};
+use crate::stacks::Stack;
+
+/// What happened to a sampled block. Sizes are as requested, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// It was allocated.
+    Allocated(Stack, u64),
+    /// It was freed: the stack and the size that it was allocated with.
+    Freed(Stack, u64),
+    /// A forked child has it from its parent.
+    Inherited(Stack, u64),
+}
+
+/// When an event was written; see the module's documentation. It wraps, so epochs are compared by
+/// their distance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch(pub u32);
+
+impl Epoch {
+    /// How many epochs ago it was, negative if it is yet to come.
+    #[inline]
+    pub fn age(self, now: Epoch) -> i32 {
+        now.0.wrapping_sub(self.0) as i32
+    }
+}
+
+/// A slot's content: in the tag 8 bits lap, 2 bits kind, 12 bits process, 26 bits stack and the low 16
+/// of the epoch; beside it the epoch's high 16 bits and 48 bits of size.
+///
+/// The lap is the writing end's to add. It is never 0 in the first lap, so that memory that was never
+/// written holds no event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Words {
+    pub tag: u64,
+    pub size: u64,
+}
+
+/// Bits of a stack's number.
+pub(crate) const STACK_BITS: u32 = 26;
+const PROCESS_BITS: u32 = 12;
+const EPOCH_LOW_BITS: u32 = 16;
+const SIZE_BITS: u32 = 48;
+
+const PROCESS_SHIFT: u32 = EPOCH_LOW_BITS + STACK_BITS;
+const KIND_SHIFT: u32 = PROCESS_SHIFT + PROCESS_BITS;
+pub(super) const LAP_SHIFT: u32 = 56;
+const LAP: u64 = 0xFF << LAP_SHIFT;
+
+const _: () = assert!(MAX_PROCESSES <= 1 << PROCESS_BITS && KIND_SHIFT + 2 == LAP_SHIFT);
+
+const ALLOCATED: u64 = 1;
+const FREED: u64 = 2;
+const INHERITED: u64 = 3;
+
+impl Words {
+    /// Packs an event. A size above 2^48 is cut to that: no block has it.
+    #[inline]
+    pub fn of(process: Process, event: Event, epoch: Epoch) -> Words {
+        let (kind, stack, size) = match event {
+            Event::Allocated(stack, size) => (ALLOCATED, stack, size),
+            Event::Freed(stack, size) => (FREED, stack, size),
+            Event::Inherited(stack, size) => (INHERITED, stack, size),
+        };
+        let (stack, epoch) = (u64::from(stack.0) & ((1 << STACK_BITS) - 1), u64::from(epoch.0));
+        Words {
+            tag: kind << KIND_SHIFT
+                | u64::from(process.0) << PROCESS_SHIFT
+                | stack << EPOCH_LOW_BITS
+                | epoch & ((1 << EPOCH_LOW_BITS) - 1),
+            size: epoch >> EPOCH_LOW_BITS << SIZE_BITS | size.min((1 << SIZE_BITS) - 1),
+        }
+    }
+
+    /// When it was written.
+    #[inline]
+    pub fn epoch(self) -> Epoch {
+        Epoch((self.size >> SIZE_BITS << EPOCH_LOW_BITS | self.tag & ((1 << EPOCH_LOW_BITS) - 1)) as u32)
+    }
+
+    /// The event; `None` if it makes no sense where there are so many processes and stacks.
+    #[inline]
+    pub fn event(self, stacks: u32) -> Option<(Process, Event)> {
+        let process = Process((self.tag >> PROCESS_SHIFT) as u16 & ((1 << PROCESS_BITS) - 1));
+        let stack = Stack((self.tag >> EPOCH_LOW_BITS) as u32 & ((1 << STACK_BITS) - 1));
+        let size = self.size & ((1 << SIZE_BITS) - 1);
+        if stack.0 >= stacks || process.0 as usize >= MAX_PROCESSES {
+            return None;
+        }
+        let event = match self.tag >> KIND_SHIFT & 3 {
+            ALLOCATED => Event::Allocated(stack, size),
+            FREED => Event::Freed(stack, size),
+            INHERITED => Event::Inherited(stack, size),
+            _ => return None,
+        };
+        Some((process, event))
+    }
+}
+
+/// A place for an event in a ring.
+#[derive(Debug, Default)]
+#[repr(C, align(16))]
+pub(crate) struct Slot {
+    tag: AtomicU64,
+    size: AtomicU64,
+}
+
+/// What the assembly of [`super::rseq`] stores to.
+pub(super) const SIZE_AT: usize = core::mem::offset_of!(Slot, size);
+const _: () = assert!(core::mem::offset_of!(Slot, tag) == 0 && size_of::<Slot>() == 16);
+
+impl Slot {
+    /// Writes an event for a reader that comes to the slot in that lap.
+    #[inline]
+    pub(super) fn commit(&self, words: Words, lap: u64) {
+        self.size.store(words.size, Relaxed);
+        self.tag.store(words.tag | lap, Release); // pairs with the load in `committed`
+    }
+
+    /// What was written in that lap, if anything was.
+    #[inline]
+    pub(super) fn committed(&self, lap: u64) -> Option<Words> {
+        let tag = self.tag.load(Acquire);
+        (tag & LAP == lap).then(|| Words { tag, size: self.size.load(Relaxed) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Slot {
+        /// As if it had never been written.
+        pub fn spoil(&self) {
+            self.spoil_with(0, 0);
+        }
+
+        pub fn spoil_with(&self, tag: u64, size: u64) {
+            self.tag.store(tag, Relaxed);
+            self.size.store(size, Relaxed);
+        }
+    }
+
+    #[test]
+    fn an_event_and_its_epoch_read_back() {
+        let stack = Stack((1 << STACK_BITS) - 1);
+        let size = (1 << SIZE_BITS) - 1;
+        for event in [Event::Allocated(stack, size), Event::Freed(Stack(0), 0), Event::Inherited(stack, 7)] {
+            for (process, epoch) in [(0, 0), (1023, u32::MAX), (5, 0x1234_5678)] {
+                let words = Words::of(Process(process), event, Epoch(epoch));
+                assert_eq!(words.epoch(), Epoch(epoch));
+                assert_eq!(words.event(1 << STACK_BITS), Some((Process(process), event)));
+                assert_eq!(words.tag & LAP, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_no_event() {
+        let words = Words::of(Process(1), Event::Allocated(Stack(9), 1), Epoch(1));
+        assert!(words.event(10).is_some());
+        assert_eq!(words.event(9), None);
+        assert_eq!(Words { tag: words.tag & !(3 << KIND_SHIFT), ..words }.event(10), None);
+        let process = u64::from(MAX_PROCESSES as u16) << PROCESS_SHIFT;
+        assert_eq!(Words { tag: 1 << KIND_SHIFT | process, ..words }.event(10), None);
+    }
+
+    #[test]
+    fn ages_are_right_where_epochs_wrap() {
+        assert_eq!(Epoch(u32::MAX).age(Epoch(1)), 2);
+        assert_eq!(Epoch(1).age(Epoch(u32::MAX)), -2);
+    }
+
+    #[test]
+    fn a_slot_has_an_event_of_its_lap_only() {
+        let slot = Slot::default();
+        assert_eq!(slot.committed(1 << LAP_SHIFT), None);
+        let words = Words::of(Process(1), Event::Allocated(Stack(9), 1), Epoch(1));
+        slot.commit(words, 1 << LAP_SHIFT);
+        assert_eq!(slot.committed(1 << LAP_SHIFT).unwrap().event(10), words.event(10));
+        assert_eq!(slot.committed(2 << LAP_SHIFT), None);
+    }
+}

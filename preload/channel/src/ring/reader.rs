@@ -1,0 +1,386 @@
+//! The reading end of all rings: merges them by epoch.
+
+use super::event::{Epoch, Event, Words};
+use super::rings::{MAX_RINGS, Rings};
+use crate::processes::Process;
+
+/// Slots read before they are given back to the writers.
+const BATCH: u64 = 512;
+
+/// How far one ring has been read. Positions wrap around.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cursor {
+    /// The next position to read.
+    position: u64,
+    /// Slots that the present look may read from there on.
+    left: u64,
+    /// Where the look before ended. What is before was written in an epoch that is over by now, whatever
+    /// it says.
+    seen: u64,
+}
+
+/// How far the rings were written at some moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Ends([u64; MAX_RINGS]);
+
+/// The reading end. There is one for a segment.
+#[derive(Debug)]
+pub struct Reader<'m> {
+    rings: Rings<'m>,
+    /// Stacks that there can be; an event of another is none.
+    stacks: u32,
+    cursors: [Cursor; MAX_RINGS],
+    is_damaged: bool,
+}
+
+impl<'m> Reader<'m> {
+    /// The reader of rings that nobody has read from.
+    pub fn new(rings: Rings<'m>, stacks: u32) -> Reader<'m> {
+        Reader { rings, stacks, cursors: [Cursor::default(); MAX_RINGS], is_damaged: false }
+    }
+
+    /// Was there a head that no writer can have made, so that events are missing?
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged
+    }
+
+    /// Calls `each` for the committed events that were there at the call and are of an epoch that is
+    /// over by it. Returns how many slots were passed.
+    ///
+    /// Why the order is right: the epoch advances first, and the heads are read after. An event that is
+    /// missed here is written after that, so what follows from it, in its own thread or another, is
+    /// written in the new epoch or a later one, which is left to the next look. And events of an older
+    /// epoch are passed before those of a younger one.
+    pub fn drain(&mut self, mut each: impl FnMut(Process, Event)) -> u64 {
+        let now = self.rings.advance();
+        let heads = self.ends_as(|_, head| head);
+        for (cursor, head) in self.cursors.iter_mut().zip(heads.0).take(self.rings.count()) {
+            cursor.left = head.wrapping_sub(cursor.position).min(self.rings.slots());
+        }
+        let mut passed = 0;
+        while let Some((index, least_age)) = self.oldest(now) {
+            let read = self.read(index, now, least_age, &mut each);
+            if read == 0 {
+                break; // somebody changes what is written
+            }
+            passed += read;
+        }
+        (0..self.rings.count()).for_each(|index| self.finish_look(index, heads.0[index]));
+        passed
+    }
+
+    /// Gives back what was read of a ring.
+    fn finish_look(&mut self, index: usize, head: u64) {
+        let ring = self.rings.ring(index);
+        let cursor = &mut self.cursors[index];
+        cursor.seen = cursor.position.wrapping_add(cursor.left);
+        if head.wrapping_sub(cursor.position) > self.rings.slots() {
+            // The writers go on from there.
+            (cursor.position, self.is_damaged) = (head, true);
+        }
+        ring.release(cursor.position);
+    }
+
+    /// How far the rings are written, as far as there can be events.
+    pub fn ends(&self) -> Ends {
+        let slots = self.rings.slots();
+        self.ends_as(|position, head| position.wrapping_add(head.wrapping_sub(position).min(slots)))
+    }
+
+    fn ends_as(&self, end: impl Fn(u64, u64) -> u64) -> Ends {
+        let mut ends = Ends([0; MAX_RINGS]);
+        for (index, to) in ends.0.iter_mut().enumerate().take(self.rings.count()) {
+            *to = end(self.cursors[index].position, self.rings.ring(index).head());
+        }
+        ends
+    }
+
+    /// Has all been read or skipped that is before those ends?
+    pub fn has_passed(&self, ends: &Ends) -> bool {
+        (0..self.rings.count()).all(|index| self.has_passed_in(index, ends))
+    }
+
+    fn has_passed_in(&self, index: usize, ends: &Ends) -> bool {
+        self.cursors[index].position.wrapping_sub(ends.0[index]) < 1 << 63
+    }
+
+    /// The ring with the oldest event, and the age of the oldest in the others: as long as its events
+    /// are that old, they are next. Ages are at least 1.
+    fn oldest(&self, now: Epoch) -> Option<(usize, i32)> {
+        let (mut oldest, mut least_age) = (None, 1);
+        for index in 0..self.rings.count() {
+            let Some(age) = self.age(index, now) else { continue };
+            match oldest {
+                Some((_, known)) if age <= known => least_age = least_age.max(age),
+                _ => {
+                    least_age = oldest.map_or(least_age, |(_, known)| known);
+                    oldest = Some((index, age));
+                }
+            }
+        }
+        oldest.map(|(index, _)| (index, least_age))
+    }
+
+    /// The age of a ring's next event, at least 1; `None` if there is none to be read in this look.
+    fn age(&self, index: usize, now: Epoch) -> Option<i32> {
+        let (ring, cursor) = (self.rings.ring(index), &self.cursors[index]);
+        if cursor.left == 0 {
+            return None;
+        }
+        let words = ring.slot(cursor.position).committed(ring.lap(cursor.position))?;
+        cursor.age(cursor.position, words, now)
+    }
+
+    /// Reads the events of a ring that are at least that old. Returns how many slots it passed: one or
+    /// more, if the ring is the oldest.
+    fn read(
+        &mut self,
+        index: usize,
+        now: Epoch,
+        least_age: i32,
+        each: &mut impl FnMut(Process, Event),
+    ) -> u64 {
+        let (ring, cursor) = (self.rings.ring(index), &mut self.cursors[index]);
+        let before = cursor.left;
+        loop {
+            let batch = ring.slots_from(cursor.position, cursor.left.min(BATCH));
+            let lap = ring.lap(cursor.position);
+            let mut read = 0;
+            for slot in batch {
+                let Some(words) = slot.committed(lap) else { break };
+                if cursor
+                    .age(cursor.position.wrapping_add(read), words, now)
+                    .is_none_or(|age| age < least_age)
+                {
+                    break;
+                }
+                read += 1;
+                if let Some((process, event)) = words.event(self.stacks) {
+                    each(process, event);
+                }
+            }
+            cursor.position = cursor.position.wrapping_add(read);
+            cursor.left -= read;
+            if read > 0 {
+                ring.release(cursor.position);
+            }
+            if cursor.left == 0 || read < batch.len() as u64 {
+                return before - cursor.left;
+            }
+        }
+    }
+
+    /// Is a next slot reserved, but not committed?
+    ///
+    /// So it is for an instant whenever a thread writes to the shared ring, and for good if it was
+    /// killed then. In the other rings it never is, but for what a stray write has changed.
+    pub fn is_blocked(&self) -> bool {
+        (0..self.rings.count()).any(|index| self.is_blocked_in(index))
+    }
+
+    fn is_blocked_in(&self, index: usize) -> bool {
+        let (ring, position) = (self.rings.ring(index), self.cursors[index].position);
+        ring.head() != position && ring.slot(position).committed(ring.lap(position)).is_none()
+    }
+
+    /// Passes over slots before those ends that will not be committed, up to the next that is.
+    pub fn skip(&mut self, ends: &Ends) {
+        for index in 0..self.rings.count() {
+            while !self.has_passed_in(index, ends) && self.is_blocked_in(index) {
+                self.cursors[index].position = self.cursors[index].position.wrapping_add(1);
+            }
+            self.rings.ring(index).release(self.cursors[index].position);
+        }
+    }
+}
+
+impl Cursor {
+    /// How old an event is; `None` if it is left to the next look.
+    #[inline]
+    fn age(&self, position: u64, words: Words, now: Epoch) -> Option<i32> {
+        let age = words.epoch().age(now);
+        let is_seen = position.wrapping_sub(self.seen) >= 1 << 63; // before it, as positions wrap
+        if age >= 1 || is_seen { Some(age.max(1)) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::rings::{LastRing, tests::Memory};
+    use crate::ring::rseq::{Rseq, tests::own, tests::pretended};
+    use crate::stacks::Stack;
+    use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
+
+    const STACKS: u32 = 16;
+
+    fn allocated(size: u64) -> Event {
+        Event::Allocated(Stack(1), size)
+    }
+
+    fn sizes(reader: &mut Reader<'_>) -> Vec<u64> {
+        let mut sizes = Vec::new();
+        reader.drain(|_, event| match event {
+            Event::Allocated(_, size) | Event::Freed(_, size) | Event::Inherited(_, size) => sizes.push(size),
+        });
+        sizes
+    }
+
+    /// Writes as a thread on that processor.
+    fn write(memory: &Memory, processor: i32, last: &LastRing, size: u64) {
+        let mut area = [0; 4];
+        let rseq = pretended(&mut area, processor);
+        memory.rings().write(rseq, last, Process(0), allocated(size), || {}).unwrap();
+    }
+
+    #[test]
+    fn a_thread_that_moves_between_processors_is_read_in_its_order() {
+        let memory = Memory::new(4, 64);
+        let mut reader = Reader::new(memory.rings(), STACKS);
+        let last = LastRing::default();
+        for (size, processor) in [2, 2, 0, 1, 1, 2, -1, 0, 2].into_iter().zip(0..).map(|(p, s)| (s, p)) {
+            write(&memory, processor, &last, size);
+        }
+        assert_eq!(sizes(&mut reader), (0..9).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_written_while_the_reader_looks_is_left_to_the_next_look_and_not_longer() {
+        let memory = Memory::new(2, 64);
+        let mut reader = Reader::new(memory.rings(), STACKS);
+        write(&memory, 0, &LastRing::default(), 1);
+        memory.epoch.fetch_sub(2, Relaxed); // the event is of an epoch that is yet to come
+        assert_eq!(sizes(&mut reader), []);
+        let ends = reader.ends();
+        assert!(!reader.has_passed(&ends));
+        memory.epoch.fetch_sub(9, Relaxed); // and so it is the next time, which cannot be
+        assert_eq!(sizes(&mut reader), [1]);
+        assert!(reader.has_passed(&ends));
+    }
+
+    #[test]
+    fn a_slot_that_is_never_committed_blocks_its_ring_until_it_is_skipped() {
+        let memory = Memory::new(2, 8);
+        let mut reader = Reader::new(memory.rings(), STACKS);
+        write(&memory, -1, &LastRing::default(), 1);
+        write(&memory, -1, &LastRing::default(), 2);
+        memory.slots[0].spoil();
+        write(&memory, 0, &LastRing::default(), 3);
+        assert_eq!(sizes(&mut reader), [3]);
+        let ends = reader.ends();
+        assert!(reader.is_blocked() && !reader.has_passed(&ends));
+        reader.skip(&ends);
+        assert_eq!(sizes(&mut reader), [2]);
+        assert!(!reader.is_blocked() && reader.has_passed(&ends));
+    }
+
+    #[test]
+    fn an_event_of_a_stack_that_cannot_be_is_passed_over() {
+        let memory = Memory::new(1, 8);
+        for stack in [STACKS - 1, STACKS, (1 << 26) - 1] {
+            let event = Event::Allocated(Stack(stack), u64::from(stack));
+            memory.rings().write(Rseq::NONE, &LastRing::default(), Process(0), event, || {}).unwrap();
+        }
+        assert_eq!(sizes(&mut Reader::new(memory.rings(), STACKS)), [u64::from(STACKS - 1)]);
+    }
+
+    /// Heads, tails, limits, tags and the epoch as a stray write or an enemy may leave them.
+    #[test]
+    fn whatever_the_memory_holds_each_look_ends_and_in_time_the_rings_are_drained() {
+        let mut random = 1u64;
+        let mut next = || {
+            random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+            random >> (random >> 58)
+        };
+        for _ in 0..2_000 {
+            let memory = Memory::new(3, 8);
+            let mut reader = Reader::new(memory.rings(), STACKS);
+            let mut most = 0;
+            for _ in 0..4 {
+                for _ in 0..next() % 8 {
+                    let processor = (next() % 3) as i32 - 1;
+                    let _ = memory.rings().write(
+                        pretended(&mut [0; 4], processor),
+                        &LastRing::default(),
+                        Process(0),
+                        allocated(1),
+                        || {},
+                    );
+                }
+                match next() % 4 {
+                    0 => memory.states[next() as usize % 3].spoil(next() % 64, next() % 64),
+                    1 => memory.states[next() as usize % 3].spoil(next(), next()),
+                    2 => memory.slots[next() as usize % 24].spoil_with(next(), next()),
+                    _ => memory.epoch.store(next() as u32, Relaxed),
+                }
+                most = most.max(sizes(&mut reader).len());
+            }
+            assert!(most <= 24);
+            let ends = reader.ends();
+            for _ in 0..30 {
+                sizes(&mut reader);
+                reader.skip(&ends);
+            }
+            assert!(reader.has_passed(&ends), "{memory:?}");
+        }
+    }
+
+    /// A processor of this machine for the calling thread.
+    fn move_to(processor: usize) {
+        // SAFETY: plain data, of the size that is passed.
+        unsafe {
+            let mut set: libc::cpu_set_t = core::mem::zeroed();
+            libc::CPU_SET(processor, &mut set);
+            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
+        }
+    }
+
+    #[test]
+    fn writers_that_are_interrupted_and_moved_lose_nothing_and_keep_their_order() {
+        const EACH: u64 = 10_000;
+        const WRITERS: u16 = 4;
+        let memory = Memory::new(4, 64);
+        let (done, nudges) = (AtomicBool::new(false), AtomicU32::new(0));
+        let (memory, done, nudges) = (&memory, &done, &nudges);
+        let read = std::thread::scope(|scope| {
+            let reader = scope.spawn(move || {
+                let mut reader = Reader::new(memory.rings(), STACKS);
+                let mut all = Vec::new();
+                loop {
+                    let last = done.load(Acquire);
+                    let ends = reader.ends();
+                    reader.drain(|process, event| all.push((process, event)));
+                    if last && reader.has_passed(&ends) {
+                        return all;
+                    }
+                }
+            });
+            let writers: Vec<_> = (0..WRITERS)
+                .map(|writer| {
+                    scope.spawn(move || {
+                        let last = LastRing::default();
+                        // The last one is as a thread that the kernel keeps nothing of.
+                        let rseq = if writer + 1 < WRITERS { own() } else { Rseq::NONE };
+                        for i in 0..EACH {
+                            if i % 64 == 0 {
+                                move_to((i / 64) as usize % 2);
+                            }
+                            let nudge = || {
+                                nudges.fetch_add(1, Relaxed);
+                            };
+                            memory.rings().write(rseq, &last, Process(writer), allocated(i), nudge).unwrap();
+                        }
+                    })
+                })
+                .collect();
+            writers.into_iter().for_each(|writer| writer.join().unwrap());
+            done.store(true, Release);
+            reader.join().unwrap()
+        });
+        for writer in 0..WRITERS {
+            let own: Vec<_> = read.iter().filter(|e| e.0 == Process(writer)).map(|e| e.1).collect();
+            assert_eq!(own, (0..EACH).map(allocated).collect::<Vec<_>>(), "writer {writer}");
+        }
+        assert!(nudges.load(Relaxed) > 0);
+    }
+}

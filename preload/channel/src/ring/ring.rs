@@ -1,0 +1,316 @@
+//! One ring: slots in a circle, a head that writers move on, and a tail that the reader moves on.
+//!
+//! `head` and `tail` only grow; the slot of position `n` is at `n mod slots`, and its tag tells the lap.
+//! Writers look at the tail only when they come to the `limit`, which lies at a quarter of the ring or
+//! where it is full.
+
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
+use core::time::Duration;
+
+use super::event::{LAP_SHIFT, Slot, Words};
+use crate::sys;
+
+/// How long a writer waits for room while the reader makes no progress.
+pub const WAIT: Duration = Duration::from_millis(200);
+
+/// There was no room, and no progress of the reader for as long as a writer may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+/// What both ends know of a ring: the writers' words in one line of the cache, the reader's in another.
+#[derive(Debug, Default)]
+#[repr(C, align(128))]
+pub(crate) struct RingState {
+    /// The next position to write to.
+    head: AtomicU64,
+    /// Before it a writer need not look for room. May be behind the head, and be any older limit.
+    limit: AtomicU64,
+    /// One more than the tail at which a writer last waited in vain, 0 if none did.
+    stalled: AtomicU64,
+    reader: ReaderState,
+}
+
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+struct ReaderState {
+    /// What is before it has been read.
+    tail: AtomicU64,
+    /// Writers that wait for the tail to move.
+    waiting: AtomicU32,
+}
+
+/// What the assembly of [`super::rseq`] uses.
+pub(super) const HEAD_AT: usize = offset_of!(RingState, head);
+pub(super) const LIMIT_AT: usize = offset_of!(RingState, limit);
+
+/// What a writer finds that comes to the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// There is room. `unread` is what the reader has yet to read.
+    Some { unread: u64 },
+    /// There was none, and now there may be: the reader has moved on.
+    Awaited,
+}
+
+/// A ring over its memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ring<'m> {
+    pub state: &'m RingState,
+    /// A power of two of them, at least 4.
+    pub slots: &'m [Slot],
+}
+
+impl<'m> Ring<'m> {
+    /// Binary logarithm of the number of slots.
+    #[inline]
+    pub fn bits(&self) -> u32 {
+        self.slots.len().trailing_zeros()
+    }
+
+    /// The tag's lap bits for a position: never those of the lap before, nor of memory never written.
+    #[inline]
+    pub fn lap(&self, position: u64) -> u64 {
+        (position >> self.bits()).wrapping_add(1) << LAP_SHIFT
+    }
+
+    #[inline]
+    pub fn slot(&self, position: u64) -> &'m Slot {
+        &self.slots[position as usize & (self.slots.len() - 1)]
+    }
+
+    /// Up to `count` slots from a position on, all of one lap.
+    #[inline]
+    pub fn slots_from(&self, position: u64, count: u64) -> &'m [Slot] {
+        let start = position as usize & (self.slots.len() - 1);
+        &self.slots[start..self.slots.len().min(start + count as usize)]
+    }
+
+    /// A quarter of the slots.
+    pub fn quarter(&self) -> u64 {
+        self.slots.len() as u64 / 4
+    }
+
+    /// How many events were ever written.
+    #[inline]
+    pub fn head(&self) -> u64 {
+        self.state.head.load(Acquire) // pairs with the stores of `rseq` and the exchange below
+    }
+
+    /// Writes as one of many that may do so at the same time. False if the limit is reached.
+    ///
+    /// A position is reserved by moving the head on, and the slot committed after: between the two a
+    /// writer can be killed, and the reader must pass over the slot.
+    #[inline]
+    pub fn write_shared(&self, words: Words) -> bool {
+        let mut position = self.state.head.load(Relaxed);
+        loop {
+            if position >= self.state.limit.load(Relaxed) {
+                return false;
+            }
+            match self.state.head.compare_exchange_weak(position, position.wrapping_add(1), AcqRel, Relaxed) {
+                Ok(_) => break self.slot(position).commit(words, self.lap(position)),
+                Err(now) => position = now,
+            }
+        }
+        true
+    }
+
+    /// Moves the limit on to the end of the quarter that the head is in, or waits for room.
+    ///
+    /// Any thread may do so at any time: a limit is never more than one lap beyond a tail that once was.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no room and the reader makes no progress.
+    pub fn find_room(&self) -> Result<Room, Full> {
+        let position = self.state.head.load(Relaxed);
+        let tail = self.state.reader.tail.load(Acquire); // pairs with `release`
+        let (unread, slots) = (position.wrapping_sub(tail), self.slots.len() as u64);
+        if unread >= slots {
+            return self.wait_for_room(tail).map(|()| Room::Awaited);
+        }
+        let end_of_quarter = (position | (self.quarter() - 1)).saturating_add(1);
+        self.state.limit.store(end_of_quarter.min(tail.saturating_add(slots)), Relaxed);
+        Ok(Room::Some { unread })
+    }
+
+    /// Returns when the tail has moved on from `tail`.
+    fn wait_for_room(&self, tail: u64) -> Result<(), Full> {
+        const STEP: Duration = Duration::from_millis(5);
+        let ReaderState { tail: word, waiting } = &self.state.reader;
+        // A reader that once let a writer wait in vain is not waited for again until it moves.
+        if self.state.stalled.load(Relaxed) == tail.wrapping_add(1) {
+            return Err(Full);
+        }
+        waiting.fetch_add(1, SeqCst); // before the look at the tail: see `release`
+        let moved = (0..WAIT.as_millis() / STEP.as_millis()).any(|_| {
+            if word.load(SeqCst) == tail {
+                sys::futex_wait(sys::low_half(word), tail as u32, STEP);
+            }
+            word.load(Acquire) != tail
+        });
+        waiting.fetch_sub(1, Relaxed);
+        if !moved {
+            self.state.stalled.store(tail.wrapping_add(1), Relaxed);
+        }
+        moved.then_some(()).ok_or(Full)
+    }
+
+    /// Gives what is before `position` back to the writers, and wakes those that wait.
+    pub fn release(&self, position: u64) {
+        let ReaderState { tail, waiting } = &self.state.reader;
+        if tail.load(Relaxed) == position {
+            return;
+        }
+        // SeqCst here and in `wait_for_room`: either the writer sees the new tail, or we see it waiting.
+        tail.store(position, SeqCst);
+        if waiting.load(SeqCst) > 0 {
+            sys::futex_wake(sys::low_half(tail));
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::processes::Process;
+    use crate::ring::event::{Epoch, Event};
+    use crate::ring::rseq::{Outcome, Rseq, tests::pretended};
+    use crate::stacks::Stack;
+
+    /// A ring of its own memory.
+    pub struct Memory(pub RingState, pub Vec<Slot>);
+
+    impl Memory {
+        pub fn new(slots: usize) -> Memory {
+            Memory(RingState::default(), (0..slots).map(|_| Slot::default()).collect())
+        }
+
+        pub fn ring(&self) -> Ring<'_> {
+            Ring { state: &self.0, slots: &self.1 }
+        }
+    }
+
+    impl RingState {
+        /// What a stray write or a hostile peer may do to it; nobody waits for this reader.
+        pub fn spoil(&self, head: u64, tail: u64) {
+            self.head.store(head, Relaxed);
+            self.reader.tail.store(tail, Relaxed);
+            self.stalled.store(tail.wrapping_add(1), Relaxed);
+        }
+    }
+
+    fn words(size: u64) -> Words {
+        Words::of(Process(1), Event::Allocated(Stack(1), size), Epoch(0))
+    }
+
+    /// Both ways to write, which must do the same.
+    fn both(test: impl Fn(&dyn Fn(&Ring<'_>, u64) -> bool)) {
+        test(&|ring, size| ring.write_shared(words(size)));
+        test(&|ring, size| {
+            let outcome = pretended(&mut [0; 4], 5).write(ring, 5, words(size));
+            assert_ne!(outcome, Outcome::Elsewhere);
+            outcome == Outcome::Written
+        });
+    }
+
+    #[test]
+    fn what_is_written_lies_in_its_slot_with_its_lap() {
+        both(|write| {
+            let memory = Memory::new(8);
+            let ring = memory.ring();
+            for position in 0..40 {
+                if !write(&ring, position) {
+                    ring.find_room().unwrap();
+                    assert!(write(&ring, position));
+                }
+                assert_eq!(ring.head(), position + 1);
+                let committed = ring.slot(position).committed(ring.lap(position)).unwrap();
+                assert_eq!(committed.event(2), words(position).event(2));
+                assert_eq!(ring.slot(position).committed(ring.lap(position + 8)), None);
+                ring.release(position + 1);
+            }
+        });
+    }
+
+    #[test]
+    fn a_writer_stops_at_each_quarter_and_where_the_ring_is_full() {
+        both(|write| {
+            let memory = Memory::new(8);
+            let ring = memory.ring();
+            let mut written = 0;
+            for unread in [0, 2, 4, 6] {
+                assert!(!write(&ring, 0));
+                assert_eq!(ring.find_room(), Ok(Room::Some { unread }));
+                while write(&ring, 0) {
+                    written += 1;
+                }
+            }
+            assert_eq!(written, 8);
+            assert_eq!(ring.find_room(), Err(Full));
+            ring.release(1);
+            assert_eq!(ring.find_room(), Ok(Room::Some { unread: 7 }));
+            assert!(write(&ring, 0) && !write(&ring, 0));
+        });
+    }
+
+    #[test]
+    fn a_writer_that_waited_in_vain_does_not_wait_again_until_the_reader_moves() {
+        let memory = Memory::new(4);
+        let ring = memory.ring();
+        while ring.write_shared(words(1)) || ring.find_room().is_ok() {}
+        assert_eq!(memory.0.stalled.load(Relaxed), 1);
+        let start = std::time::Instant::now();
+        (0..100).for_each(|_| assert_eq!(ring.find_room(), Err(Full)));
+        assert!(start.elapsed() < 50 * WAIT, "each of them waited");
+        ring.release(1);
+        assert_eq!(ring.find_room(), Ok(Room::Some { unread: 3 }));
+    }
+
+    #[test]
+    fn a_waiting_writer_is_woken_by_the_reader() {
+        let memory = Memory::new(4);
+        let ring = memory.ring();
+        while ring.write_shared(words(1)) || ring.head() < 4 && ring.find_room().is_ok() {}
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| ring.find_room());
+            while memory.0.reader.waiting.load(SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            ring.release(4);
+            assert_eq!(writer.join().unwrap(), Ok(Room::Awaited));
+        });
+    }
+
+    #[test]
+    fn on_another_processor_nothing_is_written() {
+        let memory = Memory::new(4);
+        let ring = memory.ring();
+        ring.find_room().unwrap();
+        assert_eq!(pretended(&mut [0; 4], 3).write(&ring, 5, words(1)), Outcome::Elsewhere);
+        assert_eq!(pretended(&mut [0; 4], -1).write(&ring, 5, words(1)), Outcome::Elsewhere);
+        assert_eq!(ring.head(), 0);
+        assert_eq!(Rseq::NONE.processor(), None);
+    }
+
+    /// The other end's words may hold anything.
+    #[test]
+    fn whatever_the_words_hold_a_writer_ends() {
+        for (head, limit, tail) in [
+            (u64::MAX, 0, 0),
+            (u64::MAX, u64::MAX, u64::MAX - 1),
+            (5, 0, 9),
+            (0, 0, u64::MAX),
+            (1 << 63, 3, 1 << 63),
+        ] {
+            both(|write| {
+                let memory = Memory::new(4);
+                memory.0.spoil(head, tail);
+                memory.0.limit.store(limit, Relaxed);
+                for _ in 0..10 {
+                    let _ = (write(&memory.ring(), 1), memory.ring().find_room());
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! All rings of a segment, and what a thread does to write an event.
+
+use core::cell::Cell;
+use core::sync::atomic::{AtomicU32, Ordering::*};
+
+use super::event::{Epoch, Event, Slot, Words};
+use super::ring::{Full, Ring, RingState, Room};
+use super::rseq::{Outcome, Rseq};
+use crate::processes::Process;
+
+/// Rings of one segment: the shared one, and one each for so many processors.
+pub const MAX_RINGS: usize = 257;
+
+/// The ring that a thread wrote to last: what it must remember from event to event. 0 for none, else
+/// one more than the ring's number.
+///
+/// A cell, because a signal handler may write an event while its thread does.
+#[derive(Debug, Default)]
+pub struct LastRing(Cell<u32>);
+
+/// The rings over their memory. The first is the shared one, that of processor `n` is number `n + 1`.
+#[derive(Debug, Clone, Copy)]
+pub struct Rings<'m> {
+    epoch: &'m AtomicU32,
+    states: &'m [RingState],
+    slots: &'m [Slot],
+    /// Binary logarithm of the slots of one ring.
+    bits: u32,
+}
+
+/// How often a sequence is begun again before the shared ring is used: a debugger that steps through
+/// it interrupts it each time.
+const TRIES: u32 = 16;
+
+/// How often room is looked for in the shared ring, where other threads may be quicker each time.
+const SHARED_TRIES: u32 = 1000;
+
+/// The number of the shared ring.
+const SHARED: usize = 0;
+
+impl<'m> Rings<'m> {
+    /// The rings with these states, whose slots lie in `slots` one after another.
+    pub(crate) fn new(epoch: &'m AtomicU32, states: &'m [RingState], slots: &'m [Slot]) -> Rings<'m> {
+        let bits = (slots.len() / states.len()).ilog2();
+        Rings { epoch, states, slots, bits }
+    }
+
+    /// Ring number `index`, which must be below [`Rings::count`].
+    #[inline]
+    pub(super) fn ring(&self, index: usize) -> Ring<'m> {
+        let start = index << self.bits;
+        Ring { state: &self.states[index], slots: &self.slots[start..start + (1 << self.bits)] }
+    }
+
+    /// How many rings there are.
+    pub(super) fn count(&self) -> usize {
+        self.states.len()
+    }
+
+    /// Slots of each ring.
+    pub(super) fn slots(&self) -> u64 {
+        1 << self.bits
+    }
+
+    /// The present epoch.
+    #[inline]
+    fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Acquire)) // pairs with `advance`
+    }
+
+    /// Begins a new epoch, and returns it.
+    pub(super) fn advance(&self) -> Epoch {
+        Epoch(self.epoch.fetch_add(1, AcqRel).wrapping_add(1))
+    }
+
+    /// How many events were written since the segment was made.
+    pub fn written(&self) -> u64 {
+        (0..self.count()).fold(0, |sum, index| sum.wrapping_add(self.ring(index).head()))
+    }
+
+    /// Writes an event; waits for room if there is none, as long as the reader makes progress. Calls
+    /// `nudge` if a quarter of the ring or more is unread.
+    ///
+    /// # Errors
+    /// [`Full`]: nothing was written.
+    #[inline]
+    pub fn write(
+        &self,
+        rseq: Rseq,
+        last: &LastRing,
+        process: Process,
+        event: Event,
+        nudge: impl Fn(),
+    ) -> Result<(), Full> {
+        for _ in 0..TRIES {
+            let Some((index, processor)) = self.ring_of(rseq.processor()) else { break };
+            self.come_to(index, last);
+            let ring = self.ring(index);
+            match rseq.write(&ring, processor, Words::of(process, event, self.epoch())) {
+                Outcome::Written => return Ok(()),
+                Outcome::AtLimit => self.find_room(&ring, &nudge)?,
+                Outcome::Elsewhere => {}
+            }
+        }
+        self.write_shared(last, process, event, &nudge)
+    }
+
+    /// The ring that a thread on that processor has for itself, if there is one.
+    #[inline]
+    fn ring_of(&self, processor: Option<u32>) -> Option<(usize, u32)> {
+        let processor = processor?;
+        let index = processor as usize + 1;
+        (index < self.states.len()).then_some((index, processor))
+    }
+
+    /// A thread's events in one ring are older than those that it writes to the next.
+    #[inline]
+    fn come_to(&self, index: usize, last: &LastRing) {
+        let new = index as u32 + 1;
+        if last.0.get() != new {
+            if last.0.get() != 0 {
+                self.advance();
+            }
+            last.0.set(new);
+        }
+    }
+
+    #[cold]
+    fn write_shared(
+        &self,
+        last: &LastRing,
+        process: Process,
+        event: Event,
+        nudge: &impl Fn(),
+    ) -> Result<(), Full> {
+        self.come_to(SHARED, last);
+        let ring = self.ring(SHARED);
+        for _ in 0..SHARED_TRIES {
+            if ring.write_shared(Words::of(process, event, self.epoch())) {
+                return Ok(());
+            }
+            self.find_room(&ring, nudge)?;
+        }
+        Err(Full)
+    }
+
+    #[cold]
+    fn find_room(&self, ring: &Ring<'_>, nudge: &impl Fn()) -> Result<(), Full> {
+        if let Room::Some { unread } = ring.find_room()? {
+            self.advance();
+            if unread >= ring.quarter() {
+                nudge();
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::ring::rseq::tests::pretended;
+    use crate::stacks::Stack;
+
+    /// Rings of their own memory.
+    #[derive(Debug)]
+    pub struct Memory {
+        pub epoch: AtomicU32,
+        pub states: Vec<RingState>,
+        pub slots: Vec<Slot>,
+    }
+
+    impl Memory {
+        pub fn new(rings: usize, slots: usize) -> Memory {
+            let states = (0..rings).map(|_| RingState::default()).collect();
+            let slots = (0..rings * slots).map(|_| Slot::default()).collect();
+            Memory { epoch: AtomicU32::new(0), states, slots }
+        }
+
+        pub fn rings(&self) -> Rings<'_> {
+            Rings::new(&self.epoch, &self.states, &self.slots)
+        }
+    }
+
+    const EVENT: Event = Event::Allocated(Stack(1), 1);
+
+    fn write(rings: &Rings<'_>, rseq: Rseq, last: &LastRing) -> Result<(), Full> {
+        rings.write(rseq, last, Process(0), EVENT, || {})
+    }
+
+    fn heads(rings: &Rings<'_>) -> Vec<u64> {
+        (0..rings.count()).map(|index| rings.ring(index).head()).collect()
+    }
+
+    #[test]
+    fn a_thread_writes_to_the_ring_of_its_processor_if_it_has_one() {
+        let memory = Memory::new(3, 8);
+        let rings = memory.rings();
+        for (processor, expected) in [(0, [0, 1, 0]), (1, [0, 1, 1]), (2, [1, 1, 1]), (-1, [2, 1, 1])] {
+            write(&rings, pretended(&mut [0; 4], processor), &LastRing::default()).unwrap();
+            assert_eq!(heads(&rings), expected);
+        }
+        write(&rings, Rseq::NONE, &LastRing::default()).unwrap();
+        assert_eq!(heads(&rings), [3, 1, 1]);
+        assert_eq!(rings.written(), 5);
+    }
+
+    #[test]
+    fn an_epoch_begins_where_a_thread_comes_to_another_ring_and_at_each_quarter() {
+        let memory = Memory::new(3, 8);
+        let rings = memory.rings();
+        let (mut one, mut other) = ([0; 4], [0; 4]);
+        let (one, other) = (pretended(&mut one, 0), pretended(&mut other, 1));
+        let last = LastRing::default();
+        let mut epochs = vec![];
+        for rseq in [one, one, one, other, one] {
+            write(&rings, rseq, &last).unwrap();
+            epochs.push(rings.epoch().0);
+        }
+        // The first of each ring and the third of the first find a quarter full, the last two a move.
+        assert_eq!(epochs, [1, 1, 2, 4, 5]);
+    }
+
+    #[test]
+    fn the_reader_is_nudged_where_a_quarter_is_unread() {
+        let memory = Memory::new(1, 16);
+        let nudges = std::cell::Cell::new(0);
+        let counted: Vec<_> = (0..16)
+            .map(|_| {
+                let nudge = || nudges.set(nudges.get() + 1);
+                let rings = memory.rings();
+                rings.write(Rseq::NONE, &LastRing::default(), Process(0), EVENT, nudge).unwrap();
+                nudges.get()
+            })
+            .collect();
+        assert_eq!(counted, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
+    }
+
+    #[test]
+    fn a_full_ring_refuses_and_leaves_the_others_alone() {
+        let memory = Memory::new(2, 8);
+        let rings = memory.rings();
+        let mut area = [0; 4];
+        let rseq = pretended(&mut area, 0);
+        let last = LastRing::default();
+        (0..8).for_each(|_| write(&rings, rseq, &last).unwrap());
+        assert_eq!(write(&rings, rseq, &last), Err(Full));
+        assert_eq!(write(&rings, Rseq::NONE, &last), Ok(()));
+        assert_eq!(heads(&rings), [1, 8]);
+    }
+
+    /// A head at the end of all numbers leaves no room that could be found.
+    #[test]
+    fn a_writer_ends_whatever_the_words_hold() {
+        for (head, tail) in [(u64::MAX, u64::MAX - 1), (u64::MAX - 1, u64::MAX - 3), (3, 9), (9, 3)] {
+            for index in 0..2 {
+                let memory = Memory::new(2, 4);
+                memory.states[index].spoil(head, tail);
+                let mut area = [0; 4];
+                let _ = write(&memory.rings(), pretended(&mut area, 0), &LastRing::default());
+                let _ = write(&memory.rings(), Rseq::NONE, &LastRing::default());
+            }
+        }
+    }
+}
