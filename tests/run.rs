@@ -29,3 +29,5 @@ mod sampled;
 mod signals;
 #[path = "run/stacks.rs"]
 mod stacks;
+#[path = "run/words.rs"]
+mod words;

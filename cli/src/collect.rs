@@ -1,8 +1,7 @@
 //! The collector's process: a session, apart from the program and from whoever started it.
 
 use std::env;
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
@@ -12,14 +11,15 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
-use heaptrace::progress;
 use heaptrace_channel::config::{self, Session};
 use heaptrace_collector::Program;
 use heaptrace_collector::naming::Pattern;
-use heaptrace_collector::session::{self, Config, Request, Summary};
+use heaptrace_collector::session::{self, Config, Request};
+use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::{Options, Symbolizer};
 
-use crate::{apart, messages};
+use crate::control::{self, Event, Report};
+use crate::{apart, progress};
 
 /// The listening socket that the library passes on.
 const LISTENER: RawFd = 3;
@@ -67,98 +67,55 @@ fn running_program(pid: u32) -> Program {
     }
 }
 
-/// Runs a session for a supervisor at the other end of `control`, which says when the program was
-/// started and when it has ended, and then gets the summary as text, and before that a line now and
-/// then about how far looking names up has come.
-pub fn serve(config: Config, program: Program, control: UnixStream) -> io::Result<()> {
+/// Runs a session for a `heaptrace run` at the other end of `control`, which gets the summary when the
+/// program has ended, or hears why there is no session.
+pub fn serve(config: Config, program: Program, control: &UnixStream) -> io::Result<()> {
     keep_names(&config);
+    let served = answer_to(config, program, control);
+    if let Err(error) = &served {
+        control::send(control, &Report::Failed(error.to_string())).ok();
+    }
+    served
+}
+
+fn answer_to(config: Config, program: Program, control: &UnixStream) -> io::Result<()> {
     let (sender, requests) = unbounded();
-    let symbolizer = Arc::clone(&config.symbolizer);
-    thread::spawn(move || obey(&sender, program, control, &symbolizer));
+    let (control, symbolizer) = (control.try_clone()?, Arc::clone(&config.symbolizer));
+    thread::Builder::new().spawn(move || obey(&sender, &program, &control, &symbolizer))?;
     session::run(config, Some(requests))
 }
 
-/// Messages to the collector: the program's pid in decimal and a newline, then, at its end, a dot.
 fn obey(
     requests: &Sender<Request>,
-    program: Program,
-    mut control: UnixStream,
+    program: &Program,
+    control: &UnixStream,
     symbolizer: &Symbolizer,
 ) -> Option<()> {
-    let mut line = Vec::new();
-    let mut byte = [0];
-    while control.read_exact(&mut byte).is_ok() {
-        match byte[0] {
-            b'\n' => {
-                let pid = str::from_utf8(&line).ok()?.parse().ok()?;
+    for event in control::values(control) {
+        match event {
+            Event::Started(pid) => {
                 requests.send(Request::Started(Program { pid, ..program.clone() })).ok()?;
             }
-            b'.' => {
+            Event::Ended => {
                 let (answer, summary) = bounded(1);
                 requests.send(Request::Ended(answer)).ok()?;
-                let summary = wait(&summary, &mut control, symbolizer)?;
-                control.write_all(messages::summary(&summary).as_bytes()).ok()?;
-                return control.shutdown(Shutdown::Both).ok();
+                let summary = wait(&summary, control, symbolizer)?;
+                return control::send(control, &Report::Summary(summary)).ok();
             }
-            digit => line.push(digit),
         }
     }
     None
 }
 
 /// Waits for the summary, and tells meanwhile how far looking names up has come.
-fn wait(summary: &Receiver<Summary>, control: &mut UnixStream, symbolizer: &Symbolizer) -> Option<Summary> {
+fn wait(summary: &Receiver<Summary>, control: &UnixStream, symbolizer: &Symbolizer) -> Option<Summary> {
     loop {
         match summary.recv_timeout(progress::INTERVAL) {
             Ok(summary) => return Some(summary),
             Err(RecvTimeoutError::Disconnected) => return None,
             Err(RecvTimeoutError::Timeout) => {
-                let text = progress::text(&symbolizer.progress());
-                writeln!(control, "{}{text}", messages::PROGRESS).ok()?;
+                control::send(control, &Report::Progress(symbolizer.progress())).ok()?;
             }
         }
-    }
-}
-
-/// What a supervisor says.
-pub mod supervisor {
-    use std::io::{BufRead, BufReader};
-
-    use super::*;
-
-    /// The program was started under this process id.
-    pub fn started(control: &mut UnixStream, pid: u32) {
-        writeln!(control, "{pid}").ok();
-    }
-
-    /// Why there is nothing to say about a session.
-    #[derive(Debug)]
-    pub enum NoSummary {
-        /// The user does not want to wait for it.
-        Interrupted,
-        /// The collector is gone.
-        CollectorGone,
-    }
-
-    impl From<io::Error> for NoSummary {
-        fn from(_: io::Error) -> NoSummary {
-            NoSummary::CollectorGone
-        }
-    }
-
-    /// The program has ended. Returns the summary. Gives `show` the lines about how far the collector
-    /// has come until then, as long as it answers that somebody waits.
-    pub fn ended(control: &mut UnixStream, show: impl Fn(&str) -> bool) -> Result<String, NoSummary> {
-        control.write_all(b".")?;
-        let mut summary = String::new();
-        for line in BufReader::new(control).lines() {
-            let line = line?;
-            match line.strip_prefix(messages::PROGRESS) {
-                Some(progress) if show(progress) => {}
-                Some(_) => return Err(NoSummary::Interrupted),
-                None => summary.extend([&line, "\n"]),
-            }
-        }
-        if summary.is_empty() { Err(NoSummary::CollectorGone) } else { Ok(summary) }
     }
 }

@@ -1,7 +1,12 @@
-//! What of `heaptrace` works on profiles, and what is said to users. A library, so that it can be fuzzed.
+//! What `heaptrace` does. A library, so that its parts can be fuzzed.
 
-pub mod messages;
+mod apart;
+pub mod collect;
+mod control;
+pub mod library;
+mod messages;
 pub mod progress;
 pub mod report;
+pub mod run;
 pub mod say;
 pub mod symbolize;

@@ -5,12 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use heaptrace::say::say;
-use heaptrace::{messages, report, symbolize};
-
-mod apart;
-mod collect;
-mod library;
-mod run;
+use heaptrace::{collect, library, report, run, symbolize};
 
 /// A heap profiler for unmodified native Linux programs
 #[derive(Debug, clap::Parser)]

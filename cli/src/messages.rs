@@ -1,24 +1,159 @@
-//! What heaptrace says on standard error about a run.
+//! What heaptrace says on standard error about a run: every fact in words, and nowhere else.
 
-use std::fmt::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
+use heaptrace_channel::config::RateText;
+use heaptrace_channel::weight::{FEW_SAMPLES, finer_rate};
 use heaptrace_collector::Sought;
 use heaptrace_collector::recording::Counters;
-use heaptrace_collector::session::{Malloc, Summary, Written};
-use heaptrace_collector::symbolize::{Located, hex};
+use heaptrace_collector::summary::{Malloc, Outcome, Refused, Summary, Written};
+use heaptrace_collector::symbolize::{Complaint, Located, Progress, hex};
 
-/// Fewer samples than this say little about a program.
-const FEW_SAMPLES: u64 = 100;
+use crate::report::grouped;
+use crate::run::{NoSummary, Obstacle};
 
-/// Begins a line that is said even when the summary is not wanted.
-pub const IMPORTANT: char = '!';
+/// A line, and when it is said.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Even when no summary is wanted.
+    Important(String),
+    /// As part of the summary.
+    Plain(String),
+    /// As part of the summary, unless it is known what stands in the way of seeing more.
+    Advice(String),
+}
 
-/// Begins a line about how to see more of the program.
-pub const ADVICE: char = '?';
+/// The summary of a session, line by line.
+pub fn summary(summary: &Summary) -> Vec<Line> {
+    let Summary { profiles, refused, complaints, .. } = summary;
+    let mut lines = Vec::new();
+    profiles.iter().for_each(|written| describe(&mut lines, written));
+    lines.extend(refused.iter().map(|process| Line::Plain(refusal(process))));
+    lines.extend(complaints.iter().map(|what| Line::Plain(complaint(what))));
+    totals(&mut lines, summary);
+    let program = profiles.iter().find(|written| written.is_program);
+    if let Some(program) = program.filter(|written| !matches!(written.outcome, Outcome::Failed(_))) {
+        lines.extend(advice(program).map(Line::Advice));
+        if program.outcome == Outcome::File {
+            lines.push(Line::Plain(format!("next: heaptrace report {}", program.path.display())));
+        }
+    }
+    lines
+}
 
-/// Begins a line about how far the collector has come, which is no part of the summary: the next
-/// one takes its place.
-pub const PROGRESS: char = '\r';
+fn describe(lines: &mut Vec<Line>, written: &Written) {
+    let Written { path, name, pid, counters, outcome, .. } = written;
+    let (path, name) = (path.display(), name.display());
+    lines.push(match outcome {
+        Outcome::Failed(why) => Line::Important(not_written(written, why)),
+        Outcome::File | Outcome::Stream => {
+            Line::Plain(format!("{path}: {name} (pid {pid}), {}", samples(counters.samples)))
+        }
+    });
+    if counters.lost_samples > 0 {
+        let lost = samples(counters.lost_samples);
+        lines.push(Line::Important(format!("{lost} of {name} were lost: the collector could not keep up")));
+    }
+    if counters.is_damaged {
+        let what = "wrote over what was recorded of it, which may be wrong";
+        lines.push(Line::Important(format!("{name} (pid {pid}) {what}")));
+    }
+}
+
+/// That there is no profile of a process, for lack of a place for it.
+pub fn not_written(written: &Written, why: &str) -> String {
+    let Written { path, name, pid, .. } = written;
+    let (path, name) = (path.display(), name.display());
+    format!("the profile of {name} (pid {pid}) could not be written: {path}: {why}")
+}
+
+fn refusal(process: &Refused) -> String {
+    let Refused { pid, name, why } = process;
+    format!("{name} (pid {pid}) could not be profiled: {}", why.reason())
+}
+
+/// Why some names could not be looked up.
+pub fn complaint(what: &Complaint) -> String {
+    match what {
+        Complaint::Server { url, why } => format!("no more debug files from {url}: {why}"),
+        Complaint::TooSlow => "no more debug files: the servers of DEBUGINFOD_URLS take too long".to_owned(),
+    }
+}
+
+fn totals(lines: &mut Vec<Line>, summary: &Summary) {
+    let sum =
+        |count: fn(&Counters) -> u64| summary.profiles.iter().map(|written| count(&written.counters)).sum();
+    let (taken, lost) = (sum(|counters| counters.samples), sum(|counters| counters.lost_samples));
+    let lost = if lost == 0 { "none lost".into() } else { format!("{} lost", grouped(lost)) };
+    let processes = plural(summary.processes as u64, "process", "processes");
+    lines.push(Line::Plain(format!("{processes}, {}, {lost}", samples(taken))));
+    if summary.running > 0 {
+        let running = plural(summary.running as u64, "process still runs", "processes still run");
+        lines.push(Line::Plain(format!("{running}: each gets its profile when it ends")));
+    }
+}
+
+/// How to see more of the program.
+fn advice(program: &Written) -> Option<String> {
+    let Written { name, rate, counters: Counters { samples: count, .. }, .. } = program;
+    let name = name.display();
+    let own =
+        "an allocator of its own, which cannot be seen from outside; build it to use the system's malloc";
+    let finer = finer_rate(*rate, *count).map(RateText);
+    match (program.malloc, count, finer) {
+        (Malloc::Own, 0, _) => Some(format!("{name} has {own}")),
+        (Malloc::NeverCalled, ..) => {
+            Some(format!("{name} never called malloc; if it does allocate, it has {own}"))
+        }
+        (_, 0, Some(_)) => Some(format!(
+            "no samples: {name} allocated hardly {} with malloc, or has {own}. To see every call: heaptrace run --rate 1 …",
+            RateText(*rate)
+        )),
+        (_, 1..FEW_SAMPLES, Some(finer)) => Some(format!(
+            "only {}; to see more, sample more often: heaptrace run --rate {finer} …",
+            samples(*count)
+        )),
+        _ => None,
+    }
+}
+
+/// Why a program will not be recorded, and a way out.
+pub fn obstacle(obstacle: &Obstacle) -> String {
+    match obstacle {
+        Obstacle::Static => {
+            "it is statically linked, so no library can be preloaded; link it dynamically".to_owned()
+        }
+        Obstacle::Privileged => "it is setuid, setgid or has file capabilities, so the dynamic linker preloads nothing; run it as that user without them".to_owned(),
+        Obstacle::OtherMachine => "it is not built for 64-bit x86; build it for that".to_owned(),
+        Obstacle::OtherLibc(linker) => format!(
+            "its C library is not glibc (its dynamic linker is {}); build it for glibc",
+            linker.display()
+        ),
+        Obstacle::Sanitizer => {
+            "it is built with a sanitizer, which has its own malloc; build it without".to_owned()
+        }
+    }
+}
+
+/// Why there is no summary.
+pub fn no_summary(why: &NoSummary) -> String {
+    match why {
+        NoSummary::Interrupted => "the profile will be there when its names have been looked up".to_owned(),
+        NoSummary::Failed(why) => {
+            format!("there is no profile: the collector could not start: {why}; look at ulimit -u -n -v")
+        }
+        NoSummary::Ended(status) => format!("there is no profile: the collector {}", ended(*status)),
+    }
+}
+
+fn ended(status: Option<ExitStatus>) -> String {
+    match status.map(|status| (status.signal(), status.code())) {
+        Some((Some(signal), _)) => format!("was ended by signal {signal}"),
+        Some((_, Some(code))) => format!("ended with status {code}"),
+        _ => "has ended".to_owned(),
+    }
+}
 
 /// Whether a module was found that `heaptrace symbolize` looked for; nothing of what the kernel maps.
 pub fn sought(module: &Sought) -> Option<String> {
@@ -47,118 +182,21 @@ pub fn sought(module: &Sought) -> Option<String> {
     })
 }
 
-/// The summary of a session, line by line, without the prefix.
-pub fn summary(summary: &Summary) -> String {
-    let mut text = String::new();
-    for written in &summary.profiles {
-        describe(&mut text, written);
-    }
-    for (pid, name, why) in &summary.refused {
-        line(&mut text, &format!("{name} (pid {pid}) could not be profiled: {}", why.reason()));
-    }
-    summary.complaints.iter().for_each(|complaint| line(&mut text, complaint));
-    totals(&mut text, summary);
-    if let Some(program) =
-        summary.profiles.iter().find(|written| written.is_program && written.error.is_none())
-    {
-        advise(&mut text, program);
-    }
-    text
-}
-
-fn line(text: &mut String, line: &str) {
-    writeln!(text, "{line}").expect("writing to a string");
-}
-
-fn describe(text: &mut String, written: &Written) {
-    let Written { path, pid, counters, error, .. } = written;
-    let name = written.name.display();
-    match error {
-        None => line(text, &format!("{}: {name} (pid {pid}), {}", path.display(), samples(counters.samples))),
-        Some(error) => {
-            line(text, &format!("{IMPORTANT}the profile of {name} (pid {pid}) could not be written: {error}"))
-        }
-    }
-    if counters.lost_samples > 0 {
-        line(
-            text,
-            &format!(
-                "{IMPORTANT}{} of {name} were lost: the collector could not keep up",
-                samples(counters.lost_samples)
-            ),
-        );
-    }
-    if counters.is_damaged {
-        line(
-            text,
-            &format!("{IMPORTANT}{name} (pid {pid}) wrote over what was recorded of it, which may be wrong"),
-        );
-    }
-}
-
-fn totals(text: &mut String, summary: &Summary) {
-    let taken: u64 = summary.profiles.iter().map(|written| written.counters.samples).sum();
-    let lost: u64 = summary.profiles.iter().map(|written| written.counters.lost_samples).sum();
-    let lost = if lost == 0 { "none lost".into() } else { format!("{lost} lost") };
-    let processes = plural(summary.processes as u64, "process", "processes");
-    line(text, &format!("{processes}, {}, {lost}", samples(taken)));
-    if summary.running > 0 {
-        let running = plural(summary.running as u64, "process still runs", "processes still run");
-        line(text, &format!("{running}: each gets its profile when it ends"));
-    }
-}
-
-/// What to do next.
-fn advise(text: &mut String, program: &Written) {
-    let Counters { samples: count, .. } = &program.counters;
-    let name = program.name.display();
-    let own =
-        "an allocator of its own, which cannot be seen from outside; build it to use the system's malloc";
-    match program.malloc {
-        Malloc::Own if *count == 0 => line(text, &format!("{ADVICE}{name} has {own}")),
-        Malloc::NeverCalled => {
-            line(text, &format!("{ADVICE}{name} never called malloc; if it does allocate, it has {own}"))
-        }
-        _ if *count < FEW_SAMPLES && program.rate > 1 => {
-            let rate = suggested_rate(program);
-            line(
-                text,
-                &format!(
-                    "{ADVICE}only {}; to see more, sample more often: heaptrace run --rate {rate} …",
-                    samples(*count)
-                ),
-            );
-        }
-        _ => {}
-    }
-    line(text, &format!("next: heaptrace report {}", program.path.display()));
-}
-
-/// A rate at which there would be some hundreds of samples.
-fn suggested_rate(program: &Written) -> String {
-    const WANTED: u64 = 400;
-    let rate = program.rate * program.counters.samples / WANTED;
-    match rate {
-        0..1024 => "1".into(),
-        _ => format!("{}KiB", (rate / 1024).next_power_of_two()),
-    }
+/// How far looking names up has come.
+pub fn progress(progress: &Progress) -> String {
+    let Progress { done, asked, server } = progress;
+    let server = server.as_ref().map(|server| format!(", waiting for {server}")).unwrap_or_default();
+    let [done, asked] = [done, asked].map(|&count| grouped(count as u64));
+    format!("looking up names: {done} of {asked} addresses{server}")
 }
 
 fn samples(count: u64) -> String {
     plural(count, "sample", "samples")
 }
 
-/// A count with thousands separated, and the noun for it.
+/// A count and the noun for it.
 fn plural(count: u64, one: &str, many: &str) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    format!("{grouped} {}", if count == 1 { one } else { many })
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
 
 #[cfg(test)]
@@ -174,30 +212,57 @@ mod tests {
             counters: Counters { samples, ..Default::default() },
             rate: 512 * 1024,
             malloc,
-            error: None,
+            outcome: Outcome::File,
         }
     }
 
-    fn said(written: Written) -> String {
+    fn said(written: Written) -> Vec<Line> {
         summary(&Summary { profiles: vec![written], processes: 1, ..Default::default() })
+    }
+
+    /// The line of advice, if there is one.
+    fn advised(written: Written) -> String {
+        let advice = |line| match line {
+            Line::Advice(text) => Some(text),
+            _ => None,
+        };
+        said(written).into_iter().find_map(advice).unwrap_or_default()
     }
 
     #[test]
     fn a_good_run_names_the_file_the_counts_and_the_next_command() {
         assert_eq!(
             said(written(12345, Malloc::Hooked)),
-            "out.prof: prog (pid 7), 12,345 samples\n1 process, 12,345 samples, none lost\nnext: heaptrace report out.prof\n"
+            [
+                "out.prof: prog (pid 7), 12,345 samples",
+                "1 process, 12,345 samples, none lost",
+                "next: heaptrace report out.prof"
+            ]
+            .map(|line| Line::Plain(line.into()))
         );
     }
 
     #[test]
-    fn few_samples_suggest_a_rate() {
-        assert!(said(written(3, Malloc::Hooked)).contains("--rate 4KiB"));
-        assert!(said(written(0, Malloc::Hooked)).contains("--rate 1 "));
+    fn few_samples_suggest_a_rate_and_none_do_not() {
+        assert!(advised(written(3, Malloc::Hooked)).contains("more often: heaptrace run --rate 1KiB "));
+        assert!(advised(written(50, Malloc::Hooked)).contains("more often: heaptrace run --rate 16KiB "));
+        let none = advised(written(0, Malloc::Hooked));
+        assert!(none.contains("allocator of its own") && !none.contains("often"), "{none}");
+        assert_eq!(advised(Written { rate: 1, ..written(3, Malloc::Hooked) }), "");
+        assert_eq!(advised(written(100, Malloc::Hooked)), "");
     }
 
     #[test]
     fn an_own_malloc_is_explained() {
-        assert!(said(written(0, Malloc::Own)).contains("allocator of its own"));
+        assert!(advised(written(0, Malloc::Own)).contains("allocator of its own"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_again_is_not_read_next() {
+        let through = Written { outcome: Outcome::Stream, ..written(500, Malloc::Hooked) };
+        assert_eq!(said(through).len(), 2);
+        let failed = Written { outcome: Outcome::Failed("full".into()), ..written(500, Malloc::Hooked) };
+        let line = "the profile of prog (pid 7) could not be written: out.prof: full";
+        assert_eq!(said(failed)[0], Line::Important(line.into()));
     }
 }

@@ -4,8 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
-use heaptrace_collector::symbolize::{Progress, Symbolizer};
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use heaptrace_collector::symbolize::Symbolizer;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::messages;
 
 /// How often what is shown changes.
 pub const INTERVAL: Duration = Duration::from_millis(100);
@@ -43,14 +45,6 @@ impl Drop for Line {
     }
 }
 
-/// What is shown.
-pub fn text(progress: &Progress) -> String {
-    let Progress { done, asked, server } = progress;
-    let server = server.as_ref().map(|server| format!(", waiting for {server}")).unwrap_or_default();
-    let [done, asked] = [done, asked].map(|&count| HumanCount(count as u64));
-    format!("looking up names: {done} of {asked} addresses{server}")
-}
-
 /// Does `work`, and shows meanwhile how far `symbolizer` has come.
 pub fn shown_during<T>(symbolizer: &Symbolizer, work: impl FnOnce() -> T) -> T {
     let (done, waiting) = bounded::<()>(0);
@@ -58,7 +52,7 @@ pub fn shown_during<T>(symbolizer: &Symbolizer, work: impl FnOnce() -> T) -> T {
         scope.spawn(move || {
             let line = Line::new(false);
             while waiting.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                line.show(&text(&symbolizer.progress()));
+                line.show(&messages::progress(&symbolizer.progress()));
             }
         });
         let result = work();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
 use heaptrace_collector::{Filled, add_names};
 use heaptrace_pprof::Source;
@@ -40,8 +40,9 @@ pub fn run(args: &Args) -> Result<()> {
         Symbolizer::new(&Options { debug_folders: args.debug_dir.clone(), ..Options::default() });
     let fill = || add_names(&mut profile, &symbolizer);
     let Filled { named, unnamed, modules } = progress::shown_during(&symbolizer, fill);
-    heaptrace_pprof::write_file(&args.output, &profile)?;
-    symbolizer.complaints().iter().for_each(say);
+    heaptrace_pprof::write_file(&args.output, &profile)
+        .with_context(|| format!("cannot write {}", args.output.display()))?;
+    symbolizer.complaints().iter().map(messages::complaint).for_each(say);
     modules.iter().filter_map(messages::sought).for_each(say);
     let left = if unnamed > 0 { format!(", {unnamed} still have none") } else { String::new() };
     say(format_args!("{}: {named} addresses got a name{left}", args.output.display()));

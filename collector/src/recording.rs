@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 /// One process image from its start (or the fork that made it) to now.
 #[derive(Debug, Clone)]
 pub struct Recording {
@@ -31,7 +33,7 @@ pub struct Recording {
 }
 
 /// Counts that tell how complete a recording is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Samples taken.
     pub samples: u64,

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Receiver, Sender, never, select};
 use hashbrown::{HashMap, HashSet};
 use heaptrace_channel::config::TOKEN_LENGTH;
-use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::Process;
 
 use crate::descriptors::raise_limit;
@@ -18,6 +17,7 @@ use crate::image::{Image, Program};
 use crate::listener::{Arrival, Listener};
 use crate::naming::{Pattern, Subject, insert};
 use crate::recording::{Counters, Recording, Stacks};
+use crate::summary::{Malloc, Outcome, Refused, Summary, Written};
 use crate::symbolize::Symbolizer;
 use crate::wake::Waker;
 use crate::writer::{Done, Job, Writers};
@@ -48,53 +48,6 @@ pub enum Request {
     Ended(Sender<Summary>),
 }
 
-/// What a session has come to.
-#[derive(Debug, Clone, Default)]
-pub struct Summary {
-    /// The profiles, in the order in which they were written.
-    pub profiles: Vec<Written>,
-    /// Processes that could not be recorded: id, name, reason.
-    pub refused: Vec<(u32, String, Refusal)>,
-    /// Processes that still run: their profiles will be written when they end.
-    pub running: usize,
-    /// Processes seen.
-    pub processes: usize,
-    /// Why some names could not be looked up.
-    pub complaints: Vec<String>,
-}
-
-/// A profile that was written.
-#[derive(Debug, Clone)]
-pub struct Written {
-    /// Where it is.
-    pub path: PathBuf,
-    /// The program's name.
-    pub name: OsString,
-    /// Its process id.
-    pub pid: u32,
-    /// It is that of the program that was asked for.
-    pub is_program: bool,
-    /// How complete it is.
-    pub counters: Counters,
-    /// Mean bytes between samples.
-    pub rate: u64,
-    /// How the program came to its memory.
-    pub malloc: Malloc,
-    /// Why it could not be written.
-    pub error: Option<String>,
-}
-
-/// Whose malloc a program calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Malloc {
-    /// The one that is hooked.
-    Hooked,
-    /// The program has another one before it.
-    Own,
-    /// Nobody's, as far as can be seen.
-    NeverCalled,
-}
-
 /// How long a session goes on after the last process has gone: one may just be in exec, between its
 /// old image and its new one.
 const GRACE: Duration = Duration::from_millis(150);
@@ -121,7 +74,7 @@ struct Pending {
 /// Without `requests` it is over for nobody in particular: the caller learns nothing of it.
 ///
 /// # Errors
-/// If the listening socket cannot be used.
+/// If the listening socket cannot be used, or there can be no threads.
 pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()> {
     raise_limit();
     let (waker, wakes) = Waker::new()?;
@@ -129,7 +82,7 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         listener: Listener::new(config.listener, config.token, &waker)?,
         waker,
         pattern: config.pattern,
-        writers: Writers::start(WRITERS, config.symbolizer),
+        writers: Writers::start(WRITERS, config.symbolizer)?,
         rate: config.rate,
         program: config.program,
         images: Vec::new(),
@@ -247,7 +200,9 @@ impl Session {
                 self.images.push((self.next_image, image));
                 self.next_image += 1;
             }
-            Err(why) => self.summary.refused.push((arrival.pid, name_of(arrival.pid), why)),
+            Err(why) => {
+                self.summary.refused.push(Refused { pid: arrival.pid, name: name_of(arrival.pid), why })
+            }
         }
     }
 
@@ -372,7 +327,7 @@ impl Session {
             counters: recording.counters,
             rate: recording.rate,
             malloc,
-            error: None,
+            outcome: Outcome::File,
         };
         self.pending.insert(key, Pending { written, last });
         self.writers.write(Job { key, path, recording });
@@ -389,7 +344,11 @@ impl Session {
 
     fn written(&mut self, done: Done<Key>) {
         let Some(Pending { mut written, last }) = self.pending.remove(&done.key) else { return };
-        written.error = done.result.err().map(|error| error.to_string());
+        written.outcome = match done.result {
+            Ok(()) if written.path.is_file() => Outcome::File,
+            Ok(()) => Outcome::Stream,
+            Err(error) => Outcome::Failed(error.to_string()),
+        };
         self.summary.profiles.retain(|earlier| earlier.path != written.path);
         self.summary.profiles.push(written);
         self.settle(done.key, last);

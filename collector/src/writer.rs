@@ -3,13 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::profile::profile;
 use crate::recording::Recording;
-use crate::symbolize::Symbolizer;
+use crate::symbolize::{Complaint, Symbolizer};
 
 /// A profile to write.
 #[derive(Debug)]
@@ -41,24 +41,28 @@ pub struct Writers<K> {
 }
 
 impl<K: Send + 'static> Writers<K> {
-    /// Starts `count` threads.
-    pub fn start(count: usize, symbolizer: Arc<Symbolizer>) -> Writers<K> {
+    /// Starts `count` threads, or as many as there can be.
+    ///
+    /// # Errors
+    /// If there can be none.
+    pub fn start(count: usize, symbolizer: Arc<Symbolizer>) -> io::Result<Writers<K>> {
         let (jobs, waiting) = unbounded::<Job<K>>();
         let (finished, done) = unbounded();
-        let threads = (0..count)
-            .map(|_| {
-                let (waiting, finished) = (waiting.clone(), finished.clone());
-                let symbolizer = Arc::clone(&symbolizer);
-                std::thread::spawn(move || {
-                    waiting
-                        .iter()
-                        .map(|job| write(job, &symbolizer))
-                        .try_for_each(|done| finished.send(done))
-                        .ok();
-                })
-            })
-            .collect();
-        Writers { jobs: Some(jobs), done, symbolizer, threads }
+        let mut threads = Vec::new();
+        for _ in 0..count {
+            let (waiting, finished) = (waiting.clone(), finished.clone());
+            let symbolizer = Arc::clone(&symbolizer);
+            let work = move || {
+                let written = waiting.iter().map(|job| write(job, &symbolizer));
+                written.map(|done| finished.send(done)).take_while(Result::is_ok).for_each(drop);
+            };
+            match thread::Builder::new().spawn(work) {
+                Ok(thread) => threads.push(thread),
+                Err(error) if threads.is_empty() => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(Writers { jobs: Some(jobs), done, symbolizer, threads })
     }
 
     /// Gives them a profile to write.
@@ -68,8 +72,8 @@ impl<K: Send + 'static> Writers<K> {
         }
     }
 
-    /// What the user should know about names that were not found, line by line.
-    pub fn complaints(&self) -> Vec<String> {
+    /// What the user should know about names that were not found.
+    pub fn complaints(&self) -> Vec<Complaint> {
         self.symbolizer.complaints()
     }
 

@@ -1,11 +1,10 @@
 //! What a profile is: of which program, when, how, and how much in all. Also what to do next when
 //! the view shows nothing, or too little to mean much.
 
+use heaptrace_channel::weight::finer_rate;
+
 use super::profile::Profile;
 use super::view::View;
-
-/// Samples below which a profile says little.
-const FEW_SAMPLES: u64 = 100;
 
 /// What is little against something that many times as large.
 const LITTLE: i64 = 100;
@@ -69,7 +68,12 @@ pub enum Hint {
         /// How many.
         samples: u64,
         /// A rate to try.
-        rate: i64,
+        rate: u64,
+    },
+    /// There are no samples at all.
+    NoSamples {
+        /// Mean bytes between them.
+        rate: u64,
     },
 }
 
@@ -158,11 +162,13 @@ fn amount(profile: &Profile, kind: &str) -> Option<Amount> {
 
 fn hints(view: &View, samples: Option<u64>, rate: Option<i64>) -> Vec<Hint> {
     let mut hints: Vec<Hint> = little(view).into_iter().collect();
-    if let (Some(samples), Some(rate)) = (samples, rate)
-        && samples < FEW_SAMPLES
-        && rate > 1
+    if let (Some(samples), Some(Ok(rate))) = (samples, rate.map(u64::try_from))
+        && let Some(finer) = finer_rate(rate, samples)
     {
-        hints.push(Hint::FewSamples { samples, rate: smaller_rate(rate, samples) });
+        hints.push(match samples {
+            0 => Hint::NoSamples { rate },
+            samples => Hint::FewSamples { samples, rate: finer },
+        });
     }
     hints
 }
@@ -189,16 +195,6 @@ fn little(view: &View) -> Option<Hint> {
     })
 }
 
-/// The power of two that would have given about ten times [`FEW_SAMPLES`], or 1 where only all
-/// allocations do.
-fn smaller_rate(rate: i64, samples: u64) -> i64 {
-    let wanted = rate as f64 * samples as f64 / (10 * FEW_SAMPLES) as f64;
-    match wanted {
-        wanted if wanted < 256.0 => 1,
-        wanted => 1 << (wanted.log2() as u32),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,11 +211,5 @@ mod tests {
         ] {
             assert_eq!(reading(bytes), words);
         }
-    }
-
-    #[test]
-    fn the_rate_to_try_gives_a_thousand_samples() {
-        assert_eq!(smaller_rate(524_288, 50), 16_384);
-        assert_eq!(smaller_rate(524_288, 0), 1);
     }
 }

@@ -11,6 +11,7 @@
 pub use args::Args;
 use command::Command;
 use header::Header;
+pub use measure::grouped;
 pub use output::Output;
 use view::View;
 

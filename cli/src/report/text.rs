@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use heaptrace_channel::config::RateText;
 
 use super::graph::Inlining;
 use super::header::{Amount, Header, Hint, reading};
@@ -135,16 +136,12 @@ fn hint_text(hint: &Hint) -> String {
             others.iter().map(|name| format!("-s {name}")).collect::<Vec<_>>().join(" or ")
         ),
         Hint::FewSamples { samples, rate } => {
-            format!("{samples} samples say little; record again with --rate {}", rate_text(*rate))
+            format!("{samples} samples say little; record again with --rate {}", RateText(*rate))
         }
-    }
-}
-
-/// A rate as `--rate` takes it.
-fn rate_text(rate: i64) -> String {
-    match rate {
-        rate if rate % 1024 == 0 => format!("{}KiB", rate / 1024),
-        rate => rate.to_string(),
+        Hint::NoSamples { rate } => format!(
+            "no samples: hardly {} were allocated with malloc, or the program has an allocator of its own; to see every call record with --rate 1",
+            RateText(*rate)
+        ),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `heaptrace run`: starts a program with the library preloaded, and is to the outside what the
 //! program is.
 
+mod collector;
 mod inherited;
 mod linkage;
 mod preflight;
@@ -9,29 +10,31 @@ mod stop;
 mod supervise;
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use heaptrace::progress::Line;
-use heaptrace::say::say;
 use heaptrace_channel::config::{self, TOKEN_LENGTH, parse_rate};
 use heaptrace_collector::Program;
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern, Subject};
 use heaptrace_collector::session::Config;
+use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
 use heaptrace_pprof::whole_file;
 
-use crate::collect::supervisor::NoSummary;
-use crate::{apart, collect, library, messages};
+use crate::progress::Line;
+use crate::say::say;
+use crate::{library, messages};
+use collector::Collector;
 use program::{Command, NotStarted};
 
+pub use collector::NoSummary;
 pub use inherited::keep as keep_inherited;
+pub use preflight::Obstacle;
 
 /// Profile a program
 #[derive(Debug, clap::Args)]
@@ -98,7 +101,7 @@ struct Prepared {
     command: Command,
     /// Why the program will not be recorded.
     obstacle: Option<preflight::Obstacle>,
-    control: UnixStream,
+    collector: Collector,
 }
 
 fn prepare(args: &Args) -> Result<Prepared> {
@@ -127,8 +130,8 @@ fn prepare(args: &Args) -> Result<Prepared> {
         None => command.unset(config::SEED),
     }
     command.session = format!("{name}:{token}");
-    let control = start_collector(args, &command, listener, &token)?;
-    Ok(Prepared { command, obstacle, control })
+    let collector = start_collector(args, &command, listener, &token)?;
+    Ok(Prepared { command, obstacle, collector })
 }
 
 /// Said before the program starts and not after its hours of work.
@@ -148,10 +151,9 @@ fn random_token() -> Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Forks the collector off while this process has one thread. It has nothing of the terminal, so
-/// that it outlives a Ctrl-C and goes on for what the program leaves running.
-fn start_collector(args: &Args, command: &Command, listener: OwnedFd, token: &str) -> Result<UnixStream> {
-    let (control, collectors_end) = UnixStream::pair()?;
+/// Starts the collector, which has nothing of the terminal, so that it outlives a Ctrl-C and goes on
+/// for what the program leaves running.
+fn start_collector(args: &Args, command: &Command, listener: OwnedFd, token: &str) -> Result<Collector> {
     let executable = std::fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
     let words = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = Program { pid: 0, executable, started_as: command.path.clone(), command: words };
@@ -165,18 +167,7 @@ fn start_collector(args: &Args, command: &Command, listener: OwnedFd, token: &st
         program: None,
         symbolizer: Arc::new(Symbolizer::new(&options)),
     };
-    // SAFETY: this process has one thread, so the child may do anything.
-    match unsafe { libc::fork() } {
-        -1 => bail!("cannot start the collector: {}", std::io::Error::last_os_error()),
-        0 => {
-            drop(control);
-            apart::ignore_requests();
-            apart::leave(&[config.listener.as_raw_fd(), collectors_end.as_raw_fd()]);
-            let served = collect::serve(config, program, collectors_end);
-            std::process::exit(served.is_err().into());
-        }
-        _ => Ok(control),
-    }
+    Collector::start(config, program).context("cannot start the collector")
 }
 
 impl Prepared {
@@ -189,39 +180,35 @@ impl Prepared {
                 return ExitCode::from(FAILED);
             }
         };
-        collect::supervisor::started(&mut self.control, pid);
-        let status = signals.supervise(pid);
+        self.collector.program_started(pid);
+        let status = signals.supervise(pid, |pid, status| self.collector.note_end(pid, status));
         signals.interrupted(); // what ended the program is not meant for us
         let line = Line::new(args.quiet);
-        let summary = collect::supervisor::ended(&mut self.control, |text| {
-            line.show(text);
+        let summary = self.collector.summary(|progress| {
+            line.show(&messages::progress(progress));
             !signals.interrupted()
         });
         drop(line);
         if let Some(obstacle) = &self.obstacle {
-            say(format_args!("{} could not be profiled: {obstacle}", self.command.path.display()));
+            let (path, why) = (self.command.path.display(), messages::obstacle(obstacle));
+            say(format_args!("{path} could not be profiled: {why}"));
         }
         match summary {
-            Ok(summary) => tell(&summary, args.quiet, self.obstacle.is_some()),
-            Err(NoSummary::Interrupted) => {
-                say("the profile will be there when its names have been looked up");
-            }
-            Err(NoSummary::CollectorGone) => {
-                say("the collector was ended from outside; there is no profile");
-            }
+            Ok(summary) => self.tell(&summary, args.quiet),
+            Err(why) => say(messages::no_summary(&why)),
         }
         ExitCode::from(status)
     }
-}
 
-/// Prints the summary. Advice is left out where it is known what stands in the way.
-fn tell(summary: &str, quiet: bool, obstacle: bool) {
-    for line in summary.lines() {
-        match (line.strip_prefix(messages::IMPORTANT), line.strip_prefix(messages::ADVICE)) {
-            (Some(line), _) => say(line),
-            (_, Some(line)) if !quiet && !obstacle => say(line),
-            (None, None) if !quiet => say(line),
-            _ => {}
+    /// Says the summary. Advice is left out where it is known what stands in the way.
+    fn tell(&self, summary: &Summary, quiet: bool) {
+        for line in messages::summary(summary) {
+            match line {
+                messages::Line::Important(text) => say(text),
+                messages::Line::Plain(text) if !quiet => say(text),
+                messages::Line::Advice(text) if !quiet && self.obstacle.is_none() => say(text),
+                messages::Line::Plain(_) | messages::Line::Advice(_) => {}
+            }
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Looks at a program before it is started: can it be recorded?
 
-use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -28,29 +27,6 @@ impl Obstacle {
     /// linker would complain, or the program would not stand it, it may not.
     pub fn tolerates_preload(&self) -> bool {
         matches!(self, Obstacle::Static | Obstacle::Privileged)
-    }
-}
-
-impl fmt::Display for Obstacle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Obstacle::Static => {
-                write!(f, "it is statically linked, so no library can be preloaded; link it dynamically")
-            }
-            Obstacle::Privileged => write!(
-                f,
-                "it is setuid, setgid or has file capabilities, so the dynamic linker preloads nothing; run it as that user without them"
-            ),
-            Obstacle::OtherMachine => write!(f, "it is not built for 64-bit x86; build it for that"),
-            Obstacle::OtherLibc(linker) => write!(
-                f,
-                "its C library is not glibc (its dynamic linker is {}); build it for glibc",
-                linker.display()
-            ),
-            Obstacle::Sanitizer => {
-                write!(f, "it is built with a sanitizer, which has its own malloc; build it without")
-            }
-        }
     }
 }
 

@@ -5,10 +5,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::{env, fmt, io, ptr};
 
-use heaptrace::say::say;
 use heaptrace_channel::config;
 
 use rustix::process::Signal;
+
+use crate::say::say;
 
 use super::inherited::{self, Timers};
 use super::supervise::Signals;

@@ -1,6 +1,8 @@
 //! Standing in for the program: its signals, its stops, its end.
 
 use std::mem::zeroed;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::ptr;
 use std::time::{Duration, Instant};
 
@@ -42,18 +44,20 @@ impl Signals {
     }
 
     /// Passes signals on until the program has ended; returns what to exit with. Waits for all other
-    /// children too: as the first process of a container this one has those of others.
-    pub fn supervise(&self, program: u32) -> u8 {
+    /// children too, and tells `note_end` of them: the first process of a container has those of others.
+    pub fn supervise(&self, program: u32, note_end: impl Fn(i32, ExitStatus)) -> u8 {
         /// Who continues a whole job continues the program and us at about the same time.
         const AT_ONCE: Duration = Duration::from_millis(100);
         let program = program as i32;
         let mut continued: Option<Instant> = None;
         loop {
-            while let Some(change) = next_change(program) {
-                match change {
-                    Change::Ended(status) => return status,
-                    Change::Stopped => stop::with(program),
-                    Change::Continued => continued = Some(Instant::now()),
+            while let Some((child, status)) = next_change() {
+                match (status.code(), status.signal()) {
+                    _ if child != program => note_end(child, status),
+                    _ if status.continued() => continued = Some(Instant::now()),
+                    _ if status.stopped_signal().is_some() => stop::with(program),
+                    (Some(code), _) => return code as u8,
+                    (_, signal) => return 128u8.wrapping_add(signal.unwrap_or(0) as u8),
                 }
             }
             // SAFETY: the kernel fills the info.
@@ -84,31 +88,12 @@ pub fn take(signals: &[i32]) -> Option<i32> {
     (taken > 0).then_some(taken)
 }
 
-enum Change {
-    /// What to exit with.
-    Ended(u8),
-    Stopped,
-    Continued,
-}
-
-/// The next change of the program's state.
-fn next_change(program: i32) -> Option<Change> {
+/// The next child that has ended, stopped or gone on.
+fn next_change() -> Option<(i32, ExitStatus)> {
     let mut status = 0;
-    loop {
-        // SAFETY: the kernel writes the status.
-        let changed =
-            unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED) };
-        match changed {
-            -1 | 0 => return None,
-            child if child != program => {}
-            _ if libc::WIFSTOPPED(status) => return Some(Change::Stopped),
-            _ if libc::WIFCONTINUED(status) => return Some(Change::Continued),
-            _ if libc::WIFSIGNALED(status) => {
-                return Some(Change::Ended(128u8.wrapping_add(libc::WTERMSIG(status) as u8)));
-            }
-            _ => return Some(Change::Ended(libc::WEXITSTATUS(status) as u8)),
-        }
-    }
+    // SAFETY: the kernel writes the status.
+    let child = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED) };
+    (child > 0).then(|| (child, ExitStatus::from_raw(status)))
 }
 
 /// What a process sends us is meant for the program: si_code is not above 0. What the kernel sends goes

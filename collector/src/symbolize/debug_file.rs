@@ -13,7 +13,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use super::Options;
-use super::debuginfod::Debuginfod;
+use super::debuginfod::{Complaint, Debuginfod};
 use super::elf::{Elf, open_regular, string};
 
 /// Where distributions install debug files.
@@ -93,7 +93,7 @@ impl DebugFolders {
     }
 
     /// What the user should know about the search, line by line.
-    pub(super) fn complaints(&self) -> Vec<String> {
+    pub(super) fn complaints(&self) -> Vec<Complaint> {
         self.servers.as_ref().map(Debuginfod::complaints).unwrap_or_default()
     }
 

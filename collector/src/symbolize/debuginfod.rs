@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
 use ureq::Agent;
 
 use super::lock;
@@ -18,6 +19,20 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Largest file that is downloaded, in bytes.
 const SIZE_LIMIT: u64 = 1 << 32;
+
+/// Why there are no debug files from servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Complaint {
+    /// This one was given up.
+    Server {
+        /// The server.
+        url: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// All together take too long.
+    TooSlow,
+}
 
 /// Servers, asked one after another until one has the file.
 #[derive(Debug)]
@@ -102,18 +117,16 @@ impl Debuginfod {
         lock(&self.state).awaited.first().cloned()
     }
 
-    /// What the user should know, a line for each server that was given up.
-    pub(super) fn complaints(&self) -> Vec<String> {
+    /// What the user should know.
+    pub(super) fn complaints(&self) -> Vec<Complaint> {
         let state = lock(&self.state);
-        let mut lines: Vec<_> = state
-            .given_up
-            .iter()
-            .map(|(url, why)| format!("no more debug files from {url}: {why}"))
-            .collect();
-        if lines.is_empty() && state.patience.is_zero() {
-            lines.push("no more debug files: the servers of DEBUGINFOD_URLS take too long".to_owned());
+        let given_up = state.given_up.iter();
+        let mut complaints: Vec<_> =
+            given_up.map(|(url, why)| Complaint::Server { url: url.clone(), why: why.clone() }).collect();
+        if complaints.is_empty() && state.patience.is_zero() {
+            complaints.push(Complaint::TooSlow);
         }
-        lines
+        complaints
     }
 }
 

@@ -20,6 +20,7 @@ pub use binary::Located;
 use binary::{Binary, Names};
 use cache::Cache;
 use debug_file::DebugFolders;
+pub use debuginfod::Complaint;
 pub use function::Function;
 use function::Functions;
 use hashbrown::HashMap;
@@ -190,8 +191,8 @@ impl Symbolizer {
         }
     }
 
-    /// What the user should know about what was not found so far, line by line.
-    pub fn complaints(&self) -> Vec<String> {
+    /// What the user should know about what was not found so far.
+    pub fn complaints(&self) -> Vec<Complaint> {
         self.folders.complaints()
     }
 

@@ -1,5 +1,7 @@
 //! The settings that travel in environment variables, and how their values are written.
 
+use core::fmt;
+
 /// Mean bytes between samples.
 pub const RATE: &str = "HEAPTRACE_RATE";
 /// Seed of the sampling decisions.
@@ -45,6 +47,21 @@ pub fn parse_rate(text: &[u8]) -> Option<u64> {
 fn unit_has_prefix(unit: &[u8], prefix: &[u8]) -> bool {
     let Some((head, tail)) = unit.split_at_checked(1) else { return false };
     head.eq_ignore_ascii_case(prefix) && [&b""[..], b"b", b"ib"].iter().any(|t| tail.eq_ignore_ascii_case(t))
+}
+
+/// A rate as [`parse_rate`] reads it.
+#[derive(Debug, Clone, Copy)]
+pub struct RateText(pub u64);
+
+impl fmt::Display for RateText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RateText(rate) = *self;
+        let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+        match units.iter().find(|(shift, _)| rate > 0 && rate.trailing_zeros() >= *shift) {
+            Some((shift, unit)) => write!(f, "{}{unit}", rate >> shift),
+            None => write!(f, "{rate}"),
+        }
+    }
 }
 
 /// Reads a whole number in decimal.
@@ -130,6 +147,15 @@ mod tests {
             ("7b", 7),
         ] {
             assert_eq!(parse_rate(text.as_bytes()), Some(rate), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_written_as_it_is_read() {
+        extern crate std;
+        for text in ["1", "1000", "1025", "4KiB", "512KiB", "1536KiB", "1MiB", "3GiB", "1TiB"] {
+            let rate = parse_rate(text.as_bytes()).unwrap();
+            assert_eq!(std::format!("{}", RateText(rate)), text);
         }
     }
 

@@ -31,6 +31,19 @@ pub fn weight(size: u64, rate: u64) -> (f64, f64) {
     if probability > 0.0 { (1.0 / probability, size as f64 / probability) } else { (0.0, 0.0) }
 }
 
+/// Fewer samples than this say little about a program.
+pub const FEW_SAMPLES: u64 = 100;
+
+/// The rate that would have given about ten times [`FEW_SAMPLES`] where `rate` gave fewer than those: a
+/// power of two, and 1 where hardly more than all allocations do. `None` if there were enough, or no
+/// rate is finer.
+pub fn finer_rate(rate: u64, samples: u64) -> Option<u64> {
+    const LEAST: u64 = 256;
+    let wanted = rate.saturating_mul(samples) / (10 * FEW_SAMPLES);
+    let finer = if wanted < LEAST { 1 } else { 1 << wanted.ilog2() };
+    (samples < FEW_SAMPLES && finer < rate).then_some(finer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +60,15 @@ mod tests {
         assert!((bytes - (1 << 19) as f64).abs() < 16.0 && (objects - bytes / 16.0).abs() < 1e-6);
         let (objects, bytes) = weight(1 << 30, 1 << 19);
         assert!((objects - 1.0).abs() < 1e-9 && (bytes - (1 << 30) as f64).abs() < 1.0);
+    }
+
+    #[test]
+    fn the_finer_rate_gives_a_thousand_samples() {
+        assert_eq!(finer_rate(524_288, 50), Some(16_384));
+        assert_eq!(finer_rate(524_288, 0), Some(1));
+        assert_eq!(finer_rate(u64::MAX, 99), Some(1 << 54));
+        assert_eq!(finer_rate(524_288, 100), None);
+        assert_eq!(finer_rate(1, 3), None);
     }
 
     #[test]

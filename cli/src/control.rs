@@ -1,0 +1,98 @@
+//! What `heaptrace run` and its collector tell each other, as JSON over a pair of sockets.
+
+use std::io::{self, BufReader, Write};
+use std::os::unix::net::UnixStream;
+
+use heaptrace_collector::summary::Summary;
+use heaptrace_collector::symbolize::Progress;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// What `run` tells.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Event {
+    /// The program was started, as this process.
+    Started(u32),
+    /// The program has ended. `run` waits for the summary.
+    Ended,
+}
+
+/// What the collector tells.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Report {
+    /// How far looking names up has come; told now and then while `run` waits.
+    Progress(Progress),
+    /// What the session has come to.
+    Summary(Summary),
+    /// Why there is no session.
+    Failed(String),
+}
+
+/// Sends a value.
+///
+/// # Errors
+/// If the other end is gone.
+pub fn send(mut to: &UnixStream, value: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec(value)?;
+    text.push(b'\n');
+    to.write_all(&text)
+}
+
+/// The values that come, until the other end is gone.
+pub fn values<T: DeserializeOwned>(from: &UnixStream) -> impl Iterator<Item = T> {
+    let values = serde_json::Deserializer::from_reader(BufReader::new(from)).into_iter();
+    values.map_while(Result::ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use heaptrace_channel::handshake::Refusal;
+    use heaptrace_collector::recording::Counters;
+    use heaptrace_collector::summary::{Malloc, Outcome, Refused, Written};
+    use heaptrace_collector::symbolize::Complaint;
+
+    use super::*;
+
+    #[test]
+    fn facts_arrive_as_they_were_sent_names_of_any_bytes_too() {
+        let name = OsStr::from_bytes(b"!\n\xFF?").to_owned();
+        let counters = Counters { samples: 1, lost_samples: 2, is_damaged: true, ..Counters::default() };
+        let written = |outcome| Written {
+            path: name.clone().into(),
+            name: name.clone(),
+            pid: 7,
+            is_program: true,
+            counters,
+            rate: 5,
+            malloc: Malloc::Own,
+            outcome,
+        };
+        let summary = Summary {
+            profiles: vec![written(Outcome::File), written(Outcome::Failed("?\n".into()))],
+            refused: vec![Refused { pid: 8, name: "\r".into(), why: Refusal::OldLibc }],
+            running: 1,
+            processes: 2,
+            complaints: vec![Complaint::TooSlow],
+        };
+        let (one, other) = UnixStream::pair().unwrap();
+        send(&one, &Report::Progress(Progress::default())).unwrap();
+        send(&one, &Report::Summary(summary.clone())).unwrap();
+        drop(one);
+        let mut reports = values::<Report>(&other);
+        assert!(matches!(reports.next(), Some(Report::Progress(_))));
+        assert!(matches!(reports.next(), Some(Report::Summary(same)) if same == summary));
+        assert!(reports.next().is_none());
+    }
+
+    #[test]
+    fn an_end_that_is_gone_is_the_end() {
+        let (one, other) = UnixStream::pair().unwrap();
+        (&one).write_all(b"{\"Summ").unwrap();
+        drop(one);
+        assert!(values::<Report>(&other).next().is_none());
+        assert!(send(&other, &Event::Ended).is_err());
+    }
+}

@@ -1,0 +1,98 @@
+//! The collector as `heaptrace run` sees it: forked off before the program starts, and asked at its end.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use heaptrace_collector::Program;
+use heaptrace_collector::session::Config;
+use heaptrace_collector::summary::Summary;
+use heaptrace_collector::symbolize::Progress;
+
+use crate::control::{self, Event, Report};
+use crate::{apart, collect};
+
+/// A collector, which goes on for what the program leaves running.
+#[derive(Debug)]
+pub struct Collector {
+    control: UnixStream,
+    pid: i32,
+    /// How it ended, if it has been waited for.
+    ended: Cell<Option<ExitStatus>>,
+}
+
+/// Why there is no summary of a session.
+#[derive(Debug)]
+pub enum NoSummary {
+    /// The user does not want to wait for it.
+    Interrupted,
+    /// The collector could not do its work, for this reason.
+    Failed(String),
+    /// The collector is gone.
+    Ended(Option<ExitStatus>),
+}
+
+impl Collector {
+    /// Starts it, while this process has one thread.
+    ///
+    /// # Errors
+    /// If there can be no sockets or processes.
+    pub fn start(config: Config, program: Program) -> io::Result<Collector> {
+        let (control, its_end) = UnixStream::pair()?;
+        // SAFETY: this process has one thread, so the child may do anything.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => {
+                drop(control);
+                apart::ignore_requests();
+                apart::leave(&[config.listener.as_raw_fd(), its_end.as_raw_fd()]);
+                let served = collect::serve(config, program, &its_end);
+                std::process::exit(served.is_err().into());
+            }
+            pid => Ok(Collector { control, pid, ended: Cell::new(None) }),
+        }
+    }
+
+    /// Tells it that the program was started as this process.
+    pub fn program_started(&self, pid: u32) {
+        control::send(&self.control, &Event::Started(pid)).ok(); // if it is gone, that is seen at the end
+    }
+
+    /// Tells it that the program has ended, and waits for the summary. `show` gets how far the collector
+    /// has come until then, and answers whether somebody still waits.
+    ///
+    /// # Errors
+    /// Why there is no summary.
+    pub fn summary(&self, show: impl Fn(&Progress) -> bool) -> Result<Summary, NoSummary> {
+        // Its last words are there though it may be gone.
+        control::send(&self.control, &Event::Ended).ok();
+        for report in control::values(&self.control) {
+            match report {
+                Report::Progress(progress) if show(&progress) => {}
+                Report::Progress(_) => return Err(NoSummary::Interrupted),
+                Report::Summary(summary) => return Ok(summary),
+                Report::Failed(why) => return Err(NoSummary::Failed(why)),
+            }
+        }
+        Err(NoSummary::Ended(self.wait()))
+    }
+
+    /// Notes how a child of this process ended, which may be the collector.
+    pub fn note_end(&self, pid: i32, status: ExitStatus) {
+        if pid == self.pid {
+            self.ended.set(Some(status));
+        }
+    }
+
+    fn wait(&self) -> Option<ExitStatus> {
+        let mut status = 0;
+        // SAFETY: the kernel writes the status.
+        if self.ended.get().is_none() && unsafe { libc::waitpid(self.pid, &mut status, 0) } == self.pid {
+            self.ended.set(Some(ExitStatus::from_raw(status)));
+        }
+        self.ended.get()
+    }
+}

@@ -1,0 +1,113 @@
+//! What a session has come to: facts, for whoever tells a user of them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use heaptrace_channel::handshake::Refusal;
+use serde::{Deserialize, Serialize};
+
+use crate::recording::Counters;
+use crate::symbolize::Complaint;
+
+/// What a session has come to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The profiles, in the order in which they were written.
+    pub profiles: Vec<Written>,
+    /// Processes that could not be recorded.
+    pub refused: Vec<Refused>,
+    /// Processes that still run: their profiles will be written when they end.
+    pub running: usize,
+    /// Processes seen.
+    pub processes: usize,
+    /// Why some names could not be looked up.
+    pub complaints: Vec<Complaint>,
+}
+
+/// A profile that was written, or could not be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Written {
+    /// Where it is.
+    #[serde(with = "path")]
+    pub path: PathBuf,
+    /// The program's name.
+    pub name: OsString,
+    /// Its process id.
+    pub pid: u32,
+    /// It is that of the program that was asked for.
+    pub is_program: bool,
+    /// How complete it is.
+    pub counters: Counters,
+    /// Mean bytes between samples.
+    pub rate: u64,
+    /// How the program came to its memory.
+    pub malloc: Malloc,
+    /// Whether it is there.
+    pub outcome: Outcome,
+}
+
+/// What became of a profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It is in a file.
+    File,
+    /// It went through a device, a fifo or the like, and cannot be read there again.
+    Stream,
+    /// It could not be written, for this reason.
+    Failed(String),
+}
+
+/// Whose malloc a program calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Malloc {
+    /// The one that is hooked.
+    Hooked,
+    /// The program has another one before it.
+    Own,
+    /// Nobody's, as far as can be seen.
+    NeverCalled,
+}
+
+/// A process that could not be recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Its process id.
+    pub pid: u32,
+    /// What the kernel called it.
+    pub name: String,
+    /// The reason.
+    #[serde(with = "refusal")]
+    pub why: Refusal,
+}
+
+/// A path of any bytes, which serde has for strings of the system only.
+mod path {
+    use std::ffi::OsString;
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        OsString::deserialize(deserializer).map(PathBuf::from)
+    }
+}
+
+/// A refusal as the byte that it is in the handshake.
+mod refusal {
+    use heaptrace_channel::handshake::{Refusal, decode_answer, encode_answer};
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(why: &Refusal, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(encode_answer(Err(*why)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Refusal, D::Error> {
+        let answer = decode_answer(u8::deserialize(deserializer)?);
+        answer.and_then(Result::err).ok_or_else(|| D::Error::custom("no refusal"))
+    }
+}
