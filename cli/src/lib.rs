@@ -6,7 +6,6 @@ mod control;
 pub mod library;
 mod messages;
 pub mod progress;
-pub mod report;
 pub mod run;
 pub mod say;
 pub mod symbolize;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use heaptrace::say::say;
-use heaptrace::{collect, library, report, run, symbolize};
+use heaptrace::{collect, library, run, symbolize};
+use heaptrace_report as report;
 
 /// A heap profiler for unmodified native Linux programs
 #[derive(Debug, clap::Parser)]

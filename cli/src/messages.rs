@@ -9,8 +9,8 @@ use heaptrace_collector::Sought;
 use heaptrace_collector::recording::Counters;
 use heaptrace_collector::summary::{Malloc, Outcome, Refused, Summary, Written};
 use heaptrace_collector::symbolize::{Complaint, Located, Progress, hex};
+use heaptrace_report::grouped;
 
-use crate::report::grouped;
 use crate::run::{NoSummary, Obstacle};
 
 /// A line, and when it is said.

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::LazyLock;
 
 use clap::Parser;
-use heaptrace::report::{Args, Output, show};
+use heaptrace_report::{Args, Output, show};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Parser)]

@@ -1,0 +1,372 @@
+//! The prompt of `-i`: pprof's commands in pprof's spelling (`internal/driver/interactive.go`).
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow, bail};
+use rustyline::completion::Completer;
+use rustyline::error::ReadlineError;
+use rustyline::history::DefaultHistory;
+use rustyline::{CompletionType, Config, Editor, Helper, Highlighter, Hinter, Validator};
+
+use crate::ask::command::Command;
+use crate::ask::history;
+use crate::ask::setting::{SETTINGS, Setting};
+use crate::pattern::Pattern;
+use crate::profile::tables::Profile;
+use crate::render::output::Output;
+use crate::render::picture::Format;
+use crate::render::text;
+use crate::view::basis::{Options, View};
+use crate::view::graph::Sort;
+use crate::view::header::Header;
+
+/// Rows of `top` unless asked for more; pprof's.
+const TOP_LIMIT: usize = 10;
+/// Most completions offered.
+const COMPLETIONS_LIMIT: usize = 100;
+
+/// A command: name, arguments, what it does.
+const COMMANDS: [(&str, &str, &str); 21] = [
+    ("callgrind", VIEW, "Write the call graph for KCachegrind"),
+    ("comments", "", "Show what the profile says of itself"),
+    ("dot", GRAPH, "Write the call graph for graphviz"),
+    ("exit", "", "Leave; also quit, q, ^D"),
+    ("flamegraph", "file", "Write a flame graph, an SVG picture"),
+    ("folded", VIEW, "Show stacks as lines for flame graph tools"),
+    ("help", "[command or variable]", "Explain"),
+    ("json", TABLE, "Show the top table as JSON"),
+    ("list", "function [focus]* [-ignore]* [>file]", "Show source, with flat and cum for each line"),
+    ("options", "", "Show variables and their values; also o"),
+    ("peek", "function [focus]* [-ignore]* [>file]", "Show callers and callees of a function"),
+    ("png", GRAPH, "Draw the call graph as pixels"),
+    ("proto", VIEW, "Write the profile as a file again"),
+    ("raw", VIEW, "Show the profile as text"),
+    ("svg", GRAPH, "Draw the call graph"),
+    ("tags", VIEW, "Show labels and what their samples add up to"),
+    ("text", TABLE, "The same as top"),
+    ("top", TABLE, "Show the functions that hold most: top, top20"),
+    ("traces", VIEW, "Show each sample with its stack"),
+    ("tree", TABLE, "Show callers and callees of the functions that hold most"),
+    ("web", "[n] [focus]* [-ignore]*", "Draw the call graph and show it in a browser"),
+];
+/// Arguments of most commands.
+const VIEW: &str = "[focus]* [-ignore]* [>file]";
+const GRAPH: &str = "[n] [focus]* [-ignore]* [>file]";
+const TABLE: &str = "[n] [-cum] [focus]* [-ignore]* [>file]";
+
+/// Reads commands until there are no more.
+pub fn run(profile: &Profile, options: Options, out: &mut Output) -> anyhow::Result<()> {
+    let mut session = Session { profile, options };
+    text::header(&mut out.text(), &Header::new(&session.view()?))?;
+    if !io::stdin().is_terminal() {
+        for line in io::stdin().lines() {
+            if session.enter(&line?, out)? == Next::Leave {
+                break;
+            }
+        }
+        return Ok(());
+    }
+    writeln!(out.text(), "Type help for commands, o for variables.")?;
+    let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true);
+    let mut editor: Editor<Completions, DefaultHistory> = Editor::with_config(config.build())?;
+    editor.set_helper(Some(Completions::new(profile)));
+    history::load(&mut editor);
+    let result = session.converse(&mut editor, out);
+    history::save(&mut editor);
+    result
+}
+
+/// Whether to read another line.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Stay,
+    Leave,
+}
+
+/// The profile, and what was set so far.
+struct Session<'a> {
+    profile: &'a Profile,
+    options: Options,
+}
+
+impl Session<'_> {
+    fn view(&self) -> anyhow::Result<View<'_>> {
+        View::new(self.profile, &self.options)
+    }
+
+    /// Reads lines at a terminal.
+    fn converse(
+        &mut self,
+        editor: &mut Editor<Completions, DefaultHistory>,
+        out: &mut Output,
+    ) -> anyhow::Result<()> {
+        loop {
+            out.flush()?;
+            match editor.readline("(heaptrace) ") {
+                Ok(line) if self.enter(&line, out)? == Next::Leave => return Ok(()),
+                Ok(_) | Err(ReadlineError::Interrupted) => {}
+                Err(ReadlineError::Eof) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Does what a line says. What is wrong with it is said on stderr; only an error in writing ends
+    /// the session.
+    fn enter(&mut self, line: &str, out: &mut Output) -> anyhow::Result<Next> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let ["exit" | "quit" | "q"] = words[..] {
+            return Ok(Next::Leave);
+        }
+        if let Err(error) = self.act(line.trim(), &words, out) {
+            if error.is::<io::Error>() {
+                return Err(error);
+            }
+            eprintln!("heaptrace: {error:#}");
+        }
+        out.flush()?;
+        Ok(Next::Stay)
+    }
+
+    fn act(&mut self, line: &str, words: &[&str], out: &mut Output) -> anyhow::Result<()> {
+        match *words {
+            [] => Ok(()),
+            ["o" | "options"] => self.show_options(&mut out.text()),
+            ["help"] => help(&mut out.text()),
+            ["help", name] => help_on(&mut out.text(), name),
+            ["comments"] => Ok(text::header(&mut out.text(), &Header::new(&self.view()?))?),
+            [":"] => self.clear_filters(),
+            _ if self.assign(line)? => Ok(()),
+            [name, ref arguments @ ..] => self.show(name, arguments, out),
+        }
+    }
+
+    /// Understands `name=value`, and a word that stands for such: a value that a variable can have, a
+    /// switch, or a sample type. Whether it was one.
+    fn assign(&mut self, line: &str) -> anyhow::Result<bool> {
+        let assigned = line.split_once('=').and_then(|(name, value)| {
+            // pprof takes what `options` shows, with its remark, for an assignment.
+            let value = value.split("//:").next().unwrap_or_default();
+            Some((Setting::find(name.trim())?, value.trim()))
+        });
+        let is_type = self.profile.sample_types.iter().any(|t| t.name == line);
+        let sample_type = || Setting::find("sample_index").filter(|_| is_type).map(|s| (s, line));
+        match assigned.or_else(|| Setting::of_word(line)).or_else(sample_type) {
+            Some((setting, value)) => setting.set(&mut self.options, self.profile, value)?,
+            None => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn clear_filters(&mut self) -> anyhow::Result<()> {
+        for name in ["focus", "ignore", "hide", "tagfocus", "tagignore"] {
+            set(&mut self.options, self.profile, name, "")?;
+        }
+        Ok(())
+    }
+
+    fn show_options(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        for setting in &SETTINGS {
+            let value = match setting.get(&self.options, self.profile) {
+                value if value.is_empty() => "\"\"".to_owned(),
+                value => value,
+            };
+            let types = self.profile.sample_types.iter();
+            let choices: Vec<String> = match setting.name {
+                "sample_index" => types.map(|t| t.name.clone()).collect(),
+                _ => setting.choices(),
+            };
+            let remark = match choices.is_empty() {
+                true => String::new(),
+                false => format!("//: [{}]", choices.join(" | ")),
+            };
+            let line = format!("  {:<25} = {value:<20} {remark}", setting.name);
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// Shows a view. What its arguments say holds for it alone.
+    fn show(&self, name: &str, arguments: &[&str], out: &mut Output) -> anyhow::Result<()> {
+        let mut options = self.options.clone();
+        let (name, mut arguments) = split_count(name, arguments);
+        let command = command(name, &mut arguments)?;
+        if let Command::Top | Command::Json = command {
+            options.limit = options.limit.or(Some(TOP_LIMIT));
+        }
+        let file = modify(&mut options, self.profile, name, &arguments)?;
+        let view = View::new(self.profile, &options)?;
+        view.warn();
+        match file {
+            None => command.run(&view, out),
+            Some(path) => Output::to_file(&path, |file| command.run(&view, file)),
+        }
+    }
+}
+
+/// Splits the number off a name: `top10` is `top 10`.
+fn split_count<'a>(name: &'a str, arguments: &[&'a str]) -> (&'a str, Vec<&'a str>) {
+    let word = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let count = &name[word.len()..];
+    let count = (!count.is_empty()).then_some(count);
+    (word, count.into_iter().chain(arguments.iter().copied()).collect())
+}
+
+/// The command called `name`; takes its own argument from `arguments`.
+fn command(name: &str, arguments: &mut Vec<&str>) -> anyhow::Result<Command> {
+    let mut argument = || match arguments.is_empty() {
+        true => Err(anyhow!("{name} needs an argument")),
+        false => Ok(arguments.remove(0)),
+    };
+    Ok(match name {
+        "top" | "text" => Command::Top,
+        "json" => Command::Json,
+        "tree" => Command::Tree,
+        "traces" => Command::Traces,
+        "tags" => Command::Tags,
+        "folded" => Command::Folded,
+        "dot" => Command::Dot,
+        "svg" => Command::Picture(Format::Svg),
+        "png" => Command::Picture(Format::Png),
+        "web" => Command::Web,
+        "raw" => Command::Raw,
+        "proto" => Command::Proto,
+        "callgrind" => Command::Callgrind,
+        "list" => Command::List(Pattern::of_option("list", argument()?)?),
+        "peek" => Command::Peek(Pattern::of_option("peek", argument()?)?),
+        "flamegraph" => Command::Flamegraph(PathBuf::from(argument()?)),
+        name if Setting::find(name).is_some() => {
+            bail!("to set it, type {name}={}", argument().unwrap_or("VALUE"))
+        }
+        _ => bail!("there is no command {name:?}; help shows those there are"),
+    })
+}
+
+/// Applies arguments to the options of one command: a number of rows, `-cum`, focus, `-ignore`.
+/// Returns the file to write to, if one is given.
+fn modify(
+    options: &mut Options,
+    profile: &Profile,
+    command: &str,
+    arguments: &[&str],
+) -> anyhow::Result<Option<PathBuf>> {
+    let mut file = None;
+    let (mut focus, mut ignore) = (Vec::new(), Vec::new());
+    let mut arguments = arguments.iter().copied();
+    while let Some(argument) = arguments.next() {
+        if let Ok(count) = argument.parse() {
+            options.limit = Some(count);
+        } else if let "-cum" | "--cum" = argument {
+            options.sort = Sort::Cum;
+        } else if let Some(path) = argument.strip_prefix('>') {
+            let path = Some(path).filter(|path| !path.is_empty());
+            let path = path.or_else(|| arguments.next());
+            file = Some(PathBuf::from(path.context("there is no file after >")?));
+        } else if let Some(regex) = argument.strip_prefix('-') {
+            ignore.push(regex);
+        } else {
+            focus.push(argument);
+        }
+    }
+    let filters = match command {
+        "tags" => [("tagfocus", focus), ("tagignore", ignore)],
+        _ => [("focus", focus), ("ignore", ignore)],
+    };
+    for (name, parts) in filters {
+        if !parts.is_empty() {
+            set(options, profile, name, &parts.join("|"))?;
+        }
+    }
+    Ok(file)
+}
+
+/// Sets a variable, which there is.
+fn set(options: &mut Options, profile: &Profile, name: &str, value: &str) -> anyhow::Result<()> {
+    let setting = Setting::find(name).with_context(|| format!("there is no variable {name}"))?;
+    setting.set(options, profile, value)
+}
+
+fn help(out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "Commands:")?;
+    for (name, _, what) in COMMANDS {
+        writeln!(out, "  {name:<20} {what}")?;
+    }
+    writeln!(out, "\nVariables, set by name=value:")?;
+    for setting in &SETTINGS {
+        writeln!(out, "  {:<20} {}", setting.name, setting.help)?;
+        let choices = setting.choices();
+        if !choices.is_empty() {
+            writeln!(out, "  {:<20}   {}", "", choices.join(", "))?;
+        }
+    }
+    writeln!(out, "\n  {:<20} Take away focus, ignore, hide, tagfocus and tagignore", ":")?;
+    Ok(())
+}
+
+fn help_on(out: &mut dyn Write, name: &str) -> anyhow::Result<()> {
+    if let Some((name, arguments, what)) = COMMANDS.iter().find(|c| c.0 == name) {
+        writeln!(out, "{what}\n  {}", format!("{name} {arguments}").trim_end())?;
+    } else if let Some(setting) = Setting::find(name) {
+        writeln!(out, "{}\n  {name}=VALUE", setting.help)?;
+    } else if let Some((setting, value)) = Setting::of_word(name) {
+        writeln!(out, "{}\n  {}={value}", setting.help, setting.name)?;
+    } else {
+        bail!("there is neither a command nor a variable {name:?}");
+    }
+    Ok(())
+}
+
+/// Completes commands, variables, and functions after a command.
+#[derive(Helper, Highlighter, Hinter, Validator)]
+struct Completions {
+    words: Vec<String>,
+    functions: Vec<String>,
+}
+
+impl Completions {
+    fn new(profile: &Profile) -> Completions {
+        let commands = COMMANDS.iter().map(|(name, ..)| (*name).to_owned());
+        let choices = SETTINGS.iter().flat_map(Setting::choices);
+        let settings = SETTINGS.iter().map(|s| format!("{}=", s.name));
+        let types = profile.sample_types.iter().map(|t| t.name.clone());
+        let functions = profile.functions.iter();
+        let functions = functions.map(|f| profile.text(f.name).to_owned());
+        let mut completions = Completions {
+            words: commands.chain(choices).chain(settings).chain(types).collect(),
+            functions: functions.collect(),
+        };
+        completions.functions.sort_unstable();
+        completions.functions.dedup();
+        completions
+    }
+}
+
+impl Completer for Completions {
+    type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _: &rustyline::Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        let line = &line[..position];
+        let start = line.rfind([' ', '=']).map_or(0, |at| at + 1);
+        let word = &line[start..];
+        let first = line[..start].trim();
+        let candidates: Vec<String> = if first.is_empty() || first == "help" {
+            let words = self.words.iter();
+            words.filter(|w| w.starts_with(word)).cloned().collect()
+        } else if first == "sample_index=" {
+            let words = self.words.iter();
+            words.filter(|w| w.starts_with(word) && w.contains('_') && !w.ends_with('=')).cloned().collect()
+        } else {
+            let functions = self.functions.iter();
+            let matching = functions.filter(|f| f.contains(word));
+            // A name with parentheses is an expression that does not match itself.
+            matching.take(COMPLETIONS_LIMIT).map(|f| Pattern::escaped(f)).collect()
+        };
+        Ok((start, candidates))
+    }
+}

@@ -1,0 +1,24 @@
+//! `heaptrace report`: reading profiles, ours and those of any other writer of `profile.proto`.
+//!
+//! ```text
+//! ask ─ what is wanted: arguments, the prompt
+//!  │
+//!  ├─ render ─ writes views: text, JSON, pictures, files
+//!  │    │
+//!  └────┴─ view ─ what can be seen, as values: filter, graph, top, tree, list, …
+//!            │
+//!            └─ profile ─ files, merged, in memory
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod ask;
+mod measure;
+mod pattern;
+mod profile;
+mod render;
+mod view;
+
+pub use ask::{Args, run, show};
+pub use measure::grouped;
+pub use render::output::Output;

@@ -1,0 +1,27 @@
+//! Files to one [`Profile`]: reading, adding up, subtracting a base.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use heaptrace_pprof::Source;
+
+use crate::profile::common::Common;
+use crate::profile::merge::Merger;
+use crate::profile::part::{self, Base};
+use crate::profile::tables::Profile;
+
+/// Reads `files` as one profile and subtracts `base`.
+pub fn load(files: &[PathBuf], base: Option<&Base>) -> anyhow::Result<Profile> {
+    let sources: Vec<Source> = files
+        .iter()
+        .chain(base.map(|base| &base.file))
+        .map(|path| Source::read(path))
+        .collect::<Result<_, _>>()?;
+    let common = Common::of(&sources)?;
+    let parts = part::all(&sources, &common, base)?;
+    let mut merger = Merger::new(&sources[..files.len()], common);
+    for part in parts {
+        merger.add(&part, base.is_some()).with_context(|| part.source.name())?;
+    }
+    merger.finish()
+}

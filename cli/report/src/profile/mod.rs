@@ -1,0 +1,11 @@
+//! A profile in memory, and how one or several files become it.
+
+pub mod common;
+pub mod ids;
+pub mod intern;
+pub mod load;
+pub mod merge;
+pub mod part;
+pub mod prune;
+pub mod row;
+pub mod tables;

@@ -1,0 +1,12 @@
+//! Writing views: as text, as pictures, as files for other programs.
+
+pub mod callgrind;
+pub mod dot;
+pub mod flame;
+pub mod json;
+pub mod output;
+pub mod pack;
+pub mod picture;
+pub mod raw;
+pub mod shorten;
+pub mod text;

@@ -1,0 +1,72 @@
+//! The call graph drawn by graphviz.
+
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail, ensure};
+
+use crate::render::dot;
+use crate::render::output::new_file;
+use crate::view::basis::View;
+
+/// Tried in this order to show a picture, after `$BROWSER`.
+const BROWSERS: [&str; 6] =
+    ["xdg-open", "sensible-browser", "firefox", "chromium", "google-chrome", "x-www-browser"];
+
+/// A kind of picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Scalable.
+    Svg,
+    /// Pixels.
+    Png,
+}
+
+impl Format {
+    /// The name for graphviz, and of files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Svg => "svg",
+            Format::Png => "png",
+        }
+    }
+}
+
+/// The bytes of the picture.
+pub fn draw(view: &View, format: Format) -> anyhow::Result<Vec<u8>> {
+    let mut graph = Vec::new();
+    dot::write(&mut graph, view)?;
+    let child = Command::new("dot")
+        .arg(format!("-T{}", format.name()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut child = match child {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!("there is no dot to draw with; install graphviz, or take --dot to draw elsewhere")
+        }
+        child => child.context("cannot run dot")?,
+    };
+    // It reads all of the graph before it writes anything.
+    let mut input = child.stdin.take().expect("it is a pipe");
+    input.write_all(&graph).context("cannot write to dot")?;
+    drop(input);
+    let output = child.wait_with_output().context("cannot read from dot")?;
+    ensure!(output.status.success(), "dot failed: {}", output.status);
+    Ok(output.stdout)
+}
+
+/// Draws the picture and opens it in a browser.
+pub fn show(view: &View) -> anyhow::Result<()> {
+    let picture = draw(view, Format::Svg)?;
+    let (path, mut file) = new_file(&std::env::temp_dir().join("heaptrace"), "svg")?;
+    file.write_all(&picture).with_context(|| format!("cannot write {}", path.display()))?;
+    let browser = std::env::var("BROWSER").ok();
+    for browser in browser.iter().map(String::as_str).chain(BROWSERS) {
+        let child = Command::new(browser).arg(&path).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        if child.is_ok() {
+            return Ok(());
+        }
+    }
+    bail!("there is no browser to show {}", path.display())
+}

@@ -1,0 +1,383 @@
+//! Views as text for people. Colours are always written; where they are not wanted, the stream that
+//! main sets up takes them out.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use heaptrace_channel::config::RateText;
+
+use crate::measure::{self, Scale, grouped, percentage};
+use crate::render::shorten;
+use crate::view::basis::Showing;
+use crate::view::graph::Inlining;
+use crate::view::header::{Amount, Header, Hint, reading};
+use crate::view::list::{List, Routine};
+use crate::view::noise::Estimate;
+use crate::view::tags::Tags;
+use crate::view::top::{Row, Top};
+use crate::view::traces::{Folded, Traces};
+use crate::view::tree::{Call, Tree};
+
+const HEADING: Style = Style::new().bold();
+const NAME: Style = AnsiColor::Cyan.on_default();
+const WARNING: Style = AnsiColor::Yellow.on_default();
+const FAINT: Style = Style::new().dimmed();
+
+/// Width of the columns of [`top`] before the name, without those of the error.
+const COLUMNS: usize = 50;
+/// Least width of a terminal for all columns.
+const WIDE: usize = 100;
+/// Least width to shorten a name to.
+const NAME_WIDTH: usize = 20;
+
+/// `text` in `style`.
+fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// What the profile is, and what to do next.
+pub fn header(out: &mut dyn Write, header: &Header) -> io::Result<()> {
+    let mut line = |key: &str, value: String| match value.is_empty() {
+        true => Ok(()),
+        false => writeln!(out, "{} {value}", styled(FAINT, &format!("{key:<10}"))),
+    };
+    line("program", program(header))?;
+    line("recorded", recorded(header))?;
+    line("sampled", sampled(header))?;
+    line("lost", lost(header))?;
+    line("live", amount_text(header, header.live))?;
+    line("peak", amount_text(header, header.peak))?;
+    line("allocated", allocated(header))?;
+    for comment in &header.comments {
+        line("comment", comment.clone())?;
+    }
+    for hint in &header.hints {
+        line("hint", styled(WARNING, &hint_text(hint)))?;
+    }
+    Ok(())
+}
+
+fn program(header: &Header) -> String {
+    let Some(command) = &header.command else {
+        return String::new();
+    };
+    let mut text = styled(HEADING, command);
+    if let Some(pid) = &header.pid {
+        text += &format!(" (pid {pid})");
+    }
+    if header.more > 0 {
+        text += &format!(" and {} more", header.more);
+    }
+    text
+}
+
+fn recorded(header: &Header) -> String {
+    let time = measure::local_time(header.time_nanos);
+    let duration =
+        (header.duration_nanos > 0).then(|| measure::label(header.duration_nanos, "nanoseconds", "auto"));
+    match (time, duration) {
+        (Some(time), Some(duration)) => format!("{time}, for {duration}"),
+        (Some(time), None) => time,
+        (None, Some(duration)) => format!("for {duration}"),
+        (None, None) => String::new(),
+    }
+}
+
+fn sampled(header: &Header) -> String {
+    let rate = header.rate.map(|rate| match rate {
+        1 => "every allocation".to_owned(),
+        rate => format!("once every {} on average", measure::label(rate, "bytes", "auto")),
+    });
+    let samples = header.samples.map(|n| format!("{} samples", grouped(n)));
+    let parts: Vec<String> = rate.into_iter().chain(samples).collect();
+    parts.join(", ")
+}
+
+fn lost(header: &Header) -> String {
+    let losses = header.losses.iter();
+    let losses: Vec<String> = losses.map(|(what, n)| format!("{} {what}", grouped(*n))).collect();
+    match losses.is_empty() {
+        true => String::new(),
+        false => styled(WARNING, &losses.join(", ")),
+    }
+}
+
+fn amount_text(header: &Header, amount: Option<Amount>) -> String {
+    let Some(amount) = amount else {
+        return String::new();
+    };
+    let sign = |value: i64| match value {
+        0.. if header.difference => "+",
+        0.. => "",
+        _ => "-",
+    };
+    let bytes = measure::label(amount.bytes.saturating_abs(), "bytes", "auto");
+    let bytes = format!("{}{bytes}", sign(amount.bytes));
+    match amount.blocks {
+        Some(1) if !header.difference => format!("{bytes} in 1 block"),
+        Some(blocks) => format!("{bytes} in {}{} blocks", sign(blocks), grouped(blocks.unsigned_abs())),
+        None => bytes,
+    }
+}
+
+fn allocated(header: &Header) -> String {
+    let amount = amount_text(header, header.allocated);
+    match header.bytes_per_second() {
+        Some(rate) => format!("{amount}, {:.1} MB/s: {}", rate / 1e6, reading(rate)),
+        None => amount,
+    }
+}
+
+fn hint_text(hint: &Hint) -> String {
+    match hint {
+        Hint::Little { shown, zero, others } => format!(
+            "{shown} is {}; look at {}",
+            if *zero { "zero" } else { "next to nothing" },
+            others.iter().map(|name| format!("-s {name}")).collect::<Vec<_>>().join(" or ")
+        ),
+        Hint::FewSamples { samples, rate } => {
+            format!("{samples} samples say little; record again with --rate {}", RateText(*rate))
+        }
+        Hint::NoSamples { rate } => format!(
+            "no samples: hardly {} were allocated with malloc, or the program has an allocator of its own; to see every call record with --rate 1",
+            RateText(*rate)
+        ),
+    }
+}
+
+/// How much of the profile is shown, in pprof's words.
+pub fn showing(out: &mut dyn Write, showing: &Showing, scale: &Scale) -> io::Result<()> {
+    writeln!(
+        out,
+        "Showing nodes accounting for {}, {} of {} total",
+        scale.label(showing.flat),
+        percentage(showing.flat, showing.total).trim_start(),
+        scale.label(showing.total)
+    )?;
+    if showing.total != 0 && showing.dropped > 0 {
+        let plural = if showing.dropped == 1 { "" } else { "s" };
+        writeln!(
+            out,
+            "Dropped {} node{plural} (cum <= {})",
+            showing.dropped,
+            scale.label(showing.dropped_below)
+        )?;
+    }
+    if showing.total != 0 && (1..showing.of).contains(&showing.nodes) {
+        writeln!(out, "Showing top {} nodes out of {}", showing.nodes, showing.of)?;
+    }
+    Ok(())
+}
+
+/// The top table. On a terminal of `width` columns, long names are shortened to fit, and where there
+/// is little room the column of sums is left out.
+pub fn top(out: &mut dyn Write, top: &Top, width: Option<usize>) -> io::Result<()> {
+    writeln!(out, "Type: {}", top.sample_type.name)?;
+    showing(out, &top.showing, &top.scale)?;
+    let with_sum = width.is_none_or(|width| width >= WIDE);
+    let columns = COLUMNS - if with_sum { 0 } else { 7 } + if top.sampled { 14 } else { 0 };
+    let room = width.map(|width| width.saturating_sub(columns));
+    let heading = format!(
+        "{:>10} {:>5}%{} {:>10} {:>5}%{}",
+        "flat",
+        "flat",
+        if with_sum { format!(" {:>5}%", "sum") } else { String::new() },
+        "cum",
+        "cum",
+        if top.sampled { format!(" {:>7} {:>5}", "samples", "95%") } else { String::new() }
+    );
+    writeln!(out, "{}", styled(HEADING, &heading))?;
+    let total = top.showing.total;
+    let mut sum = 0;
+    for row in &top.rows {
+        sum += row.flat;
+        writeln!(
+            out,
+            "{:>10} {}{} {:>10} {}{}  {}",
+            top.scale.label(row.flat),
+            percentage(row.flat, total),
+            if with_sum { format!(" {}", percentage(sum, total)) } else { String::new() },
+            top.scale.label(row.cum),
+            percentage(row.cum, total),
+            if top.sampled { error(row, top.difference) } else { String::new() },
+            name(row, room)
+        )?;
+    }
+    Ok(())
+}
+
+/// The name of a row and whether it is inlined, in `room` columns if that is enough for anything.
+fn name(row: &Row, room: Option<usize>) -> String {
+    let inlining = match row.inlining {
+        Inlining::None => "",
+        Inlining::Some => " (partial-inline)",
+        Inlining::All => " (inline)",
+    };
+    let room = room.map(|room| room.saturating_sub(inlining.len()).max(NAME_WIDTH));
+    format!("{}{inlining}", styled(NAME, &shorten::to_width(&row.name, room)))
+}
+
+/// The columns of samples and of the 95% interval, relative to the value.
+fn error(row: &Row, difference: bool) -> String {
+    let estimate: &Estimate = &row.estimate;
+    let interval = match estimate.value {
+        0 => "-".to_owned(),
+        _ if !estimate.within_noise() => {
+            let relative = estimate.half_interval() / (estimate.value as f64).abs();
+            format!("±{:.0}%", relative * 100.0)
+        }
+        _ if difference => "noise".to_owned(),
+        _ => "few".to_owned(),
+    };
+    let style = if estimate.within_noise() { WARNING } else { Style::new() };
+    format!(" {:>7} {}", grouped(estimate.samples.round() as u64), styled(style, &format!("{interval:>5}")))
+}
+
+/// The call graph.
+pub fn tree(out: &mut dyn Write, tree: &Tree) -> io::Result<()> {
+    const SEPARATOR: &str = "----------------------------------------------------------+-------------";
+    showing(out, &tree.showing, &tree.scale)?;
+    writeln!(out, "{SEPARATOR}")?;
+    let heading = "      flat  flat%   sum%        cum   cum%   calls calls% + context";
+    writeln!(out, "{}", styled(HEADING, heading))?;
+    let total = tree.showing.total;
+    let mut sum = 0;
+    for entry in &tree.entries {
+        writeln!(out, "{SEPARATOR}")?;
+        calls(out, &entry.callers, entry.cum, &tree.scale)?;
+        sum += entry.flat;
+        writeln!(
+            out,
+            "{:>10} {} {} {:>10} {}                | {}",
+            tree.scale.label(entry.flat),
+            percentage(entry.flat, total),
+            percentage(sum, total),
+            tree.scale.label(entry.cum),
+            percentage(entry.cum, total),
+            styled(NAME, &entry.name)
+        )?;
+        calls(out, &entry.callees, entry.cum, &tree.scale)?;
+    }
+    if !tree.entries.is_empty() {
+        writeln!(out, "{SEPARATOR}")?;
+    }
+    Ok(())
+}
+
+fn calls(out: &mut dyn Write, calls: &[Call], cum: i64, scale: &Scale) -> io::Result<()> {
+    for call in calls {
+        writeln!(
+            out,
+            "{:>50} {} |   {}{}",
+            scale.label(call.weight),
+            percentage(call.weight, cum),
+            call.name,
+            if call.inline { " (inline)" } else { "" }
+        )?;
+    }
+    Ok(())
+}
+
+/// Annotated source.
+pub fn list(out: &mut dyn Write, list: &List) -> io::Result<()> {
+    writeln!(out, "Total: {}", list.scale.label(list.total))?;
+    for routine in &list.routines {
+        writeln!(
+            out,
+            "ROUTINE ======================== {} in {}",
+            styled(NAME, &routine.name),
+            if routine.file.is_empty() { "an unknown file" } else { &routine.file }
+        )?;
+        writeln!(
+            out,
+            "{:>10} {:>10} (flat, cum) {} of Total",
+            list.scale.label(routine.flat),
+            list.scale.label(routine.cum),
+            percentage(routine.cum, list.total)
+        )?;
+        lines(out, routine, &list.scale)?;
+    }
+    Ok(())
+}
+
+fn lines(out: &mut dyn Write, routine: &Routine, scale: &Scale) -> io::Result<()> {
+    let value = |value: i64| match value {
+        0 => ".".to_owned(),
+        value => scale.label(value),
+    };
+    for line in &routine.lines {
+        writeln!(
+            out,
+            "{:>10} {:>10} {:>6}:{}",
+            value(line.flat),
+            value(line.cum),
+            line.number,
+            line.text
+                .as_deref()
+                .unwrap_or_default()
+                .replace(|c: char| c.is_control() && c != '\t', "\u{fffd}")
+        )?;
+    }
+    match source_note(routine) {
+        Some(note) => writeln!(out, "{:>10} {:>10}        {}", "", "", styled(WARNING, &note)),
+        None => Ok(()),
+    }
+}
+
+/// What is wrong with the source of a function.
+fn source_note(routine: &Routine) -> Option<String> {
+    match routine.source_lines {
+        _ if routine.file.is_empty() => None,
+        None => Some(
+            "the source was not found; --source-path says where to look, --trim-path what to cut off its name"
+                .to_owned(),
+        ),
+        Some(count) => routine.lines.iter().any(|line| line.number > count as i64).then(|| {
+            format!("the source has {count} lines only: it is not the one that the program was built from")
+        }),
+    }
+}
+
+/// The samples with their stacks.
+pub fn traces(out: &mut dyn Write, traces: &Traces) -> io::Result<()> {
+    const SEPARATOR: &str = "-----------+-------------------------------------------------------";
+    for trace in &traces.traces {
+        writeln!(out, "{SEPARATOR}")?;
+        for (key, values) in &traces.label_sets[trace.labels as usize] {
+            writeln!(out, "{key:>10}:  {values}")?;
+        }
+        let mut value = traces.scale.label(trace.value);
+        for &(name, inline) in &trace.frames {
+            let inline = if inline { " (inline)" } else { "" };
+            writeln!(out, "{value:>10}   {}{inline}", traces.names[name as usize])?;
+            value.clear();
+        }
+    }
+    writeln!(out, "{SEPARATOR}")
+}
+
+/// The stacks, one a line: `a;b;c N`.
+pub fn folded(out: &mut dyn Write, folded: &Folded) -> io::Result<()> {
+    for (stack, value) in folded.stacks() {
+        for (i, &name) in stack.iter().enumerate() {
+            let separator = if i == 0 { "" } else { ";" };
+            write!(out, "{separator}{}", folded.name(name).replace(';', ":"))?;
+        }
+        writeln!(out, " {value}")?;
+    }
+    Ok(())
+}
+
+/// The labels.
+pub fn tags(out: &mut dyn Write, tags: &Tags) -> io::Result<()> {
+    let scale = &tags.scale;
+    for key in &tags.keys {
+        writeln!(out, "{}: Total {}", styled(NAME, &key.name), scale.label(key.total))?;
+        for (value, sum) in &key.values {
+            let share = percentage(*sum, key.total);
+            writeln!(out, "{:>10} ({share}): {value}", scale.label(*sum))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! What all views of a profile start from: the samples that are left, the sample type shown, the
+//! total that percentages are of, and the graph with what is too small to see taken out.
+//!
+//! After pprof's `internal/report/report.go`.
+
+use heaptrace_pprof::SampleType;
+
+use crate::measure::Scale;
+use crate::profile::tables::{Profile, Sample};
+use crate::view::filter::{Filters, Selection};
+use crate::view::graph::{Graph, Sort};
+use crate::view::label;
+use crate::view::node::{Granularity, Shape};
+use crate::view::noise::Sampling;
+use crate::view::paths::SourcePaths;
+
+/// The share of the total below which a node is not worth a row, unless asked for.
+pub const NODE_FRACTION: f64 = 0.005;
+/// The share of the total below which an edge is not worth a line, unless asked for.
+pub const EDGE_FRACTION: f64 = 0.001;
+
+/// What a user asked for, whatever the view.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Name or number of the sample type; empty: the profile's default.
+    pub sample_index: String,
+    /// Most nodes to show; 0: all, however small. Without one, as many as suits the view.
+    pub limit: Option<usize>,
+    /// The share of the total below which nodes are left out.
+    pub node_fraction: f64,
+    /// The share of the total below which edges are left out.
+    pub edge_fraction: f64,
+    /// Whether to leave out nodes with a negative value.
+    pub drop_negative: bool,
+    /// How to order nodes.
+    pub sort: Sort,
+    /// Whether an inlined function counts for the one that it is inlined into.
+    pub no_inlines: bool,
+    /// Whether percentages are of what the filters leave.
+    pub relative_percentages: bool,
+    /// What values are divided by when they are shown.
+    pub divide_by: f64,
+    /// What nodes stand for.
+    pub granularity: Granularity,
+    /// Unit of the values shown; `minimum`: the one that suits the smallest.
+    pub unit: String,
+    /// Which samples and frames to show.
+    pub filters: Filters,
+    /// Where sources are.
+    pub paths: SourcePaths,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            sample_index: String::new(),
+            limit: None,
+            node_fraction: NODE_FRACTION,
+            edge_fraction: EDGE_FRACTION,
+            drop_negative: false,
+            sort: Sort::Flat,
+            no_inlines: false,
+            relative_percentages: false,
+            divide_by: 1.0,
+            granularity: Granularity::Functions,
+            unit: "minimum".to_owned(),
+            filters: Filters::default(),
+            paths: SourcePaths::default(),
+        }
+    }
+}
+
+/// A profile as the options show it.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The profile.
+    pub profile: &'a Profile,
+    /// The options.
+    pub options: &'a Options,
+    /// The samples and frames that are left.
+    pub selection: Selection<'a>,
+    /// Index of the sample type.
+    pub index: usize,
+    /// What percentages are of: the sum without signs of all samples, or of those that the filters
+    /// leave; in a diff, of those of the base.
+    pub total: i64,
+}
+
+impl<'a> View<'a> {
+    /// The view of `profile` that `options` ask for.
+    pub fn new(profile: &'a Profile, options: &'a Options) -> anyhow::Result<View<'a>> {
+        let index = profile.sample_index(&options.sample_index).map_err(anyhow::Error::msg)?;
+        let selection = Selection::new(profile, &options.filters);
+        let total = match options.relative_percentages {
+            true => total(profile, selection.samples(index).map(|(_, sample, value)| (sample, value))),
+            false => total(profile, profile.values_of(index)),
+        };
+        Ok(View { profile, options, selection, index, total })
+    }
+
+    /// Says on stderr which filters matched nothing.
+    pub fn warn(&self) {
+        for filter in &self.selection.unmatched {
+            eprintln!("heaptrace: {filter} matches nothing in this profile");
+        }
+    }
+
+    /// The sample type shown.
+    pub fn sample_type(&self) -> &'a SampleType {
+        &self.profile.sample_types[self.index]
+    }
+
+    /// Whether values are differences.
+    pub fn is_difference(&self) -> bool {
+        self.profile.gross.is_some()
+    }
+
+    /// Whether the error of values is known.
+    pub fn is_sampled(&self) -> bool {
+        Sampling::new(self.profile, self.index).is_some()
+    }
+
+    /// How the graph is built.
+    pub fn shape(&self) -> Shape<'a> {
+        Shape {
+            granularity: self.options.granularity,
+            objects: false,
+            inlines: !self.options.no_inlines,
+            negative: !self.options.drop_negative,
+            paths: &self.options.paths,
+        }
+    }
+
+    /// The scale for values that stand alone: by default each in the unit that suits it.
+    pub fn scale(&self) -> Scale {
+        Scale {
+            from: self.sample_type().unit.clone(),
+            to: self.options.unit.clone(),
+            divide_by: self.options.divide_by,
+        }
+    }
+
+    /// The scale for the nodes of a graph: the smallest still shows with two decimals.
+    pub fn scale_for(&self, graph: &Graph) -> Scale {
+        self.fitted_scale(smallest(graph), self.total)
+    }
+
+    /// The scale for the nodes of a graph in whole numbers.
+    pub fn scale_for_whole_numbers(&self, graph: &Graph) -> Scale {
+        let smallest = smallest(graph).unwrap_or(self.total);
+        self.fitted_scale(Some(smallest), smallest)
+    }
+
+    fn fitted_scale(&self, smallest: Option<i64>, total: i64) -> Scale {
+        match self.options.unit.as_str() {
+            "minimum" => self.scale().fitting(smallest, total),
+            _ => self.scale(),
+        }
+    }
+
+    /// The graph of the nodes to show (`newTrimmedGraph`): at most `default` of them unless the
+    /// options say otherwise. `edges` tells whether edges are shown too.
+    pub fn graph(&self, default: usize, sort: Sort, edges: bool) -> Trimmed<'_> {
+        let limit = self.options.limit.unwrap_or(default);
+        let shape = self.shape();
+        let mut graph = Graph::new(&self.selection, self.index, &shape, None);
+        let total = graph.flat_sum() as f64;
+        let cutoff = |fraction: f64| match limit {
+            0 => 0,
+            _ => ((total * fraction) as i64).abs(),
+        };
+        let node_cutoff = cutoff(self.options.node_fraction);
+        let edge_cutoff = cutoff(self.options.edge_fraction);
+        let all = graph.order.len();
+        let Graph { nodes, order, .. } = &mut graph;
+        order.retain(|&i| nodes[i as usize].cum.value.abs() >= node_cutoff);
+        let worthy = order.len();
+        graph.sort(sort);
+        if limit > 0 {
+            graph.order.truncate(limit);
+        }
+        if edges {
+            // Edges pass over what is not shown, which takes another look at the stacks.
+            graph = Graph::new(&self.selection, self.index, &shape, Some(&graph.is_shown()));
+            graph.sort(sort);
+        }
+        graph.edges.retain(|edge| edge.weight.abs() >= edge_cutoff);
+        Trimmed {
+            scale: self.scale_for(&graph),
+            showing: Showing {
+                flat: graph.flat_sum(),
+                total: self.total,
+                nodes: graph.order.len(),
+                of: worthy,
+                dropped: all - worthy,
+                dropped_below: (self.total as f64 * self.options.node_fraction) as i64,
+            },
+            graph,
+        }
+    }
+}
+
+/// The smallest value of a node that is not 0, without its sign: the flat value, or else the cum.
+fn smallest(graph: &Graph) -> Option<i64> {
+    let values = graph.shown().filter_map(|node| {
+        let values = [node.flat.value, node.cum.value];
+        values.into_iter().find(|&value| value != 0).map(i64::saturating_abs)
+    });
+    values.min()
+}
+
+/// A graph with the nodes that are shown, and what was taken out.
+#[derive(Debug)]
+pub struct Trimmed<'a> {
+    /// The graph.
+    pub graph: Graph<'a>,
+    /// How to write its values.
+    pub scale: Scale,
+    /// What of the profile it shows.
+    pub showing: Showing,
+}
+
+/// How much of a profile a view shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Showing {
+    /// The sum of the flat values shown.
+    pub flat: i64,
+    /// The total of the profile.
+    pub total: i64,
+    /// Nodes shown.
+    pub nodes: usize,
+    /// Nodes that are large enough.
+    pub of: usize,
+    /// Nodes that are too small.
+    pub dropped: usize,
+    /// The cum value below which they are.
+    pub dropped_below: i64,
+}
+
+/// What percentages of `samples` are of (`computeTotal`).
+fn total<'a>(profile: &Profile, samples: impl Iterator<Item = (&'a Sample, i64)>) -> i64 {
+    let sets = profile.label_sets.iter();
+    let is_base: Vec<bool> = sets.map(|labels| labels.iter().any(|l| label::is_mark(profile, l))).collect();
+    let (mut all, mut base) = (0, 0);
+    for (sample, value) in samples {
+        all += value.abs();
+        if is_base[sample.labels as usize] {
+            base += value.abs();
+        }
+    }
+    if base == 0 { all } else { base }
+}

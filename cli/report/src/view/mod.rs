@@ -1,0 +1,17 @@
+//! What can be seen of a profile: each view is computed once, as a value, and knows nothing of how it
+//! is written.
+
+pub mod basis;
+pub mod filter;
+pub mod flame;
+pub mod graph;
+pub mod header;
+pub mod label;
+pub mod list;
+pub mod node;
+pub mod noise;
+pub mod paths;
+pub mod tags;
+pub mod top;
+pub mod traces;
+pub mod tree;

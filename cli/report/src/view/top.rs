@@ -1,0 +1,73 @@
+//! The top table: which functions cost most.
+
+use heaptrace_pprof::SampleType;
+
+use crate::measure::Scale;
+use crate::view::basis::{Showing, View};
+use crate::view::graph::{Inlining, Sort};
+use crate::view::noise::Estimate;
+
+/// Rows without `-n`.
+pub const LIMIT: usize = 20;
+
+/// The top table.
+#[derive(Clone, Debug)]
+pub struct Top {
+    /// The sample type.
+    pub sample_type: SampleType,
+    /// How to write values.
+    pub scale: Scale,
+    /// What of the profile the rows are.
+    pub showing: Showing,
+    /// Whether the errors of the rows are known.
+    pub sampled: bool,
+    /// Whether values are differences.
+    pub difference: bool,
+    /// The rows, largest first.
+    pub rows: Vec<Row>,
+}
+
+/// A row.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The function, or what else the granularity makes of it.
+    pub name: String,
+    /// Whether it is inlined.
+    pub inlining: Inlining,
+    /// Its own share.
+    pub flat: i64,
+    /// With what it calls.
+    pub cum: i64,
+    /// The value that the rows are sorted by, with its error.
+    pub estimate: Estimate,
+}
+
+impl Top {
+    /// The top table of a view.
+    pub fn new(view: &View) -> Top {
+        let sort = view.options.sort;
+        let trimmed = view.graph(LIMIT, sort, false);
+        let inlining = trimmed.graph.inlining();
+        let rows = trimmed.graph.order.iter().map(|&i| {
+            let node = &trimmed.graph.nodes[i as usize];
+            Row {
+                name: node.info.name().into_owned(),
+                inlining: inlining[i as usize],
+                flat: node.flat.value,
+                cum: node.cum.value,
+                estimate: match sort {
+                    Sort::Flat => node.flat,
+                    Sort::Cum => node.cum,
+                },
+            }
+        });
+        Top {
+            sample_type: view.sample_type().clone(),
+            rows: rows.collect(),
+            scale: trimmed.scale,
+            showing: trimmed.showing,
+            sampled: view.is_sampled(),
+            difference: view.is_difference(),
+        }
+    }
+}
