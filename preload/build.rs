@@ -5,7 +5,10 @@ fn main() {
     println!("cargo::rustc-cdylib-link-arg=-Wl,-z,initfirst");
     // Code of ours may be on a stack at any time: dlclose must not take it away.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
-    // No lazy binding in a hook, and no library that nothing is taken from.
-    println!("cargo::rustc-cdylib-link-arg=-Wl,-z,now,--as-needed");
+    // No lazy binding in a hook.
+    println!("cargo::rustc-cdylib-link-arg=-Wl,-z,now");
+    // Nothing of a C library, nor of any other: what is needed is looked up, and may be missing.
+    println!("cargo::rustc-cdylib-link-arg=-nostartfiles");
+    println!("cargo::rustc-cdylib-link-arg=-Wl,--as-needed,-z,defs");
     println!("cargo::rerun-if-changed=build.rs");
 }

@@ -1,7 +1,6 @@
 //! What libheaptrace.so shows to the dynamic linker and to the programs that it is loaded into.
 //!
-//! `preload/exports.txt` and `preload/undefined.txt` list its symbols: whoever adds one does so here,
-//! on purpose.
+//! `preload/exports.txt` lists its symbols: whoever adds one does so here, on purpose. It needs none.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -10,12 +9,7 @@ use support::{library, print_of};
 
 mod support;
 
-/// The oldest glibc that programs may have: `_dl_find_object` came with 2.35, and dlsym moved into
-/// libc.so.6 with 2.34.
-const NEWEST_GLIBC: (u32, u32) = (2, 34);
-
 const EXPORTS: &str = include_str!("../preload/exports.txt");
-const UNDEFINED: &str = include_str!("../preload/undefined.txt");
 
 fn tool(program: &str, options: &[&str]) -> String {
     let library = library();
@@ -41,33 +35,14 @@ fn every_name_of_the_malloc_family_is_exported() {
     assert_eq!(names.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>(), lines(EXPORTS));
 }
 
+/// Whatever C library a program has, of whatever version: there is nothing that it could lack.
 #[test]
-fn takes_the_names_in_undefined_txt_and_no_others() {
-    let symbols = tool("nm", &["--dynamic", "--undefined-only"]);
-    let line = |line: &str| match line.split_whitespace().collect::<Vec<_>>()[..] {
-        ["U", name] => name.to_owned(),
-        ["w", name] => format!("weak {name}"),
-        _ => panic!("{line}"),
-    };
-    assert_eq!(symbols.lines().map(line).collect::<BTreeSet<_>>(), lines(UNDEFINED));
-}
-
-#[test]
-fn needs_no_newer_glibc_than_the_oldest_supported() {
-    for line in UNDEFINED.lines() {
-        let Some((_, version)) = line.split_once("@GLIBC_") else { continue };
-        let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap());
-        let version = (numbers.next().unwrap(), numbers.next().unwrap());
-        assert!(version <= NEWEST_GLIBC, "{line}");
-    }
-}
-
-#[test]
-fn needs_nothing_but_the_c_library() {
+fn needs_no_symbol_no_version_and_no_library() {
+    assert_eq!(tool("nm", &["--dynamic", "--undefined-only"]), "");
+    assert_eq!(lines(&tool("nm", &["--dynamic", "--with-symbol-versions"])).len(), lines(EXPORTS).len());
+    assert!(!tool("nm", &["--dynamic", "--with-symbol-versions"]).contains('@'));
     let dynamic = tool("readelf", &["--dynamic", "--wide"]);
-    let needed: Vec<_> = dynamic.lines().filter(|line| line.contains("(NEEDED)")).collect();
-    assert_eq!(needed.len(), 1, "{needed:?}");
-    assert!(needed[0].ends_with("[libc.so.6]"), "{needed:?}");
+    assert!(!dynamic.contains("(NEEDED)"), "{dynamic}");
     for tag in ["(RPATH)", "(RUNPATH)", "(TEXTREL)", "(SONAME)"] {
         assert!(!dynamic.contains(tag), "{dynamic}");
     }
@@ -85,7 +60,6 @@ fn is_initialized_first_bound_at_once_and_never_unloaded() {
 /// Thread-locals that go through `__tls_get_addr` are slow, and may allocate when first touched.
 #[test]
 fn has_initial_exec_thread_locals_only() {
-    assert!(!UNDEFINED.contains("__tls_get_addr"));
     let relocations = tool("readelf", &["--relocs", "--wide"]);
     for kind in ["DTPMOD", "DTPOFF", "TLSDESC", "IRELATIV"] {
         assert!(!relocations.contains(kind), "{relocations}");

@@ -57,6 +57,7 @@ fn recording(program: &Path, bias: u64) -> Recording {
         counters: Counters {
             samples: 4,
             lost_samples: 1,
+            early_samples: 0,
             lost_frees: 2,
             truncated_stacks: 3,
             is_damaged: false,

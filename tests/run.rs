@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "run/before_main.rs"]
+mod before_main;
 #[path = "run/collector.rs"]
 mod collector;
 #[path = "run/confined.rs"]
@@ -15,6 +17,8 @@ mod exit;
 mod inherited;
 #[path = "run/ledger.rs"]
 mod ledger;
+#[path = "run/mallocs.rs"]
+mod mallocs;
 #[path = "run/modules.rs"]
 mod modules;
 #[path = "run/output.rs"]

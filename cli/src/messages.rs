@@ -51,10 +51,14 @@ fn describe(lines: &mut Vec<Line>, written: &Written) {
             Line::Plain(format!("{path}: {name} (pid {pid}), {}", samples(counters.samples)))
         }
     });
-    if counters.lost_samples > 0 {
-        let lost = samples(counters.lost_samples);
-        lines.push(Line::Important(format!("{lost} of {name} were lost: the collector could not keep up")));
-    }
+    let early = counters.early_samples.min(counters.lost_samples);
+    let mut lost = |count, why| {
+        if count > 0 {
+            lines.push(Line::Important(format!("{} of {name} were lost: {why}", samples(count))));
+        }
+    };
+    lost(early, "they came before recording could begin");
+    lost(counters.lost_samples - early, "the collector could not keep up");
     if counters.is_damaged {
         let what = "wrote over what was recorded of it, which may be wrong";
         lines.push(Line::Important(format!("{name} (pid {pid}) {what}")));

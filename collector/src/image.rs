@@ -340,6 +340,7 @@ impl Image {
         let member = self.members.get(process.0 as usize)?.as_ref()?;
         let mut counters = Counters {
             lost_samples: slot.lost_samples.load(Relaxed).min(MOST_LOST),
+            early_samples: slot.early_samples.load(Relaxed),
             lost_frees: slot.lost_frees.load(Relaxed).min(MOST_LOST),
             is_damaged: self.is_damaged || self.reader.is_damaged(),
             ..Counters::default()

@@ -39,6 +39,8 @@ pub struct Counters {
     pub samples: u64,
     /// Samples that could not be recorded.
     pub lost_samples: u64,
+    /// Those of them that came before recording began.
+    pub early_samples: u64,
     /// Frees of sampled blocks that were not seen or could not be recorded in time.
     pub lost_frees: u64,
     /// Samples whose stack does not reach its root.

@@ -23,7 +23,9 @@ use heaptrace_channel::stacks::Stack;
 use heaptrace_channel::{Geometry, Segment};
 
 use filter::FILTER;
+use initial_stack::Auxiliary;
 use live::{LiveTable, Sample};
+use objects::Objects;
 use sampler::Sampler;
 use unwind::Registers;
 
@@ -180,10 +182,9 @@ fn in_turn(turn: &mut bool, mut inner: impl FnMut()) {
 }
 
 fn unwind(criterion: &mut Criterion) {
-    // SAFETY: the kernel's own list, which stays.
-    let auxiliary = |kind| unsafe { libc::getauxval(kind) } as usize;
-    assert!(unwind::start((auxiliary(libc::AT_PHDR), auxiliary(libc::AT_PHNUM))));
-    unwind::set_main_stack_top(auxiliary(libc::AT_EXECFN));
+    let vector = Auxiliary::find().unwrap();
+    assert!(unwind::start(Objects::of(vector).unwrap(), vector.program_headers()));
+    unwind::set_main_stack_top(vector.value(libc::AT_EXECFN).unwrap() as usize);
     let segment = &segment();
     let walk = || {
         black_box(hook(segment));

@@ -1,12 +1,14 @@
 //! Makes a session known to the processes that this one will start: a variable in their environment.
 
 use core::ffi::{CStr, c_char};
-use core::ptr::null_mut;
+use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use heaptrace_channel::config::{self, Session};
 
-use crate::start::Strings;
+use crate::initial_stack::{Auxiliary, Entry, Strings};
+use crate::objects::Objects;
+use crate::symbols::Name;
 use crate::sys;
 use crate::text::Text;
 
@@ -46,8 +48,16 @@ impl Variable {
     }
 }
 
-unsafe extern "C" {
-    static mut environ: *const *const c_char;
+/// Where the C library's `environ` is; null if it has none.
+static ENVIRON: AtomicPtr<*const *const c_char> = AtomicPtr::new(null_mut());
+/// The auxiliary vector.
+static VECTOR: AtomicPtr<Entry> = AtomicPtr::new(null_mut());
+
+/// Finds where the C library keeps the environment. Called by the constructor.
+pub fn start(objects: Objects, vector: Auxiliary) {
+    VECTOR.store(vector.as_ptr().cast_mut(), Relaxed);
+    let environ = objects.find(&Name::new(c"environ"));
+    ENVIRON.store(environ.map_or(null_mut(), |found| found.address.cast_mut().cast()), Relaxed);
 }
 
 /// The variable that waits for [`export`].
@@ -66,28 +76,42 @@ pub fn export() {
 
 #[cold]
 fn export_pending() {
+    let environ = ENVIRON.load(Relaxed);
     // SAFETY: the C library's variable, null before it is set; a list that ends with null after.
-    let environment = unsafe { Strings(environ) };
-    if environment.0.is_null() {
+    if environ.is_null() || unsafe { (*environ).is_null() } {
         return;
     }
     let variable = PENDING.swap(null_mut(), Relaxed);
     if !variable.is_null() {
-        extend_environment(environment, variable);
+        // SAFETY: as above.
+        unsafe { extend_environment(environ, variable) };
     }
 }
 
 /// Replaces the environment by one with the variable, and without that of a session that is over.
-fn extend_environment(environment: Strings, variable: *const c_char) -> Option<()> {
-    let count = environment.iter().count();
-    let list: *mut *const c_char =
-        sys::map_private((count + 2) * size_of::<*const c_char>())?.as_ptr().cast();
-    let others = environment.iter().filter(|entry| !names(entry, config::SESSION)).map(CStr::as_ptr);
-    // SAFETY: the list has room for all, is zeroed and so ends with null, and stays. At its first
-    // allocation a program has one thread.
+/// As the kernel's, it is followed by the auxiliary vector, which some look for there.
+///
+/// # Safety
+/// `environ` is the C library's variable, and set.
+unsafe fn extend_environment(environ: *mut *const *const c_char, variable: *const c_char) -> Option<()> {
+    // SAFETY: the caller's promise, and `start` told where the vector is.
+    let (old, vector) = unsafe { (Strings(*environ), Auxiliary::from_ptr(VECTOR.load(Relaxed))) };
+    let vector = vector.entries().chain([[libc::AT_NULL, 0]]);
+    let strings = old.iter().count() + 2; // with the variable and the null pointer
+    let size = strings * size_of::<*const c_char>() + vector.clone().count() * size_of::<Entry>();
+    let new: *mut *const c_char = sys::map_private(size)?.as_ptr().cast();
+    let others = old.iter().filter(|entry| !names(entry, config::SESSION)).map(CStr::as_ptr);
+    let list = others.chain([variable, null()]);
+    // SAFETY: there is room for all, which stays. At its first allocation a program has one thread.
     unsafe {
-        others.chain([variable]).enumerate().for_each(|(i, entry)| *list.add(i) = entry);
-        environ = list;
+        let mut end = new;
+        list.for_each(|entry| {
+            *end = entry;
+            end = end.add(1);
+        });
+        let end: *mut Entry = end.cast();
+        vector.enumerate().for_each(|(i, entry)| *end.add(i) = entry);
+        *environ = new;
     }
     Some(())
 }

@@ -1,84 +1,82 @@
 //! The filter: answers "not sampled" for all but a few pointers, with one look at one byte.
 //!
-//! It counts, for each stretch of 2 KiB (modulo the filter's size), the sampled blocks that begin
-//! there. Blocks that lie together share their part of the filter, so its use of the cache follows
-//! the program's own: a heap of 64 MiB has 32 KiB of filter. At the default rate one stretch in 256 has
-//! a sample, however large the heap. At low rates, where most stretches would have one, the filter is
-//! one byte that always says "look".
+//! It counts, for each stretch of 2 KiB, the sampled blocks that begin there. Blocks that lie together
+//! share their part of the filter, so its use of the cache follows the program's own: a heap of 64 MiB
+//! has 32 KiB of filter. Stretches that are a multiple of 4 GiB apart share a byte. At the default rate
+//! one stretch in 256 has a sample in a heap of up to that size. At low rates, where most stretches would
+//! have one, there is no filter, and every block is looked for.
 
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::*};
+use core::sync::atomic::{AtomicIsize, AtomicU8, Ordering::*};
 
-use crate::{arena, sys};
+use crate::sys;
 
 /// Binary logarithm of a stretch in bytes, for the assembly too.
 pub const STRETCH_BITS: u32 = 11;
-/// Stretches that are told apart: 64 GiB of addresses. The memory is touched only where blocks are.
-const STRETCHES: usize = 1 << 25;
+/// The assembly shifts the lower half of an address, so that this is what is left.
+const STRETCHES: usize = 1 << (32 - STRETCH_BITS);
 /// Below this rate most stretches with blocks have a sample, and the filter would not pay.
 const LOWEST_RATE: u64 = 1024;
 /// A count that has reached this stays: the stretch is looked at for good.
 const MANY: u8 = u8::MAX;
 
-/// What the assembly of `free` reads: the counts, and the mask of a stretch's number.
-#[repr(C)]
-pub struct Filter {
-    counts: AtomicPtr<AtomicU8>,
-    mask: AtomicUsize,
-}
+/// Where the counts are, or [`LOOK`], which says that every block is to be looked for.
+///
+/// The assembly of `free` adds a stretch's number and looks at the byte there, unless the sum is
+/// negative. So before the start, and even before this library is relocated, it looks at nothing.
+#[repr(transparent)]
+pub struct Filter(AtomicIsize);
 
-/// The byte of a filter that tells nothing apart. Until the start everything is looked at.
-static ONE: AtomicU8 = AtomicU8::new(MANY);
+const LOOK: isize = isize::MIN;
 
 /// The filter of this process.
 pub static FILTER: Filter = Filter::new();
 
 impl Filter {
     const fn new() -> Filter {
-        Filter { counts: AtomicPtr::new((&raw const ONE).cast_mut()), mask: AtomicUsize::new(0) }
+        Filter(AtomicIsize::new(LOOK))
     }
 
     /// Sets the filter up for a rate. Called once, before the first sample.
     pub fn start(&self, rate: u64) {
         if rate < LOWEST_RATE {
-            return; // as it is
+            return;
         }
-        let Some(counts) = sys::map_private(STRETCHES) else { return };
-        // The larger filter first: with the old mask, only its first byte is read.
-        self.counts.store(counts.as_ptr().cast(), Release);
-        self.mask.store(STRETCHES - 1, Release);
-        if arena::is_used() {
-            arena::addresses()
-                .step_by(1 << STRETCH_BITS)
-                .for_each(|stretch| self.count(stretch).store(MANY, Relaxed));
+        if let Some(counts) = sys::map_private(STRETCHES) {
+            self.0.store(counts.as_ptr() as isize, Release);
         }
     }
 
     /// Nothing is sampled, so nothing needs a look.
     pub fn stop(&self) {
-        if !arena::is_used() {
-            ONE.store(0, Relaxed);
+        if let Some(zeros) = sys::map_zeros(STRETCHES) {
+            self.0.store(zeros.as_ptr() as isize, Release);
         }
     }
 
-    fn count(&self, address: usize) -> &AtomicU8 {
-        let stretch = (address >> STRETCH_BITS) & self.mask.load(Relaxed);
-        // SAFETY: `counts` has `mask + 1` bytes, always; they are never given back.
-        unsafe { &*self.counts.load(Relaxed).add(stretch) }
+    fn count(&self, address: usize) -> Option<&AtomicU8> {
+        let counts = self.0.load(Relaxed);
+        // SAFETY: there is a count for each stretch, always; they are never given back.
+        (counts != LOOK)
+            .then(|| unsafe { &*(counts as *const AtomicU8).add(address as u32 as usize >> STRETCH_BITS) })
     }
 
     /// May a sampled block begin at `address`?
     pub fn is_marked(&self, address: usize) -> bool {
-        self.count(address).load(Relaxed) != 0
+        self.count(address).is_none_or(|count| count.load(Relaxed) != 0)
     }
 
     /// Notes that a sampled block begins at `address`.
     pub fn mark(&self, address: usize) {
-        let _ = self.count(address).fetch_update(Relaxed, Relaxed, |n| (n != MANY).then(|| n + 1));
+        self.change(address, |n| (n != MANY).then(|| n + 1));
     }
 
     /// Takes back one [`Filter::mark`] of that address.
     pub fn unmark(&self, address: usize) {
-        let _ = self.count(address).fetch_update(Relaxed, Relaxed, |n| (n != MANY && n != 0).then(|| n - 1));
+        self.change(address, |n| (n != MANY && n != 0).then(|| n - 1));
+    }
+
+    fn change(&self, address: usize, to: impl Fn(u8) -> Option<u8>) {
+        let _ = self.count(address).map(|count| count.fetch_update(Relaxed, Relaxed, to));
     }
 }
 

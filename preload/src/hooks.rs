@@ -4,7 +4,8 @@
 //! calloc, realloc), look at the filter (free, realloc), and jump to the original with the
 //! arguments as they came. Whatever is not clear at once goes to a slow path, in Rust, with the
 //! stack pointer and `rbp` of the hook's first instruction as two more arguments: where unwinding
-//! begins, so that no frame of ours is in a stack.
+//! begins, so that no frame of ours is in a stack. Where nothing is recorded, the slow path goes on
+//! to the original too, with the stack as it came.
 //!
 //! The rare ones have only the slow path, which also keeps an original that calls another hook
 //! (glibc's `reallocarray` calls `realloc`) from being counted twice.
@@ -14,10 +15,10 @@ use core::ffi::c_void;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
-use crate::arena;
 use crate::filter::{FILTER, STRETCH_BITS};
 use crate::originals::{self, Original};
 use crate::record::{self, Call, Mark};
+use crate::{shadow, thread};
 
 type Block = *mut c_void;
 
@@ -38,7 +39,7 @@ macro_rules! original {
 macro_rules! count_down {
     ($size:literal) => {
         concat!(
-            "mov rax, qword ptr [rip + heaptrace_thread@GOTTPOFF]\n",
+            "mov rax, qword ptr [rip + {offset}]\n",
             "mov rcx, qword ptr fs:[rax]\n",
             "sub rcx, ",
             $size,
@@ -52,12 +53,38 @@ macro_rules! count_down {
 /// Jumps to label 2 if the block in `rdi` may be a sampled one.
 macro_rules! look_at_filter {
     () => {
-        "mov rax, rdi
-         shr rax, {bits}
-         and rax, qword ptr [rip + {filter} + 8]
-         mov rcx, qword ptr [rip + {filter}]
-         cmp byte ptr [rcx + rax], 0
+        "mov eax, edi
+         shr eax, {bits}
+         add rax, qword ptr [rip + {filter}]
+         js 2f
+         cmp byte ptr [rax], 0
          jne 2f"
+    };
+}
+
+/// Begins a slow path, at label 2: goes on at label 4 if calls are recorded, else to the original.
+/// `$size` is what has the number of bytes.
+macro_rules! unless_recording {
+    ($size:literal) => {
+        concat!(
+            "2: cmp byte ptr [rip + {state}], {recording}\n",
+            "je 4f\n",
+            "push rdi\n",
+            "push rsi\n",
+            "push rdx\n",
+            "mov rsi, ",
+            $size,
+            "\n",
+            "mov edi, {name}\n",
+            "call {not_recording}\n",
+            "pop rdx\n",
+            "pop rsi\n",
+            "pop rdi\n",
+            "test al, al\n",
+            "jne 4f\n",
+            "jmp qword ptr [rip + {original}]\n",
+            "4:",
+        )
     };
 }
 
@@ -76,10 +103,16 @@ pub unsafe extern "C" fn malloc(size: usize) -> Block {
     naked_asm!(
         count_down!("rdi"),
         "jmp qword ptr [rip + {original}]",
-        "2: mov rsi, rsp",
+        unless_recording!("rdi"),
+        "mov rsi, rsp",
         "mov rdx, rbp",
         "jmp {slow}",
         align_to_line!(),
+        offset = sym thread::OFFSET,
+        state = sym record::STATE,
+        recording = const record::RECORDING,
+        name = const shadow::MALLOC,
+        not_recording = sym record::not_recording,
         original = sym originals::MALLOC,
         slow = sym malloc_slow,
     )
@@ -92,14 +125,20 @@ pub unsafe extern "C" fn calloc(count: usize, size: usize) -> Block {
     naked_asm!(
         "mov rax, rdi",
         "mul rsi",
-        "jo 2f",
         "mov r8, rax",
+        "jo 2f",
         count_down!("r8"),
         "jmp qword ptr [rip + {original}]",
-        "2: mov rdx, rsp",
+        unless_recording!("r8"),
+        "mov rdx, rsp",
         "mov rcx, rbp",
         "jmp {slow}",
         align_to_line!(),
+        offset = sym thread::OFFSET,
+        state = sym record::STATE,
+        recording = const record::RECORDING,
+        name = const shadow::CALLOC,
+        not_recording = sym record::not_recording,
         original = sym originals::CALLOC,
         slow = sym calloc_slow,
     )
@@ -113,10 +152,16 @@ pub unsafe extern "C" fn realloc(block: Block, size: usize) -> Block {
         look_at_filter!(),
         count_down!("rsi"),
         "jmp qword ptr [rip + {original}]",
-        "2: mov rdx, rsp",
+        unless_recording!("rsi"),
+        "mov rdx, rsp",
         "mov rcx, rbp",
         "jmp {slow}",
         align_to_line!(),
+        offset = sym thread::OFFSET,
+        state = sym record::STATE,
+        recording = const record::RECORDING,
+        name = const shadow::REALLOC,
+        not_recording = sym record::not_recording,
         filter = sym FILTER,
         bits = const STRETCH_BITS,
         original = sym originals::REALLOC,
@@ -126,11 +171,11 @@ pub unsafe extern "C" fn realloc(block: Block, size: usize) -> Block {
 
 /// The names of `free`, which differ in arguments that only the originals look at.
 macro_rules! free_hooks {
-    ($($name:ident($($argument:ident: $type:ty),*) => $original:ident;)*) => {$(
-        #[doc = concat!("C's `", stringify!($name), "`.")]
+    ($($function:ident($($argument:ident: $type:ty),*) => $original:ident, $name:ident;)*) => {$(
+        #[doc = concat!("C's `", stringify!($function), "`.")]
         #[unsafe(naked)]
         #[cfg_attr(not(test), unsafe(no_mangle))]
-        pub unsafe extern "C" fn $name($($argument: $type),*) {
+        pub unsafe extern "C" fn $function($($argument: $type),*) {
             naked_asm!(
                 look_at_filter!(),
                 "jmp qword ptr [rip + {original}]",
@@ -138,50 +183,65 @@ macro_rules! free_hooks {
                 "push rsi",
                 "push rdx",
                 "mov rsi, rsp",
-                "call {slow}", // tells whether the original is to be called
+                "mov edx, {name}",
+                "call {slow}",
                 "pop rdx",
                 "pop rsi",
                 "pop rdi",
-                "test al, al",
-                "je 3f",
                 "jmp qword ptr [rip + {original}]",
-                "3: ret",
                 align_to_line!(),
                 filter = sym FILTER,
                 bits = const STRETCH_BITS,
+                name = const shadow::$name,
                 original = sym originals::$original,
-                slow = sym free_slow,
+                slow = sym record::free,
             )
         }
     )*};
 }
 
 free_hooks! {
-    free(block: Block) => FREE;
-    cfree(block: Block) => CFREE;
-    free_sized(block: Block, size: usize) => FREE_SIZED;
-    free_aligned_sized(block: Block, alignment: usize, size: usize) => FREE_ALIGNED_SIZED;
+    free(block: Block) => FREE, FREE;
+    cfree(block: Block) => CFREE, OTHER;
+    free_sized(block: Block, size: usize) => FREE_SIZED, OTHER;
+    free_aligned_sized(block: Block, alignment: usize, size: usize) => FREE_ALIGNED_SIZED, OTHER;
 }
 
-/// Hooks without a fast path. `sp` and `bp` stand where the next two arguments would.
+/// Hooks without a fast path. `$bytes` is what they are asked for; `$sp` and `$bp` are where the next
+/// two arguments would be.
 macro_rules! slow_hooks {
-    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty, $sp:literal, $bp:literal => $slow:ident;)*) => {$(
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty, $bytes:literal, $sp:literal, $bp:literal
+        => $original:ident, $slow:ident;)*) => {$(
         #[doc = concat!("C's `", stringify!($name), "`.")]
         #[unsafe(naked)]
         #[cfg_attr(not(test), unsafe(no_mangle))]
         pub unsafe extern "C" fn $name($($argument: $type),*) -> $result {
-            naked_asm!(concat!("mov ", $sp, ", rsp"), concat!("mov ", $bp, ", rbp"), "jmp {slow}", slow = sym $slow)
+            naked_asm!(
+                unless_recording!($bytes),
+                concat!("mov ", $sp, ", rsp"),
+                concat!("mov ", $bp, ", rbp"),
+                "jmp {slow}",
+                state = sym record::STATE,
+                recording = const record::RECORDING,
+                name = const shadow::OTHER,
+                not_recording = sym record::not_recording,
+                original = sym originals::$original,
+                slow = sym $slow,
+            )
         }
     )*};
 }
 
 slow_hooks! {
-    valloc(size: usize) -> Block, "rsi", "rdx" => valloc_slow;
-    pvalloc(size: usize) -> Block, "rsi", "rdx" => pvalloc_slow;
-    memalign(alignment: usize, size: usize) -> Block, "rdx", "rcx" => memalign_slow;
-    aligned_alloc(alignment: usize, size: usize) -> Block, "rdx", "rcx" => aligned_alloc_slow;
-    reallocarray(block: Block, count: usize, size: usize) -> Block, "rcx", "r8" => reallocarray_slow;
-    posix_memalign(to: *mut Block, alignment: usize, size: usize) -> i32, "rcx", "r8" => posix_memalign_slow;
+    valloc(size: usize) -> Block, "rdi", "rsi", "rdx" => VALLOC, valloc_slow;
+    pvalloc(size: usize) -> Block, "rdi", "rsi", "rdx" => PVALLOC, pvalloc_slow;
+    memalign(alignment: usize, size: usize) -> Block, "rsi", "rdx", "rcx" => MEMALIGN, memalign_slow;
+    aligned_alloc(alignment: usize, size: usize) -> Block, "rsi", "rdx", "rcx" => ALIGNED_ALLOC, aligned_alloc_slow;
+    // The bytes of one element stand for those of all.
+    reallocarray(block: Block, count: usize, size: usize) -> Block, "rdx", "rcx", "r8"
+        => REALLOCARRAY, reallocarray_slow;
+    posix_memalign(to: *mut Block, alignment: usize, size: usize) -> i32, "rdx", "rcx", "r8"
+        => POSIX_MEMALIGN, posix_memalign_slow;
 }
 
 extern "C" fn malloc_slow(size: usize, sp: usize, bp: usize) -> Block {
@@ -237,17 +297,9 @@ extern "C" fn reallocarray_slow(block: Block, count: usize, size: usize, sp: usi
     reallocate(block, bytes, Call { sp, bp }, original)
 }
 
-/// Returns whether the original is to be called.
-extern "C" fn free_slow(block: Block, sp: usize) -> bool {
-    originals::ensure();
-    record::free(block as usize, sp);
-    !arena::owns(block)
-}
-
 /// An allocation of `size` bytes: the original first, then a sample if one is due.
 #[inline(always)]
 fn allocate(call: Call, size: usize, original: impl FnOnce() -> Block) -> Block {
-    originals::ensure();
     let mark = Mark::default();
     let recording = record::enter(call, &mark);
     let block = original();
@@ -260,12 +312,6 @@ fn allocate(call: Call, size: usize, original: impl FnOnce() -> Block) -> Block 
 /// A block that changes its size: a free of the old one and an allocation of the new one.
 #[inline(always)]
 fn reallocate(block: Block, size: usize, call: Call, original: impl FnOnce() -> Block) -> Block {
-    originals::ensure();
-    if arena::owns(block) {
-        let new = original!(MALLOC(size) as fn(usize) -> Block);
-        // SAFETY: it is a block of the arena.
-        return unsafe { arena::move_block(block, size, new) };
-    }
     // The sample leaves the table before another thread can get the address from the original.
     let taken = record::take(block as usize);
     let mark = Mark::default();

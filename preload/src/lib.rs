@@ -6,8 +6,8 @@
 //!
 //! What holds everywhere here, because a program that nobody asked runs this code:
 //! - no allocation, no panic, no thread, no signal handler, no lock that is waited for without bound;
-//! - no function of the C library but the originals of the hooks, `dlsym`, `dlerror` and
-//!   `_dl_find_object` (`exports.txt` and `undefined.txt`, which a test compares with the library);
+//! - no function of the C library but the originals of the hooks and `_dl_find_object`, which are looked
+//!   up ([`objects`]): so there is no symbol that a C library could lack (a test sees to that), and
 //!   the kernel is called directly, so `errno` stays what the program's own call made it;
 //! - after the constructor, no file descriptor and no system call but futex, mmap, munmap, madvise and,
 //!   for a call site that is new, rt_sigprocmask: what malloc and threads use themselves, so that it
@@ -19,18 +19,22 @@
 
 // `pub(crate)` for the benchmarks, of which this file is a module.
 pub(crate) mod ancestors;
-pub(crate) mod arena;
 pub(crate) mod export;
 pub(crate) mod filter;
 pub(crate) mod hooks;
+pub(crate) mod initial_stack;
 pub(crate) mod live;
+pub(crate) mod memory;
+pub(crate) mod objects;
 pub(crate) mod originals;
 pub(crate) mod process;
 pub(crate) mod record;
 pub(crate) mod sampler;
 pub(crate) mod session;
+pub(crate) mod shadow;
 pub(crate) mod spawn;
 pub(crate) mod start;
+pub(crate) mod symbols;
 pub(crate) mod sys;
 pub(crate) mod text;
 pub(crate) mod thread;

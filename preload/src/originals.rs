@@ -7,64 +7,49 @@ use core::ffi::{CStr, c_void};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering::*};
 
-use crate::arena;
+use crate::initial_stack::Auxiliary;
+use crate::objects::Objects;
+use crate::symbols::Name;
 
 /// Where a hook jumps to. The assembly of [`crate::hooks`] reads it.
 pub type Original = AtomicPtr<c_void>;
 
+/// What glibc calls its oldest version on x86-64, in which programs are bound to most names.
+pub const FIRST: &CStr = c"GLIBC_2.2.5";
+
 macro_rules! originals {
-    ($($static:ident: $name:literal or $otherwise:expr;)*) => {
+    ($($static:ident: $name:expr, or $otherwise:expr;)*) => {
         $(
-            #[doc = concat!("The next definition of ", stringify!($name), "; null before [`ensure`].")]
+            /// Where the hook of that name forwards to; null before [`ensure`].
             pub static $static: Original = Original::new(null_mut());
         )*
 
-        fn look_up_all() {
-            $(look_up(&$static, $name, $otherwise);)*
+        fn look_up_all(objects: Option<Objects>) {
+            $(look_up(objects, &$static, &const { $name }, $otherwise);)*
         }
     };
 }
 
+// `malloc` last: that it is there tells that all are.
 originals! {
-    MALLOC: c"malloc" or no_block as *const c_void;
-    CALLOC: c"calloc" or no_block as *const c_void;
-    REALLOC: c"realloc" or no_block as *const c_void;
-    FREE: c"free" or arena::free as *const c_void;
-    REALLOCARRAY: c"reallocarray" or no_block as *const c_void;
-    POSIX_MEMALIGN: c"posix_memalign" or no_memory as *const c_void;
-    ALIGNED_ALLOC: c"aligned_alloc" or no_block as *const c_void;
-    MEMALIGN: c"memalign" or no_block as *const c_void;
-    VALLOC: c"valloc" or no_block as *const c_void;
-    PVALLOC: c"pvalloc" or no_block as *const c_void;
-    CFREE: c"cfree" or FREE.load(Relaxed);
-    FREE_SIZED: c"free_sized" or FREE.load(Relaxed);
-    FREE_ALIGNED_SIZED: c"free_aligned_sized" or FREE.load(Relaxed);
+    CALLOC: Name::versioned(c"calloc", FIRST), or no_block as *const c_void;
+    REALLOC: Name::versioned(c"realloc", FIRST), or no_block as *const c_void;
+    FREE: Name::versioned(c"free", FIRST), or nothing as *const c_void;
+    REALLOCARRAY: Name::versioned(c"reallocarray", c"GLIBC_2.26"), or no_block as *const c_void;
+    POSIX_MEMALIGN: Name::versioned(c"posix_memalign", FIRST), or no_memory as *const c_void;
+    ALIGNED_ALLOC: Name::versioned(c"aligned_alloc", c"GLIBC_2.16"), or no_block as *const c_void;
+    MEMALIGN: Name::versioned(c"memalign", FIRST), or no_block as *const c_void;
+    VALLOC: Name::versioned(c"valloc", FIRST), or no_block as *const c_void;
+    PVALLOC: Name::versioned(c"pvalloc", FIRST), or no_block as *const c_void;
+    CFREE: Name::versioned(c"cfree", FIRST), or FREE.load(Relaxed);
+    FREE_SIZED: Name::new(c"free_sized"), or FREE.load(Relaxed);
+    FREE_ALIGNED_SIZED: Name::new(c"free_aligned_sized"), or FREE.load(Relaxed);
+    MALLOC: Name::versioned(c"malloc", FIRST), or no_block as *const c_void;
 }
 
-unsafe extern "C" {
-    fn dlsym(handle: *mut c_void, name: *const core::ffi::c_char) -> *mut c_void;
-    fn dlerror() -> *mut core::ffi::c_char;
-}
-
-fn look_up(original: &Original, name: &CStr, otherwise: *const c_void) {
-    // SAFETY: the name ends with a NUL; RTLD_NEXT looks behind the object of the caller: ours.
-    let found = unsafe { dlsym(libc::RTLD_NEXT, name.as_ptr()) };
-    let found = if found.is_null() { otherwise.cast_mut() } else { found };
-    original.store(found, Release);
-}
-
-/// The first definition of a name as the program sees it; null if there is none.
-pub fn symbol(name: &CStr) -> *const c_void {
-    // SAFETY: as in `look_up`.
-    let found = unsafe { dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    forget_error();
-    found
-}
-
-/// The program must not find an error of our lookups when it asks for its own.
-fn forget_error() {
-    // SAFETY: takes nothing; reading an error clears it.
-    unsafe { dlerror() };
+fn look_up(objects: Option<Objects>, original: &Original, name: &Name, otherwise: *const c_void) {
+    let found = objects.and_then(|objects| objects.next(name));
+    original.store(found.map_or(otherwise, |found| found.address).cast_mut(), Release);
 }
 
 extern "C" fn no_block() -> *mut c_void {
@@ -75,23 +60,13 @@ extern "C" fn no_memory() -> i32 {
     libc::ENOMEM
 }
 
-/// Looks the originals up unless that is done. Every hook's slow path begins with it, and until
-/// [`crate::start`] every call takes the slow path.
-///
-/// What `dlsym` itself allocates meanwhile comes from the arena until `malloc` is known.
+extern "C" fn nothing(_: *mut c_void) {}
+
+/// Looks the originals up unless that is done: every hook that may run before the constructor
+/// begins with it.
 #[inline]
 pub fn ensure() {
     if MALLOC.load(Acquire).is_null() {
-        look_up_first();
+        look_up_all(Auxiliary::find().and_then(Objects::of));
     }
-}
-
-#[cold]
-fn look_up_first() {
-    MALLOC.store(arena::malloc as *const () as *mut c_void, Relaxed);
-    CALLOC.store(arena::calloc as *const () as *mut c_void, Relaxed);
-    REALLOC.store(arena::realloc as *const () as *mut c_void, Relaxed);
-    FREE.store(arena::free as *const () as *mut c_void, Relaxed);
-    look_up_all();
-    forget_error();
 }

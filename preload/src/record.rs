@@ -11,7 +11,7 @@ use crate::live::{LIVE, Sample};
 use crate::sampler::Sampler;
 use crate::thread::{self, Thread};
 use crate::unwind::{self, Registers};
-use crate::{export, process};
+use crate::{export, originals, process, shadow};
 
 /// Where a hook was called from: stack pointer and `rbp` at its first instruction.
 #[derive(Debug, Clone, Copy)]
@@ -22,13 +22,20 @@ pub struct Call {
     pub bp: usize,
 }
 
-/// Before the constructor: every call takes the slow path and only forwards.
+/// Before the constructor.
 const STARTING: u8 = 0;
-const RECORDING: u8 = 1;
+/// Calls are recorded; for the assembly of [`crate::hooks`] too.
+pub const RECORDING: u8 = 1;
 /// Nothing is recorded, now or later.
 const OFF: u8 = 2;
+/// The program has its `malloc` or `free` from elsewhere, and has not called ours yet.
+const DOUBTED: u8 = 3;
 
-static STATE: AtomicU8 = AtomicU8::new(STARTING);
+/// What the hooks do, beside forwarding.
+pub static STATE: AtomicU8 = AtomicU8::new(STARTING);
+/// Allocations, and their bytes, that could not be recorded because nothing was yet. An original that
+/// calls another hook counts twice.
+static EARLY: Early = Early { calls: AtomicU64::new(0), bytes: AtomicU64::new(0) };
 /// Threads that have begun to allocate: each has random numbers of its own.
 static THREADS: AtomicU64 = AtomicU64::new(0);
 static RATE: AtomicU64 = AtomicU64::new(1);
@@ -39,19 +46,84 @@ static SEED: AtomicU64 = AtomicU64::new(0);
 /// again, and heals.
 const HELD: u64 = 64 * 1024;
 
-/// Begins to record.
+struct Early {
+    calls: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Early {
+    fn count(&self, bytes: usize) {
+        self.calls.fetch_add(1, Relaxed);
+        self.bytes.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Counts them as lost: as many samples as they would have been.
+    fn tell(&self) {
+        let (calls, bytes, rate) =
+            (self.calls.swap(0, Relaxed), self.bytes.swap(0, Relaxed), RATE.load(Relaxed));
+        let lost = if rate == 1 { calls } else { calls.min(bytes / rate) };
+        if lost > 0
+            && let Some((process, segment)) = process::recording()
+        {
+            let slot = segment.process(process);
+            slot.lost_samples.fetch_add(lost, Relaxed);
+            slot.early_samples.fetch_add(lost, Relaxed);
+        }
+    }
+}
+
+/// Begins to record, if it is sure that the program's blocks come from here.
 pub fn start(rate: u64, seed: u64) {
     RATE.store(rate, Relaxed);
     SEED.store(seed, Relaxed);
-    FILTER.start(rate);
     LIVE.start(rate);
-    STATE.store(RECORDING, Release); // pairs with the load in `enter`
+    thread::start();
+    if shadow::is_likely() { STATE.store(DOUBTED, Relaxed) } else { begin_recording() }
+}
+
+fn begin_recording() {
+    EARLY.tell();
+    FILTER.start(RATE.load(Relaxed));
+    STATE.store(RECORDING, Release); // pairs with the loads of who looks at it
 }
 
 /// Records nothing from now on; what the hooks cost is then their fast path.
 pub fn stop() {
+    thread::start();
     STATE.store(OFF, Relaxed);
     FILTER.stop();
+}
+
+/// Begins to record if that a hook is called shows that the program's blocks come from here. True if
+/// calls are recorded now.
+fn is_recording_since(hook: u8) -> bool {
+    if STATE.load(Relaxed) == DOUBTED && shadow::is_refuted_by(hook) {
+        process::notice_fork();
+        if STATE.compare_exchange(DOUBTED, STARTING, Acquire, Relaxed).is_ok() {
+            begin_recording();
+        }
+    }
+    STATE.load(Acquire) == RECORDING
+}
+
+/// A hook was called while nothing is recorded, to allocate `bytes`. Returns whether now calls are,
+/// and so this very one. If not, the hook goes on to its original with nothing of ours on the stack.
+#[cold]
+pub extern "C" fn not_recording(hook: u8, bytes: usize) -> bool {
+    originals::ensure();
+    if is_recording_since(hook) {
+        return true;
+    }
+    let state = STATE.load(Relaxed);
+    if state != STARTING {
+        export::export();
+    }
+    match state {
+        // SAFETY: the calling thread's own.
+        OFF => unsafe { (*thread::current()).countdown = u64::MAX },
+        _ => EARLY.count(bytes),
+    }
+    false
 }
 
 fn sampler() -> Sampler {
@@ -92,20 +164,16 @@ pub struct Recording<'m> {
     mark: &'m Mark,
 }
 
-/// Begins a recorded call; `None` if it is a nested one or nothing is recorded.
+/// Begins a recorded call; `None` if it is a nested one. Only while [`RECORDING`], or later.
 #[inline(always)]
 pub fn enter(call: Call, mark: &Mark) -> Option<Recording<'_>> {
     process::notice_fork();
     export::export();
     let thread = thread::current();
-    let state = STATE.load(Acquire); // pairs with `start`
     // SAFETY: the calling thread's own; a signal handler's hooks leave it as they found it.
     let own = unsafe { &mut *thread };
-    if state != RECORDING {
-        if state == OFF {
-            own.countdown = u64::MAX;
-        }
-        return None;
+    if STATE.load(Acquire) != RECORDING {
+        return None; // stopped meanwhile, in a forked child
     }
     if own.inside != 0 {
         heal(own, call.sp);
@@ -196,8 +264,14 @@ fn sample(block: usize, size: u64, registers: Registers, thread: &mut Thread) {
     }
 }
 
-/// A block is about to be freed.
-pub fn free(block: usize, sp: usize) {
+/// A block is about to be freed, by way of the slow path of a hook.
+pub extern "C" fn free(block: usize, sp: usize, hook: u8) {
+    if STATE.load(Acquire) != RECORDING {
+        originals::ensure();
+        if !is_recording_since(hook) {
+            return;
+        }
+    }
     // SAFETY: the calling thread's own.
     let thread = unsafe { &mut *thread::current() };
     if thread.inside != 0 {

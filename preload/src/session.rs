@@ -5,7 +5,7 @@ use core::ffi::CStr;
 
 use heaptrace_channel::config::{self, Session};
 
-use crate::start::Strings;
+use crate::initial_stack::Strings;
 use crate::{ancestors, spawn, sys};
 
 /// A session that this process has come to.
@@ -20,7 +20,7 @@ pub struct Joined {
 
 /// Joins the session; `None` if there is none, or it is not about this process: one that the
 /// program started, without `children`.
-pub fn join(environment: Strings, children: bool) -> Option<Joined> {
+pub fn join(environment: Strings, library: &CStr, children: bool) -> Option<Joined> {
     let is_wanted = |session: &Session| children || session.program == sys::pid();
     let value = environment.value(config::SESSION).map(CStr::to_bytes).filter(|value| !value.is_empty());
     if let Some(value) = value {
@@ -36,7 +36,7 @@ pub fn join(environment: Strings, children: bool) -> Option<Joined> {
     }
     let found = ancestors::session();
     let is_new = found.is_none();
-    let (session, connection) = found.or_else(|| spawn::session(environment))?;
+    let (session, connection) = found.or_else(|| spawn::session(environment, library))?;
     if !is_wanted(&session) {
         connection.close();
         return None;

@@ -11,19 +11,20 @@ use heaptrace_channel::handshake::{Refusal, decode_answer};
 
 use crate::ancestors::Process;
 use crate::export::{Variable, names};
-use crate::start::{Strings, complain};
+use crate::initial_stack::Strings;
+use crate::start::complain;
+use crate::sys;
 use crate::text::Text;
-use crate::{sys, unwind};
 
 const MAX_PATH: usize = 4096;
 /// Environment variables that the collector gets, at most.
 const MAX_VARIABLES: usize = 4096;
 
 /// Starts a collector and connects to it, and makes the session known to the processes that this
-/// one will start. Without a collector to start it complains, once, and the program goes on
-/// unprofiled.
-pub fn session(environment: Strings) -> Option<(Session<'static>, sys::Fd)> {
-    let Some(variable) = start_session(environment) else {
+/// one will start. `library` is the path of this library. Without a collector to start it complains,
+/// once, and the program goes on unprofiled.
+pub fn session(environment: Strings, library: &CStr) -> Option<(Session<'static>, sys::Fd)> {
+    let Some(variable) = start_session(environment, library) else {
         Variable::NO_SESSION.announce();
         return None;
     };
@@ -56,8 +57,8 @@ fn give_up(refusal: Option<Refusal>) {
     }
 }
 
-fn start_session(environment: Strings) -> Option<Variable> {
-    let collector = find_collector(environment);
+fn start_session(environment: Strings, library: &CStr) -> Option<Variable> {
+    let collector = find_collector(environment, library);
     let Some(path) = collector.as_ref().and_then(Text::c_str) else {
         complain(&[
             b"no heaptrace binary beside the library, in ../bin or on PATH; set ",
@@ -99,11 +100,11 @@ fn random() -> Text<TOKEN_LENGTH> {
 
 /// The path that `HEAPTRACE_COLLECTOR` names, or else a `heaptrace` beside the library, in `../bin`
 /// from there, or on PATH.
-fn find_collector(environment: Strings) -> Option<Text<MAX_PATH>> {
+fn find_collector(environment: Strings, library: &CStr) -> Option<Text<MAX_PATH>> {
     if let Some(path) = environment.value(config::COLLECTOR).filter(|path| !path.is_empty()) {
         return executable(&[path.to_bytes()]);
     }
-    let library = unwind::path_of(session as *const () as usize).unwrap_or(c"").to_bytes();
+    let library = library.to_bytes();
     let folder = library.iter().rposition(|&c| c == b'/').map_or(&b"."[..], |slash| &library[..slash]);
     let path = environment.value("PATH").unwrap_or(c"/usr/local/bin:/usr/bin").to_bytes();
     let candidates = [[folder, b"/heaptrace"], [folder, b"/../bin/heaptrace"]];

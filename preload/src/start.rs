@@ -1,79 +1,34 @@
 //! The constructor and the destructor of the library.
 //!
-//! The constructor runs before any other code of the program, so it has the arguments and the
-//! environment from the dynamic linker and uses nothing of the C library but `dlsym`. Everything
-//! that needs a file descriptor happens here, and all are closed again.
+//! The constructor runs before other code of the program, with what the kernel put on the stack, and
+//! uses nothing of the C library. Everything that needs a file descriptor happens here, and all are
+//! closed again.
 
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use heaptrace_channel::config::{self, Session, TOKEN_LENGTH};
 use heaptrace_channel::handshake::{Hello, Refusal};
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH, Start};
+use heaptrace_channel::sanitizer::SANITIZERS;
 use heaptrace_channel::{Geometry, Segment};
 
+use crate::initial_stack::{Auxiliary, Strings};
+use crate::objects::Objects;
 use crate::session::Joined;
+use crate::symbols::Name;
 use crate::text::Text;
-use crate::{originals, process, record, session, spawn, sys, thread, unwind};
+use crate::{export, originals, process, record, session, shadow, spawn, sys, thread, unwind};
 
 #[cfg(not(test))]
 #[used]
 #[unsafe(link_section = ".init_array")]
-static CONSTRUCTOR: extern "C" fn(c_int, *const *const c_char, *const *const c_char) = construct;
+static CONSTRUCTOR: extern "C" fn() = construct;
 
 #[cfg(not(test))]
 #[used]
 #[unsafe(link_section = ".fini_array")]
 static DESTRUCTOR: extern "C" fn() = destruct;
-
-/// A list of C strings that ends with a null pointer.
-#[derive(Clone, Copy)]
-pub struct Strings(pub *const *const c_char);
-
-impl Strings {
-    /// The strings.
-    pub fn iter(self) -> impl Iterator<Item = &'static CStr> {
-        // SAFETY: the dynamic linker passes lists that end with a null pointer, of strings that
-        // end with a NUL and stay where they are.
-        (0..).map_while(move |i| unsafe {
-            let string = *self.0.add(i);
-            (!string.is_null()).then(|| CStr::from_ptr(string))
-        })
-    }
-
-    /// The value of an environment variable.
-    pub fn value(self, name: &str) -> Option<&'static CStr> {
-        self.iter().find_map(|entry| {
-            let rest = entry.to_bytes().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-            // SAFETY: the tail of a C string is one.
-            Some(unsafe { CStr::from_ptr(rest.as_ptr().cast()) })
-        })
-    }
-}
-
-impl Strings {
-    /// What the auxiliary vector, which lies behind the environment, has of a kind.
-    fn auxiliary(self, kind: u64) -> Option<u64> {
-        // SAFETY: the kernel puts pairs of words behind the environment's null pointer, and ends
-        // them with AT_NULL.
-        unsafe {
-            let mut entry = self.0.add(self.iter().count() + 1).cast::<[u64; 2]>();
-            while (*entry)[0] != libc::AT_NULL {
-                if (*entry)[0] == kind {
-                    return Some((*entry)[1]);
-                }
-                entry = entry.add(1);
-            }
-            None
-        }
-    }
-
-    /// The path that was given to exec.
-    fn path_given_to_exec(self) -> Option<&'static CStr> {
-        // SAFETY: the kernel's own C string, which stays.
-        self.auxiliary(libc::AT_EXECFN).map(|at| unsafe { CStr::from_ptr(at as *const c_char) })
-    }
-}
 
 /// Writes `heaptrace: …` on standard error.
 pub fn complain(parts: &[&[u8]]) {
@@ -132,13 +87,15 @@ impl Settings {
     }
 }
 
-extern "C" fn construct(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) {
+/// glibc passes arguments to constructors, musl does not: so they are looked for.
+extern "C" fn construct() {
     originals::ensure();
-    if originals::symbol(c"gnu_get_libc_version").is_null() {
-        return record::stop(); // musl's dynamic linker, say, which passes no arguments here
-    }
-    let environment = Strings(envp);
-    if begin(argc, Strings(argv), environment).is_none() {
+    let begun = Auxiliary::find().and_then(|vector| {
+        let (arguments, environment) = vector.arguments_and_environment()?;
+        let objects = Objects::of(vector)?;
+        Surroundings { vector, arguments, environment, objects }.begin()
+    });
+    if begun.is_none() {
         record::stop();
     }
 }
@@ -154,37 +111,61 @@ static WAITS: AtomicBool = AtomicBool::new(false);
 /// This process is the one that the session is about.
 static IS_PROGRAM: AtomicBool = AtomicBool::new(false);
 
-/// Connects to the collector and begins to record; `None` if that cannot be.
-fn begin(argc: c_int, arguments: Strings, environment: Strings) -> Option<()> {
-    let program_headers = environment.auxiliary(libc::AT_PHDR).zip(environment.auxiliary(libc::AT_PHNUM));
-    let unwinds = unwind::start(program_headers.map_or((0, 0), |(at, count)| (at as usize, count as usize)));
-    let children = Settings { environment, complains: false }.children();
-    let Joined { session, connection, is_new } = session::join(environment, children)?;
-    let settings = Settings { environment, complains: is_new };
-    settings.check();
-    unwind::set_main_stack_top(arguments.0 as usize);
-    thread::find_rseq();
-    let (rate, seed) = (settings.rate(), settings.seed());
-    let program = Program { session, rate, argc, arguments, environment, children, unwinds };
-    let handed_over = program.hand_over(connection);
-    let recorded = if is_new { spawn::is_recorded(connection, handed_over) } else { handed_over.is_ok() };
-    connection.close();
-    if !recorded {
-        return None;
+/// What is there when the constructor is called.
+#[derive(Clone, Copy)]
+struct Surroundings {
+    vector: Auxiliary,
+    arguments: Strings,
+    environment: Strings,
+    objects: Objects,
+}
+
+impl Surroundings {
+    /// Connects to the collector and begins to record; `None` if that cannot be.
+    fn begin(self) -> Option<()> {
+        let Surroundings { vector, arguments, environment, objects } = self;
+        export::start(objects, vector);
+        thread::find(objects);
+        shadow::start(objects);
+        let unwinds = unwind::start(objects, vector.program_headers());
+        let children = Settings { environment, complains: false }.children();
+        let Joined { session, connection, is_new } =
+            session::join(environment, objects.own_path(), children)?;
+        let settings = Settings { environment, complains: is_new };
+        settings.check();
+        unwind::set_main_stack_top(arguments.0 as usize);
+        let (rate, seed) = (settings.rate(), settings.seed());
+        let program = Program { session, rate, surroundings: self, children, unwinds };
+        let handed_over = program.hand_over(connection);
+        let recorded = if is_new { spawn::is_recorded(connection, handed_over) } else { handed_over.is_ok() };
+        connection.close();
+        if !recorded {
+            return None;
+        }
+        WAITS.store(session.waits, Relaxed);
+        IS_PROGRAM.store(session.program == sys::pid(), Relaxed);
+        record::start(rate, seed);
+        Some(())
     }
-    WAITS.store(session.waits, Relaxed);
-    IS_PROGRAM.store(session.program == sys::pid(), Relaxed);
-    record::start(rate, seed);
-    Some(())
+
+    /// What this process cannot be recorded for.
+    fn obstacle(self, unwinds: bool) -> Option<Refusal> {
+        let defines = |name: &'static CStr| self.objects.find(&Name::new(name)).is_some();
+        if SANITIZERS.iter().any(|sanitizer| defines(sanitizer.function)) {
+            Some(Refusal::Sanitizer)
+        } else if !defines(c"gnu_get_libc_version") {
+            Some(Refusal::OtherLibc)
+        } else {
+            (!unwinds).then_some(Refusal::OldLibc)
+        }
+    }
 }
 
 /// What the constructor knows of its program.
 struct Program<'a> {
     session: Session<'a>,
     rate: u64,
-    argc: c_int,
-    arguments: Strings,
-    environment: Strings,
+    surroundings: Surroundings,
     /// Forked children are recorded too.
     children: bool,
     /// The unwinder works with this C library.
@@ -212,11 +193,8 @@ impl Program<'_> {
 
     /// Makes the segment and this process its first one.
     fn segment_file(&self) -> Result<sys::Fd, Refusal> {
-        if has_sanitizer() {
-            return Err(Refusal::Sanitizer);
-        }
-        if !self.unwinds {
-            return Err(Refusal::OldLibc);
+        if let Some(why) = self.surroundings.obstacle(self.unwinds) {
+            return Err(why);
         }
         let geometry = Geometry::for_rate(self.rate, sys::processors());
         let file =
@@ -242,8 +220,8 @@ impl Program<'_> {
         // SAFETY: the mapping has that size and is never given back.
         let segment = unsafe { Segment::create(base.as_ptr(), geometry) };
         let (mut command, mut executable) = (Text::<MAX_COMMAND>::of(&[]), [0; MAX_PATH]);
-        let arguments = self.arguments.iter().take(self.argc.max(0) as usize);
-        arguments.for_each(|argument| command.push(argument.to_bytes_with_nul()));
+        let Surroundings { vector, arguments, .. } = self.surroundings;
+        arguments.iter().for_each(|argument| command.push(argument.to_bytes_with_nul()));
         segment.header().publish(&Start {
             geometry,
             rate: self.rate,
@@ -251,16 +229,9 @@ impl Program<'_> {
             pid: sys::pid(),
             command: command.bytes(),
             executable: sys::read_link(c"/proc/self/exe", &mut executable),
-            started_as: self.environment.path_given_to_exec().map_or(b"", CStr::to_bytes),
+            started_as: vector.path_given_to_exec().map_or(b"", CStr::to_bytes),
         });
-        let shadowed = !unwind::is_own(originals::symbol(c"malloc") as usize);
-        segment.header().shadowed.store(shadowed.into(), Relaxed);
+        segment.header().shadowed.store(shadow::is_likely().into(), Relaxed);
         Some(segment)
     }
-}
-
-fn has_sanitizer() -> bool {
-    [c"__asan_init", c"__tsan_init", c"__msan_init", c"__hwasan_init"]
-        .iter()
-        .any(|name| !originals::symbol(name).is_null())
 }

@@ -39,6 +39,15 @@ pub fn map_private(size: usize) -> Option<NonNull<u8>> {
     NonNull::new(at as *mut u8)
 }
 
+/// Zeros that can only be read, and take no memory.
+pub fn map_zeros(size: usize) -> Option<NonNull<u8>> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: as in `map_private`.
+    let at =
+        unsafe { call!(libc::SYS_mmap, null_mut::<u8>(), size, libc::PROT_READ, flags, -1isize, 0) }.ok()?;
+    NonNull::new(at as *mut u8)
+}
+
 /// Maps `size` bytes of a file, shared with other processes.
 pub fn map_shared(fd: Fd, size: usize) -> Option<NonNull<u8>> {
     let protection = libc::PROT_READ | libc::PROT_WRITE;

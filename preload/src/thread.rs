@@ -5,11 +5,12 @@
 //! has it only in assembly. It takes room in the static TLS block, which a preloaded library has.
 
 use core::arch::{asm, global_asm};
-use core::sync::atomic::{AtomicIsize, AtomicU8, Ordering::Relaxed};
+use core::sync::atomic::{AtomicIsize, AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
 
 use heaptrace_channel::ring::{LastRing, Rseq};
 
-use crate::originals;
+use crate::objects::Objects;
+use crate::symbols::Name;
 use crate::unwind::StackRange;
 
 global_asm!(
@@ -55,17 +56,46 @@ pub fn control_block() -> usize {
     at
 }
 
+/// Where the fast path of the hooks finds [`Thread::countdown`], relative to the control block.
+///
+/// Until [`start`] that is a word of the control block itself which is 0 in every C library (glibc
+/// and musl have `sysinfo` there, which x86-64 does not use), so that every call takes the slow path:
+/// before the constructor this library may not be relocated, and does not know its place.
+pub static OFFSET: AtomicUsize = AtomicUsize::new(0x20);
+
+/// Lets the fast path of the hooks work. Called by the constructor.
+pub fn start() {
+    OFFSET.store((current() as usize).wrapping_sub(control_block()), Relaxed);
+}
+
+/// The byte that tells whether the process has one thread: of the C library, if that has one.
+static SINGLE_THREADED: AtomicPtr<AtomicU8> = AtomicPtr::new((&raw const MANY_THREADS).cast_mut());
+static MANY_THREADS: AtomicU8 = AtomicU8::new(0);
+
+/// Where glibc keeps what the kernel tells each thread of itself, from the control block; 0 for nowhere.
+static RSEQ_OFFSET: AtomicIsize = AtomicIsize::new(0);
+
+/// Finds what the C library knows of threads. Called by the constructor.
+pub fn find(objects: Objects) {
+    if let Some(byte) = objects.find(&Name::new(c"__libc_single_threaded")) {
+        SINGLE_THREADED.store(byte.address.cast_mut().cast(), Relaxed);
+    }
+    let (size, offset) = (Name::new(c"__rseq_size"), Name::new(c"__rseq_offset"));
+    if let Some((size, offset)) = objects.find(&size).zip(objects.find(&offset)) {
+        // SAFETY: glibc's variables of these types, from 2.35 on.
+        let (size, offset) = unsafe { (*size.address.cast::<u32>(), *offset.address.cast::<isize>()) };
+        RSEQ_OFFSET.store(if size == 0 { 0 } else { offset }, Relaxed);
+    }
+}
+
 /// Is the process known to have no other thread? Then nothing of its own needs to be atomic.
 ///
-/// The C library's own `malloc` relies on the same word (glibc 2.32), which `pthread_create` clears
+/// The C library's own `malloc` relies on the same byte (glibc 2.32), which `pthread_create` clears
 /// before there is a second thread.
 #[inline(always)]
 pub fn is_alone() -> bool {
-    unsafe extern "C" {
-        static __libc_single_threaded: AtomicU8;
-    }
-    // SAFETY: a byte of the C library.
-    unsafe { __libc_single_threaded.load(Relaxed) != 0 }
+    // SAFETY: a byte of the C library, or of this one.
+    unsafe { (*SINGLE_THREADED.load(Relaxed)).load(Relaxed) != 0 }
 }
 
 /// The calling thread's state.
@@ -80,20 +110,6 @@ pub fn current() -> *mut Thread {
             options(nostack, pure, readonly, preserves_flags));
     }
     control_block().wrapping_add(offset) as *mut Thread
-}
-
-/// Where glibc keeps what the kernel tells each thread of itself, from the control block; 0 for nowhere.
-static RSEQ_OFFSET: AtomicIsize = AtomicIsize::new(0);
-
-/// Finds the memory for restartable sequences. Called in the constructor.
-pub fn find_rseq() {
-    let (size, offset) = (originals::symbol(c"__rseq_size"), originals::symbol(c"__rseq_offset"));
-    // SAFETY: glibc's variables of these types, from 2.35 on.
-    unsafe {
-        if !size.is_null() && !offset.is_null() && *size.cast::<u32>() != 0 {
-            RSEQ_OFFSET.store(*offset.cast::<isize>(), Relaxed);
-        }
-    }
 }
 
 /// The calling thread's memory for restartable sequences.

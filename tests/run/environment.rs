@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Ended, HEAPTRACE, Room, has, program};
+use crate::support::{Ended, HEAPTRACE, Launch, Room, has, print_of, program};
 
 /// Compiles a program that is not like the others; `None` if this machine cannot.
 fn compiled(room: &Room, compiler: &str, flags: &[&str]) -> Option<PathBuf> {
@@ -58,8 +58,19 @@ fn a_static_pie_is_explained() {
 #[test]
 fn a_musl_program_is_explained() {
     let room = Room::new();
-    if let Some(path) = compiled(&room, "musl-gcc", &[]).filter(|path| Command::new(path).output().is_ok()) {
-        assert_explained(&room.run_path(path).go(), "not glibc");
+    let path = compiled(&room, "musl-gcc", &[]).unwrap();
+    assert_explained(&room.run_path(&path).go(), "not glibc");
+    let child = ["-c".as_ref(), "\"$0\"; exit $?".as_ref(), path.as_os_str()];
+    assert_explained(&room.run_path("sh").args(child).go(), "not glibc");
+}
+
+#[test]
+fn a_musl_program_with_the_library_preloaded_is_unharmed() {
+    let room = Room::new();
+    let path = compiled(&room, "musl-gcc", &[]).unwrap();
+    for launch in [room.bare_path(&path), room.manual_path(&path)] {
+        let ended = launch.go();
+        assert_eq!((ended.status(), ended.text().as_str()), (6, "hello\n"), "{ended:?}");
     }
 }
 
@@ -73,12 +84,44 @@ fn a_32_bit_program_is_explained() {
 
 #[test]
 fn sanitizer_builds_are_explained() {
-    for sanitizer in ["address", "thread"] {
+    // Where clang's own libraries are is nothing that the dynamic linker knows.
+    let runtime = print_of("clang", &["-print-file-name=libclang_rt.asan-x86_64.so".as_ref()]);
+    let folder = format!("-Wl,-rpath,{}", Path::new(runtime.trim()).parent().unwrap().display());
+    let builds: [(&str, &[&str]); 8] = [
+        ("gcc", &["-fsanitize=address"]),
+        ("gcc", &["-fsanitize=thread"]),
+        ("gcc", &["-fsanitize=leak"]),
+        ("clang", &["-fsanitize=address"]),
+        ("clang", &["-fsanitize=address", "-shared-libsan", &folder]),
+        ("clang", &["-fsanitize=leak"]),
+        ("clang", &["-fsanitize=memory"]),
+        ("clang", &["-fsanitize=thread"]),
+    ];
+    for (compiler, flags) in builds {
         let room = Room::new();
-        if let Some(path) = compiled(&room, "gcc", &[&format!("-fsanitize={sanitizer}")]) {
+        if let Some(path) = compiled(&room, compiler, flags) {
             assert_explained(&room.run_path(path).go(), "sanitizer");
         }
     }
+}
+
+/// A leak that is suppressed by the name of a function, which the sanitizer finds by unwinding.
+#[test]
+fn a_leak_sanitizer_sees_the_same_stacks() {
+    let room = Room::new();
+    let source = "#include <stdlib.h>\nvoid *volatile kept;\n\
+                  __attribute__((noinline)) void lost(void) { for (int i = 0; i < 5; i++) kept = malloc(100); }\n\
+                  int main(void) { lost(); kept = 0; return 0; }\n";
+    fs::write(room.path("leaks.c"), source).unwrap();
+    fs::write(room.path("suppressed"), "leak:lost\n").unwrap();
+    let mut compiler = Command::new("gcc");
+    compiler.args(["-g", "-fsanitize=leak", "leaks.c", "-o", "leaks"]);
+    assert!(compiler.current_dir(room.path("")).status().unwrap().success());
+    let same = |launch: Launch| launch.env("LSAN_OPTIONS", "suppressions=suppressed").go().status();
+    for launch in [room.bare_path("./leaks"), room.run_path("./leaks"), room.manual_path("./leaks")] {
+        assert_eq!(same(launch), 0);
+    }
+    assert_eq!(same(room.run_path("sh").args(["-c", "./leaks; exit $?"])), 0, "a child");
 }
 
 #[test]

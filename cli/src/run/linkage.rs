@@ -74,7 +74,7 @@ impl Linkage {
     }
 
     /// Does it define or need one of these symbols, for the dynamic linker?
-    pub fn mentions(&self, symbols: &[&str]) -> bool {
+    pub fn mentions(&self, symbols: &[&[u8]]) -> bool {
         let Range { mut start, end } = self.strings().unwrap_or_default();
         // In pieces, as the table may be large.
         let mut piece = [0; 1 << 14];
@@ -84,7 +84,7 @@ impl Linkage {
             let mut next = 0;
             for nul in memchr_iter(0, &piece[..read]) {
                 let name = &piece[next..nul];
-                if symbols.iter().any(|symbol| name == symbol.as_bytes()) {
+                if symbols.contains(&name) {
                     return true;
                 }
                 next = nul + 1;
@@ -130,8 +130,8 @@ mod tests {
         assert!(own.is_x86_64() && !own.is_library());
         assert_eq!(own.interpreter.as_deref(), Some("/lib64/ld-linux-x86-64.so.2"));
         assert!(own.libraries().any(|name| name == "libc.so.6"));
-        assert!(own.mentions(&["no_such_symbol", "__libc_start_main"]));
-        assert!(!own.mentions(&["no_such_symbol", "__libc_start"]));
+        assert!(own.mentions(&[b"no_such_symbol", b"__libc_start_main"]));
+        assert!(!own.mentions(&[b"no_such_symbol", b"__libc_start"]));
     }
 
     #[test]

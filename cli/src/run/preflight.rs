@@ -5,6 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use heaptrace_channel::sanitizer::SANITIZERS;
+
 use super::linkage::Linkage;
 
 /// Why a program cannot be recorded, and a way out.
@@ -59,11 +61,15 @@ fn obstacle_in(linkage: &Linkage) -> Option<Obstacle> {
     if !linker.contains("ld-linux") {
         return Some(Obstacle::OtherLibc(linker.into()));
     }
-    let sanitizers =
-        ["libasan.so", "libtsan.so", "libmsan.so", "libhwasan.so", "libclang_rt.asan", "libclang_rt.tsan"];
-    let linked = linkage.libraries().any(|library| sanitizers.iter().any(|name| library.starts_with(name)));
-    let built_in = || linkage.mentions(&["__asan_init", "__tsan_init", "__msan_init", "__hwasan_init"]);
-    (linked || built_in()).then_some(Obstacle::Sanitizer)
+    has_sanitizer(linkage).then_some(Obstacle::Sanitizer)
+}
+
+fn has_sanitizer(linkage: &Linkage) -> bool {
+    let starts = |library: &String| {
+        SANITIZERS.iter().flat_map(|sanitizer| sanitizer.libraries).any(|name| library.starts_with(name))
+    };
+    let functions: Vec<_> = SANITIZERS.iter().map(|sanitizer| sanitizer.function.to_bytes()).collect();
+    linkage.libraries().any(|library| starts(&library)) || linkage.mentions(&functions)
 }
 
 fn interpreter_of_script(path: &Path) -> Option<PathBuf> {

@@ -11,17 +11,25 @@ pub enum Refusal {
     NoMemory = 1,
     /// The program is built with a sanitizer, which brings its own malloc and its own checks.
     Sanitizer = 2,
-    /// The C library has no `_dl_find_object`: glibc before 2.35, or another one.
+    /// The C library has no `_dl_find_object`: glibc before 2.35.
     OldLibc = 3,
     /// The collector can have no more descriptors. It says so itself.
     NoDescriptors = 4,
     /// The collector cannot map the shared memory. It says so itself.
     NotMapped = 5,
+    /// The C library is another one than glibc.
+    OtherLibc = 6,
 }
 
 impl Refusal {
-    const ALL: [Refusal; 5] =
-        [Refusal::NoMemory, Refusal::Sanitizer, Refusal::OldLibc, Refusal::NoDescriptors, Refusal::NotMapped];
+    const ALL: [Refusal; 6] = [
+        Refusal::NoMemory,
+        Refusal::Sanitizer,
+        Refusal::OldLibc,
+        Refusal::NoDescriptors,
+        Refusal::NotMapped,
+        Refusal::OtherLibc,
+    ];
 
     /// The reason in words, with what to do about it.
     pub fn reason(self) -> &'static str {
@@ -29,6 +37,7 @@ impl Refusal {
             Refusal::NoMemory => "there is no room for the shared memory; look at ulimit -v and ulimit -f",
             Refusal::Sanitizer => "it is built with a sanitizer, which has its own malloc; build it without",
             Refusal::OldLibc => "its C library is older than glibc 2.35",
+            Refusal::OtherLibc => "its C library is not glibc; build it for glibc",
             Refusal::NoDescriptors => {
                 "too many processes run at once for the limit of open files; raise ulimit -Hn"
             }

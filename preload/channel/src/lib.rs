@@ -28,6 +28,7 @@ pub mod header;
 pub mod modules;
 pub mod processes;
 pub mod ring;
+pub mod sanitizer;
 mod segment;
 pub mod stacks;
 pub mod stat;

@@ -22,6 +22,8 @@ pub struct ProcessSlot {
     pid: AtomicU32,
     /// Samples that could not be recorded.
     pub lost_samples: AtomicU64,
+    /// Those of them that came before recording began.
+    pub early_samples: AtomicU64,
     /// Frees of sampled blocks that were not seen, or told too late for the peak to be exact.
     pub lost_frees: AtomicU64,
     /// Raised by the process to ask for its profile: it is about to exit.
@@ -43,6 +45,7 @@ impl Segment {
             {
                 slot.pid.store(pid, Relaxed);
                 slot.lost_samples.store(0, Relaxed);
+                slot.early_samples.store(0, Relaxed);
                 slot.lost_frees.store(0, Relaxed);
                 slot.exiting.store(0, Relaxed);
                 slot.written.store(0, Relaxed);

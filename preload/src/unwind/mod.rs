@@ -21,9 +21,9 @@ mod walk;
 use heaptrace_channel::Segment;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 
-pub use modules::{is_own, path_of};
 pub use range::{StackRange, set_main_stack_top};
 
+use crate::objects::Objects;
 use crate::thread::Thread;
 
 /// The machine state that unwinding follows, at a call or an interrupted instruction.
@@ -68,10 +68,10 @@ pub fn stack(registers: Registers, thread: &mut Thread, segment: &Segment) -> Op
     }
 }
 
-/// Gets ready in the constructor, with address and number of the program's own ELF program headers.
-/// False if this C library is too old: glibc before 2.35.
-pub fn start(program_headers: (usize, usize)) -> bool {
-    private_stack::start() && modules::start(program_headers)
+/// Gets ready in the constructor, with what is loaded, and address and number of the program's own
+/// ELF program headers. False if this C library is too old: glibc before 2.35.
+pub fn start(objects: Objects, program_headers: (usize, usize)) -> bool {
+    private_stack::start() && modules::start(objects, program_headers)
 }
 
 /// Makes everything usable in a forked child, whose other threads are gone with what they locked.

@@ -10,8 +10,10 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16, AtomicU64, AtomicUsiz
 use heaptrace_channel::modules::{MAX_MODULES, Module, ModuleId};
 
 use super::rules::RULES;
+use crate::objects::Objects;
+use crate::process;
+use crate::symbols::Name;
 use crate::sys::PAGE;
-use crate::{originals, process};
 
 /// glibc's `struct dl_find_object` (dlfcn.h) on x86-64.
 #[repr(C)]
@@ -52,9 +54,10 @@ type FindObject = unsafe extern "C" fn(*const c_void, *mut FoundObject) -> i32;
 
 static FIND_OBJECT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Looks the function up. False if there is none.
-pub fn start((headers, count): (usize, usize)) -> bool {
-    FIND_OBJECT.store(originals::symbol(c"_dl_find_object").cast_mut(), Relaxed);
+/// Looks for the C library's `_dl_find_object`. False if it has none.
+pub fn start(objects: Objects, (headers, count): (usize, usize)) -> bool {
+    let Some(function) = objects.find(&Name::new(c"_dl_find_object")) else { return false };
+    FIND_OBJECT.store(function.address.cast_mut(), Relaxed);
     let Some(own) = find(start as *const () as usize) else { return false };
     INITIAL.fill(own.link_map);
     PROGRAM.fill(headers, count);
@@ -126,19 +129,6 @@ pub fn find(address: usize) -> Option<Found> {
         eh_frame_hdr: result.eh_frame_hdr,
         link_map: result.link_map,
     })
-}
-
-/// Does `address` lie in this library?
-pub fn is_own(address: usize) -> bool {
-    let own = find(is_own as *const () as usize);
-    find(address).zip(own).is_some_and(|(found, own)| core::ptr::eq(found.link_map, own.link_map))
-}
-
-/// The path of the module that `address` lies in. In the constructor only: the name goes with its module.
-pub fn path_of(address: usize) -> Option<&'static CStr> {
-    let found = find(address)?;
-    // SAFETY: the dynamic linker's own record of a loaded module.
-    Some(unsafe { CStr::from_ptr((*found.link_map).name) })
 }
 
 /// The modules of the start: the program and what it is linked with, which are never unloaded.

@@ -262,6 +262,8 @@ fn read_rule(address: usize) -> Result<(Rule, ModuleId), Truncation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::initial_stack::Auxiliary;
+    use crate::objects::Objects;
     use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
     use framehop::{ExplicitModuleSectionInfo, FrameAddress, Module, Unwinder};
     use std::num::NonZeroU64;
@@ -301,7 +303,8 @@ mod tests {
     /// library and of this binary for which unwind tables have a plain rule.
     #[test]
     fn rules_lead_where_framehop_goes() {
-        assert!(modules::start((0, 0)));
+        let objects = Auxiliary::find().and_then(Objects::of).unwrap();
+        assert!(modules::start(objects, (0, 0)));
         let (sp, bp) = (0x7000_0000_0000u64, 0x7000_0001_0000u64);
         for function in [libc::qsort as *const () as usize, word_at as *const () as usize] {
             let module = modules::find(function).unwrap();
