@@ -221,6 +221,52 @@ fn without_a_collector_there_is_one_line_and_the_program_runs() {
 }
 
 #[test]
+fn a_place_that_cannot_be_written_to_is_said_once_however_the_program_ends() {
+    let too_long = "x".repeat(256);
+    for output in ["missing/out.prof", "/", "missing/%p", &too_long, "/proc/out.prof", "out.prof/x"] {
+        for ending in [["return", "7"], ["_exit", "7"], ["signal", "9"]] {
+            let room = Room::new();
+            let ended = room.manual("ends.c").env("HEAPTRACE_OUT", output).args(ending).go();
+            let bare = room.bare("ends.c").args(ending).go();
+            assert_eq!((ended.status(), &ended.stdout), (bare.status(), &bare.stdout), "{output}: {ended:?}");
+            let lines: Vec<_> = ended.stderr.lines().filter(|line| *line != "an error").collect();
+            assert_eq!(lines.len(), 1, "{output}, {ending:?}: {ended:?}");
+            assert!(lines[0].starts_with("heaptrace: cannot write the profile "), "{ended:?}");
+            assert!(room.files().is_empty(), "{:?}", room.files());
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_is_gone_at_the_end_is_said_where_the_programs_errors_went_at_first() {
+    let room = Room::new();
+    fs::create_dir(room.path("gone")).unwrap();
+    let line = "rmdir gone; exec 2>other; echo an error >&2; exit 5";
+    let launch = room.manual_path("/bin/sh").env("HEAPTRACE_OUT", "gone/out.prof").args(["-c", line]);
+    let errors = fs::File::create(room.path("errors")).unwrap();
+    let ended = launch.with(|command| {
+        command.stderr(errors);
+    });
+    let ended = ended.start().wait();
+    assert_eq!(ended.status(), 5);
+    let said = || fs::read_to_string(room.path("errors")).unwrap();
+    wait_until("it is said", || said().contains("could not be written: gone/out.prof: "));
+    assert_eq!(said().matches("gone/out.prof: ").count(), 1, "{}", said());
+    assert_eq!(fs::read_to_string(room.path("other")).unwrap(), "an error\n");
+}
+
+#[test]
+fn a_full_disk_is_said_while_the_program_waits() {
+    let room = Room::new();
+    std::os::unix::fs::symlink("/dev/full", room.path("full")).unwrap();
+    let ended = room.manual("ends.c").env("HEAPTRACE_OUT", "full").args(["exit", "3"]).go();
+    assert_eq!(ended.status(), 3);
+    let said = ended.stderr.strip_prefix("an error\n").unwrap();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("could not be written: full: No space left on device"), "{said}");
+}
+
+#[test]
 fn a_collector_that_is_no_heaptrace_costs_the_program_one_line() {
     let room = Room::new();
     for impostor in ["/bin/true", "/etc/passwd", "/usr/bin/env"] {

@@ -14,12 +14,13 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use heaptrace_channel::config::{self, Session};
 use heaptrace_collector::Program;
 use heaptrace_collector::naming::Pattern;
-use heaptrace_collector::session::{self, Config, Request};
-use heaptrace_collector::summary::Summary;
+use heaptrace_collector::session::{self, Config, Request, Witness};
+use heaptrace_collector::stderr::Stderr;
+use heaptrace_collector::summary::{Summary, Written};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
 
 use crate::control::{self, Event, Report};
-use crate::{apart, progress};
+use crate::{apart, messages, progress, say};
 
 /// The listening socket that the library passes on.
 const LISTENER: RawFd = 3;
@@ -37,16 +38,46 @@ pub fn run() -> Result<()> {
     let rate = text(config::RATE).and_then(|text| config::parse_rate(text.as_bytes()));
     let mode = text(config::SYMBOLIZE).and_then(|text| text.to_str()?.parse().ok());
     let options = Options { mode: mode.unwrap_or_default(), ..Options::default() };
+    let pattern = pattern.unwrap_or_default().on_behalf_of(session.program);
+    let program = running_program(session.program);
+    let complaints = Stderr::of(session.program).map(|stderr| Complaints::begin(stderr, &pattern, &program));
     let config = Config {
         listener,
         token,
-        pattern: pattern.unwrap_or_default().on_behalf_of(session.program),
+        pattern,
         rate: rate.unwrap_or(config::DEFAULT_RATE),
-        program: Some(running_program(session.program)),
+        program: Some(program),
         symbolizer: Arc::new(Symbolizer::new(&options)),
+        witness: complaints.map(|complaints| Box::new(complaints) as Box<dyn Witness>),
     };
     keep_names(&config);
     Ok(session::run(config, None)?)
+}
+
+/// Says on the program's own standard error what nobody else will say: that there is no profile.
+#[derive(Debug)]
+struct Complaints {
+    stderr: Stderr,
+    /// It was said when the program started: at its end it may not be there to be told.
+    said: bool,
+}
+
+impl Complaints {
+    fn begin(stderr: Stderr, pattern: &Pattern, program: &Program) -> Complaints {
+        let checked = pattern.check(program.name());
+        if let Err((path, why)) = &checked {
+            stderr.write(&say::line(messages::cannot_write(path, why)));
+        }
+        Complaints { stderr, said: checked.is_err() }
+    }
+}
+
+impl Witness for Complaints {
+    fn not_written(&self, written: &Written) {
+        if !self.said {
+            self.stderr.write(&say::line(messages::not_written(written)));
+        }
+    }
 }
 
 /// What was read to look names up goes with the process: to free it bit by bit takes a millisecond.

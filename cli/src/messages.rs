@@ -1,6 +1,8 @@
 //! What heaptrace says on standard error about a run: every fact in words, and nowhere else.
 
+use std::io;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::ExitStatus;
 
 use heaptrace_channel::config::RateText;
@@ -46,7 +48,7 @@ fn describe(lines: &mut Vec<Line>, written: &Written) {
     let Written { path, name, pid, counters, outcome, .. } = written;
     let (path, name) = (path.display(), name.display());
     lines.push(match outcome {
-        Outcome::Failed(why) => Line::Important(not_written(written, why)),
+        Outcome::Failed(_) => Line::Important(not_written(written)),
         Outcome::File | Outcome::Stream => {
             Line::Plain(format!("{path}: {name} (pid {pid}), {}", samples(counters.samples)))
         }
@@ -65,10 +67,16 @@ fn describe(lines: &mut Vec<Line>, written: &Written) {
     }
 }
 
-/// That there is no profile of a process, for lack of a place for it.
-pub fn not_written(written: &Written, why: &str) -> String {
-    let Written { path, name, pid, .. } = written;
+/// That the profile could not be written, before there is one.
+pub fn cannot_write(path: &Path, why: &io::Error) -> String {
+    format!("cannot write the profile {}: {why}", path.display())
+}
+
+/// That there is no profile of a process, as it could not be written.
+pub fn not_written(written: &Written) -> String {
+    let Written { path, name, pid, outcome, .. } = written;
     let (path, name) = (path.display(), name.display());
+    let why = if let Outcome::Failed(why) = outcome { why } else { "" };
     format!("the profile of {name} (pid {pid}) could not be written: {path}: {why}")
 }
 

@@ -7,6 +7,10 @@ use heaptrace_pprof::printable;
 
 /// Says one line. That nobody can read it any more is no reason to fail.
 pub fn say(line: impl Display) {
-    let line = line.to_string();
-    io::stderr().write_all(format!("heaptrace: {}\n", printable(&line)).as_bytes()).ok();
+    io::stderr().write_all(self::line(line).as_bytes()).ok();
+}
+
+/// A line as it is said.
+pub fn line(text: impl Display) -> String {
+    format!("heaptrace: {}\n", printable(&text.to_string()))
 }

@@ -13,6 +13,7 @@ pub mod naming;
 mod profile;
 pub mod recording;
 pub mod session;
+pub mod stderr;
 pub mod summary;
 pub mod symbolize;
 mod wake;

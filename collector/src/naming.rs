@@ -3,11 +3,13 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use heaptrace_channel::config::bad_placeholder;
+use heaptrace_pprof::whole_file;
 
 /// The pattern if nobody says otherwise.
 pub const DEFAULT_PATTERN: &str = "heaptrace.%n.%p.prof";
@@ -87,8 +89,21 @@ impl Pattern {
         }
     }
 
+    /// Could the profile of a program of that name be written, as far as can be told in advance?
+    ///
+    /// # Errors
+    /// Which file cannot be written, and why.
+    pub fn check(&self, name: &OsStr) -> Result<(), (PathBuf, io::Error)> {
+        if !self.folder_is_known() {
+            return Ok(());
+        }
+        let (pid, started) = (std::process::id(), SystemTime::now());
+        let path = self.path(&Subject { name, pid, started, is_program: true });
+        whole_file::check(&path).map_err(|why| (path, why))
+    }
+
     /// Is the folder of the profiles known before the process is, as it has neither ids nor times?
-    pub fn folder_is_known(&self) -> bool {
+    fn folder_is_known(&self) -> bool {
         let folder = Path::new(&self.0).parent().map(|folder| Pattern(folder.into()));
         folder.is_none_or(|folder| !folder.has(b'p') && !folder.has(b't'))
     }

@@ -1,11 +1,11 @@
 //! The session: a program, the processes that it starts, and one profile for each.
 
 use std::ffi::OsString;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use std::{fmt, io};
 
 use crossbeam_channel::{Receiver, Sender, never, select};
 use hashbrown::{HashMap, HashSet};
@@ -37,6 +37,14 @@ pub struct Config {
     pub program: Option<Program>,
     /// What looks names up, and tells others meanwhile how far it has come.
     pub symbolizer: Arc<Symbolizer>,
+    /// Who hears at once of a profile that could not be written; else it is in the summary only.
+    pub witness: Option<Box<dyn Witness>>,
+}
+
+/// Tells somebody of what went wrong.
+pub trait Witness: fmt::Debug {
+    /// The profile could not be written. Its process may still wait for it.
+    fn not_written(&self, written: &Written);
 }
 
 /// What can be asked of a running session.
@@ -85,6 +93,7 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         writers: Writers::start(WRITERS, config.symbolizer)?,
         rate: config.rate,
         program: config.program,
+        witness: config.witness,
         images: Vec::new(),
         next_image: 0,
         pending: HashMap::new(),
@@ -115,6 +124,7 @@ struct Session {
     writers: Writers<Key>,
     rate: u64,
     program: Option<Program>,
+    witness: Option<Box<dyn Witness>>,
     images: Vec<(ImageId, Image)>,
     next_image: ImageId,
     pending: HashMap<Key, Pending>,
@@ -349,6 +359,9 @@ impl Session {
             Ok(()) => Outcome::Stream,
             Err(error) => Outcome::Failed(error.to_string()),
         };
+        if let (Outcome::Failed(_), Some(witness)) = (&written.outcome, &self.witness) {
+            witness.not_written(&written);
+        }
         self.summary.profiles.retain(|earlier| earlier.path != written.path);
         self.summary.profiles.push(written);
         self.settle(done.key, last);

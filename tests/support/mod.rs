@@ -276,9 +276,15 @@ impl Launch {
     }
 
     /// Starts it, with pipes for its output.
-    pub fn spawn(self) -> Running {
+    pub fn spawn(mut self) -> Running {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.start()
+    }
+
+    /// Starts it, with output to wherever it goes.
+    pub fn start(self) -> Running {
         let mut command = self.command();
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn();
+        let child = command.process_group(0).spawn();
         Running { child: child.unwrap_or_else(|why| panic!("{command:?}: {why}")) }
     }
 

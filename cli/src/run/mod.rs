@@ -14,17 +14,15 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use heaptrace_channel::config::{self, TOKEN_LENGTH, parse_rate};
 use heaptrace_collector::Program;
-use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern, Subject};
+use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
 use heaptrace_collector::session::Config;
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
-use heaptrace_pprof::whole_file;
 
 use crate::progress::Line;
 use crate::say::say;
@@ -136,13 +134,8 @@ fn prepare(args: &Args) -> Result<Prepared> {
 
 /// Said before the program starts and not after its hours of work.
 fn check_output(pattern: &Pattern, program: &Path) -> Result<()> {
-    if !pattern.folder_is_known() {
-        return Ok(());
-    }
     let name = program.file_name().unwrap_or_default();
-    let (pid, started) = (std::process::id(), SystemTime::now());
-    let path = pattern.path(&Subject { name, pid, started, is_program: true });
-    whole_file::check(&path).with_context(|| format!("cannot write the profile {}", path.display()))
+    pattern.check(name).map_err(|(path, why)| anyhow!(messages::cannot_write(&path, &why)))
 }
 
 fn random_token() -> Result<String> {
@@ -166,6 +159,7 @@ fn start_collector(args: &Args, command: &Command, listener: OwnedFd, token: &st
         rate: args.rate,
         program: None,
         symbolizer: Arc::new(Symbolizer::new(&options)),
+        witness: None,
     };
     Collector::start(config, program).context("cannot start the collector")
 }
