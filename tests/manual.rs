@@ -371,10 +371,21 @@ fn a_program_whose_collector_is_killed_is_unharmed() {
         let (running, collector) = half_way(&room, room.manual("phases.c").args([rounds]));
         signal_process(collector, libc::SIGKILL);
         let ended = let_go(&room, running);
-        assert_eq!((ended.status(), ended.stderr.as_str()), (3, ""), "{ended:?}");
+        assert_eq!(ended.status(), 3, "{ended:?}");
+        assert_eq!(ended.said(), ["there is no profile: the collector was ended"]);
         assert_eq!(ended.ledger().0["second_phase"][0], blocks);
         assert!(!room.path("out.prof").exists());
     }
+}
+
+#[test]
+fn what_a_program_has_as_its_errors_at_its_end_is_left_alone_if_it_was_something_else() {
+    let room = Room::new();
+    let (running, collector) = half_way(&room, room.manual("other_errors.c"));
+    signal_process(collector, libc::SIGKILL);
+    let ended = let_go(&room, running);
+    assert_eq!((ended.status(), ended.stderr.as_str()), (6, ""), "{ended:?}");
+    assert_eq!(fs::read_to_string(room.path("data")).unwrap(), "");
 }
 
 #[test]

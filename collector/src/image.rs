@@ -129,6 +129,7 @@ impl Image {
         let segment =
             unsafe { Segment::open(mapping.base.as_ptr(), mapping.size) }.map_err(|_| Refusal::NotMapped)?;
         let header = segment.header();
+        header.collector.store(std::process::id(), Relaxed);
         header.heartbeat.fetch_add(1, Relaxed);
         let executable = os_path(header.executable(&mut [0; MAX_PATH]));
         let started_as = os_path(header.started_as(&mut [0; MAX_PATH]));

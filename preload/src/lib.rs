@@ -11,7 +11,8 @@
 //!   the kernel is called directly, so `errno` stays what the program's own call made it;
 //! - after the constructor, no file descriptor and no system call but futex, mmap, munmap, madvise and,
 //!   for a call site that is new, rt_sigprocmask: what malloc and threads use themselves, so that it
-//!   works in a sandbox. Also in a forked child.
+//!   works in a sandbox. Also in a forked child. Only where a collector was killed, its program says so
+//!   at its exit, by fstat and write.
 
 #![cfg_attr(not(test), no_std)]
 // The tests must not hook their own process, so most of what the hooks lead to is not called there.

@@ -161,17 +161,18 @@ pub fn note_called() {
 }
 
 /// Asks for this process's profile and waits until it is written, as long as the collector works.
-/// Where nothing was recorded there will be none, but for the program's own.
-pub fn finish(is_program: bool) {
+/// Where nothing was recorded there will be none, but for the program's own. False if there is no
+/// collector any more; only the program, which has its ids, looks for it.
+pub fn finish(is_program: bool) -> bool {
     const STEP: Duration = Duration::from_millis(50);
     /// Steps without any sign of life from the collector: 2 seconds, and not that long for one that
     /// never gave any.
     const PATIENCE: u32 = 40;
     const FIRST_PATIENCE: u32 = 4;
     notice_fork();
-    let Some((process, segment)) = recorded() else { return };
+    let Some((process, segment)) = recorded() else { return true };
     if segment.rings().written() == 0 && !is_program {
-        return;
+        return true;
     }
     let slot = segment.process(process);
     slot.exiting.store(1, Release);
@@ -182,5 +183,10 @@ pub fn finish(is_program: bool) {
         let beat = segment.header().heartbeat.load(Relaxed);
         idle = if beat == seen { idle + 1 } else { 0 };
         seen = beat;
+        let collector = segment.header().collector.load(Relaxed);
+        if is_program && idle > 0 && collector != 0 && sys::has_ended(collector) {
+            return slot.written.load(Acquire) != 0;
+        }
     }
+    true
 }

@@ -5,7 +5,7 @@
 //! closed again.
 
 use core::ffi::CStr;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use heaptrace_channel::config::{self, Session, TOKEN_LENGTH};
 use heaptrace_channel::handshake::{Hello, Refusal};
@@ -102,7 +102,30 @@ extern "C" fn construct() {
 
 extern "C" fn destruct() {
     if WAITS.load(Relaxed) {
-        process::finish(IS_PROGRAM.load(Relaxed));
+        let ended = process::finish(IS_PROGRAM.load(Relaxed));
+        if !ended && ERRORS.lead_where_they_led() {
+            complain(&[b"there is no profile: the collector was ended"]);
+        }
+    }
+}
+
+/// The file that errors of the program went to at its start. At its end its standard error may be
+/// anything, a database too.
+static ERRORS: Errors = Errors([AtomicU64::new(0), AtomicU64::new(0)]);
+
+struct Errors([AtomicU64; 2]);
+
+impl Errors {
+    fn remember(&self) {
+        let (device, inode) = sys::Fd(2).file().unwrap_or_default();
+        self.0[0].store(device, Relaxed);
+        self.0[1].store(inode, Relaxed);
+    }
+
+    /// Not in a process that has remembered nothing, as another says it.
+    fn lead_where_they_led(&self) -> bool {
+        let [device, inode] = [&self.0[0], &self.0[1]].map(|half| half.load(Relaxed));
+        (device, inode) != (0, 0) && sys::Fd(2).file() == Some((device, inode))
     }
 }
 
@@ -141,6 +164,9 @@ impl Surroundings {
         connection.close();
         if !recorded {
             return None;
+        }
+        if is_new {
+            ERRORS.remember();
         }
         WAITS.store(session.waits, Relaxed);
         IS_PROGRAM.store(session.program == sys::pid(), Relaxed);

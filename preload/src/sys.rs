@@ -157,6 +157,14 @@ pub fn thread_id() -> Option<u32> {
     Some(word.load(Relaxed) & libc::FUTEX_TID_MASK)
 }
 
+/// Has the thread of that id ended? The kernel looks for it when we ask for a futex that it would own.
+pub fn has_ended(thread: u32) -> bool {
+    let (word, try_lock) = (AtomicU32::new(thread), libc::FUTEX_TRYLOCK_PI | libc::FUTEX_PRIVATE_FLAG);
+    // SAFETY: the kernel changes the word, which outlives the call, and waits for nobody.
+    let result = unsafe { call!(libc::SYS_futex, word.as_ptr(), try_lock, 0, null_mut::<u8>()) };
+    result == Err(Errno(libc::ESRCH))
+}
+
 /// Nanoseconds since 1970.
 pub fn now() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -190,6 +198,16 @@ impl Fd {
     pub fn close(self) {
         // SAFETY: the callers close what they opened, once.
         let _ = unsafe { call!(libc::SYS_close, self.0) };
+    }
+
+    /// Which file it leads to: device and inode.
+    pub fn file(self) -> Option<(u64, u64)> {
+        // SAFETY: an all-zero stat is valid, and the kernel fills it.
+        unsafe {
+            let mut stat: libc::stat = core::mem::zeroed();
+            call!(libc::SYS_fstat, self.0, &raw mut stat).ok()?;
+            Some((stat.st_dev, stat.st_ino))
+        }
     }
 
     /// Writes as much as the kernel takes at once.
@@ -438,6 +456,16 @@ mod tests {
         let own = || unsafe { syscall(libc::SYS_gettid, [0; 6]) } as u32;
         assert_eq!(thread_id(), Some(own()));
         std::thread::spawn(move || assert_eq!(thread_id(), Some(own()))).join().unwrap();
+    }
+
+    #[test]
+    fn a_thread_that_has_ended_is_known() {
+        let id = std::thread::spawn(|| thread_id().unwrap());
+        assert!(!has_ended(std::process::id()));
+        let id = id.join().unwrap();
+        while !has_ended(id) {
+            std::thread::yield_now(); // it is joined a little earlier
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Header {
     pub shadowed: AtomicU32,
     /// Counts on as long as the collector works.
     pub heartbeat: AtomicU32,
+    /// The collector's process id, as it sees itself; 0 until it has the segment.
+    pub collector: AtomicU32,
     /// Counts how often the collector was asked to look: a futex that it sleeps on.
     nudges: AtomicU32,
     /// How many nodes of the stack tree are taken; see [`crate::stacks`].
