@@ -50,12 +50,9 @@ impl Variable {
 
 /// Where the C library's `environ` is; null if it has none.
 static ENVIRON: AtomicPtr<*const *const c_char> = AtomicPtr::new(null_mut());
-/// The auxiliary vector.
-static VECTOR: AtomicPtr<Entry> = AtomicPtr::new(null_mut());
 
 /// Finds where the C library keeps the environment. Called by the constructor.
-pub fn start(objects: Objects, vector: Auxiliary) {
-    VECTOR.store(vector.as_ptr().cast_mut(), Relaxed);
+pub fn start(objects: Objects) {
     let environ = objects.find(&Name::new(c"environ"));
     ENVIRON.store(environ.map_or(null_mut(), |found| found.address.cast_mut().cast()), Relaxed);
 }
@@ -94,9 +91,9 @@ fn export_pending() {
 /// # Safety
 /// `environ` is the C library's variable, and set.
 unsafe fn extend_environment(environ: *mut *const *const c_char, variable: *const c_char) -> Option<()> {
-    // SAFETY: the caller's promise, and `start` told where the vector is.
-    let (old, vector) = unsafe { (Strings(*environ), Auxiliary::from_ptr(VECTOR.load(Relaxed))) };
-    let vector = vector.entries().chain([[libc::AT_NULL, 0]]);
+    // SAFETY: the caller's promise.
+    let old = Strings(unsafe { *environ });
+    let vector = Auxiliary::find()?.entries().chain([[libc::AT_NULL, 0]]);
     let strings = old.iter().count() + 2; // with the variable and the null pointer
     let size = strings * size_of::<*const c_char>() + vector.clone().count() * size_of::<Entry>();
     let new: *mut *const c_char = sys::map_private(size)?.as_ptr().cast();

@@ -7,6 +7,8 @@
 
 use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_char};
+use core::ptr::{self, null_mut};
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use crate::sys::{self, PAGE};
 
@@ -15,22 +17,25 @@ use crate::sys::{self, PAGE};
 pub struct Strings(pub *const *const c_char);
 
 impl Strings {
+    fn pointers(self) -> impl Iterator<Item = *const c_char> {
+        // SAFETY: the kernel and the C library make lists that end with a null pointer.
+        (0..).map_while(move |i| Some(unsafe { *self.0.add(i) }).filter(|string| !string.is_null()))
+    }
+
     /// The strings.
     pub fn iter(self) -> impl Iterator<Item = &'static CStr> {
-        // SAFETY: the kernel and the C library make lists that end with a null pointer, of strings
-        // that end with a NUL and stay where they are.
-        (0..).map_while(move |i| unsafe {
-            let string = *self.0.add(i);
-            (!string.is_null()).then(|| CStr::from_ptr(string))
-        })
+        // SAFETY: the strings end with a NUL and stay where they are.
+        self.pointers().map(|string| unsafe { CStr::from_ptr(string) })
     }
 
     /// The value of an environment variable.
     pub fn value(self, name: &str) -> Option<&'static CStr> {
-        self.iter().find_map(|entry| {
-            let rest = entry.to_bytes().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+        self.pointers().find_map(|entry| {
+            // SAFETY: a C string, of which nothing is read behind the first byte that differs.
+            let byte = |i: usize| unsafe { *entry.add(i) } as u8;
+            let is_named = name.bytes().chain([b'=']).enumerate().all(|(i, wanted)| byte(i) == wanted);
             // SAFETY: the tail of a C string is one.
-            Some(unsafe { CStr::from_ptr(rest.as_ptr().cast()) })
+            is_named.then(|| unsafe { CStr::from_ptr(entry.add(name.len() + 1)) })
         })
     }
 }
@@ -40,21 +45,39 @@ pub type Entry = [u64; 2];
 
 /// The auxiliary vector: entries up to the one that tells AT_NULL.
 #[derive(Debug, Clone, Copy)]
-pub struct Auxiliary {
-    first: *const Entry,
-    /// It is the kernel's own, not a copy.
-    in_place: bool,
+pub struct Auxiliary(*const Entry);
+
+/// The vector, once it is found.
+static FOUND: AtomicPtr<Entry> = AtomicPtr::new(null_mut());
+
+/// Room for a copy of the vector.
+#[repr(align(16))]
+struct Copied(UnsafeCell<[u8; Copied::SIZE]>);
+
+impl Copied {
+    const SIZE: usize = 64 * size_of::<Entry>();
 }
+
+// SAFETY: written by whoever looks first, and with the same bytes by all others.
+unsafe impl Sync for Copied {}
+
+static COPIED: Copied = Copied(UnsafeCell::new([0; Copied::SIZE]));
 
 /// As far as the vector is looked for. Between it and the first function are, beside a few frames,
 /// only the pointers to arguments and environment.
 const REACH: usize = 8 << 20;
 
 impl Auxiliary {
-    /// The vector of this process. Called by the first thread, on the stack that the kernel gave it.
+    /// The vector of this process. First called by the first thread, on the stack that the kernel
+    /// gave it.
     pub fn find() -> Option<Auxiliary> {
-        let here = 0usize;
-        Auxiliary::above(&raw const here as usize).or_else(Auxiliary::from_proc)
+        let mut vector = FOUND.load(Relaxed).cast_const();
+        if vector.is_null() {
+            let here = 0usize;
+            vector = Auxiliary::above(&raw const here as usize).or_else(Auxiliary::copied)?.0;
+            FOUND.store(vector.cast_mut(), Relaxed);
+        }
+        Some(Auxiliary(vector))
     }
 
     /// The vector that lies somewhere above `start`, an address on the stack.
@@ -92,41 +115,23 @@ impl Auxiliary {
         while KINDS.contains(unsafe { &(*entry.sub(1))[0] }) {
             entry = entry.wrapping_sub(1);
         }
-        Auxiliary { first: entry, in_place: true }
+        Auxiliary(entry)
     }
 
     /// A copy of the vector, which the kernel shows in a file.
-    fn from_proc() -> Option<Auxiliary> {
-        const SIZE: usize = 64 * size_of::<Entry>();
-        #[repr(align(16))]
-        struct Copy(UnsafeCell<[u8; SIZE]>);
-        // SAFETY: written by whoever asks first, and with the same bytes by all others.
-        unsafe impl Sync for Copy {}
-        static COPY: Copy = Copy(UnsafeCell::new([0; SIZE]));
-        // SAFETY: as above. What is not written is zero, and so ends the vector.
-        let buffer = unsafe { &mut (&mut *COPY.0.get())[..SIZE - size_of::<Entry>()] };
+    fn copied() -> Option<Auxiliary> {
+        let copy = COPIED.0.get();
+        // SAFETY: as `Copied` is shared. What is not written is zero, and so ends the vector.
+        let buffer = unsafe { &mut (&mut *copy)[..Copied::SIZE - size_of::<Entry>()] };
         let known = !sys::read(c"/proc/self/auxv", buffer).is_empty();
-        known.then_some(Auxiliary { first: COPY.0.get().cast(), in_place: false })
-    }
-
-    /// Where its first entry is.
-    pub fn as_ptr(self) -> *const Entry {
-        self.first
-    }
-
-    /// The vector of which [`Auxiliary::as_ptr`] told.
-    ///
-    /// # Safety
-    /// It did.
-    pub unsafe fn from_ptr(first: *const Entry) -> Auxiliary {
-        Auxiliary { first, in_place: false }
+        known.then_some(Auxiliary(copy.cast()))
     }
 
     /// The entries, without the last.
     pub fn entries(self) -> impl Iterator<Item = Entry> + Clone {
         // SAFETY: the vector ends with AT_NULL, and stays.
         (0..).map_while(move |i| unsafe {
-            let entry = *self.first.add(i);
+            let entry = *self.0.add(i);
             (entry[0] != libc::AT_NULL).then_some(entry)
         })
     }
@@ -152,7 +157,7 @@ impl Auxiliary {
     pub fn arguments_and_environment(self) -> Option<(Strings, Strings)> {
         // SAFETY: from the stack pointer of its start a process has the number of arguments, the
         // arguments, a null pointer, the environment, and a null pointer, behind which the vector is.
-        self.in_place.then(|| unsafe {
+        (!ptr::eq(self.0, COPIED.0.get().cast())).then(|| unsafe {
             let start_of_list = |end: *const *const c_char| {
                 let mut start = end;
                 let is_string = |at: *const *const c_char| {
@@ -163,7 +168,7 @@ impl Auxiliary {
                 }
                 start
             };
-            let environment = start_of_list(self.first.cast::<*const c_char>().sub(1));
+            let environment = start_of_list(self.0.cast::<*const c_char>().sub(1));
             let arguments = start_of_list(environment.sub(1));
             (Strings(arguments), Strings(environment))
         })
@@ -197,7 +202,7 @@ mod tests {
         let found = Auxiliary::above(&raw const vector[0] as usize).unwrap();
         assert_eq!(found.entries().count(), 6);
         assert_eq!(found.program_headers(), (0x40, 9));
-        let own = Auxiliary::from_proc().unwrap();
+        let own = Auxiliary::copied().unwrap();
         // SAFETY: takes numbers.
         assert_eq!(own.value(libc::AT_ENTRY), Some(unsafe { libc::getauxval(libc::AT_ENTRY) }));
         assert!(own.path_given_to_exec().is_some());

@@ -90,13 +90,12 @@ impl Settings {
 /// glibc passes arguments to constructors, musl does not: so they are looked for.
 extern "C" fn construct() {
     originals::ensure();
-    let begun = Auxiliary::find().and_then(|vector| {
-        let (arguments, environment) = vector.arguments_and_environment()?;
-        let objects = Objects::of(vector)?;
-        Surroundings { vector, arguments, environment, objects }.begin()
-    });
-    if begun.is_none() {
+    let surroundings = Surroundings::find();
+    if surroundings.and_then(Surroundings::begin).is_none() {
         record::stop();
+    }
+    if let Some(Surroundings { objects, has_sanitizer: true, .. }) = surroundings {
+        objects.pass_for_kernels();
     }
 }
 
@@ -141,13 +140,25 @@ struct Surroundings {
     arguments: Strings,
     environment: Strings,
     objects: Objects,
+    /// The runtime of a sanitizer is among the objects.
+    has_sanitizer: bool,
 }
 
 impl Surroundings {
+    fn find() -> Option<Surroundings> {
+        let vector = Auxiliary::find()?;
+        let (arguments, environment) = vector.arguments_and_environment()?;
+        let objects = Objects::of(vector)?;
+        let has_sanitizer =
+            SANITIZERS.iter().any(|sanitizer| objects.find(&Name::new(sanitizer.function)).is_some());
+        Some(Surroundings { vector, arguments, environment, objects, has_sanitizer })
+    }
+
     /// Connects to the collector and begins to record; `None` if that cannot be.
+    #[inline(never)] // so that its frame is not below what `Auxiliary::find` starts from
     fn begin(self) -> Option<()> {
-        let Surroundings { vector, arguments, environment, objects } = self;
-        export::start(objects, vector);
+        let Surroundings { vector, arguments, environment, objects, .. } = self;
+        export::start(objects);
         thread::find(objects);
         shadow::start(objects);
         let unwinds = unwind::start(objects, vector.program_headers());
@@ -176,10 +187,9 @@ impl Surroundings {
 
     /// What this process cannot be recorded for.
     fn obstacle(self, unwinds: bool) -> Option<Refusal> {
-        let defines = |name: &'static CStr| self.objects.find(&Name::new(name)).is_some();
-        if SANITIZERS.iter().any(|sanitizer| defines(sanitizer.function)) {
+        if self.has_sanitizer {
             Some(Refusal::Sanitizer)
-        } else if !defines(c"gnu_get_libc_version") {
+        } else if self.objects.find(&Name::new(c"gnu_get_libc_version")).is_none() {
             Some(Refusal::OtherLibc)
         } else {
             (!unwinds).then_some(Refusal::OldLibc)

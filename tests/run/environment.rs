@@ -105,6 +105,17 @@ fn sanitizer_builds_are_explained() {
     }
 }
 
+/// Address sanitizers refuse to run where their library is not the first.
+#[test]
+fn children_with_an_address_sanitizer_are_unharmed() {
+    let room = Room::new();
+    let path = compiled(&room, "gcc", &["-fsanitize=address"]).unwrap();
+    let line = format!("ASAN_OPTIONS=detect_leaks=0 {}", path.display());
+    assert_explained(&room.run_path("sh").args(["-c", &line]).go(), "sanitizer");
+    let ended = room.manual_path(&path).go();
+    assert_eq!((ended.status(), ended.text().as_str()), (6, "hello\n"), "{ended:?}");
+}
+
 /// A leak that is suppressed by the name of a function, which the sanitizer finds by unwinding.
 #[test]
 fn a_leak_sanitizer_sees_the_same_stacks() {

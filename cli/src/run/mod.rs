@@ -9,7 +9,7 @@ mod program;
 mod stop;
 mod supervise;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -113,14 +113,6 @@ fn prepare(args: &Args) -> Result<Prepared> {
     if obstacle.as_ref().is_none_or(preflight::Obstacle::tolerates_preload) {
         command.set("LD_PRELOAD", library::preload(&library, command.get("LD_PRELOAD")));
     }
-    // A child built with gcc's address sanitizer would refuse to run behind another library.
-    let mut sanitizer = command.get("ASAN_OPTIONS").map(OsStr::to_owned).unwrap_or_default();
-    sanitizer.push(if sanitizer.is_empty() {
-        "verify_asan_link_order=0"
-    } else {
-        ":verify_asan_link_order=0"
-    });
-    command.set("ASAN_OPTIONS", sanitizer);
     command.set(config::RATE, args.rate.to_string().into());
     command.set(config::CHILDREN, if args.children == Children::All { "all" } else { "none" }.into());
     match args.seed {
