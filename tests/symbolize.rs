@@ -13,8 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use heaptrace_collector::recording::Frame;
-use heaptrace_collector::symbolize::{Complaint, Mode, Options, ResolvedFrame, Symbolizer};
+use heaptrace_symbolize::{Complaint, Frame, Mode, Options, ResolvedFrame, Symbolizer};
 use workshop::{Workshop, module};
 
 mod workshop;

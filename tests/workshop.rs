@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use heaptrace_collector::recording::Module;
+use heaptrace_symbolize::Module;
 
 /// A folder for what one test builds.
 pub struct Workshop(PathBuf);
@@ -28,8 +28,9 @@ impl Workshop {
     /// programs' sources.
     #[track_caller]
     pub fn run(&self, line: &str) {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs/symbols");
-        let sources = sources.canonicalize().unwrap();
+        let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let sources =
+            folders.map(|folder| folder.join("tests/programs/symbols")).find(|path| path.exists()).unwrap();
         let line = line.replace('@', &format!("{}/", sources.display()));
         let output = Command::new("timeout")
             .arg("60")

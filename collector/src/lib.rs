@@ -15,12 +15,12 @@ pub mod recording;
 pub mod session;
 pub mod stderr;
 pub mod summary;
-pub mod symbolize;
 mod wake;
 mod watch;
 mod writer;
 
 pub use add_names::{Filled, Sought, add_names};
+pub use heaptrace_symbolize as symbolize;
 pub use image::Program;
 pub use listener::bind;
 pub use profile::profile;

@@ -1,8 +1,6 @@
 //! ELF files: their headers, sections and build id, read piece by piece.
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +13,7 @@ use goblin::elf::{Elf as Parser, Header, ProgramHeader, SectionHeader};
 use goblin::elf64::header::SIZEOF_EHDR;
 
 use super::contents::{Compression, Contents};
+use super::regular::open_regular;
 use super::source::Source;
 
 /// Largest note read, in bytes. Build ids have 20 bytes, some linkers' up to 64.
@@ -179,17 +178,6 @@ impl Elf {
                 .map(|note| note.desc.to_vec())
         })
     }
-}
-
-/// Opens a file for reading if it is a regular one.
-pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    // O_NONBLOCK: a FIFO opens at once, and is then refused.
-    regular(OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?)
-}
-
-/// The file, if it is a regular one.
-pub(crate) fn regular(file: File) -> io::Result<File> {
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 /// The string that starts at `offset` in a string table and ends before the next NUL, unless it is

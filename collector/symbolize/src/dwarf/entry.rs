@@ -12,8 +12,8 @@ use super::containers::Containers;
 use super::lines::{self, Place};
 use super::slice::Slice;
 use super::units::Units;
-use crate::symbolize::demangle::{is_mangled, is_obscure};
-use crate::symbolize::elf::TEXT_LIMIT;
+use crate::demangle::{is_mangled, is_obscure};
+use crate::elf::TEXT_LIMIT;
 
 /// How many references are followed from an entry to the one with the name. Compilers need two
 /// or three: inlined call, abstract instance, declaration in the class.

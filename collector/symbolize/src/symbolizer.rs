@@ -1,173 +1,28 @@
-//! Names of addresses: for each address in a profile the functions, files and lines it stands for,
-//! inlined calls included.
-//!
-//! What is known of an address is taken from, in this order: DWARF, of the module or of its
-//! separate debug file; symbol tables; the map that a program writes of code it makes at run time;
-//! else its name is the module and where the function begins, or the address, in the module's file.
+//! Looking names up, with as many threads as there are processors.
 
 use std::cmp::Reverse;
-use std::env;
 use std::fs::File;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::recording::{Frame, Module};
-pub use binary::Located;
-use binary::{Binary, Names};
-use cache::Cache;
-use debug_file::DebugFolders;
-pub use debuginfod::Complaint;
-pub use function::Function;
-use function::Functions;
-use hashbrown::HashMap;
-use progress::Count;
-pub use progress::Progress;
-
-mod binary;
-mod cache;
-mod contents;
-mod debug_file;
-mod debuginfod;
-mod demangle;
-mod dlang;
-mod dwarf;
-mod elf;
-mod function;
-mod function_bounds;
-mod later;
-mod open_files;
-mod perf_map;
-mod plt;
-mod progress;
-mod source;
-mod symbol_table;
-mod vdso;
-
-pub use debug_file::hex;
-pub(crate) use elf::{open_regular, regular};
+use super::binary::{Binary, Located, Names};
+use super::cache::Cache;
+use super::debug_file::DebugFolders;
+use super::debuginfod::Complaint;
+use super::function::Functions;
+use super::module::{Frame, Module};
+use super::options::{Mode, Options};
+use super::perf_map;
+use super::progress::{Count, Progress};
+use super::regular::open_regular;
+use super::resolved::{ResolvedFrame, Segment, Symbols};
 
 /// How many addresses of a module are looked up by one thread, neighbours as they are: they tend to
 /// be in the same unit.
 const JOB_SIZE: usize = 256;
-
-/// How much is looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// Nothing: frames have no names.
-    None,
-    /// Symbol tables: names of functions.
-    Symbols,
-    /// Debug information too: inlined calls, files and lines.
-    #[default]
-    Full,
-}
-
-impl FromStr for Mode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Mode, String> {
-        match text {
-            "none" => Ok(Mode::None),
-            "symbols" => Ok(Mode::Symbols),
-            "full" => Ok(Mode::Full),
-            _ => Err("use none, symbols or full".to_owned()),
-        }
-    }
-}
-
-/// What to look up, and where.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// How much is looked up.
-    pub mode: Mode,
-    /// Folders to search for programs and separate debug files before the system's.
-    pub debug_folders: Vec<PathBuf>,
-    /// Folders that pprof searches for programs, after those.
-    pub binary_folders: Vec<PathBuf>,
-    /// The folder where debuginfod's clients keep what they downloaded.
-    pub debuginfod_cache: Option<PathBuf>,
-    /// Debuginfod servers to ask for what is in no folder. They need the cache.
-    pub debuginfod_urls: Vec<String>,
-    /// How long all answers of servers together may take.
-    pub debuginfod_time_limit: Duration,
-    /// How long debug information is read for one profile. What was not found by then has the names
-    /// in symbol tables.
-    pub time_limit: Duration,
-}
-
-impl Default for Options {
-    /// All there is, with the folders that the environment names for pprof, and the debuginfod cache
-    /// and servers: see debuginfod_find_debuginfo(3).
-    fn default() -> Options {
-        let folder = |name, below: &str| {
-            let value = env::var_os(name).filter(|value| !value.is_empty())?;
-            Some(PathBuf::from(value).join(below))
-        };
-        let cache = folder("DEBUGINFOD_CACHE_PATH", "")
-            .or_else(|| folder("XDG_CACHE_HOME", "debuginfod_client"))
-            .or_else(|| folder("HOME", ".cache/debuginfod_client"));
-        // Its own default is that of `go tool pprof -help`.
-        let binary_folders = match env::var_os("PPROF_BINARY_PATH").filter(|value| !value.is_empty()) {
-            Some(folders) => env::split_paths(&folders).collect(),
-            None => folder("HOME", "pprof/binaries").into_iter().collect(),
-        };
-        let urls = env::var("DEBUGINFOD_URLS").unwrap_or_default();
-        let urls = urls.split_whitespace().filter(|url| url.starts_with("http"));
-        Options {
-            mode: Mode::Full,
-            debug_folders: Vec::new(),
-            binary_folders,
-            debuginfod_cache: cache,
-            debuginfod_urls: urls.map(str::to_owned).collect(),
-            debuginfod_time_limit: Duration::from_secs(30),
-            time_limit: Duration::from_secs(60),
-        }
-    }
-}
-
-/// A function, and a line in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResolvedFrame {
-    /// The function, shared by all frames in it.
-    pub function: Arc<Function>,
-    /// The line in [`Function::file`], from 1; 0 if unknown.
-    pub line: u64,
-}
-
-/// A part of a file, mapped with permission to execute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segment {
-    /// First address in the process.
-    pub start: u64,
-    /// Address after the last.
-    pub end: u64,
-    /// Offset in the file of the first byte.
-    pub offset: u64,
-}
-
-/// What was found out about the addresses of a profile.
-#[derive(Debug, Clone, Default)]
-pub struct Symbols {
-    frames: HashMap<Frame, Arc<[ResolvedFrame]>>,
-    segments: Vec<Vec<Segment>>,
-}
-
-impl Symbols {
-    /// What `frame` stands for, innermost first; empty if nothing was looked up or its address is
-    /// in no module and no map of generated code.
-    pub fn lookup(&self, frame: Frame) -> &[ResolvedFrame] {
-        self.frames.get(&frame).map_or(&[], |frames| frames)
-    }
-
-    /// The executable segments of the module with that index; empty if its file is not to be had.
-    pub fn segments(&self, module: u32) -> &[Segment] {
-        self.segments.get(module as usize).map_or(&[], Vec::as_slice)
-    }
-}
 
 /// Looks names up, and remembers what it read for the next time.
 #[derive(Debug)]
@@ -320,9 +175,4 @@ fn generated(pid: u32, addresses: &[u64]) -> impl Iterator<Item = (Frame, Arc<[R
         let function = functions.named(name, None, String::new(), 0);
         (Frame { address, module: None }, Arc::new([ResolvedFrame { function, line: 0 }]) as Arc<[_]>)
     })
-}
-
-/// What is behind the locks here is whole at any time, even if a thread ended while it had one.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

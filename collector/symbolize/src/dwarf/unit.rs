@@ -4,9 +4,9 @@ use std::sync::OnceLock;
 
 use gimli::{Dwarf, UnitRef};
 
-use super::DwarfFrame;
 use super::containers::Containers;
 use super::entry::Scope;
+use super::frame::DwarfFrame;
 use super::functions::Functions;
 use super::lines::{self, Lines, Place};
 use super::slice::Slice;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gimli::{Error, Reader, ReaderOffsetId, Result, RunTimeEndian, leb128};
 
 use super::section::Section;
-use crate::symbolize::elf::TEXT_LIMIT;
+use crate::elf::TEXT_LIMIT;
 
 /// A part of a section, which it shares with all other parts.
 #[derive(Debug, Clone)]

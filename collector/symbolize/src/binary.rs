@@ -14,11 +14,14 @@ use super::elf::Elf;
 use super::function::{Function, Functions};
 use super::function_bounds::FunctionBounds;
 use super::later::Later;
+use super::lock::lock;
+use super::module::Module;
 use super::open_files::Permit;
+use super::options::Mode;
 use super::plt::Plt;
+use super::resolved::{ResolvedFrame, Segment};
 use super::symbol_table::SymbolTable;
-use super::{Mode, ResolvedFrame, Segment, lock, vdso};
-use crate::recording::Module;
+use super::vdso;
 
 /// Largest symbol table in `.gnu_debugdata`, in bytes after decompression.
 const MINI_DEBUG_LIMIT: u64 = 1 << 28;

@@ -7,8 +7,7 @@ use std::io::{self, BufRead, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use heaptrace_collector::recording::{Frame, Module};
-use heaptrace_collector::symbolize::{Options, Symbolizer};
+use heaptrace_symbolize::{Frame, Module, Options, Symbolizer};
 
 fn main() -> io::Result<()> {
     let path = PathBuf::from(env::args_os().nth(1).ok_or_else(|| io::Error::other("which file?"))?);

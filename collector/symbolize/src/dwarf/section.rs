@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use gimli::RunTimeEndian;
 
-use crate::symbolize::contents::{Contents, fill};
-use crate::symbolize::lock;
-use crate::symbolize::open_files::Permit;
-use crate::symbolize::source::Part;
+use crate::contents::{Contents, fill};
+use crate::lock::lock;
+use crate::open_files::Permit;
+use crate::source::Part;
 
 /// Size of a piece, in bytes.
 pub(super) const PIECE: usize = 1 << 15;
@@ -184,14 +184,13 @@ impl Rest {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::fs::File;
     use std::io::Write;
 
     use flate2::write::ZlibEncoder;
 
     use super::*;
-    use crate::symbolize::contents::Compression;
-    use crate::symbolize::source::Source;
+    use crate::contents::Compression;
+    use crate::source::Source;
 
     /// Bytes that repeat, but not from piece to piece.
     pub(in super::super) fn sample(len: usize) -> Vec<u8> {
@@ -276,8 +275,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_file_that_shrinks_loses_bytes() {
-        let file = rustix::fs::memfd_create("section", rustix::fs::MemfdFlags::empty()).unwrap();
-        let mut file = File::from(file);
+        let mut file = tempfile::tempfile().unwrap();
         file.write_all(&sample(3 * PIECE)).unwrap();
         let file = Arc::new(file);
         let size = 3 * PIECE as u64;

@@ -1,46 +1,33 @@
-//! Debug information in DWARF: which functions and lines an address stands for.
-//!
-//! Everything is read when the first address needs it, by whichever thread that is, and shared: the
-//! bytes of sections too.
-//! What cannot be read is treated as absent. Nothing recurses, and nothing takes longer than in
-//! proportion to the file, but for what the deadline is for: units that share their abbreviations
-//! or line tables.
+//! The debug information of a module.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use gimli::{DwarfPackage, UnitRef};
+use gimli::{DebugInfoOffset, DwarfPackage, UnitRef};
+use hashbrown::HashMap;
 
-use super::debug_file::{DebugFile, DebugFolders};
-use super::elf::Elf;
-use entry::Description;
-use lines::Place;
-use sections::Sections;
-use slice::Slice;
-use unit::{SplitUnit, Unit};
-use units::{UnitIndex, Units};
-
-mod containers;
-mod entry;
-mod functions;
-mod lines;
-mod ranges;
-mod section;
-mod sections;
-mod slice;
-mod unit;
-mod units;
+use super::frame::DwarfFrame;
+use super::sections::Sections;
+use super::slice::Slice;
+use super::unit::{SplitUnit, Unit};
+use super::unit_index::UnitIndex;
+use super::units::Units;
+use crate::debug_file::{DebugFile, DebugFolders};
+use crate::elf::Elf;
+use crate::lock::lock;
 
 /// The debug information of a module, in memory as far as it was needed.
 #[derive(Debug)]
-pub(super) struct DebugInfo {
+pub(crate) struct DebugInfo {
     main: Units,
     /// Of the units that the file has a list of.
     listed: UnitIndex,
     /// Of all units, read when an address is in none that is listed.
     index: OnceLock<UnitIndex>,
+    /// The functions and lines of the units that were needed, by the units' offsets.
+    known: Mutex<HashMap<DebugInfoOffset, Arc<OnceLock<Unit>>>>,
     supplementary: Option<Units>,
     package: Option<DwarfPackage<Slice>>,
     module: PathBuf,
@@ -49,41 +36,9 @@ pub(super) struct DebugInfo {
     size: Arc<AtomicUsize>,
 }
 
-/// A frame as DWARF describes it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct DwarfFrame {
-    /// The linkage name, or if there is none the name in the source.
-    pub(super) name: Option<String>,
-    /// The name in the source with its scopes, where it tells more.
-    pub(super) source_name: Option<String>,
-    pub(super) file: Option<String>,
-    pub(super) line: Option<u64>,
-    /// Where the function is declared, if that is in `file`: an #include in a function, and #line as
-    /// flex and bison write it, give it lines of other files.
-    pub(super) start_line: Option<u64>,
-}
-
-impl DwarfFrame {
-    fn new(function: Description, place: Place) -> DwarfFrame {
-        let Place { file, line } = function.declaration;
-        let is_elsewhere = file.is_some() && place.file.is_some() && file != place.file;
-        DwarfFrame {
-            name: function.name,
-            source_name: function.source_name,
-            file: place.file,
-            line: place.line,
-            start_line: line.filter(|_| !is_elsewhere),
-        }
-    }
-
-    fn unnamed(place: Place) -> DwarfFrame {
-        DwarfFrame::new(Description::default(), place)
-    }
-}
-
 impl DebugInfo {
     /// Reads the debug information in `file`, if there is any, and what it refers to.
-    pub(super) fn load(file: &DebugFile, module: &Path, folders: &Arc<DebugFolders>) -> Option<DebugInfo> {
+    pub(crate) fn load(file: &DebugFile, module: &Path, folders: &Arc<DebugFolders>) -> Option<DebugInfo> {
         if !file.elf.has_dwarf() {
             return None;
         }
@@ -97,6 +52,7 @@ impl DebugInfo {
         Some(DebugInfo {
             listed: UnitIndex::of_list(&main),
             index: OnceLock::new(),
+            known: Mutex::default(),
             main,
             supplementary,
             package,
@@ -107,13 +63,13 @@ impl DebugInfo {
     }
 
     /// About how much memory it takes, in bytes.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.size.load(Ordering::Relaxed)
     }
 
     /// The frames at `address`, as the file has addresses, innermost first. Units that are not
     /// indexed by the deadline are left out.
-    pub(super) fn frames(&self, address: u64, deadline: Instant) -> Vec<DwarfFrame> {
+    pub(crate) fn frames(&self, address: u64, deadline: Instant) -> Vec<DwarfFrame> {
         let all = || self.index.get_or_init(|| UnitIndex::of_units(&self.main, deadline));
         self.find(&self.listed, address).or_else(|| self.find(all(), address)).unwrap_or_default()
     }
@@ -123,7 +79,8 @@ impl DebugInfo {
         let mut frames = index.find(address).filter_map(|offset| {
             let found = self.main.at(offset)?;
             let unit = self.main.parsed(&found)?;
-            let known = found.known.get_or_init(|| Unit::read(unit, self.split_unit(unit)));
+            let known = Arc::clone(lock(&self.known).entry(offset).or_default());
+            let known = known.get_or_init(|| Unit::read(unit, self.split_unit(unit)));
             Some(known.frames(unit, &found.containers, &self.main, self.supplementary.as_ref(), address))
         });
         frames.find(|frames| !frames.is_empty())

@@ -6,15 +6,16 @@
 //! belongs to the module: by its build id, by the CRC in `.gnu_debuglink`, or by the id of the split
 //! unit.
 
-use std::fmt::Write;
 use std::fs::{self, File};
 use std::io::Read;
 use std::iter;
 use std::path::{Path, PathBuf};
 
-use super::Options;
 use super::debuginfod::{Complaint, Debuginfod};
-use super::elf::{Elf, open_regular, string};
+use super::elf::{Elf, string};
+use super::hex::hex;
+use super::options::Options;
+use super::regular::open_regular;
 
 /// Where distributions install debug files.
 const SYSTEM_FOLDER: &str = "/usr/lib/debug";
@@ -92,7 +93,7 @@ impl DebugFolders {
         }
     }
 
-    /// What the user should know about the search, line by line.
+    /// What the user should know about the search.
     pub(super) fn complaints(&self) -> Vec<Complaint> {
         self.servers.as_ref().map(Debuginfod::complaints).unwrap_or_default()
     }
@@ -244,14 +245,6 @@ fn appended(path: &Path, suffix: &str) -> PathBuf {
 fn file_name(name: &[u8]) -> Option<PathBuf> {
     let path = Path::new(std::str::from_utf8(name).ok()?);
     (path.file_name()? == path.as_os_str()).then(|| path.to_owned())
-}
-
-/// Lower case hexadecimal digits, as build ids are written.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to memory does not fail");
-        text
-    })
 }
 
 fn crc_of(mut file: File) -> Option<u32> {

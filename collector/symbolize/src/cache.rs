@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use hashbrown::HashMap;
 
 use super::binary::Binary;
-use super::lock;
-use crate::recording::Module;
+use super::lock::lock;
+use super::module::Module;
 
 /// How much is kept between profiles, in bytes.
 const SIZE_LIMIT: usize = 256 << 20;

@@ -6,8 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use heaptrace_collector::recording::{Frame, Module};
-use heaptrace_collector::symbolize::{Options, Symbolizer};
+use heaptrace_symbolize::{Frame, Module, Options, Symbolizer};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -12,7 +12,7 @@ use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 use ureq::Agent;
 
-use super::lock;
+use super::lock::lock;
 
 /// How long a server may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);

@@ -8,8 +8,8 @@ use gimli::{Dwarf, DwarfPackage, RunTimeEndian, SectionId};
 
 use super::section::Section;
 use super::slice::Slice;
-use crate::symbolize::elf::Elf;
-use crate::symbolize::open_files::Permit;
+use crate::elf::Elf;
+use crate::open_files::Permit;
 
 /// The sections that say where functions and lines are. Types, variables and macros have others.
 const NEEDED: [SectionId; 10] = [

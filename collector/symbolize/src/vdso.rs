@@ -26,7 +26,7 @@ pub(super) fn image() -> Option<Elf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::symbolize::symbol_table::SymbolTable;
+    use crate::symbol_table::SymbolTable;
 
     #[test]
     fn our_vdso_has_a_build_id_and_names() {
