@@ -1,10 +1,10 @@
 //! The collector: reads what the library recorded in a profiled program and makes profiles of it.
 
 mod add_names;
-mod descriptors;
 mod files;
 mod functions;
 mod image;
+mod limits;
 mod listener;
 mod live;
 mod mapping;

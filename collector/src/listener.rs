@@ -14,7 +14,7 @@ use rustix::net::{
     SocketAddrUnix, SocketFlags, SocketType, accept_with, recvmsg, send, shutdown, socket_with,
 };
 
-use crate::descriptors::is_scarce;
+use crate::limits::is_scarce;
 use crate::wake::Waker;
 
 /// A process that started.

@@ -7,8 +7,8 @@ use heaptrace_channel::Segment;
 use heaptrace_channel::modules::{ModuleBuffer, ModuleId};
 use heaptrace_channel::processes::Process;
 
-use crate::descriptors::is_scarce;
 use crate::files::Files;
+use crate::limits::is_scarce;
 use crate::os_path;
 use crate::recording::Module;
 

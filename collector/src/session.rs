@@ -12,8 +12,8 @@ use hashbrown::{HashMap, HashSet};
 use heaptrace_channel::config::TOKEN_LENGTH;
 use heaptrace_channel::processes::Process;
 
-use crate::descriptors::raise_limit;
 use crate::image::{Image, Program};
+use crate::limits;
 use crate::listener::{Arrival, Listener};
 use crate::naming::{Pattern, Subject, insert};
 use crate::recording::{Counters, Recording, Stacks};
@@ -84,7 +84,7 @@ struct Pending {
 /// # Errors
 /// If the listening socket cannot be used, or there can be no threads.
 pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()> {
-    raise_limit();
+    limits::raise();
     let (waker, wakes) = Waker::new()?;
     let session = Session {
         listener: Listener::new(config.listener, config.token, &waker)?,

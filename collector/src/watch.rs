@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::descriptors::is_scarce;
+use crate::limits::is_scarce;
 use crate::wake::Waker;
 
 /// How it is known whether a process is over.

@@ -104,3 +104,17 @@ fn a_place_that_cannot_be_written_to_is_said_before_the_program_starts() {
         assert!(said[0].starts_with(&format!("cannot write the profile {output}")), "{said:?}");
     }
 }
+
+#[test]
+fn a_limit_of_the_size_of_files_costs_the_profile_and_leaves_nothing_half_written() {
+    let room = Room::new();
+    let limit = || {
+        let limit = libc::rlimit { rlim_cur: 100, rlim_max: 100 };
+        // SAFETY: the kernel reads the limit.
+        unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) };
+    };
+    let ended = room.run("ends.c").args(["exit", "3"]).before_exec(limit).go();
+    assert_eq!(ended.status(), 3, "{ended:?}");
+    assert!(ended.stderr.contains("could not be written: out.prof: File too large"), "{ended:?}");
+    assert!(room.files().is_empty(), "{:?}", room.files());
+}
