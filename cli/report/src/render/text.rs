@@ -46,7 +46,7 @@ pub fn header(out: &mut dyn Write, header: &Header) -> io::Result<()> {
     line("sampled", sampled(header))?;
     line("lost", lost(header))?;
     line("live", amount_text(header, header.live))?;
-    line("peak", amount_text(header, header.peak))?;
+    line("peak", peak(header))?;
     line("allocated", allocated(header))?;
     for comment in &header.comments {
         line("comment", comment.clone())?;
@@ -100,6 +100,16 @@ fn lost(header: &Header) -> String {
         true => String::new(),
         false => styled(WARNING, &losses.join(", ")),
     }
+}
+
+/// The peak. Several processes were together never that large: each had its own moment, and counts the
+/// blocks that it inherited from the one that forked it.
+fn peak(header: &Header) -> String {
+    let mut text = amount_text(header, header.peak);
+    if header.more > 0 && !text.is_empty() {
+        text += ", each process at its own, with what it inherited";
+    }
+    text
 }
 
 fn amount_text(header: &Header, amount: Option<Amount>) -> String {
