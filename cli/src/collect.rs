@@ -18,9 +18,10 @@ use heaptrace_collector::session::{self, Config, Request, Witness};
 use heaptrace_collector::stderr::Stderr;
 use heaptrace_collector::summary::{Summary, Written};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
+use heaptrace_report::say;
 
 use crate::control::{self, Event, Report};
-use crate::{apart, messages, progress, say};
+use crate::{apart, messages, progress};
 
 /// The listening socket that the library passes on.
 const LISTENER: RawFd = 3;

@@ -7,5 +7,4 @@ pub mod library;
 mod messages;
 pub mod progress;
 pub mod run;
-pub mod say;
 pub mod symbolize;

@@ -4,9 +4,9 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
-use heaptrace::say::say;
 use heaptrace::{collect, library, run, symbolize};
 use heaptrace_report as report;
+use heaptrace_report::say::say;
 
 /// A heap profiler for unmodified native Linux programs
 #[derive(Debug, clap::Parser)]

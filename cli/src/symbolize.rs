@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
 use heaptrace_collector::{Filled, add_names};
 use heaptrace_pprof::Source;
+use heaptrace_report::say::say;
 
-use crate::say::say;
 use crate::{messages, progress};
 
 /// Fill in the names that a profile lacks, on any machine that has the programs or their debug files

@@ -17,6 +17,7 @@ mod measure;
 mod pattern;
 mod profile;
 mod render;
+pub mod say;
 mod view;
 
 pub use ask::{Args, run, show};

@@ -17,18 +17,18 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use collector::Collector;
 use heaptrace_channel::config::{self, TOKEN_LENGTH, parse_rate};
 use heaptrace_collector::Program;
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
 use heaptrace_collector::session::Config;
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
+use heaptrace_report::say::say;
+use program::{Command, NotStarted};
 
 use crate::progress::Line;
-use crate::say::say;
 use crate::{library, messages};
-use collector::Collector;
-use program::{Command, NotStarted};
 
 pub use collector::NoSummary;
 pub use inherited::keep as keep_inherited;

@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fmt, io, ptr};
 
 use heaptrace_channel::config;
-
+use heaptrace_report::say::say;
 use rustix::process::Signal;
-
-use crate::say::say;
 
 use super::inherited::{self, Timers};
 use super::supervise::Signals;

@@ -4,19 +4,23 @@ use std::path::PathBuf;
 
 use heaptrace_pprof::encode;
 
+use crate::ask::source_files;
 use crate::pattern::Pattern;
 use crate::render::callgrind;
 use crate::render::dot;
 use crate::render::flame;
 use crate::render::json;
 use crate::render::output::Output;
-use crate::render::pack;
 use crate::render::picture::{self, Format};
 use crate::render::raw;
 use crate::render::text;
+use crate::say::say;
 use crate::view::basis::View;
+use crate::view::call_graph::CallGraph;
 use crate::view::flame::Flame;
+use crate::view::instructions::Instructions;
 use crate::view::list::List;
+use crate::view::pack::pack;
 use crate::view::tags::Tags;
 use crate::view::top::Top;
 use crate::view::traces::{Folded, Traces};
@@ -58,27 +62,33 @@ pub enum Command {
 }
 
 impl Command {
-    /// Computes the view and writes it to `out`.
+    /// Computes the view and writes it to `out`; says which filters matched nothing.
     pub fn run(&self, view: &View, out: &mut Output) -> anyhow::Result<()> {
+        for filter in &view.selection.unmatched {
+            say(format_args!("{filter} matches nothing in this profile"));
+        }
         let width = out.width();
+        let read = |file: &str| source_files::read(&view.options.paths, file);
         match self {
             Command::Top => text::top(&mut out.text(), &Top::new(view), width)?,
             Command::Json => json::top(&mut out.text(), &Top::new(view))?,
             Command::Tree => text::tree(&mut out.text(), &Tree::new(view))?,
             Command::Peek(regex) => text::tree(&mut out.text(), &Tree::peek(view, regex)?)?,
-            Command::List(regex) => text::list(&mut out.text(), &List::new(view, regex)?)?,
+            Command::List(regex) => text::list(&mut out.text(), &List::new(view, regex, read)?)?,
             Command::Traces => text::traces(&mut out.text(), &Traces::new(view))?,
             Command::Tags => text::tags(&mut out.text(), &Tags::new(view))?,
             Command::Folded => text::folded(&mut out.text(), &Folded::new(view))?,
-            Command::Raw => raw::write(&mut out.text(), &pack::pack(view))?,
-            Command::Dot => dot::write(&mut out.text(), view)?,
+            Command::Raw => raw::write(&mut out.text(), &pack(view))?,
+            Command::Dot => dot::write(&mut out.text(), &CallGraph::new(view))?,
             Command::Picture(format) => {
-                let picture = picture::draw(view, *format)?;
+                let picture = picture::draw(&CallGraph::new(view), *format)?;
                 out.data(format.name(), |out| Ok(out.write_all(&picture)?))?;
             }
-            Command::Web => picture::show(view)?,
-            Command::Proto => out.data("pb.gz", |out| Ok(out.write_all(&encode(&pack::pack(view)))?))?,
-            Command::Callgrind => out.data("callgrind", |out| Ok(callgrind::write(out, view)?))?,
+            Command::Web => picture::show(&CallGraph::new(view))?,
+            Command::Proto => out.data("pb.gz", |out| Ok(out.write_all(&encode(&pack(view)))?))?,
+            Command::Callgrind => {
+                out.data("callgrind", |out| Ok(callgrind::write(out, &Instructions::new(view))?))?
+            }
             Command::Flamegraph(path) => {
                 let flame = Flame::new(view)?;
                 Output::to_file(path, |file| file.data("svg", |out| Ok(flame::write(out, &flame)?)))?;

@@ -6,6 +6,7 @@ mod history;
 mod prompt;
 mod run;
 mod setting;
+mod source_files;
 
 pub use args::Args;
 pub use run::{run, show};

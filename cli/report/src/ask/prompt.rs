@@ -17,6 +17,7 @@ use crate::profile::tables::Profile;
 use crate::render::output::Output;
 use crate::render::picture::Format;
 use crate::render::text;
+use crate::say::say;
 use crate::view::basis::{Options, View};
 use crate::view::graph::Sort;
 use crate::view::header::Header;
@@ -123,7 +124,7 @@ impl Session<'_> {
             if error.is::<io::Error>() {
                 return Err(error);
             }
-            eprintln!("heaptrace: {error:#}");
+            say(format_args!("{error:#}"));
         }
         out.flush()?;
         Ok(Next::Stay)
@@ -197,7 +198,6 @@ impl Session<'_> {
         }
         let file = modify(&mut options, self.profile, name, &arguments)?;
         let view = View::new(self.profile, &options)?;
-        view.warn();
         match file {
             None => command.run(&view, out),
             Some(path) => Output::to_file(&path, |file| command.run(&view, file)),

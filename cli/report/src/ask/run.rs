@@ -24,7 +24,6 @@ pub fn show(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         prompt::run(&profile, options, out)?;
     } else {
         let view = View::new(&profile, &options)?;
-        view.warn();
         if let Command::Top = command {
             text::header(&mut out.text(), &Header::new(&view))?;
         }

@@ -1,72 +1,34 @@
-//! The call graph in the format of Callgrind, for KCachegrind: `printCallgrind` in pprof's
-//! `internal/report/report.go`.
+//! The call graph in the format of Callgrind, for KCachegrind.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use crate::view::basis::View;
-use crate::view::graph::Graph;
-use crate::view::node::{Granularity, NodeInfo, Shape};
+use crate::view::instructions::{Instructions, Place};
 
-/// Writes the graph of all addresses.
-pub fn write(out: &mut dyn Write, view: &View) -> io::Result<()> {
-    let shape = Shape { granularity: Granularity::Addresses, objects: true, inlines: true, ..view.shape() };
-    let mut graph = Graph::new(&view.selection, view.index, &shape, None);
-    graph.sort(view.options.sort);
-    let scale = view.scale_for_whole_numbers(&graph);
-    let callees = graph.neighbours().callees;
-    let distinct = distinct_names(&graph);
+/// Writes all addresses.
+pub fn write(out: &mut dyn Write, instructions: &Instructions) -> io::Result<()> {
     let (mut objects, mut files, mut names) = (Names::default(), Names::default(), Names::default());
     writeln!(out, "positions: instr line")?;
-    writeln!(out, "events: {}({})", view.sample_type().name, scale.to)?;
-    let mut previous: Option<&NodeInfo> = None;
-    for &i in &graph.order {
-        let node = &graph.nodes[i as usize];
-        let info = &node.info;
-        let function =
-            |info: &NodeInfo| (info.object.to_owned(), info.file.to_string(), info.name.to_owned());
-        if previous.is_none_or(|previous| function(previous) != function(info)) {
-            writeln!(out, "\nob={}", objects.short(info.object))?;
-            writeln!(out, "fl={}", files.short(&info.file))?;
-            writeln!(out, "fn={}", names.short(info.name))?;
+    writeln!(out, "events: {}({})", instructions.sample_type, instructions.unit)?;
+    let mut previous: Option<&Place> = None;
+    for instruction in &instructions.all {
+        let place = &instruction.place;
+        let function = |place: &Place| (place.object.clone(), place.file.clone(), place.function.clone());
+        if previous.is_none_or(|previous| function(previous) != function(place)) {
+            writeln!(out, "\nob={}", objects.short(&place.object))?;
+            writeln!(out, "fl={}", files.short(&place.file))?;
+            writeln!(out, "fn={}", names.short(&place.function))?;
         }
-        let value = scale.number(node.flat.value) as i64;
-        writeln!(out, "{} {} {value}", address(previous, info), info.line)?;
-        for edge in &callees[i as usize] {
-            let callee = &graph.nodes[edge.callee as usize].info;
+        writeln!(out, "{} {} {}", address(previous, place), place.line, instruction.value)?;
+        for (callee, value) in &instruction.calls {
             writeln!(out, "cfl={}", files.short(&callee.file))?;
-            writeln!(out, "cfn={}", names.short(&distinct[edge.callee as usize]))?;
+            writeln!(out, "cfn={}", names.short(&callee.function))?;
             writeln!(out, "calls=0 {} {}", address(previous, callee), callee.line)?;
-            writeln!(out, "* * {}", scale.number(edge.weight) as i64)?;
+            writeln!(out, "* * {value}")?;
         }
-        previous = Some(info);
+        previous = Some(place);
     }
     Ok(())
-}
-
-/// The names of called functions; those that differ only in what Callgrind does not look at get a
-/// number (`getDisambiguatedNames`). Nodes that are not shown have none.
-fn distinct_names(graph: &Graph) -> Vec<String> {
-    type Alike<'g> = Vec<(&'g str, i64)>;
-    let mut alike: HashMap<(&str, &str), Alike> = HashMap::new();
-    for node in graph.shown() {
-        let known = alike.entry((&node.info.file, node.info.name)).or_default();
-        let own = (node.info.object, node.info.start_line);
-        if !known.contains(&own) {
-            known.push(own);
-        }
-    }
-    let mut names = vec![String::new(); graph.nodes.len()];
-    for &i in &graph.order {
-        let info = &graph.nodes[i as usize].info;
-        let alike = &alike[&(&*info.file, info.name)];
-        let own = alike.iter().position(|&known| known == (info.object, info.start_line));
-        names[i as usize] = match (alike.len(), own) {
-            (2.., Some(own)) => format!("{} [{}/{}]", info.name, own + 1, alike.len()),
-            _ => info.name.to_owned(),
-        };
-    }
-    names
 }
 
 /// Names that are written once, and after that by number.
@@ -88,9 +50,9 @@ impl Names {
 }
 
 /// An address, relative to the previous one if that is shorter.
-fn address(previous: Option<&NodeInfo>, info: &NodeInfo) -> String {
-    let absolute = format!("{:#x}", info.address);
-    match previous.map(|previous| info.address.wrapping_sub(previous.address) as i64) {
+fn address(previous: Option<&Place>, place: &Place) -> String {
+    let absolute = format!("{:#x}", place.address);
+    match previous.map(|previous| place.address.wrapping_sub(previous.address) as i64) {
         Some(0) => "*".to_owned(),
         Some(difference) => {
             let relative = format!("{difference:+}");

@@ -3,82 +3,75 @@
 //! Larger boxes cost more themselves, redder ones with what they call. Sizes and widths are those
 //! of pprof's `internal/graph/dotgraph.go`.
 
-use std::cmp::Reverse;
 use std::io::{self, Write};
 
 use crate::measure::percentage;
-use crate::view::basis::{Trimmed, View};
-use crate::view::graph::{Edge, Sort};
-use crate::view::tree;
+use crate::view::call_graph::{CallGraph, Node};
+use crate::view::graph::Edge;
 
-/// Writes the graph of the largest functions.
-pub fn write(out: &mut dyn Write, view: &View) -> io::Result<()> {
-    let trimmed = view.graph(tree::LIMIT, Sort::Cum, true);
-    let largest = trimmed.graph.shown().map(|node| node.flat.value.abs()).max();
+/// Writes the graph.
+pub fn write(out: &mut dyn Write, graph: &CallGraph) -> io::Result<()> {
+    let largest = graph.nodes.iter().map(|node| node.flat.abs()).max().unwrap_or(0);
     writeln!(out, "digraph heaptrace {{")?;
     writeln!(out, "node [style=filled fillcolor=\"#f8f8f8\" shape=box]")?;
     writeln!(
         out,
         "label=\"{}: {} of {}\" labelloc=t",
-        escaped(&view.sample_type().name),
-        trimmed.scale.label(trimmed.showing.flat),
-        trimmed.scale.label(trimmed.showing.total)
+        escaped(&graph.sample_type),
+        graph.scale.label(graph.showing.flat),
+        graph.scale.label(graph.showing.total)
     )?;
-    for &i in &trimmed.graph.order {
-        node(out, &trimmed, i, largest.unwrap_or(0))?;
+    for one in &graph.nodes {
+        node(out, graph, one, largest)?;
     }
     // Graphviz draws the calls that come first as straight as it can.
-    let mut edges: Vec<&Edge> = trimmed.graph.edges.iter().collect();
-    edges.sort_by_key(|edge| (Reverse(edge.weight.abs()), edge.caller, edge.callee));
-    for edge in edges {
-        call(out, &trimmed, edge)?;
+    for one in &graph.calls {
+        call(out, graph, one)?;
     }
     writeln!(out, "}}")
 }
 
-fn node(out: &mut dyn Write, trimmed: &Trimmed, i: u32, largest: i64) -> io::Result<()> {
-    let node = &trimmed.graph.nodes[i as usize];
-    let total = trimmed.showing.total;
-    let (flat, cum) = (node.flat.value, node.cum.value);
+fn node(out: &mut dyn Write, graph: &CallGraph, node: &Node, largest: i64) -> io::Result<()> {
+    let total = graph.showing.total;
     let value = |value| {
         let share = percentage(value, total);
-        format!("{} ({})", trimmed.scale.label(value), share.trim_start())
+        format!("{} ({})", graph.scale.label(value), share.trim_start())
     };
-    let values = match flat {
-        flat if flat == cum => value(flat),
-        0 => format!("0 of {}", value(cum)),
-        flat => format!("{}\\nof {}", value(flat), value(cum)),
+    let values = match node.flat {
+        flat if flat == node.cum => value(flat),
+        0 => format!("0 of {}", value(node.cum)),
+        flat => format!("{}\\nof {}", value(flat), value(node.cum)),
     };
     let size = match largest {
         0 => 0.0,
-        largest => 16.0 * (flat.abs() as f64 / largest as f64).sqrt(),
+        largest => 16.0 * (node.flat.abs() as f64 / largest as f64).sqrt(),
     };
-    let name = node.info.name();
+    let name = escaped(&node.name);
     writeln!(
         out,
-        "N{i} [label=\"{}\\n{values}\" tooltip=\"{}\" fontsize={:.0} fillcolor=\"{}\"]",
-        escaped(&name).replace("::", "::\\n"),
-        escaped(&name),
+        "N{} [label=\"{}\\n{values}\" tooltip=\"{name}\" fontsize={:.0} fillcolor=\"{}\"]",
+        node.id,
+        name.replace("::", "::\\n"),
         8.0 + size.ceil(),
-        colour(cum, total)
+        colour(node.cum, total)
     )
 }
 
-fn call(out: &mut dyn Write, trimmed: &Trimmed, edge: &Edge) -> io::Result<()> {
-    let share = match trimmed.showing.total {
+fn call(out: &mut dyn Write, graph: &CallGraph, call: &Edge) -> io::Result<()> {
+    let share = match graph.showing.total {
         0 => 0.0,
-        total => (edge.weight as f64 / total as f64).abs().min(1.0),
+        total => (call.weight as f64 / total as f64).abs().min(1.0),
     };
     writeln!(
         out,
         "N{} -> N{} [label=\" {}{}\" weight={} penwidth={}{}]",
-        edge.caller,
-        edge.callee,
-        trimmed.scale.label(edge.weight),
-        if edge.inline { "\\n (inline)" } else { "" },
+        call.caller,
+        call.callee,
+        graph.scale.label(call.weight),
+        if call.inline { "\\n (inline)" } else { "" },
         1 + (share * 100.0) as u32,
         1 + (share * 5.0) as u32,
-        if edge.residual { " style=dotted" } else { "" }
+        if call.residual { " style=dotted" } else { "" }
     )
 }
 

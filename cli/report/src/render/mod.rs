@@ -5,7 +5,6 @@ pub mod dot;
 pub mod flame;
 pub mod json;
 pub mod output;
-pub mod pack;
 pub mod picture;
 pub mod raw;
 pub mod shorten;

@@ -11,6 +11,8 @@ use anstream::{AutoStream, ColorChoice, StripStream};
 use anyhow::Context;
 use heaptrace_pprof::whole_file::WholeFile;
 
+use crate::say::say;
+
 /// Where views are written, and how they may look there.
 #[expect(missing_debug_implementations, reason = "a writer has no text")]
 pub struct Output {
@@ -86,7 +88,7 @@ impl Output {
         let mut file = Output::plain(BufWriter::new(file), &path);
         write(&mut file.out)?;
         file.flush()?;
-        eprintln!("heaptrace: written to {}", path.display());
+        say(format_args!("written to {}", path.display()));
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 
 use crate::render::dot;
 use crate::render::output::new_file;
-use crate::view::basis::View;
+use crate::view::call_graph::CallGraph;
 
 /// Tried in this order to show a picture, after `$BROWSER`.
 const BROWSERS: [&str; 6] =
@@ -33,9 +33,9 @@ impl Format {
 }
 
 /// The bytes of the picture.
-pub fn draw(view: &View, format: Format) -> anyhow::Result<Vec<u8>> {
-    let mut graph = Vec::new();
-    dot::write(&mut graph, view)?;
+pub fn draw(graph: &CallGraph, format: Format) -> anyhow::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    dot::write(&mut text, graph)?;
     let child = Command::new("dot")
         .arg(format!("-T{}", format.name()))
         .stdin(Stdio::piped())
@@ -49,7 +49,7 @@ pub fn draw(view: &View, format: Format) -> anyhow::Result<Vec<u8>> {
     };
     // It reads all of the graph before it writes anything.
     let mut input = child.stdin.take().expect("it is a pipe");
-    input.write_all(&graph).context("cannot write to dot")?;
+    input.write_all(&text).context("cannot write to dot")?;
     drop(input);
     let output = child.wait_with_output().context("cannot read from dot")?;
     ensure!(output.status.success(), "dot failed: {}", output.status);
@@ -57,8 +57,8 @@ pub fn draw(view: &View, format: Format) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Draws the picture and opens it in a browser.
-pub fn show(view: &View) -> anyhow::Result<()> {
-    let picture = draw(view, Format::Svg)?;
+pub fn show(graph: &CallGraph) -> anyhow::Result<()> {
+    let picture = draw(graph, Format::Svg)?;
     let (path, mut file) = new_file(&std::env::temp_dir().join("heaptrace"), "svg")?;
     file.write_all(&picture).with_context(|| format!("cannot write {}", path.display()))?;
     let browser = std::env::var("BROWSER").ok();

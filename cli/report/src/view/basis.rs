@@ -98,13 +98,6 @@ impl<'a> View<'a> {
         Ok(View { profile, options, selection, index, total })
     }
 
-    /// Says on stderr which filters matched nothing.
-    pub fn warn(&self) {
-        for filter in &self.selection.unmatched {
-            eprintln!("heaptrace: {filter} matches nothing in this profile");
-        }
-    }
-
     /// The sample type shown.
     pub fn sample_type(&self) -> &'a SampleType {
         &self.profile.sample_types[self.index]

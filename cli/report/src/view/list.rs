@@ -3,8 +3,6 @@
 //! After pprof's `internal/report/source.go`, `printSource` and `getSourceFromFile`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read;
 
 use anyhow::ensure;
 
@@ -18,8 +16,6 @@ use crate::view::node::{Granularity, Shape};
 const MARGIN: i64 = 5;
 /// Most lines of a function that are shown; line numbers come from a file that may say anything.
 const LINES_LIMIT: i64 = 100_000;
-/// Most bytes read of a source file.
-const SOURCE_LIMIT: u64 = 1 << 26;
 
 /// Annotated source.
 #[derive(Clone, Debug)]
@@ -63,8 +59,9 @@ pub struct SourceLine {
 }
 
 impl List {
-    /// The functions whose name matches `regex`. It is an error if there are none.
-    pub fn new(view: &View, regex: &Pattern) -> anyhow::Result<List> {
+    /// The functions whose name matches `regex`, with what `read` knows of their source files. It is an
+    /// error if there are none.
+    pub fn new(view: &View, regex: &Pattern, read: impl Fn(&str) -> Option<String>) -> anyhow::Result<List> {
         let shape = Shape { granularity: Granularity::Lines, objects: true, ..view.shape() };
         let graph = Graph::new(&view.selection, view.index, &shape, None);
         let mut routines: BTreeMap<(&str, &str), Vec<&Node>> = BTreeMap::new();
@@ -77,23 +74,18 @@ impl List {
         Ok(List {
             scale: view.scale(),
             total: view.total,
-            routines: routines.map(|((name, file), nodes)| routine(view, name, file, &nodes)).collect(),
+            routines: routines.map(|((name, file), nodes)| routine(name, file, &nodes, read(file))).collect(),
         })
     }
 }
 
-fn routine(view: &View, name: &str, file: &str, nodes: &[&Node]) -> Routine {
+fn routine(name: &str, file: &str, nodes: &[&Node], source: Option<String>) -> Routine {
     let mut values: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
     for node in nodes {
         let (flat, cum) = values.entry(node.info.line).or_default();
         *flat += node.flat.value;
         *cum += node.cum.value;
     }
-    let source = view.options.paths.find(file).and_then(|path| {
-        let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|f| f.take(SOURCE_LIMIT).read_to_end(&mut bytes));
-        read.is_ok().then(|| String::from_utf8_lossy(&bytes).into_owned())
-    });
     let texts: Vec<&str> = source.iter().flat_map(|source| source.lines()).collect();
     let context = source.is_some().then(|| context(nodes, texts.len()));
     // A line with a value is shown in any case, also where the source does not have it.

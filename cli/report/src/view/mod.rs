@@ -2,14 +2,17 @@
 //! is written.
 
 pub mod basis;
+pub mod call_graph;
 pub mod filter;
 pub mod flame;
 pub mod graph;
 pub mod header;
+pub mod instructions;
 pub mod label;
 pub mod list;
 pub mod node;
 pub mod noise;
+pub mod pack;
 pub mod paths;
 pub mod tags;
 pub mod top;

@@ -1,11 +1,6 @@
-//! Names of source files: what to show of them, and where to find them.
-//!
-//! The rules are those of pprof's `internal/report/source.go`, `trimPath` and `openSourceFile`.
+//! Names of source files as they are shown: `trimPath` in pprof's `internal/report/source.go`.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
-
-use heaptrace_pprof::printable;
 
 /// Where sources are, and what to cut off the names of source files in a profile.
 #[derive(Clone, Debug, Default)]
@@ -30,49 +25,11 @@ impl SourcePaths {
     fn trimmed<'a>(&self, file: &'a str) -> &'a str {
         trim(file, &self.trim, &self.source)
     }
-
-    /// The path of the source file `file`, if there is one. A relative name is searched for in the
-    /// source folders and all that they are in.
-    pub fn find(&self, file: &str) -> Option<PathBuf> {
-        let current = std::env::current_dir().ok();
-        let current = current.as_deref().and_then(Path::to_str).unwrap_or("/");
-        let source = if self.source.is_empty() { current } else { &self.source };
-        let file = Path::new(trim(file, &self.trim, source));
-        if file.is_absolute() {
-            return existing(file);
-        }
-        let folders = source.split(':').flat_map(|folder| Path::new(folder).ancestors());
-        folders.map(|folder| folder.join(file)).find_map(|candidate| existing(&candidate))
-    }
-}
-
-/// The file that is shown as `path`. A profile's names are text, so a name may have replacement
-/// characters where the file's has other bytes; then it is the only one in its folder that looks so.
-fn existing(path: &Path) -> Option<PathBuf> {
-    if path.is_file() {
-        return Some(path.to_owned());
-    }
-    if !path.to_str()?.contains(char::REPLACEMENT_CHARACTER) {
-        return None;
-    }
-    let mut found = PathBuf::new();
-    for part in path {
-        let shown = part.to_str()?;
-        if shown.contains(char::REPLACEMENT_CHARACTER) {
-            let folder = if found.as_os_str().is_empty() { Path::new(".") } else { &found };
-            let entries = folder.read_dir().ok()?.filter_map(|entry| Some(entry.ok()?.file_name()));
-            let mut alike = entries.filter(|name| printable(&name.to_string_lossy()) == shown);
-            found.push(alike.next().filter(|_| alike.next().is_none())?);
-        } else {
-            found.push(part);
-        }
-    }
-    found.is_file().then_some(found)
 }
 
 /// `file` without the prefixes in `trim`; without any, cut after the name of one of the folders in
 /// `source`.
-fn trim<'a>(file: &'a str, trim: &str, source: &str) -> &'a str {
+pub fn trim<'a>(file: &'a str, trim: &str, source: &str) -> &'a str {
     if trim.is_empty() {
         for folder in source.split(':').filter(|folder| !folder.is_empty()) {
             let within = format!("/{}/", base(folder));
