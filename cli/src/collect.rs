@@ -113,8 +113,10 @@ pub fn serve(config: Config, program: Program, control: &UnixStream) -> io::Resu
 fn answer_to(config: Config, program: Program, control: &UnixStream) -> io::Result<()> {
     let (sender, requests) = unbounded();
     let (control, symbolizer) = (control.try_clone()?, Arc::clone(&config.symbolizer));
-    thread::Builder::new().spawn(move || obey(&sender, &program, &control, &symbolizer))?;
-    session::run(config, Some(requests))
+    let obeying = thread::Builder::new().spawn(move || obey(&sender, &program, &control, &symbolizer))?;
+    let result = session::run(config, Some(requests));
+    obeying.join().ok(); // the summary may still be on its way
+    result
 }
 
 fn obey(

@@ -51,7 +51,7 @@ mod tests {
 
     use heaptrace_channel::handshake::Refusal;
     use heaptrace_collector::recording::Counters;
-    use heaptrace_collector::summary::{Malloc, Outcome, Refused, Written};
+    use heaptrace_collector::summary::{Malloc, Outcome, Refused, TurnedAway, Written};
     use heaptrace_collector::symbolize::Complaint;
 
     use super::*;
@@ -75,6 +75,7 @@ mod tests {
             refused: vec![Refused { pid: 8, name: "\r".into(), why: Refusal::OldLibc }],
             running: 1,
             processes: 2,
+            turned_away: vec![TurnedAway { name: OsStr::from_bytes(b"\xff").into(), count: 9 }],
             complaints: vec![Complaint::TooSlow],
         };
         let (one, other) = UnixStream::pair().unwrap();

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::process::ExitStatus;
 
 use heaptrace_channel::config::RateText;
+use heaptrace_channel::processes::MAX_PROCESSES;
 use heaptrace_channel::weight::{FEW_SAMPLES, finer_rate};
 use heaptrace_collector::Sought;
 use heaptrace_collector::recording::Counters;
-use heaptrace_collector::summary::{Malloc, Outcome, Refused, Summary, Written};
+use heaptrace_collector::summary::{Malloc, Outcome, Refused, Summary, TurnedAway, Written};
 use heaptrace_collector::symbolize::{Complaint, Located, Progress, hex};
 use heaptrace_report::grouped;
 
@@ -28,10 +29,11 @@ pub enum Line {
 
 /// The summary of a session, line by line.
 pub fn summary(summary: &Summary) -> Vec<Line> {
-    let Summary { profiles, refused, complaints, .. } = summary;
+    let Summary { profiles, refused, turned_away, complaints, .. } = summary;
     let mut lines = Vec::new();
     profiles.iter().for_each(|written| describe(&mut lines, written));
     lines.extend(refused.iter().map(|process| Line::Plain(refusal(process))));
+    lines.extend(turned_away.iter().map(|children| Line::Plain(too_many(children))));
     lines.extend(complaints.iter().map(|what| Line::Plain(complaint(what))));
     totals(&mut lines, summary);
     let program = profiles.iter().find(|written| written.is_program);
@@ -83,6 +85,12 @@ pub fn not_written(written: &Written) -> String {
 fn refusal(process: &Refused) -> String {
     let Refused { pid, name, why } = process;
     format!("{name} (pid {pid}) could not be profiled: {}", why.reason())
+}
+
+fn too_many(children: &TurnedAway) -> String {
+    let TurnedAway { name, count } = children;
+    let count = plural((*count).into(), "process", "processes");
+    format!("{count} of {} could not be profiled: more than {MAX_PROCESSES} ran at once", name.display())
 }
 
 /// Why some names could not be looked up.
@@ -239,6 +247,14 @@ mod tests {
             _ => None,
         };
         said(written).into_iter().find_map(advice).unwrap_or_default()
+    }
+
+    #[test]
+    fn children_that_were_too_many_are_counted_and_named() {
+        let turned_away = vec![TurnedAway { name: "prog".into(), count: 1200 }];
+        let lines = summary(&Summary { turned_away, ..Default::default() });
+        let text = "1,200 processes of prog could not be profiled: more than 4096 ran at once";
+        assert!(lines.contains(&Line::Plain(text.into())), "{lines:?}");
     }
 
     #[test]

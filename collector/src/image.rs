@@ -34,13 +34,19 @@ const MOST_LOST: u64 = 1 << 48;
 /// One process of an image that has recorded something, or the program itself.
 #[derive(Debug)]
 pub struct Member {
+    /// Tells it from all others of its image, also from those that had its slot before.
+    pub number: u64,
     /// Its process id, in the namespace of whoever made the image.
     pub pid: u32,
     watch: Watch,
+    /// It has gone on to another program.
+    has_left: bool,
     started: SystemTime,
     live: Live,
-    /// Events read; a profile that was written for fewer is out of date.
+    /// Events read.
     pub events: u64,
+    /// Events in the profile that was last made of it.
+    pub events_in_profile: Option<u64>,
 }
 
 /// What the program was, from the segment's header.
@@ -79,6 +85,7 @@ pub struct Image {
     pub program: Program,
     files: Files,
     members: Vec<Option<Member>>,
+    next_member: u64,
     modules: Modules,
     /// Since when the next slot is reserved and not committed, and up to where slots were reserved then.
     blocked: Option<(Instant, Ends)>,
@@ -146,6 +153,7 @@ impl Image {
             program: Program { pid, executable, started_as, command },
             files,
             members: Vec::new(),
+            next_member: 0,
             modules: Modules::default(),
             blocked: None,
             abandoned: false,
@@ -169,7 +177,18 @@ impl Image {
             self.members.resize_with(index + 1, || None);
         }
         let live = Live::new(self.rate);
-        self.members[index] = Some(Member { pid, watch, started, live, events: 0 });
+        let number = self.next_member;
+        self.next_member += 1;
+        self.members[index] = Some(Member {
+            number,
+            pid,
+            watch,
+            has_left: false,
+            started,
+            live,
+            events: 0,
+            events_in_profile: None,
+        });
     }
 
     /// Adds all events that are there to their processes' sums. Returns how many slots it passed.
@@ -267,10 +286,14 @@ impl Image {
         self.reader.has_passed(&ends)
     }
 
-    /// Marks the process `pid` as one that has gone on to another program.
-    pub fn replace(&mut self, pid: u32) {
-        let members = self.members.iter_mut().flatten();
-        members.filter(|member| member.pid == pid).for_each(|member| member.watch = Watch::Over);
+    /// Marks the process `pid` as one that has gone on to another program. True if it was here.
+    pub fn replace(&mut self, pid: u32) -> bool {
+        let mut was_here = false;
+        for member in self.members.iter_mut().flatten().filter(|member| member.pid == pid) {
+            was_here |= !member.has_left;
+            (member.watch, member.has_left) = (Watch::Over, true);
+        }
+        was_here
     }
 
     /// The processes that have been seen, with their slots.
@@ -279,9 +302,9 @@ impl Image {
         members.filter_map(|(index, member)| Some((Process(index as u16), member.as_ref()?)))
     }
 
-    /// The id of a process that has been seen.
-    pub fn pid(&self, process: Process) -> Option<u32> {
-        Some(self.members.get(process.0 as usize)?.as_ref()?.pid)
+    /// The process in a slot, if it has been seen.
+    pub fn member(&self, process: Process) -> Option<&Member> {
+        self.members.get(process.0 as usize)?.as_ref()
     }
 
     /// Has the process ended, or gone on to another program?
@@ -315,7 +338,8 @@ impl Image {
     pub fn is_abandoned(&mut self) -> bool {
         const INTERVAL: Duration = Duration::from_secs(10);
         let all_are_over = self.members().all(|(_, member)| member.watch.is_over(true));
-        let is_due = || self.pid(Process(0)).is_none() && self.asked_kernel.elapsed() > INTERVAL;
+        let is_first_gone = || !self.members().any(|(_, member)| member.is_first());
+        let is_due = || is_first_gone() && self.asked_kernel.elapsed() > INTERVAL;
         if !self.abandoned && (all_are_over || is_due()) {
             self.asked_kernel = Instant::now();
             self.abandoned = self.mapping.is_abandoned().unwrap_or(true);
@@ -333,12 +357,19 @@ impl Image {
         self.segment().header().called.load(Relaxed) != 0
     }
 
+    /// How many forked children could not be recorded, because too many others were.
+    pub fn turned_away(&self) -> u32 {
+        self.segment().turned_away()
+    }
+
     /// What was recorded of a process up to now.
     pub fn recording(&mut self, process: Process) -> Option<Recording> {
         self.read_modules();
         self.collect_lost_frees(process);
+        let member = self.members.get_mut(process.0 as usize)?.as_mut()?;
+        member.events_in_profile = Some(member.events);
         let slot = self.segment().process(process);
-        let member = self.members.get(process.0 as usize)?.as_ref()?;
+        let member = self.member(process)?;
         let mut counters = Counters {
             lost_samples: slot.lost_samples.load(Relaxed).min(MOST_LOST),
             early_samples: slot.early_samples.load(Relaxed),
@@ -430,6 +461,11 @@ struct Copied {
 }
 
 impl Member {
+    /// Did it make the image, and announce it?
+    pub fn is_first(&self) -> bool {
+        self.number == 0
+    }
+
     #[inline]
     fn apply(&mut self, event: Event) {
         self.events += 1;

@@ -180,10 +180,10 @@ fn values(values: &Values) -> [i64; 6] {
 }
 
 /// The comments, each of one line.
-fn comments(recording: &Recording) -> [String; 7] {
+fn comments(recording: &Recording) -> Vec<String> {
     let counters = &recording.counters;
     let command = recording.command.join(" ").replace(char::is_control, " ");
-    [
+    let mut comments = vec![
         concat!("heaptrace ", env!("CARGO_PKG_VERSION")).to_owned(),
         format!("command: {command}"),
         format!("pid: {}", recording.pid),
@@ -191,5 +191,9 @@ fn comments(recording: &Recording) -> [String; 7] {
         format!("lost_samples: {}", counters.lost_samples),
         format!("lost_frees: {}", counters.lost_frees),
         format!("truncated_stacks: {}", counters.truncated_stacks),
-    ]
+    ];
+    if counters.is_damaged {
+        comments.push("damaged: the program wrote over what was recorded of it".to_owned());
+    }
+    comments
 }

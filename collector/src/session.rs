@@ -8,16 +8,17 @@ use std::time::{Duration, Instant, SystemTime};
 use std::{fmt, io};
 
 use crossbeam_channel::{Receiver, Sender, never, select};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use heaptrace_channel::config::TOKEN_LENGTH;
+use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::Process;
 
-use crate::image::{Image, Program};
+use crate::image::{Image, Member, Program};
 use crate::limits;
 use crate::listener::{Arrival, Listener};
 use crate::naming::{Pattern, Subject, insert};
 use crate::recording::{Counters, Recording, Stacks};
-use crate::summary::{Malloc, Outcome, Refused, Summary, Written};
+use crate::summary::{Malloc, Outcome, Refused, Summary, TurnedAway, Written};
 use crate::symbolize::Symbolizer;
 use crate::wake::Waker;
 use crate::writer::{Done, Job, Writers};
@@ -67,14 +68,15 @@ const HEARTBEAT: Duration = Duration::from_millis(100);
 const WRITERS: usize = 2;
 
 type ImageId = u64;
-type Key = (ImageId, Process);
+/// A process: its image, and its number there.
+type Key = (ImageId, u64);
 
 /// A profile that is being written.
 #[derive(Debug)]
 struct Pending {
     written: Written,
-    /// The process is over and goes when this is done.
-    last: bool,
+    /// The process that waits for it, if it lives.
+    waiting: Option<Process>,
 }
 
 /// Runs a session until its last process has ended.
@@ -97,10 +99,8 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         images: Vec::new(),
         next_image: 0,
         pending: HashMap::new(),
-        up_to_date: HashMap::new(),
         paths: HashMap::new(),
         summary: Summary::default(),
-        seen: HashSet::new(),
         supervised: requests.is_some(),
         asked: None,
         last_life: Instant::now(),
@@ -109,6 +109,12 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
     };
     session.run(&requests.unwrap_or_else(never), &wakes);
     Ok(())
+}
+
+/// The program of whose forked children some could not be recorded, and how many.
+fn turned_away(image: &Image) -> Option<TurnedAway> {
+    let count = image.turned_away();
+    (count > 0).then(|| TurnedAway { name: image.program.name().to_owned(), count })
 }
 
 /// What the kernel calls a process, as long as it lives.
@@ -128,13 +134,9 @@ struct Session {
     images: Vec<(ImageId, Image)>,
     next_image: ImageId,
     pending: HashMap<Key, Pending>,
-    /// Events in the profile that was last written for a process that still lives.
-    up_to_date: HashMap<Key, u64>,
     /// Whose each path is.
     paths: HashMap<PathBuf, Key>,
     summary: Summary,
-    /// Ids of all processes so far.
-    seen: HashSet<u32>,
     /// Somebody will ask how it went.
     supervised: bool,
     /// Who wants to know when the program's profiles are there.
@@ -194,15 +196,24 @@ impl Session {
 
     /// Takes on the processes that have started.
     fn welcome(&mut self) {
-        self.listener.arrivals().into_iter().for_each(|arrival| self.arrive(arrival));
+        let arrivals = self.listener.arrivals();
+        if !arrivals.is_empty() {
+            // What they recorded as forked children, before they went on to another program.
+            self.drain();
+        }
+        arrivals.into_iter().for_each(|arrival| self.arrive(arrival));
     }
 
     fn arrive(&mut self, arrival: Arrival) {
         self.last_life = Instant::now();
         self.abandon_interval = ABANDON_INTERVAL.0;
-        self.seen.insert(arrival.pid);
-        // The same process in a new image: the old one is over.
-        self.images.iter_mut().for_each(|(_, image)| image.replace(arrival.pid));
+        // The same process in a new image: the old one is over. But not if it is an emulator's, which goes
+        // on under the program that it runs.
+        let is_emulated = matches!(arrival.segment, Err(Refusal::ForksUnseen));
+        let leave = |(_, image): &mut (ImageId, Image)| image.replace(arrival.pid);
+        let images = self.images.iter_mut().filter(|_| !is_emulated);
+        let left = images.map(leave).filter(|&left| left).count();
+        self.summary.processes += usize::from(left == 0);
         let image = arrival.segment.and_then(|file| Image::open(file, arrival.pid, &self.waker));
         arrival.connection.answer(image.as_ref().map(|_| ()).map_err(|&why| why));
         match image {
@@ -249,8 +260,8 @@ impl Session {
             stacks: Stacks::default(),
             rows: Vec::new(),
         };
-        let (name, key) = (program.name().to_owned(), (ImageId::MAX, Process(0)));
-        self.write(key, recording, name, true, Malloc::NeverCalled, true);
+        let (name, key) = (program.name().to_owned(), (ImageId::MAX, 0));
+        self.write(key, recording, name, true, Malloc::NeverCalled, None);
     }
 
     fn drain(&mut self) {
@@ -268,46 +279,43 @@ impl Session {
         for index in 0..self.images.len() {
             let (id, image) = &mut self.images[index];
             let id = *id;
-            let over: Vec<_> = image
+            let finished: Vec<_> = image
                 .members()
-                .map(|(process, member)| {
-                    (process, image.is_over(member), image.is_exiting(process), member.events)
-                })
-                .filter(|&(process, over, exiting, events)| {
-                    let key = (id, process);
-                    let current = self.up_to_date.get(&key) == Some(&events);
-                    !self.pending.contains_key(&key) && (over || (exiting && !current))
-                })
+                .filter(|(_, member)| !self.pending.contains_key(&(id, member.number)))
+                .map(|(process, member)| (process, image.is_over(member)))
+                .filter(|&(process, over)| over || image.is_exiting(process))
                 .collect();
-            if over.is_empty() {
+            if finished.is_empty() {
                 continue;
             }
-            // What they wrote last is in the ring by now.
-            if !image.drain_written() {
+            // Who has ended as another program has announced itself as that before, and what they wrote
+            // last is in the rings.
+            self.welcome();
+            if !self.images[index].1.drain_written() {
                 continue;
             }
-            for (process, over, ..) in over {
+            for (process, over) in finished {
                 self.finish(index, process, over);
+                if over {
+                    self.forget(index, process);
+                }
             }
         }
     }
 
-    fn finish(&mut self, index: usize, process: Process, last: bool) {
-        let image = &self.images[index].1;
-        let Some((pid, events)) = image.members().find(|m| m.0 == process).map(|(_, m)| (m.pid, m.events))
-        else {
-            return;
-        };
+    /// Has a profile written, unless there is nothing to say, or nothing new.
+    fn finish(&mut self, index: usize, process: Process, over: bool) {
+        let (id, image) = &self.images[index];
+        let Some(member) = image.member(process) else { return };
+        let (key, pid) = ((*id, member.number), member.pid);
         // An image that the program left by exec is not its last one.
         let superseded = self.images[index + 1..].iter().any(|(_, image)| image.program.pid == pid);
         let is_program = !superseded && self.program.as_ref().is_some_and(|program| program.pid == pid);
-        let (id, image) = &mut self.images[index];
-        let key = (*id, process);
-        let current = self.up_to_date.insert(key, events) == Some(events);
-        if current || (events == 0 && !is_program) {
-            // Nothing to write, or nothing new since it was written.
-            return self.settle(key, last);
+        let is_empty = member.events == 0 && !is_program;
+        if is_empty || member.events_in_profile == Some(member.events) {
+            return image.tell_written(process);
         }
+        let image = &mut self.images[index].1;
         let Some(recording) = image.recording(process) else { return };
         let malloc = match (image.has_own_malloc(), image.called()) {
             (true, _) => Malloc::Own,
@@ -315,7 +323,16 @@ impl Session {
             (_, false) => Malloc::NeverCalled,
         };
         let name = image.program.name().to_owned();
-        self.write(key, recording, name, is_program, malloc, last);
+        self.write(key, recording, name, is_program, malloc, (!over).then_some(process));
+    }
+
+    /// A process is over, and all that it wrote has been read: another may have its slot.
+    fn forget(&mut self, index: usize, process: Process) {
+        self.abandon_interval = ABANDON_INTERVAL.0;
+        let image = &mut self.images[index].1;
+        let announced_itself = image.member(process).is_none_or(Member::is_first);
+        self.summary.processes += usize::from(!announced_itself);
+        image.remove(process);
     }
 
     fn write(
@@ -325,7 +342,7 @@ impl Session {
         name: OsString,
         is_program: bool,
         malloc: Malloc,
-        last: bool,
+        waiting: Option<Process>,
     ) {
         let subject = Subject { name: &name, pid: recording.pid, started: recording.started, is_program };
         let path = self.unused(self.pattern.path(&subject), key);
@@ -339,7 +356,7 @@ impl Session {
             malloc,
             outcome: Outcome::File,
         };
-        self.pending.insert(key, Pending { written, last });
+        self.pending.insert(key, Pending { written, waiting });
         self.writers.write(Job { key, path, recording });
     }
 
@@ -353,7 +370,7 @@ impl Session {
     }
 
     fn written(&mut self, done: Done<Key>) {
-        let Some(Pending { mut written, last }) = self.pending.remove(&done.key) else { return };
+        let Some(Pending { mut written, waiting }) = self.pending.remove(&done.key) else { return };
         written.outcome = match done.result {
             Ok(()) if written.path.is_file() => Outcome::File,
             Ok(()) => Outcome::Stream,
@@ -364,18 +381,9 @@ impl Session {
         }
         self.summary.profiles.retain(|earlier| earlier.path != written.path);
         self.summary.profiles.push(written);
-        self.settle(done.key, last);
-    }
-
-    /// A process has its profile: it may exit, or be forgotten.
-    fn settle(&mut self, key: Key, last: bool) {
-        let Some((_, image)) = self.images.iter_mut().find(|(id, _)| *id == key.0) else { return };
-        image.tell_written(key.1);
-        if last {
-            self.abandon_interval = ABANDON_INTERVAL.0;
-            self.seen.extend(image.pid(key.1)); // a forked child did not announce itself
-            image.remove(key.1);
-            self.up_to_date.remove(&key);
+        let (id, _) = done.key;
+        if let Some((process, (_, image))) = waiting.zip(self.images.iter().find(|image| image.0 == id)) {
+            image.tell_written(process);
         }
     }
 
@@ -386,9 +394,14 @@ impl Session {
         }
         self.last_abandon_check = Instant::now();
         let before = self.images.len();
+        let turned_away = &mut self.summary.turned_away;
         self.images.retain_mut(|(_, image)| {
             // After it was abandoned, one more look: an unknown child may have written until then.
-            !image.is_abandoned() || image.drain() > 0 || image.members().next().is_some()
+            let goes_on = !image.is_abandoned() || image.drain() > 0 || image.members().next().is_some();
+            if !goes_on {
+                turned_away.extend(self::turned_away(image));
+            }
+            goes_on
         });
         self.abandon_interval = (2 * self.abandon_interval).min(ABANDON_INTERVAL.1);
         if self.images.len() != before {
@@ -401,8 +414,8 @@ impl Session {
         let waiting = self.asked.is_some() && self.pending.is_empty();
         let is_settled = |image: &Image| !image.members().any(|(_, member)| image.is_over(member));
         if waiting && self.images.iter().all(|(_, image)| is_settled(image)) {
+            self.summary.turned_away.extend(self.images.iter().filter_map(|(_, image)| turned_away(image)));
             self.summary.running = self.images.len();
-            self.summary.processes = self.seen.len();
             self.summary.complaints = self.writers.complaints();
             if let Some(answer) = self.asked.take() {
                 answer.send(self.summary.clone()).ok();

@@ -16,6 +16,8 @@ pub struct Summary {
     pub profiles: Vec<Written>,
     /// Processes that could not be recorded.
     pub refused: Vec<Refused>,
+    /// Programs with more forked children at a time than can be recorded.
+    pub turned_away: Vec<TurnedAway>,
     /// Processes that still run: their profiles will be written when they end.
     pub running: usize,
     /// Processes seen.
@@ -66,6 +68,15 @@ pub enum Malloc {
     Own,
     /// Nobody's, as far as can be seen.
     NeverCalled,
+}
+
+/// Forked children that could not be recorded, because too many others were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnedAway {
+    /// The program's name.
+    pub name: OsString,
+    /// How many they were.
+    pub count: u32,
 }
 
 /// A process that could not be recorded.

@@ -10,6 +10,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::*};
 use core::time::Duration;
 
 use heaptrace_channel::Segment;
+use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::{MAX_PROCESSES, Process};
 use heaptrace_channel::ring::{Event, Full};
 
@@ -43,14 +44,20 @@ pub fn segment() -> Option<&'static Segment> {
     unsafe { (*SEGMENT.0.get()).as_ref() }
 }
 
-/// Makes this the program's own process. False if the kernel cannot mark forked children.
+/// Makes this the program's own process.
+///
+/// # Errors
+/// If there is no memory, or the kernel does not mark forked children.
 ///
 /// # Safety
 /// Called once, in the constructor.
-pub unsafe fn start(segment: Segment, children: bool) -> bool {
-    let Some(page) = sys::map_private(sys::PAGE) else { return false };
-    if !sys::advise(page.as_ptr() as usize, sys::PAGE, libc::MADV_WIPEONFORK) {
-        return false;
+pub unsafe fn start(segment: Segment, children: bool) -> Result<(), Refusal> {
+    /// No advice that there is. An emulator takes this one too, and does nothing on any.
+    const NO_ADVICE: i32 = 0x5EED;
+    let page = sys::map_private(sys::PAGE).ok_or(Refusal::NoMemory)?;
+    let advise = |advice| sys::advise(page.as_ptr() as usize, sys::PAGE, advice);
+    if !advise(libc::MADV_WIPEONFORK) || advise(NO_ADVICE) {
+        return Err(Refusal::ForksUnseen);
     }
     let known: *mut AtomicU32 = page.as_ptr().cast();
     // SAFETY: the page is zeroed, mapped for good, and large enough.
@@ -60,7 +67,7 @@ pub unsafe fn start(segment: Segment, children: bool) -> bool {
     unsafe { *SEGMENT.0.get() = Some(segment) };
     CHILDREN.store(children, Relaxed);
     SLOT.store(segment.claim_process(sys::pid()).map_or(NO_SLOT, |process| process.0.into()), Release);
-    true
+    Ok(())
 }
 
 /// Sees to it that a forked child knows what it is. Cheap: one load.

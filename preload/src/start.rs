@@ -240,15 +240,10 @@ impl Program<'_> {
                     _ => Refusal::NoMemory,
                 },
             )?;
-        let segment = self.segment(file, geometry);
+        let segment = self.segment(file, geometry).ok_or(Refusal::NoMemory);
         // SAFETY: this is the constructor.
-        let ready = segment.is_some_and(|segment| unsafe { process::start(segment, self.children) });
-        if ready {
-            Ok(file)
-        } else {
-            file.close();
-            Err(Refusal::NoMemory)
-        }
+        let ready = segment.and_then(|segment| unsafe { process::start(segment, self.children) });
+        ready.map(|()| file).inspect_err(|_| file.close())
     }
 
     fn segment(&self, file: sys::Fd, geometry: Geometry) -> Option<Segment> {

@@ -116,6 +116,35 @@ fn of_two_hundred_children_of_a_program_with_threads_all_that_allocate_are_profi
 }
 
 #[test]
+fn thousands_of_forked_children_at_once_or_one_after_another_are_all_profiled() {
+    for (count, order) in [(1100, "at-once"), (2000, "in-turn")] {
+        let room = Room::new();
+        let launch = room.run("prefork.c").option("--symbolize").option("none");
+        let ended = launch.args([count.to_string().as_str(), order]).go().well();
+        assert_eq!(ended.text(), format!("{count} children, 0 bad\n"));
+        let profiles = room.profiles("out.prefork.");
+        assert_eq!(profiles.len(), count, "{order}");
+        for profile in profiles {
+            assert!(profile.total("alloc_objects") >= 10, "{order}: {:?}", profile.path);
+            profile.assert_complete();
+        }
+    }
+}
+
+/// As in qemu's user mode: then a child would write as its parent.
+#[test]
+fn where_forked_children_cannot_be_told_apart_the_program_is_named_and_unharmed() {
+    let room = Room::new();
+    let prefork = program("prefork.c");
+    let arguments = [prefork.as_os_str(), "10".as_ref(), "in-turn".as_ref()];
+    let ended = room.run("no_advice.c").args(arguments).go().well();
+    assert_eq!(ended.text(), "10 children, 0 bad\n");
+    let said = ended.said();
+    assert!(said.iter().any(|line| line.starts_with("prefork") && line.contains("emulator")), "{said:?}");
+    assert_eq!(room.profiles("out.").iter().map(|p| p.under("in_child", "alloc_objects")).sum::<i64>(), 0);
+}
+
+#[test]
 fn a_program_that_closes_every_descriptor_is_profiled_on() {
     let room = Room::new();
     let ended = room.run("closes_all.c").go().well();

@@ -19,16 +19,20 @@ pub enum Refusal {
     NotMapped = 5,
     /// The C library is another one than glibc.
     OtherLibc = 6,
+    /// The kernel does not clear a page in forked children, by which they notice that they are some:
+    /// qemu's user mode only says so.
+    ForksUnseen = 7,
 }
 
 impl Refusal {
-    const ALL: [Refusal; 6] = [
+    const ALL: [Refusal; 7] = [
         Refusal::NoMemory,
         Refusal::Sanitizer,
         Refusal::OldLibc,
         Refusal::NoDescriptors,
         Refusal::NotMapped,
         Refusal::OtherLibc,
+        Refusal::ForksUnseen,
     ];
 
     /// The reason in words, with what to do about it.
@@ -40,6 +44,9 @@ impl Refusal {
             Refusal::OtherLibc => "its C library is not glibc; build it for glibc",
             Refusal::NoDescriptors => {
                 "too many processes run at once for the limit of open files; raise ulimit -Hn"
+            }
+            Refusal::ForksUnseen => {
+                "it runs in an emulator, or on a Linux before 4.14, where forked children cannot be told apart"
             }
             Refusal::NotMapped => "the collector has no room for the shared memory; look at ulimit -v",
         }

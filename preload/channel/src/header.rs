@@ -40,6 +40,8 @@ pub struct Header {
     pub(crate) nodes: AtomicU32,
     /// How many module records are taken; see [`crate::modules`].
     pub(crate) modules: AtomicU32,
+    /// Forked children that found no slot; see [`crate::processes`].
+    pub(crate) turned_away: AtomicU32,
     /// The present epoch; see [`crate::ring`].
     pub(crate) epoch: CacheLine<AtomicU32>,
     command_length: AtomicU32,

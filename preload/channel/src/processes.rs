@@ -1,14 +1,16 @@
 //! The processes of a segment: the program in slot 0 and each forked child that records.
 //!
 //! A child claims a free slot itself, with no system call, because it may be in a sandbox by then.
-//! The collector frees the slot when the child is gone and its profile is written.
+//! The collector frees the slot when the child is gone and all that it wrote has been read.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
 
 use crate::Segment;
 
-/// Processes of one segment that can record at the same time.
-pub const MAX_PROCESSES: usize = 1024;
+/// Processes of one segment that can record at the same time; what comes then is counted.
+pub const MAX_PROCESSES: usize = 4096;
+
+const _: () = assert!(MAX_PROCESSES <= 1 << 16);
 
 /// Index of a process in its segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,7 +39,7 @@ const CLAIMED: u32 = 1;
 const PUBLISHED: u32 = 2;
 
 impl Segment {
-    /// Claims a slot for the process `pid`; `None` if all are in use.
+    /// Claims a slot for the process `pid`; `None` if all are in use, which is counted.
     pub fn claim_process(&self, pid: u32) -> Option<Process> {
         for (index, slot) in self.processes().iter().enumerate() {
             if slot.state.load(Relaxed) == FREE
@@ -53,7 +55,13 @@ impl Segment {
                 return Some(Process(index as u16));
             }
         }
+        self.header().turned_away.fetch_add(1, Relaxed);
         None
+    }
+
+    /// How many processes have found no slot.
+    pub fn turned_away(&self) -> u32 {
+        self.header().turned_away.load(Relaxed)
     }
 
     /// The slot of a process.
@@ -95,6 +103,8 @@ mod tests {
         for pid in 0..MAX_PROCESSES as u32 {
             assert!(segment.claim_process(pid).is_some());
         }
+        assert_eq!(segment.turned_away(), 0);
         assert_eq!(segment.claim_process(1), None);
+        assert_eq!(segment.turned_away(), 1);
     }
 }

@@ -51,7 +51,7 @@ const KIND_SHIFT: u32 = PROCESS_SHIFT + PROCESS_BITS;
 pub(super) const LAP_SHIFT: u32 = 56;
 const LAP: u64 = 0xFF << LAP_SHIFT;
 
-const _: () = assert!(MAX_PROCESSES <= 1 << PROCESS_BITS && KIND_SHIFT + 2 == LAP_SHIFT);
+const _: () = assert!(MAX_PROCESSES == 1 << PROCESS_BITS && KIND_SHIFT + 2 == LAP_SHIFT);
 
 const ALLOCATED: u64 = 1;
 const FREED: u64 = 2;
@@ -82,13 +82,13 @@ impl Words {
         Epoch((self.size >> SIZE_BITS << EPOCH_LOW_BITS | self.tag & ((1 << EPOCH_LOW_BITS) - 1)) as u32)
     }
 
-    /// The event; `None` if it makes no sense where there are so many processes and stacks.
+    /// The event; `None` if it makes no sense where there are so many stacks.
     #[inline]
     pub fn event(self, stacks: u32) -> Option<(Process, Event)> {
         let process = Process((self.tag >> PROCESS_SHIFT) as u16 & ((1 << PROCESS_BITS) - 1));
         let stack = Stack((self.tag >> EPOCH_LOW_BITS) as u32 & ((1 << STACK_BITS) - 1));
         let size = self.size & ((1 << SIZE_BITS) - 1);
-        if stack.0 >= stacks || process.0 as usize >= MAX_PROCESSES {
+        if stack.0 >= stacks {
             return None;
         }
         let event = match self.tag >> KIND_SHIFT & 3 {
@@ -150,7 +150,7 @@ mod tests {
         let stack = Stack((1 << STACK_BITS) - 1);
         let size = (1 << SIZE_BITS) - 1;
         for event in [Event::Allocated(stack, size), Event::Freed(Stack(0), 0), Event::Inherited(stack, 7)] {
-            for (process, epoch) in [(0, 0), (1023, u32::MAX), (5, 0x1234_5678)] {
+            for (process, epoch) in [(0, 0), (4095, u32::MAX), (5, 0x1234_5678)] {
                 let words = Words::of(Process(process), event, Epoch(epoch));
                 assert_eq!(words.epoch(), Epoch(epoch));
                 assert_eq!(words.event(1 << STACK_BITS), Some((Process(process), event)));
@@ -165,8 +165,6 @@ mod tests {
         assert!(words.event(10).is_some());
         assert_eq!(words.event(9), None);
         assert_eq!(Words { tag: words.tag & !(3 << KIND_SHIFT), ..words }.event(10), None);
-        let process = u64::from(MAX_PROCESSES as u16) << PROCESS_SHIFT;
-        assert_eq!(Words { tag: 1 << KIND_SHIFT | process, ..words }.event(10), None);
     }
 
     #[test]
