@@ -8,14 +8,7 @@ fn main() {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let workspace = manifest.parent().expect("the crate is in the workspace");
-    for part in [
-        "preload/src",
-        "preload/build.rs",
-        "preload/Cargo.toml",
-        "preload/channel",
-        "Cargo.toml",
-        "Cargo.lock",
-    ] {
+    for part in ["preload/src", "preload/Cargo.toml", "preload/channel", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", workspace.join(part).display());
     }
     let library = build_library(workspace, &out.join("preload"));
@@ -24,20 +17,35 @@ fn main() {
     println!("cargo::rustc-env=HEAPTRACE_LIBRARY_HASH={:016x}", fnv1a(&content));
 }
 
+/// How libheaptrace.so is linked.
+const LINK: [&str; 5] = [
+    // Our constructor runs before every other, so that no allocation of another one is missed.
+    "-Wl,-z,initfirst",
+    // Code of ours may be on a stack at any time: dlclose must not take it away.
+    "-Wl,-z,nodelete",
+    // No lazy binding in a hook.
+    "-Wl,-z,now",
+    // Nothing of a C library, nor of any other: what is needed is looked up, and may be missing.
+    "-nostartfiles",
+    "-Wl,--as-needed,-z,defs",
+];
+
 /// Always optimized, and in a target folder of its own: the outer cargo holds the lock of the other.
-/// Without debug information, as each `heaptrace run` reads all of it.
 fn build_library(workspace: &Path, target: &Path) -> PathBuf {
     let status = Command::new(env::var_os("CARGO").expect("cargo sets it"))
         .current_dir(workspace)
-        .args(["build", "--quiet", "--release", "--package", "heaptrace-preload", "--target-dir"])
+        .args(["rustc", "--quiet", "--profile=library", "--package=heaptrace-preload", "--lib"])
+        .arg("--features=shared-object")
+        .args(["--crate-type=cdylib", "--target-dir"])
         .arg(target)
-        .args(["--config", "profile.release.strip='debuginfo'"])
+        .arg("--")
+        .args(LINK.map(|option| format!("-Clink-arg={option}")))
         .env_remove("RUSTC_WORKSPACE_WRAPPER") // clippy would build nothing
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .status()
         .expect("cargo runs");
     assert!(status.success(), "libheaptrace.so does not build");
-    target.join("release/libheaptrace.so")
+    target.join("library/libheaptrace_preload.so")
 }
 
 /// The 64-bit FNV-1a hash: tells versions of the library apart, no more.

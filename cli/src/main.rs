@@ -1,10 +1,11 @@
 //! `heaptrace`: a heap profiler for unmodified native Linux programs.
 
-use std::io;
 use std::process::ExitCode;
+use std::{io, panic};
 
 use clap::Parser;
 use heaptrace::{collect, library, run, symbolize};
+use heaptrace_collector::symbolize::panics_are_contained;
 use heaptrace_report as report;
 use heaptrace_report::say::say;
 
@@ -27,6 +28,7 @@ enum Cli {
 static BEFORE_MAIN: extern "C" fn() = run::keep_inherited;
 
 fn main() -> ExitCode {
+    panic::set_hook(Box::new(tell_fault));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
@@ -45,6 +47,14 @@ fn main() -> ExitCode {
             say(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Tells of a fault of ours in one line, unless all that it costs is a name, which is told at the end.
+fn tell_fault(fault: &panic::PanicHookInfo<'_>) {
+    if !panics_are_contained() {
+        let text = fault.to_string().replace('\n', " ");
+        say(format_args!("this is a fault of heaptrace's, please report it: {text}"));
     }
 }
 

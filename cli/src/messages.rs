@@ -97,6 +97,12 @@ fn too_many(children: &TurnedAway) -> String {
 pub fn complaint(what: &Complaint) -> String {
     match what {
         Complaint::Server { url, why } => format!("no more debug files from {url}: {why}"),
+        Complaint::Fault(path) => {
+            format!(
+                "names of {} are missing: reading it met a fault of heaptrace's, please report it",
+                path.display()
+            )
+        }
         Complaint::TooSlow => "no more debug files: the servers of DEBUGINFOD_URLS take too long".to_owned(),
     }
 }

@@ -1,7 +1,8 @@
 //! Writes profiles, beside the thread that drains: looking names up takes its time.
 
 use std::io;
-use std::path::PathBuf;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -94,10 +95,17 @@ impl<K> Drop for Writers<K> {
 
 fn write<K>(job: Job<K>, symbolizer: &Symbolizer) -> Done<K> {
     let Job { key, path, recording } = job;
+    // A fault of ours costs this profile, not those of the session's other processes.
+    let written = catch_unwind(AssertUnwindSafe(|| named_and_written(&path, &recording, symbolizer)));
+    let result =
+        written.unwrap_or_else(|_| Err(io::Error::other("it met a fault of heaptrace's, please report it")));
+    Done { key, result }
+}
+
+fn named_and_written(path: &Path, recording: &Recording, symbolizer: &Symbolizer) -> io::Result<()> {
     let mut frames: Vec<_> = recording.stacks.leaves().collect();
     frames.sort_unstable();
     frames.dedup();
     let symbols = symbolizer.symbolize(&recording.modules, &frames, recording.pid);
-    let profile = profile(&recording, &symbols);
-    Done { key, result: heaptrace_pprof::write_file(&path, &profile) }
+    heaptrace_pprof::write_file(path, &profile(recording, &symbols))
 }

@@ -14,7 +14,7 @@
 //!   works in a sandbox. Also in a forked child. Only where a collector was killed, its program says so
 //!   at its exit, by fstat and write.
 
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(feature = "shared-object", no_std)]
 // The tests must not hook their own process, so most of what the hooks lead to is not called there.
 #![cfg_attr(test, allow(dead_code))]
 
@@ -43,28 +43,8 @@ pub(crate) mod unwind;
 
 /// Nothing here panics. Should a dependency do, the process cannot go on.
 #[cfg(not(test))]
-#[panic_handler]
+#[cfg_attr(feature = "shared-object", panic_handler)]
+#[cfg_attr(not(feature = "shared-object"), expect(dead_code))]
 fn panic(_: &core::panic::PanicInfo) -> ! {
     sys::abort()
-}
-
-/// Nothing here allocates either. Rust asks for an allocator as soon as a dependency is built with
-/// its use of one, as gimli is when cargo builds the tests' dependencies in the same run.
-#[cfg(not(test))]
-mod no_allocator {
-    use core::alloc::{GlobalAlloc, Layout};
-
-    struct NoAllocator;
-
-    // SAFETY: no memory is ever handed out, which the contract allows.
-    unsafe impl GlobalAlloc for NoAllocator {
-        unsafe fn alloc(&self, _: Layout) -> *mut u8 {
-            core::ptr::null_mut()
-        }
-
-        unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
-    }
-
-    #[global_allocator]
-    static ALLOCATOR: NoAllocator = NoAllocator;
 }

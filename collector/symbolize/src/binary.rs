@@ -76,6 +76,17 @@ impl Binary {
         }
     }
 
+    /// One whose file is not to be had.
+    pub(super) fn nowhere() -> Binary {
+        Binary {
+            located: Located::Nowhere,
+            segments: Vec::new(),
+            base: 0,
+            has_offsets: false,
+            names: OnceLock::new(),
+        }
+    }
+
     /// Whether the file is to be had.
     pub(super) fn is_found(&self) -> bool {
         matches!(self.located, Located::At(_))
@@ -154,6 +165,19 @@ impl Names {
         }
     }
 
+    /// Nothing is known but where addresses are.
+    pub(super) fn none(module: &Module) -> Names {
+        Names {
+            path: module.path.clone(),
+            debug: None,
+            symbols: SymbolTable::default(),
+            plt: Plt::default(),
+            bounds: Later::default(),
+            functions: Mutex::default(),
+            resolved: Mutex::default(),
+        }
+    }
+
     /// About how much memory it takes, in bytes.
     fn size(&self) -> usize {
         /// With its frames, and its function's share.
@@ -204,12 +228,24 @@ impl Names {
         match frame.name {
             Some(name) => lock(&self.functions).named(name, frame.source_name, file, start_line),
             None => {
-                let module = self.path.file_name().unwrap_or_default().to_string_lossy();
                 let start = self.bounds.get().and_then(|bounds| bounds.start(address));
-                let name = format!("{module}+{:#x}", start.unwrap_or(address));
+                let name = self.name_of(start.unwrap_or(address));
                 Arc::new(Function { name, system_name: String::new(), file, start_line })
             }
         }
+    }
+
+    /// The frame of an address that nothing is known of.
+    pub(super) fn unresolved(&self, address: u64) -> Arc<[ResolvedFrame]> {
+        let (name, system_name, file) = (self.name_of(address), String::new(), String::new());
+        let function = Arc::new(Function { name, system_name, file, start_line: 0 });
+        Arc::new([ResolvedFrame { function, line: 0 }])
+    }
+
+    /// What an address is called that has no name.
+    fn name_of(&self, address: u64) -> String {
+        let module = self.path.file_name().unwrap_or_default().to_string_lossy();
+        format!("{module}+{address:#x}")
     }
 }
 

@@ -11,7 +11,8 @@ use std::io::Read;
 use std::iter;
 use std::path::{Path, PathBuf};
 
-use super::debuginfod::{Complaint, Debuginfod};
+use super::complaint::Complaint;
+use super::debuginfod::Debuginfod;
 use super::elf::{Elf, string};
 use super::hex::hex;
 use super::options::Options;

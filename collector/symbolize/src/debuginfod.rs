@@ -9,9 +9,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
-use serde::{Deserialize, Serialize};
 use ureq::Agent;
 
+use super::complaint::Complaint;
 use super::lock::lock;
 
 /// How long a server may take to accept a connection.
@@ -19,20 +19,6 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Largest file that is downloaded, in bytes.
 const SIZE_LIMIT: u64 = 1 << 32;
-
-/// Why there are no debug files from servers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Complaint {
-    /// This one was given up.
-    Server {
-        /// The server.
-        url: String,
-        /// What went wrong.
-        why: String,
-    },
-    /// All together take too long.
-    TooSlow,
-}
 
 /// Servers, asked one after another until one has the file.
 #[derive(Debug)]

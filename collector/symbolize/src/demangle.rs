@@ -23,6 +23,8 @@ const LITERAL_OPERATOR_LIMIT: usize = 16;
 /// The readable form of a name from a symbol table or debug information: C++ (Itanium ABI), Rust
 /// and D names demangled, any other as it is, all without what compilers add for clones of a function.
 pub(super) fn demangle(name: &str) -> String {
+    #[cfg(test)]
+    assert!(!name.contains("meets_a_fault"), "as a test of what a fault costs wants it");
     if name.len() > TEXT_LIMIT {
         return name.to_owned();
     }

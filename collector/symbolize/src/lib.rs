@@ -9,6 +9,8 @@
 
 mod binary;
 mod cache;
+mod complaint;
+mod contain;
 mod contents;
 mod debug_file;
 mod debuginfod;
@@ -35,7 +37,8 @@ mod symbolizer;
 mod vdso;
 
 pub use binary::Located;
-pub use debuginfod::Complaint;
+pub use complaint::Complaint;
+pub use contain::panics_are_contained;
 pub use function::Function;
 pub use hex::hex;
 pub use module::{Frame, Module};

@@ -1,18 +1,21 @@
 //! Looking names up, with as many threads as there are processors.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::binary::{Binary, Located, Names};
 use super::cache::Cache;
+use super::complaint::Complaint;
+use super::contain::{Fault, contain};
 use super::debug_file::DebugFolders;
-use super::debuginfod::Complaint;
 use super::function::Functions;
+use super::lock::lock;
 use super::module::{Frame, Module};
 use super::options::{Mode, Options};
 use super::perf_map;
@@ -32,6 +35,8 @@ pub struct Symbolizer {
     folders: Arc<DebugFolders>,
     cache: Cache,
     count: Count,
+    /// The files that could not be read for a fault of this crate.
+    faults: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Symbolizer {
@@ -43,12 +48,15 @@ impl Symbolizer {
             folders: Arc::new(DebugFolders::new(options)),
             cache: Cache::default(),
             count: Count::default(),
+            faults: Mutex::default(),
         }
     }
 
     /// What the user should know about what was not found so far.
     pub fn complaints(&self) -> Vec<Complaint> {
-        self.folders.complaints()
+        let mut complaints = self.folders.complaints();
+        complaints.extend(lock(&self.faults).iter().cloned().map(Complaint::Fault));
+        complaints
     }
 
     /// How far it has come with all that it was asked for; for another thread to call meanwhile.
@@ -58,8 +66,7 @@ impl Symbolizer {
 
     /// Where the file of a module is.
     pub fn locate(&self, module: &Module) -> Located {
-        let place = self.cache.place(module);
-        place.get_or_init(|| Binary::open(module, &self.folders)).located.clone()
+        self.binary(module, &self.cache.place(module)).located.clone()
     }
 
     /// The file that a module without build id may have been: at its path, or below one of the
@@ -75,8 +82,18 @@ impl Symbolizer {
     /// What was added to the addresses of a module's file where the byte at `offset` is mapped at
     /// `start`; `None` if its file is not to be had. The module's own bias is not looked at.
     pub fn bias(&self, module: &Module, start: u64, offset: u64) -> Option<u64> {
-        let place = self.cache.place(module);
-        place.get_or_init(|| Binary::open(module, &self.folders)).bias(start, offset)
+        self.binary(module, &self.cache.place(module)).bias(start, offset)
+    }
+
+    fn binary<'a>(&self, module: &Module, place: &'a OnceLock<Binary>) -> &'a Binary {
+        let open = || contain(|| Binary::open(module, &self.folders));
+        place.get_or_init(|| open().unwrap_or_else(|fault| self.note(fault, module, Binary::nowhere())))
+    }
+
+    /// Notes that a module met a fault, and goes on with `instead`.
+    fn note<T>(&self, _: Fault, module: &Module, instead: T) -> T {
+        lock(&self.faults).insert(module.path.clone());
+        instead
     }
 
     /// Looks up `frames` of the process `pid`, which may have ended. Whatever is missing or damaged
@@ -126,13 +143,17 @@ impl Symbolizer {
     fn look_up(&self, modules: &[Module], job: Job<'_>, deadline: Instant) -> Found {
         let module = &modules[job.module];
         let place = self.cache.place(module);
-        let binary = place.get_or_init(|| Binary::open(module, &self.folders));
+        let binary = self.binary(module, &place);
         let mut found =
             Found { module: job.module, segments: binary.segments(module.bias), resolved: Vec::new() };
         if self.mode != Mode::None && !job.addresses.is_empty() {
-            let names = binary.names(|| Names::read(module, &self.folders, self.mode));
+            let read = || contain(|| Names::read(module, &self.folders, self.mode));
+            let names =
+                binary.names(|| read().unwrap_or_else(|fault| self.note(fault, module, Names::none(module))));
             let resolve = |&address: &u64| {
-                let frames = names.resolve(address.wrapping_sub(module.bias), deadline);
+                let here = address.wrapping_sub(module.bias);
+                let frames = contain(|| names.resolve(here, deadline))
+                    .unwrap_or_else(|fault| self.note(fault, module, names.unresolved(here)));
                 self.count.finish_one();
                 (address, frames)
             };
@@ -175,4 +196,39 @@ fn generated(pid: u32, addresses: &[u64]) -> impl Iterator<Item = (Frame, Arc<[R
         let function = functions.named(name, None, String::new(), 0);
         (Frame { address, module: None }, Arc::new([ResolvedFrame { function, line: 0 }]) as Arc<[_]>)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `demangle` panics at this name in tests.
+    fn meets_a_fault() {}
+
+    fn is_sound() {}
+
+    #[test]
+    fn a_fault_costs_one_name_and_is_told() {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let path = std::env::current_exe().unwrap();
+        let start = maps.lines().find(|line| line.ends_with(path.to_str().unwrap())).unwrap();
+        let bias = u64::from_str_radix(start.split('-').next().unwrap(), 16).unwrap();
+        let module = Module {
+            start: bias,
+            end: u64::MAX,
+            bias,
+            file: File::open(&path).ok().map(Arc::new),
+            path: path.clone(),
+            build_id: Vec::new(),
+        };
+        let functions: [fn(); 2] = [meets_a_fault, is_sound];
+        let frames = functions.map(|function| Frame { address: function as usize as u64, module: Some(0) });
+        let symbolizer = Symbolizer::new(&Options { mode: Mode::Symbols, ..Options::default() });
+        let symbols = symbolizer.symbolize(&[module], &frames, 0);
+        let [faulty, sound] = frames.map(|frame| &symbols.lookup(frame)[0].function.name);
+        let file = path.file_name().unwrap().to_str().unwrap();
+        assert_eq!(*faulty, format!("{file}+{:#x}", frames[0].address - bias));
+        assert!(sound.ends_with("symbolizer::tests::is_sound"), "{sound}");
+        assert_eq!(symbolizer.complaints(), [Complaint::Fault(path)]);
+    }
 }
