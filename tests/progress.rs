@@ -129,5 +129,5 @@ fn symbolize_shows_on_a_terminal_what_is_waited_for() {
     assert!(line.starts_with("heaptrace: looking up names: "), "{line:?}");
     drop(closed);
     let end = shown.wait().well().text();
-    assert!(end.contains("\r\u{1b}[2Kheaptrace: named.prof: "), "{end:?}");
+    assert!(end.contains("\r\u{1b}[2Kheaptrace: ") && end.contains("\nheaptrace: named.prof: "), "{end:?}");
 }

@@ -144,8 +144,12 @@ fn advice(program: &Written) -> Option<String> {
     }
 }
 
-/// Why a program will not be recorded, and a way out.
-pub fn obstacle(obstacle: &Obstacle) -> String {
+/// Why a program was not recorded, and a way out.
+pub fn obstacle(program: &Path, obstacle: &Obstacle) -> String {
+    format!("{} could not be profiled: {}", program.display(), reason(obstacle))
+}
+
+fn reason(obstacle: &Obstacle) -> String {
     match obstacle {
         Obstacle::Static => {
             "it is statically linked, so no library can be preloaded; link it dynamically".to_owned()

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use heaptrace_collector::symbolize::Symbolizer;
+use heaptrace_report::say;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::messages;
@@ -34,6 +35,9 @@ impl Line {
     /// Shows a text instead of the one before, once somebody has waited for a second.
     pub fn show(&self, text: &str) {
         if self.since.elapsed() >= PATIENCE && self.bar.message() != text {
+            if self.bar.message().is_empty() {
+                say::begin_line();
+            }
             self.bar.set_message(text.to_owned());
         }
     }

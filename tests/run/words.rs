@@ -63,3 +63,27 @@ fn a_reader_of_the_errors_that_is_gone_changes_no_status() {
     assert_eq!(status.code(), Some(4));
     room.profile("out.prof");
 }
+
+#[test]
+fn a_line_that_the_program_left_open_is_ended_first() {
+    let room = Room::new();
+    for (left, expected) in [
+        ("printf open >&2", "open\nheaptrace: "),
+        ("echo ended >&2", "ended\nheaptrace: "),
+        ("true", "heaptrace: "),
+    ] {
+        let errors = fs::File::create(room.path("errors")).unwrap();
+        let launch = room.run_path("/bin/sh").args(["-c", left]).with(|command| {
+            command.stderr(errors);
+        });
+        launch.start().wait().well();
+        let said = fs::read_to_string(room.path("errors")).unwrap();
+        assert!(said.starts_with(expected), "{said:?}");
+    }
+    let line = format!(
+        "stty cols 80 rows 24; {} run -r1 -o out.prof -- /bin/sh -c 'printf open'",
+        crate::support::HEAPTRACE
+    );
+    let shown = room.bare_path("script").args(["-qec", &line, "/dev/null"]).go().well().text();
+    assert!(shown.contains(&format!("open{:80}\rheaptrace: out.prof: sh", "")), "{shown:?}");
+}

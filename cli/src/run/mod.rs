@@ -24,7 +24,7 @@ use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
 use heaptrace_collector::session::Config;
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
-use heaptrace_report::say::say;
+use heaptrace_report::say::{self, say};
 use program::{Command, NotStarted};
 
 use crate::progress::Line;
@@ -175,26 +175,28 @@ impl Prepared {
             !signals.interrupted()
         });
         drop(line);
-        if let Some(obstacle) = &self.obstacle {
-            let (path, why) = (self.command.path.display(), messages::obstacle(obstacle));
-            say(format_args!("{path} could not be profiled: {why}"));
+        let lines = self.lines(&summary, args.quiet);
+        if !lines.is_empty() {
+            say::begin_line();
         }
-        match summary {
-            Ok(summary) => self.tell(&summary, args.quiet),
-            Err(why) => say(messages::no_summary(&why)),
-        }
+        lines.iter().for_each(say);
         ExitCode::from(status)
     }
 
-    /// Says the summary. Advice is left out where it is known what stands in the way.
-    fn tell(&self, summary: &Summary, quiet: bool) {
-        for line in messages::summary(summary) {
-            match line {
-                messages::Line::Important(text) => say(text),
-                messages::Line::Plain(text) if !quiet => say(text),
-                messages::Line::Advice(text) if !quiet && self.obstacle.is_none() => say(text),
-                messages::Line::Plain(_) | messages::Line::Advice(_) => {}
-            }
+    /// What is said at the end. Advice is left out where it is known what stands in the way.
+    fn lines(&self, summary: &Result<Summary, NoSummary>, quiet: bool) -> Vec<String> {
+        let is_wanted = |line| match line {
+            messages::Line::Important(text) => Some(text),
+            messages::Line::Plain(text) if !quiet => Some(text),
+            messages::Line::Advice(text) if !quiet && self.obstacle.is_none() => Some(text),
+            messages::Line::Plain(_) | messages::Line::Advice(_) => None,
+        };
+        let mut lines = Vec::new();
+        lines.extend(self.obstacle.as_ref().map(|why| messages::obstacle(&self.command.path, why)));
+        match summary {
+            Ok(summary) => lines.extend(messages::summary(summary).into_iter().filter_map(is_wanted)),
+            Err(why) => lines.push(messages::no_summary(why)),
         }
+        lines
     }
 }
