@@ -131,7 +131,7 @@ fn every_pattern_matches_what_it_matches_in_pprof() {
         let theirs = Command::new("go")
             .args(["tool", "pprof", "-symbolize=none", "-top", "-nodecount=0", "-nodefraction=0"])
             .args([&format!("-focus={pattern}"), &file])
-            .env("PPROF_TMPDIR", &folder.0)
+            .env("PPROF_TMPDIR", folder.root())
             .output()
             .unwrap();
         let (our_error, their_error) =

@@ -112,8 +112,8 @@ fn the_other_views_are_there() {
 fn output_goes_to_a_file() {
     let folder = Folder::new();
     let file = folder.profile("own.prof", &fixtures::heaptrace());
-    let (top, svg) = (folder.0.join("top.txt"), folder.0.join("flame.svg"));
-    let proto = folder.0.join("again.prof");
+    let (top, svg) = (folder.path("top.txt"), folder.path("flame.svg"));
+    let proto = folder.path("again.prof");
     let commands =
         format!("top >{}\nflamegraph {}\nproto >{}\n", top.display(), svg.display(), proto.display());
     assert_eq!(session(&file, &commands).1, "");
@@ -170,9 +170,9 @@ fn type_at_terminal(home: &Path, commands: &str) -> String {
 #[test]
 fn what_was_typed_is_there_in_the_next_session_for_nobody_else_to_read() {
     let home = Folder::new();
-    type_at_terminal(&home.0, "top3\nquit\n");
-    type_at_terminal(&home.0, "peek insert\nquit\n");
-    let history = home.0.join(".local/state/heaptrace/history");
+    type_at_terminal(home.root(), "top3\nquit\n");
+    type_at_terminal(home.root(), "peek insert\nquit\n");
+    let history = home.path(".local/state/heaptrace/history");
     let text = fs::read_to_string(&history).unwrap();
     assert!(text.contains("top3\n") && text.contains("peek insert\n"), "{text}");
     assert_eq!(fs::metadata(&history).unwrap().permissions().mode() & 0o777, 0o600);
@@ -182,7 +182,7 @@ fn what_was_typed_is_there_in_the_next_session_for_nobody_else_to_read() {
 fn a_history_that_cannot_be_written_is_no_error() {
     let home = Folder::new();
     home.file(".local", "in the way");
-    let text = type_at_terminal(&home.0, "top3\nquit\n");
+    let text = type_at_terminal(home.root(), "top3\nquit\n");
     assert!(text.contains("Type: inuse_space"), "{text}");
     assert!(!text.contains("heaptrace: "), "{text}");
 }
@@ -194,7 +194,7 @@ fn a_picture_does_not_go_to_a_terminal() {
     }
     let home = Folder::new();
     home.file("profile001.svg", "already there");
-    let text = type_at_terminal(&home.0, "svg\nquit\n");
+    let text = type_at_terminal(home.root(), "svg\nquit\n");
     assert!(text.contains("heaptrace: written to profile002.svg"), "{text}");
-    assert!(fs::read_to_string(home.0.join("profile002.svg")).unwrap().contains("</svg>"));
+    assert!(fs::read_to_string(home.path("profile002.svg")).unwrap().contains("</svg>"));
 }

@@ -128,7 +128,7 @@ fn list_with_source_that_moved() {
     let folder = Folder::new();
     let text: String = (1..=30).map(|i| format!("\tline({i});\n")).collect();
     folder.file("load.cc", text);
-    let path = folder.0.to_str().unwrap();
+    let path = folder.root().to_str().unwrap();
     let arguments = ["--list", "orders::load", "--trim-path", "/src/orders", "--source-path", path];
     assert_snapshot!(view(&fixtures::heaptrace(), &arguments));
 }
@@ -137,7 +137,7 @@ fn list_with_source_that_moved() {
 fn a_source_that_is_shorter_than_it_was_is_said_to_be() {
     let folder = Folder::new();
     folder.file("load.cc", "int load;\n".repeat(18));
-    let path = folder.0.to_str().unwrap();
+    let path = folder.root().to_str().unwrap();
     let arguments = ["--list", "orders::load", "--trim-path", "/src/orders", "--source-path", path];
     let text = view(&fixtures::heaptrace(), &arguments);
     assert!(text.contains("   25.10MB     20:\n"), "{text}");
@@ -148,7 +148,7 @@ fn a_source_that_is_shorter_than_it_was_is_said_to_be() {
 fn lines_before_a_function_are_shown_where_it_has_them() {
     let folder = Folder::new();
     folder.file("load.cc", (1..=70).map(|i| format!("line {i}\n")).collect::<String>());
-    let path = folder.0.to_str().unwrap();
+    let path = folder.root().to_str().unwrap();
     let mut builder = fixtures::heaptrace();
     let load = builder.profile.function.iter_mut().find(|function| function.id == 2).unwrap();
     load.start_line = 61;
@@ -160,12 +160,12 @@ fn lines_before_a_function_are_shown_where_it_has_them() {
 #[test]
 fn a_source_is_found_whatever_bytes_its_path_has() {
     let folder = Folder::new();
-    let source = folder.0.join(OsStr::from_bytes(b"caf\xe9")).join(OsStr::from_bytes(b"men\xfc\n.c"));
+    let source = folder.root().join(OsStr::from_bytes(b"caf\xe9")).join(OsStr::from_bytes(b"men\xfc\n.c"));
     fs::create_dir(source.parent().unwrap()).unwrap();
     fs::write(&source, "first\nsecond\n").unwrap();
     let mut builder = Builder::new(&[("space", "bytes")]);
     // Bytes that no text has are put in after the message is made.
-    let function = builder.function("serve", &format!("{}/caf~/men^\n.c", folder.0.display()));
+    let function = builder.function("serve", &format!("{}/caf~/men^\n.c", folder.root().display()));
     let location = builder.location(0, 0x1000, &[(function, 2)]);
     builder.sample(&[location], &[7]);
     let mut bytes = builder.encode();
@@ -201,7 +201,7 @@ fn boxes(picture: &str) -> Vec<(f64, f64, String)> {
 #[test]
 fn the_boxes_of_a_flame_graph_have_the_values_of_the_table() {
     let folder = Folder::new();
-    let svg = folder.0.join("flame.svg");
+    let svg = folder.path("flame.svg");
     let draw = |builder: &Builder, arguments: &[&str]| {
         assert_eq!(view(builder, &[&["--flamegraph", svg.to_str().unwrap()], arguments].concat()), "");
         boxes(&fs::read_to_string(&svg).unwrap())
@@ -238,7 +238,7 @@ fn a_flame_graph_of_a_difference_shows_what_is_gone() {
     };
     let old = folder.profile("old.prof", &of(&[("gone", 1000), ("same", 500), ("grew", 100)]));
     let new = folder.profile("new.prof", &of(&[("born", 50), ("same", 500), ("grew", 300)]));
-    let svg = folder.0.join("flame.svg");
+    let svg = folder.path("flame.svg");
     let svg = svg.to_str().unwrap();
     report_text(&["--flamegraph", svg, "--diff-base", &old, &new]);
     let boxes = boxes(&fs::read_to_string(svg).unwrap());
@@ -285,9 +285,9 @@ fn a_browser_shows_the_graph() {
     let browser = folder.file("browser", "#!/bin/sh\ncp \"$1\" \"$1.shown\"\n");
     fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = report(&["--web", &file]);
-    let output = command.env("BROWSER", browser).env("TMPDIR", &folder.0).output().unwrap();
+    let output = command.env("BROWSER", browser).env("TMPDIR", folder.root()).output().unwrap();
     assert!(output.status.success());
-    let shown = folder.0.join("heaptrace001.svg.shown");
+    let shown = folder.path("heaptrace001.svg.shown");
     let deadline = Instant::now() + Duration::from_secs(10);
     while !fs::read_to_string(&shown).is_ok_and(|text| text.contains("</svg>")) {
         assert!(Instant::now() < deadline, "the browser was not started");
@@ -299,7 +299,7 @@ fn a_browser_shows_the_graph() {
 fn without_graphviz_there_is_no_picture_but_a_hint() {
     let folder = Folder::new();
     let file = folder.profile("own.prof", &fixtures::heaptrace());
-    let output = report(&["--svg", &file]).env("PATH", &folder.0).output().unwrap();
+    let output = report(&["--svg", &file]).env("PATH", folder.root()).output().unwrap();
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
         "heaptrace: there is no dot to draw with; install graphviz, or take --dot to draw elsewhere\n"

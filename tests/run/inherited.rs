@@ -1,10 +1,12 @@
 //! What a program inherits under heaptrace is what it would inherit bare.
 
+use std::ffi::{CString, c_char};
 use std::fs;
 use std::os::fd::IntoRawFd;
 use std::os::unix::process::CommandExt;
+use std::ptr::null;
 
-use crate::support::{Launch, Room, signal_process, wait_until};
+use crate::support::{HEAPTRACE, Launch, Room, signal_process, wait_until};
 
 /// What `inherits` tells, bare, under `run` and in manual mode, after the same preparation.
 fn told(room: &Room, prepare: impl FnMut() + Clone + Send + Sync + 'static) -> [Vec<String>; 3] {
@@ -104,6 +106,36 @@ fn closed_standard_streams_stay_closed() {
             }
         }));
     }
+}
+
+/// Names twice, without a value, without a name: what no shell makes, but execve takes.
+#[test]
+fn an_odd_environment_is_inherited_entry_by_entry() {
+    let room = Room::new();
+    let entries = [c"TWICE=1", c"NO_VALUE", c"TWICE=2", c"=no name", c"EMPTY=", c"BYTES=\xff\x01"];
+    let started = |words: &[&str]| {
+        let words: Vec<_> = words.iter().map(|word| CString::new(*word).unwrap()).collect();
+        let execute = move || {
+            let list = |strings: &mut dyn Iterator<Item = *const c_char>| {
+                strings.chain([null()]).collect::<Vec<_>>()
+            };
+            let (words, entries) = (
+                list(&mut words.iter().map(|word| word.as_ptr())),
+                list(&mut entries.iter().map(|entry| entry.as_ptr())),
+            );
+            // SAFETY: C strings, and null at the end of both lists.
+            unsafe { libc::execve(words[0], words.as_ptr(), entries.as_ptr()) };
+        };
+        let ended = room.bare_path("/usr/bin/env").before_exec(execute).go().well();
+        ended.stdout.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    let bare = started(&["/usr/bin/env"]);
+    let mut run = started(&[HEAPTRACE, "run", "-q", "-o", "out.prof", "--", "/usr/bin/env"]);
+    run.retain(|entry| {
+        !["LD_PRELOAD=", "HEAPTRACE_", "ASAN_OPTIONS="].iter().any(|name| entry.starts_with(name.as_bytes()))
+    });
+    assert_eq!(bare.len(), entries.len() + 1, "{bare:?}");
+    assert_eq!(run, bare);
 }
 
 #[test]

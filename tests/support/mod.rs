@@ -12,10 +12,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 pub use ledger::Ledger;
 pub use profile::Profile;
@@ -83,19 +84,17 @@ fn build(source: &str) -> PathBuf {
 }
 
 /// A folder of a test's own, in which its programs run.
-pub struct Room(PathBuf);
+pub struct Room(TempDir);
 
 impl Room {
     pub fn new() -> Room {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("heaptrace-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Room(path)
+        let mut folder = tempfile::Builder::new();
+        let for_all_users = fs::Permissions::from_mode(0o755);
+        Room(folder.prefix("heaptrace-test-").permissions(for_all_users).tempdir().unwrap())
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.path().join(name)
     }
 
     /// The program on its own.
@@ -136,7 +135,7 @@ impl Room {
 
     fn launch(&self, how: How, program: PathBuf) -> Launch {
         let mut command = Command::new(if how == How::Run { HEAPTRACE.as_ref() } else { program.as_path() });
-        command.current_dir(&self.0).stdin(Stdio::null());
+        command.current_dir(self.0.path()).stdin(Stdio::null());
         let ours = std::env::vars_os().map(|(name, _)| name);
         ours.filter(|name| name.as_encoded_bytes().starts_with(b"HEAPTRACE")).for_each(|name| {
             command.env_remove(name);
@@ -160,7 +159,7 @@ impl Room {
 
     /// The names of the files in the room, sorted.
     pub fn files(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).unwrap();
+        let entries = fs::read_dir(self.0.path()).unwrap();
         let mut names: Vec<_> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
@@ -183,9 +182,7 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        if !thread::panicking() {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+        self.0.disable_cleanup(thread::panicking()); // for whoever wants to know why
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a process passes on when it executes a program, and this one changes for itself or is given
 //! for good: the program is to have all of it as we got it.
 
+use std::ffi::CStr;
 use std::mem::zeroed;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -42,6 +43,15 @@ pub fn restore() {
     for (number, _) in (0..).zip(&CLOSED).filter(|(_, closed)| closed.load(Relaxed)) {
         // SAFETY: what Rust's runtime opened, and nobody uses here.
         unsafe { libc::close(number) };
+    }
+}
+
+/// The entries of the environment, those that are no `NAME=VALUE` too.
+pub fn environment() -> Vec<Vec<u8>> {
+    // SAFETY: nobody in this process changes its environment; a list of C strings that ends with null.
+    unsafe {
+        let entries = (0..).map(|index| *libc::environ.add(index)).take_while(|entry| !entry.is_null());
+        entries.map(|entry| CStr::from_ptr(entry).to_bytes().to_vec()).collect()
     }
 }
 

@@ -20,7 +20,8 @@ pub struct Command {
     /// The session's name and token.
     pub session: String,
     arguments: Vec<OsString>,
-    environment: Vec<(OsString, OsString)>,
+    /// Entries `NAME=VALUE`, or whatever else there was.
+    environment: Vec<Vec<u8>>,
 }
 
 /// Why a program cannot be started.
@@ -64,7 +65,7 @@ impl Command {
                 path,
                 session: String::new(),
                 arguments: words.to_vec(),
-                environment: env::vars_os().collect(),
+                environment: inherited::environment(),
             }),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Err(NotStarted::NotFound(name)),
             Err(why) => Err(NotStarted::NotExecutable(path, why)),
@@ -74,17 +75,17 @@ impl Command {
     /// Sets a variable of the program's environment.
     pub fn set(&mut self, name: &str, value: OsString) {
         self.unset(name);
-        self.environment.push((name.into(), value));
+        self.environment.push([name.as_bytes(), b"=", value.as_bytes()].concat());
     }
 
     /// Removes a variable.
     pub fn unset(&mut self, name: &str) {
-        self.environment.retain(|(other, _)| other != name);
+        self.environment.retain(|entry| value(entry, name).is_none());
     }
 
     /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.environment.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
+        self.environment.iter().find_map(|entry| value(entry, name)).map(OsStr::from_bytes)
     }
 
     /// Starts the program as a child of this process, which must have one thread.
@@ -112,9 +113,8 @@ impl Command {
 
     fn exec(&mut self) -> io::Error {
         self.set(config::SESSION, format!("{}:{}:go", self.session, std::process::id()).into());
-        let variables =
-            self.environment.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
-        let variables: Vec<_> = variables.filter_map(|entry| CString::new(entry).ok()).collect();
+        let entries = self.environment.iter().cloned();
+        let variables: Vec<_> = entries.filter_map(|entry| CString::new(entry).ok()).collect();
         let why = exec(&self.path, &self.arguments, &variables);
         if why.raw_os_error() != Some(libc::ENOEXEC) {
             return why;
@@ -124,6 +124,11 @@ impl Command {
         let words = ["/bin/sh".into(), script].into_iter().chain(self.arguments.drain(1..));
         exec(Path::new("/bin/sh"), &words.collect::<Vec<_>>(), &variables)
     }
+}
+
+/// The value of the variable in an entry that is its.
+fn value<'a>(entry: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
 }
 
 /// Has this process killed when `parent` ends before it, which can only have been killed: that is

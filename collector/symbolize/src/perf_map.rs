@@ -91,14 +91,10 @@ mod tests {
 
     #[test]
     fn a_symbolic_link_is_not_followed() {
-        let folder = std::env::temp_dir();
-        let [map, link] =
-            ["map", "link"].map(|name| folder.join(format!("heaptrace-perf-{name}-{}", std::process::id())));
+        let folder = tempfile::tempdir().unwrap();
+        let [map, link] = ["map", "link"].map(|name| folder.path().join(name));
         fs::write(&map, "1000 10 f\n").unwrap();
         std::os::unix::fs::symlink(&map, &link).unwrap();
-        let found = [&map, &link].map(|path| names(path, &[0x1000]).len());
-        fs::remove_file(&map).unwrap();
-        fs::remove_file(&link).unwrap();
-        assert_eq!(found, [1, 0]);
+        assert_eq!([&map, &link].map(|path| names(path, &[0x1000]).len()), [1, 0]);
     }
 }
