@@ -267,6 +267,16 @@ fn a_full_disk_is_said_while_the_program_waits() {
 }
 
 #[test]
+fn a_fifo_that_nobody_reads_holds_no_program_up() {
+    let room = Room::new();
+    assert!(Command::new("mkfifo").arg(room.path("fifo")).status().unwrap().success());
+    let ended = room.manual("ends.c").env("HEAPTRACE_OUT", "fifo").args(["exit", "3"]).go();
+    assert_eq!(ended.status(), 3);
+    let said = ended.stderr.strip_prefix("an error\n").unwrap();
+    assert!(said.ends_with("could not be written: fifo: nobody reads this fifo\n"), "{said}");
+}
+
+#[test]
 fn a_collector_that_is_no_heaptrace_costs_the_program_one_line() {
     let room = Room::new();
     for impostor in ["/bin/true", "/etc/passwd", "/usr/bin/env"] {

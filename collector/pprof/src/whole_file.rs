@@ -6,12 +6,15 @@
 //!   through, and so is a file that is mounted there or whose folder cannot be written to: when all
 //!   of it is known, so that a failure before that leaves what was there.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, OFlags, access, fcntl_setfl};
+use rustix::io::Errno;
 use tempfile::{NamedTempFile, PersistError};
 
 /// A file that is being written. Dropped before it is [finished](WholeFile::finish), it leaves
@@ -109,13 +112,37 @@ fn replace(path: &Path, temporary: NamedTempFile) -> io::Result<()> {
 }
 
 fn write_through(path: &Path, content: &mut impl io::Read) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let is_fifo = fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
+    let mut file = if is_fifo { open_fifo(path, &mut options)? } else { options.open(path)? };
     io::copy(content, &mut file).map(drop)
+}
+
+/// Waits until somebody reads the fifo, but not for ever: a program may wait for its profile at its exit.
+fn open_fifo(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const STEP: Duration = Duration::from_millis(10);
+    options.custom_flags(OFlags::NONBLOCK.bits() as i32);
+    let since = Instant::now();
+    loop {
+        match options.open(path) {
+            Err(error) if Errno::from_io_error(&error) != Some(Errno::NXIO) => return Err(error),
+            Err(_) if since.elapsed() > PATIENCE => {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody reads this fifo"));
+            }
+            Err(_) => sleep(STEP),
+            Ok(file) => {
+                fcntl_setfl(&file, OFlags::empty())?; // writing may take as long as it does
+                return Ok(file);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     use tempfile::tempdir;
 
