@@ -1,6 +1,7 @@
 //! The collector's process: a session, apart from the program and from whoever started it.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -11,13 +12,13 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
-use heaptrace_channel::config::{self, Session};
-use heaptrace_collector::Program;
+use heaptrace_channel::config::{self, SOCKET_FOLDER, Session};
 use heaptrace_collector::naming::Pattern;
 use heaptrace_collector::session::{self, Config, Request, Witness};
 use heaptrace_collector::stderr::Stderr;
 use heaptrace_collector::summary::{Summary, Written};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
+use heaptrace_collector::{Program, Sockets};
 use heaptrace_report::say;
 
 use crate::control::{self, Event, Report};
@@ -34,6 +35,7 @@ pub fn run() -> Result<()> {
     let token = session.token.try_into().context("malformed session")?;
     // SAFETY: the library leaves this descriptor open for us, and nobody else here knows of it.
     let listener = unsafe { OwnedFd::from_raw_fd(LISTENER) };
+    let sockets = Sockets::inherited(listener, OsStr::from_bytes(session.name), SOCKET_FOLDER.as_ref());
     let text = |name| env::var_os(name).filter(|value| !value.is_empty());
     let pattern = text(config::OUT).and_then(|text| Pattern::parse(&text).ok());
     let rate = text(config::RATE).and_then(|text| config::parse_rate(text.as_bytes()));
@@ -43,7 +45,7 @@ pub fn run() -> Result<()> {
     let program = running_program(session.program);
     let complaints = Stderr::of(session.program).map(|stderr| Complaints::begin(stderr, &pattern, &program));
     let config = Config {
-        listener,
+        sockets,
         token,
         pattern,
         rate: rate.unwrap_or(config::DEFAULT_RATE),

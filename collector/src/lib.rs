@@ -22,7 +22,7 @@ mod writer;
 pub use add_names::{Filled, Sought, add_names};
 pub use heaptrace_symbolize as symbolize;
 pub use image::Program;
-pub use listener::bind;
+pub use listener::Sockets;
 pub use profile::profile;
 
 /// A path from bytes as the kernel has them.

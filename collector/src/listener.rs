@@ -1,17 +1,19 @@
 //! Takes the segments that processes send when they start.
 
-use std::io;
-use std::iter;
-use std::os::fd::OwnedFd;
+use std::ffi::OsStr;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use std::{fs, io, iter};
 
-use heaptrace_channel::config::TOKEN_LENGTH;
+use heaptrace_channel::config::{SOCKET, TOKEN_LENGTH};
 use heaptrace_channel::handshake::{HELLO_LENGTH, Hello, Refusal, encode_answer, same_user};
-use rustix::io::IoSliceMut;
+use rustix::io::{Errno, IoSliceMut};
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, Shutdown,
-    SocketAddrUnix, SocketFlags, SocketType, accept_with, recvmsg, send, shutdown, socket_with,
+    SocketAddrUnix, SocketFlags, SocketType, accept_with, connect, recvmsg, send, shutdown, socket_with,
 };
 
 use crate::limits::is_scarce;
@@ -42,41 +44,110 @@ impl Connection {
 /// Longest wait for the message of a connection. It is sent right after connecting.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A socket that listens under an abstract name.
-///
-/// # Errors
-/// If the name is taken, or there are no unix sockets here.
-pub fn bind(name: &str) -> io::Result<OwnedFd> {
+/// Where a session listens: under an abstract name, which is found from all mount namespaces, and in a
+/// file of the same name, which is found from all network namespaces.
+#[derive(Debug)]
+pub struct Sockets {
+    sockets: Vec<OwnedFd>,
+    file: Option<PathBuf>,
+}
+
+impl Sockets {
+    /// Listens under a name, and in a file in `folder` if that can be.
+    ///
+    /// # Errors
+    /// If the name is taken, or there are no unix sockets here.
+    pub fn bind(name: &str, folder: &Path) -> io::Result<Sockets> {
+        let socket = listen(&SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
+        Ok(Sockets { sockets: vec![socket], file: None }.with_file(name.as_ref(), folder))
+    }
+
+    /// Takes over a socket that somebody else has bound to a name, and listens in a file too.
+    pub fn inherited(socket: OwnedFd, name: &OsStr, folder: &Path) -> Sockets {
+        Sockets { sockets: vec![socket], file: None }.with_file(name, folder)
+    }
+
+    fn with_file(mut self, name: &OsStr, folder: &Path) -> Sockets {
+        let path = folder.join(name);
+        if let Ok(socket) = SocketAddrUnix::new(&path).and_then(|address| listen(&address)) {
+            // Whoever is let in is told by what it says, not by the umask.
+            let _ = fs::set_permissions(&path, fs::Permissions::from_mode(0o666));
+            self.sockets.push(socket);
+            self.file = Some(path);
+        }
+        self
+    }
+
+    /// Their descriptors.
+    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        self.sockets.iter().map(AsRawFd::as_raw_fd)
+    }
+
+    /// Refuses connections from now on.
+    fn close(&mut self) {
+        for socket in &self.sockets {
+            shutdown(socket, Shutdown::Both).ok();
+        }
+        if let Some(path) = self.file.take() {
+            let _ = fs::remove_file(&path);
+            path.parent().into_iter().for_each(remove_left_behind);
+        }
+    }
+}
+
+fn listen(address: &SocketAddrUnix) -> rustix::io::Result<OwnedFd> {
     const BACKLOG: i32 = 4096;
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-    rustix::net::bind(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
+    rustix::net::bind(&socket, address)?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(socket)
+}
+
+/// Removes the sockets of collectors that were killed.
+fn remove_left_behind(folder: &Path) {
+    /// Whoever has just bound one may not listen yet.
+    const OLD: Duration = Duration::from_secs(60);
+    let is_old = |entry: &fs::DirEntry| {
+        let metadata = entry.metadata().ok()?;
+        Some(metadata.file_type().is_socket() && metadata.modified().ok()?.elapsed().ok()? > OLD)
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let ours = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(SOCKET));
+    for entry in ours.filter(|entry| is_old(entry) == Some(true)) {
+        let kind = (AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK);
+        let Ok(socket) = socket_with(kind.0, kind.1, kind.2, None) else { return };
+        let address = SocketAddrUnix::new(entry.path());
+        if address.and_then(|address| connect(&socket, &address)) == Err(Errno::CONNREFUSED) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Takes the messages, one from each connection, and waits for none.
 #[derive(Debug)]
 pub struct Listener {
-    socket: OwnedFd,
+    sockets: Sockets,
     token: [u8; TOKEN_LENGTH],
     /// Connections whose message is not there yet.
     waiting: Vec<(OwnedFd, Instant)>,
 }
 
 impl Listener {
-    /// Listens on a socket for our own user, and others who know the token.
+    /// Listens for our own user, and others who know the token.
     ///
     /// # Errors
-    /// If the socket cannot be used without blocking.
-    pub fn new(socket: OwnedFd, token: [u8; TOKEN_LENGTH], waker: &Waker) -> io::Result<Listener> {
-        rustix::io::ioctl_fionbio(&socket, true)?;
-        waker.watch(&socket)?;
-        Ok(Listener { socket, token, waiting: Vec::new() })
+    /// If the sockets cannot be used without blocking.
+    pub fn new(sockets: Sockets, token: [u8; TOKEN_LENGTH], waker: &Waker) -> io::Result<Listener> {
+        for socket in &sockets.sockets {
+            rustix::io::ioctl_fionbio(socket, true)?;
+            waker.watch(socket)?;
+        }
+        Ok(Listener { sockets, token, waiting: Vec::new() })
     }
 
     /// Refuses further connections.
-    pub fn close(&self) {
-        shutdown(&self.socket, Shutdown::Both).ok();
+    pub fn close(&mut self) {
+        self.sockets.close();
     }
 
     /// Is a connection's message still to come?
@@ -87,7 +158,8 @@ impl Listener {
     /// All processes that have announced themselves since the last call.
     pub fn arrivals(&mut self) -> Vec<Arrival> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let accepted = iter::from_fn(|| accept_with(&self.socket, flags).ok());
+        let accept = |socket| iter::from_fn(move || accept_with(socket, flags).ok());
+        let accepted = self.sockets.sockets.iter().flat_map(accept);
         let waiting = std::mem::take(&mut self.waiting);
         let mut arrivals = Vec::new();
         // One after the other, so that few are open at a time.

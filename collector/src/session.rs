@@ -1,7 +1,6 @@
 //! The session: a program, the processes that it starts, and one profile for each.
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,7 +14,7 @@ use heaptrace_channel::processes::Process;
 
 use crate::image::{Image, Member, Program};
 use crate::limits;
-use crate::listener::{Arrival, Listener};
+use crate::listener::{Arrival, Listener, Sockets};
 use crate::naming::{Pattern, Subject, insert};
 use crate::recording::{Counters, Recording, Stacks};
 use crate::summary::{Malloc, Outcome, Refused, Summary, TurnedAway, Written};
@@ -26,8 +25,8 @@ use crate::writer::{Done, Job, Writers};
 /// How a session is to be run.
 #[derive(Debug)]
 pub struct Config {
-    /// The socket on which processes announce themselves.
-    pub listener: OwnedFd,
+    /// The sockets on which processes announce themselves.
+    pub sockets: Sockets,
     /// What they must know.
     pub token: [u8; TOKEN_LENGTH],
     /// How profiles are named.
@@ -89,7 +88,7 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
     limits::raise();
     let (waker, wakes) = Waker::new()?;
     let session = Session {
-        listener: Listener::new(config.listener, config.token, &waker)?,
+        listener: Listener::new(config.sockets, config.token, &waker)?,
         waker,
         pattern: config.pattern,
         writers: Writers::start(WRITERS, config.symbolizer)?,

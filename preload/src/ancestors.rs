@@ -30,9 +30,18 @@ impl Process {
         Process::read(c"/proc/self/stat")
     }
 
+    /// The process of an id, if it is there and has not ended.
+    pub fn living(pid: u32) -> Option<Process> {
+        Process::of(pid.into()).filter(|process| !process.0.ended)
+    }
+
     fn parent(&self) -> Option<Process> {
+        Process::of(self.0.parent)
+    }
+
+    fn of(pid: u64) -> Option<Process> {
         let mut path = Text::<32>::of(&[b"/proc/"]);
-        path.push_decimal(self.0.parent);
+        path.push_decimal(pid);
         path.push(b"/stat\0");
         Process::read(path.c_str()?)
     }
@@ -51,10 +60,11 @@ impl Process {
     }
 }
 
-/// The session of the nearest ancestor that has one, with a connection to its collector.
-pub fn session() -> Option<(Session<'static>, sys::Fd)> {
+/// The session of the nearest ancestor that has one, with a connection to its collector. `library` is
+/// the path of this library.
+pub fn session(library: &CStr) -> Option<(Session<'static>, sys::Fd)> {
     let socket = sys::socket().ok()?; // one for all, as it is what costs most
-    let found = find(socket);
+    let found = find(socket, library);
     if found.is_none() {
         socket.close();
     }
@@ -62,13 +72,13 @@ pub fn session() -> Option<(Session<'static>, sys::Fd)> {
 }
 
 /// Connects the socket.
-fn find(socket: sys::Fd) -> Option<Session<'static>> {
+fn find(socket: sys::Fd, library: &CStr) -> Option<Session<'static>> {
     let mut process = Process::own()?;
     for _ in 0..MAX_STEPS {
         let name = process.socket();
         let program = process.0.pid as u32;
         let session = Session { name: name.bytes(), token: &NO_TOKEN, program, waits: true };
-        if sys::connect_socket(socket, &session).is_ok() {
+        if sys::connect_socket(socket, &session, library).is_ok() {
             let variable = Variable::of(&session)?;
             variable.announce();
             return variable.session();

@@ -23,20 +23,28 @@ pub struct Joined {
 pub fn join(environment: Strings, library: &CStr, children: bool) -> Option<Joined> {
     let is_wanted = |session: &Session| children || session.program == sys::pid();
     let value = environment.value(config::SESSION).map(CStr::to_bytes).filter(|value| !value.is_empty());
+    let mut program = sys::pid();
     if let Some(value) = value {
         let session = Session::parse(value)?; // or `config::NO_SESSION`
         if !is_wanted(&session) {
             return None;
         }
-        match sys::connect(&session) {
+        match sys::connect(&session, library) {
             Ok(connection) => return Some(Joined { session, connection, is_new: false }),
-            Err(_) if session.waits => {} // manual mode, but the collector has ended
+            // Manual mode. If the program lives, its collector cannot be reached from here; a session of this
+            // process's own is not to take the place of its profile.
+            Err(_) if session.waits => {
+                let starter = ancestors::Process::living(session.program);
+                if starter.is_some_and(|process| process.socket().bytes() == session.name) {
+                    program = session.program;
+                }
+            }
             Err(_) => return None,
         }
     }
-    let found = ancestors::session();
+    let found = ancestors::session(library);
     let is_new = found.is_none();
-    let (session, connection) = found.or_else(|| spawn::session(environment, library))?;
+    let (session, connection) = found.or_else(|| spawn::session(environment, library, program))?;
     if !is_wanted(&session) {
         connection.close();
         return None;

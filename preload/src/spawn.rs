@@ -21,16 +21,16 @@ const MAX_PATH: usize = 4096;
 const MAX_VARIABLES: usize = 4096;
 
 /// Starts a collector and connects to it, and makes the session known to the processes that this
-/// one will start. `library` is the path of this library. Without a collector to start it complains,
-/// once, and the program goes on unprofiled.
-pub fn session(environment: Strings, library: &CStr) -> Option<(Session<'static>, sys::Fd)> {
-    let Some(variable) = start_session(environment, library) else {
+/// one will start. `library` is the path of this library, `program` the process that the session is
+/// about. Without a collector to start it complains, once, and the program goes on unprofiled.
+pub fn session(environment: Strings, library: &CStr, program: u32) -> Option<(Session<'static>, sys::Fd)> {
+    let Some(variable) = start_session(environment, library, program) else {
         Variable::NO_SESSION.announce();
         return None;
     };
     variable.announce();
     let session = variable.session()?;
-    let connection = sys::connect(&session);
+    let connection = sys::connect(&session, library);
     if connection.is_err() {
         give_up(None);
     }
@@ -57,7 +57,7 @@ fn give_up(refusal: Option<Refusal>) {
     }
 }
 
-fn start_session(environment: Strings, library: &CStr) -> Option<Variable> {
+fn start_session(environment: Strings, library: &CStr, program: u32) -> Option<Variable> {
     let collector = find_collector(environment, library);
     let Some(path) = collector.as_ref().and_then(Text::c_str) else {
         complain(&[
@@ -72,7 +72,7 @@ fn start_session(environment: Strings, library: &CStr) -> Option<Variable> {
         return None;
     };
     let token = random();
-    let session = Session { name: name.bytes(), token: token.bytes(), program: sys::pid(), waits: true };
+    let session = Session { name: name.bytes(), token: token.bytes(), program, waits: true };
     let variable = Variable::of(&session);
     if let Some(variable) = variable {
         start(path, listener, variable, environment);

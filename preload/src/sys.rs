@@ -4,8 +4,10 @@ use core::ffi::CStr;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use heaptrace_channel::config::{NO_TOKEN, Session};
+use heaptrace_channel::config::{NO_TOKEN, SOCKET_FOLDER, Session};
 use heaptrace_channel::handshake::same_user;
+
+use crate::text::Text;
 pub use heaptrace_channel::sys::{PAGE, futex_wait, futex_wake, syscall};
 
 /// The kernel's error number of a failed call.
@@ -265,13 +267,33 @@ pub fn is_executable(path: &CStr) -> bool {
     unsafe { call!(libc::SYS_access, path.as_ptr(), libc::X_OK) }.is_ok()
 }
 
-/// An abstract unix socket address: (address, its length).
-fn abstract_address(name: &[u8]) -> (libc::sockaddr_un, usize) {
-    let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as u16, sun_path: [0; 108] };
-    for (to, &from) in address.sun_path[1..].iter_mut().zip(name) {
-        *to = from as libc::c_char;
+/// A unix socket's address: an abstract name after a NUL, or a path.
+struct Address(libc::sockaddr_un, usize);
+
+impl Address {
+    fn of_abstract(name: &[u8]) -> Address {
+        let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as u16, sun_path: [0; 108] };
+        for (to, &from) in address.sun_path[1..].iter_mut().zip(name) {
+            *to = from as libc::c_char;
+        }
+        Address(address, size_of::<libc::sa_family_t>() + 1 + name.len().min(107))
     }
-    (address, size_of::<libc::sa_family_t>() + 1 + name.len().min(107))
+
+    /// `None` if the path is too long.
+    fn of_file(folder: &[u8], name: &[u8]) -> Option<Address> {
+        let path = Text::<108>::of(&[folder, b"/", name, b"\0"]);
+        let length = path.c_str()?.to_bytes_with_nul().len();
+        let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as u16, sun_path: [0; 108] };
+        for (to, &from) in address.sun_path.iter_mut().zip(path.bytes()) {
+            *to = from as libc::c_char;
+        }
+        Some(Address(address, size_of::<libc::sa_family_t>() + length))
+    }
+
+    fn connect(&self, socket: Fd) -> Result<(), Errno> {
+        // SAFETY: the kernel reads that many bytes, which the address has.
+        unsafe { call!(libc::SYS_connect, socket.0, &raw const self.0, self.1) }.map(|_| ())
+    }
 }
 
 /// A socket that waits for a second at most to send.
@@ -301,7 +323,7 @@ pub fn receive_byte(socket: Fd) -> Option<u8> {
 
 /// A socket that listens under an abstract name.
 pub fn listen(name: &[u8]) -> Result<Fd, Errno> {
-    let (socket, (address, length)) = (socket()?, abstract_address(name));
+    let (socket, Address(address, length)) = (socket()?, Address::of_abstract(name));
     // SAFETY: the kernel reads `length` bytes, which the address has.
     let listening = unsafe {
         call!(libc::SYS_bind, socket.0, &raw const address, length)
@@ -310,18 +332,21 @@ pub fn listen(name: &[u8]) -> Result<Fd, Errno> {
     listening.map(|_| socket).inspect_err(|_| socket.close())
 }
 
-/// A socket that is connected to a session's collector.
-pub fn connect(session: &Session) -> Result<Fd, Errno> {
+/// A socket that is connected to a session's collector. `library` is the path of this library.
+pub fn connect(session: &Session, library: &CStr) -> Result<Fd, Errno> {
     let socket = socket()?;
-    connect_socket(socket, session).map(|()| socket).inspect_err(|_| socket.close())
+    connect_socket(socket, session, library).map(|()| socket).inspect_err(|_| socket.close())
 }
 
 /// Connects a socket, which can be tried with another session if nobody listens for this one. Waits
 /// for a collector that is stopped, but not long.
-pub fn connect_socket(socket: Fd, session: &Session) -> Result<(), Errno> {
-    let (address, length) = abstract_address(session.name);
-    // SAFETY: the kernel reads `length` bytes, which the address has.
-    unsafe { call!(libc::SYS_connect, socket.0, &raw const address, length) }?;
+pub fn connect_socket(socket: Fd, session: &Session, library: &CStr) -> Result<(), Errno> {
+    let library = library.to_bytes();
+    let folder = &library[..library.iter().rposition(|&c| c == b'/').unwrap_or(0)];
+    let in_folder = |folder| Address::of_file(folder, session.name);
+    let files = || [in_folder(folder), in_folder(SOCKET_FOLDER.as_bytes())].into_iter().flatten();
+    let connected = Address::of_abstract(session.name).connect(socket);
+    connected.or_else(|why| files().find_map(|file| file.connect(socket).ok()).ok_or(why))?;
     check_peer(socket, session)
 }
 

@@ -1,6 +1,6 @@
 //! A program that gives up its privileges, or leaves for a namespace of its own, is recorded on.
 
-use crate::support::{Ended, Launch, Room, program};
+use crate::support::{Ended, Launch, Profile, Room, program, wait_until};
 
 /// Runs it under `heaptrace run` and in manual mode. Where the bare program may not do what it is
 /// for, there is nothing to see.
@@ -84,4 +84,45 @@ fn a_program_that_is_started_in_a_process_namespace_is_recorded() {
             started[0].assert_complete();
         });
     }
+}
+
+/// An abstract socket's name is not seen in there.
+#[test]
+fn a_program_that_is_started_in_a_network_namespace_is_recorded() {
+    in_both_modes("/usr/bin/unshare", &["--map-root-user", "--net", &source("ends.c")], assert_recorded);
+}
+
+#[test]
+fn what_a_program_starts_in_a_network_namespace_is_recorded() {
+    let line = format!("unshare --map-root-user --net '{}'; exit $?", source("ends.c"));
+    in_both_modes("/bin/sh", &["-c", &line], |room, ended| {
+        let started = room.profiles("out.ends.");
+        assert_eq!(started.len(), 1, "{:?}", room.files());
+        ended.ledger().assert_equals(&started[0]);
+        room.awaited_profile("out.prof");
+    });
+}
+
+/// Neither the name nor the file of the socket is seen in there, so it has a session of its own.
+#[test]
+fn what_cannot_reach_the_programs_session_does_not_take_the_place_of_its_profile() {
+    let inside = format!("mount -t tmpfs none /tmp && '{}'; exit $?", source("ends.c"));
+    let line = "unshare --map-root-user --net --mount sh -c \"$0\"; exit $?";
+    let bare = Room::new().bare_path("/bin/sh").args(["-c", line, &inside]).go();
+    if bare.status() == 1 {
+        return eprintln!("that is not allowed here: {bare:?}");
+    }
+    // Elsewhere than the file of the socket, which is hidden.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let out = folder.path().join("out.prof");
+    let room = Room::new();
+    let launch = room.manual_path("/bin/sh").env("HEAPTRACE_OUT", &out);
+    let ended = launch.args(["-c", line, &inside]).go();
+    assert_eq!((ended.status(), &ended.stdout), (bare.status(), &bare.stdout), "{ended:?}");
+    wait_until("the program has its profile", || out.exists());
+    assert!(Profile::read(&out).comment("command").starts_with("/bin/sh -c"));
+    let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let started: Vec<_> = names.filter(|path| path.to_string_lossy().contains("/out.ends.")).collect();
+    assert_eq!(started.len(), 1, "{started:?}");
+    ended.ledger().assert_equals(&Profile::read(&started[0]));
 }

@@ -48,7 +48,8 @@ impl Collector {
             0 => {
                 drop(control);
                 apart::ignore_requests();
-                apart::leave(&[config.listener.as_raw_fd(), its_end.as_raw_fd()]);
+                let kept = config.sockets.descriptors().chain([its_end.as_raw_fd()]);
+                apart::leave(&kept.collect::<Vec<_>>());
                 let served = collect::serve(config, program, &its_end);
                 std::process::exit(served.is_err().into());
             }

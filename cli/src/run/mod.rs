@@ -10,7 +10,6 @@ mod stop;
 mod supervise;
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,12 +17,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use collector::Collector;
-use heaptrace_channel::config::{self, TOKEN_LENGTH, parse_rate};
-use heaptrace_collector::Program;
+use heaptrace_channel::config::{self, SOCKET_FOLDER, TOKEN_LENGTH, parse_rate};
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
 use heaptrace_collector::session::Config;
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
+use heaptrace_collector::{Program, Sockets};
 use heaptrace_report::say::{self, say};
 use program::{Command, NotStarted};
 
@@ -109,7 +108,8 @@ fn prepare(args: &Args) -> Result<Prepared> {
     let library = library::unpack()?;
     let token = random_token()?;
     let name = format!("heaptrace-{}", random_token()?);
-    let listener = heaptrace_collector::bind(&name).context("cannot listen on a unix socket")?;
+    let folder = library.parent().unwrap_or(Path::new(SOCKET_FOLDER));
+    let sockets = Sockets::bind(&name, folder).context("cannot listen on a unix socket")?;
     if obstacle.as_ref().is_none_or(preflight::Obstacle::tolerates_preload) {
         command.set("LD_PRELOAD", library::preload(&library, command.get("LD_PRELOAD")));
     }
@@ -120,7 +120,7 @@ fn prepare(args: &Args) -> Result<Prepared> {
         None => command.unset(config::SEED),
     }
     command.session = format!("{name}:{token}");
-    let collector = start_collector(args, &command, listener, &token)?;
+    let collector = start_collector(args, &command, sockets, &token)?;
     Ok(Prepared { command, obstacle, collector })
 }
 
@@ -138,14 +138,14 @@ fn random_token() -> Result<String> {
 
 /// Starts the collector, which has nothing of the terminal, so that it outlives a Ctrl-C and goes on
 /// for what the program leaves running.
-fn start_collector(args: &Args, command: &Command, listener: OwnedFd, token: &str) -> Result<Collector> {
+fn start_collector(args: &Args, command: &Command, sockets: Sockets, token: &str) -> Result<Collector> {
     let executable = std::fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
     let words = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = Program { pid: 0, executable, started_as: command.path.clone(), command: words };
     let options =
         Options { mode: args.symbolize, debug_folders: args.debug_dir.clone(), ..Options::default() };
     let config = Config {
-        listener,
+        sockets,
         token: token.as_bytes().try_into().context("malformed token")?,
         pattern: args.output.clone().on_behalf_of(std::process::id()),
         rate: args.rate,

@@ -99,6 +99,10 @@ pub struct Session<'a> {
     pub waits: bool,
 }
 
+/// Where else the collector listens: an abstract name does not cross network namespaces, but a file of
+/// the same name does. It is in the folder of the library, where `heaptrace run` has put that, or here.
+pub const SOCKET_FOLDER: &str = "/tmp";
+
 /// Longest name of a session's socket: what `sun_path` holds after the NUL of an abstract name.
 pub const MAX_NAME: usize = 107;
 
