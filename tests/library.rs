@@ -29,10 +29,18 @@ fn exports_the_names_in_exports_txt_and_no_others() {
 }
 
 #[test]
-fn every_name_of_the_malloc_family_is_exported() {
+fn every_name_of_the_malloc_family_and_every_operator_is_exported() {
     let names = "malloc calloc realloc reallocarray free cfree posix_memalign aligned_alloc memalign valloc \
                  pvalloc free_sized free_aligned_sized";
-    assert_eq!(names.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>(), lines(EXPORTS));
+    let standard = print_of(
+        "sh",
+        &["-c".as_ref(), "nm -D --defined-only $(g++ -print-file-name=libstdc++.so.6)".as_ref()],
+    );
+    let symbols = standard.lines().filter_map(|line| line.split_whitespace().nth(2)?.split('@').next());
+    let is_operator =
+        |name: &&str| ["_Znw", "_Zna", "_Zdl", "_Zda"].iter().any(|start| name.starts_with(start));
+    let all = names.split_whitespace().chain(symbols.filter(is_operator)).map(str::to_owned);
+    assert_eq!(all.collect::<BTreeSet<_>>(), lines(EXPORTS));
 }
 
 /// Whatever C library a program has, of whatever version: there is nothing that it could lack.

@@ -21,6 +21,8 @@ mod ledger;
 mod mallocs;
 #[path = "run/modules.rs"]
 mod modules;
+#[path = "run/operators.rs"]
+mod operators;
 #[path = "run/output.rs"]
 mod output;
 #[path = "run/processes.rs"]

@@ -53,7 +53,7 @@ static ENVIRON: AtomicPtr<*const *const c_char> = AtomicPtr::new(null_mut());
 
 /// Finds where the C library keeps the environment. Called by the constructor.
 pub fn start(objects: Objects) {
-    let environ = objects.find(&Name::new(c"environ"));
+    let environ = objects.find(&Name::new("environ"));
     ENVIRON.store(environ.map_or(null_mut(), |found| found.address.cast_mut().cast()), Relaxed);
 }
 

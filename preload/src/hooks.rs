@@ -20,7 +20,7 @@ use crate::originals::{self, Original};
 use crate::record::{self, Call, Mark};
 use crate::{shadow, thread};
 
-type Block = *mut c_void;
+pub type Block = *mut c_void;
 
 /// Calls an original with the type that its name has in the C library.
 macro_rules! original {
@@ -63,9 +63,12 @@ macro_rules! look_at_filter {
 }
 
 /// Begins a slow path, at label 2: goes on at label 4 if calls are recorded, else to the original.
-/// `$size` is what has the number of bytes.
+/// `$size` is what has the number of bytes, `$original` where the original's address is.
 macro_rules! unless_recording {
     ($size:literal) => {
+        unless_recording!($size, "{original}")
+    };
+    ($size:literal, $original:literal) => {
         concat!(
             "2: cmp byte ptr [rip + {state}], {recording}\n",
             "je 4f\n",
@@ -82,7 +85,9 @@ macro_rules! unless_recording {
             "pop rdi\n",
             "test al, al\n",
             "jne 4f\n",
-            "jmp qword ptr [rip + {original}]\n",
+            "jmp qword ptr [rip + ",
+            $original,
+            "]\n",
             "4:",
         )
     };
@@ -95,6 +100,8 @@ macro_rules! align_to_line {
         ".p2align 6"
     };
 }
+
+pub(crate) use {align_to_line, count_down, look_at_filter, unless_recording};
 
 /// C's `malloc`.
 #[unsafe(naked)]
@@ -303,8 +310,10 @@ fn allocate(call: Call, size: usize, original: impl FnOnce() -> Block) -> Block 
     let mark = Mark::default();
     let recording = record::enter(call, &mark);
     let block = original();
-    if let Some(mut recording) = recording.filter(|_| !block.is_null()) {
-        recording.allocated(block as usize, size);
+    match recording {
+        Some(mut recording) if !block.is_null() => recording.allocated(block as usize, size),
+        Some(_) => {}
+        None => record::nested(block as usize, call),
     }
     block
 }

@@ -27,6 +27,7 @@ pub(crate) mod initial_stack;
 pub(crate) mod live;
 pub(crate) mod memory;
 pub(crate) mod objects;
+pub(crate) mod operators;
 pub(crate) mod originals;
 pub(crate) mod process;
 pub(crate) mod record;

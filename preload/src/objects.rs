@@ -14,6 +14,7 @@ use core::ffi::{CStr, c_char, c_void};
 
 use crate::initial_stack::Auxiliary;
 use crate::symbols::{Dynamic, Name, Tables};
+use crate::sys;
 
 /// The public part of `struct link_map` (link.h), the same in glibc and musl.
 #[repr(C)]
@@ -27,6 +28,13 @@ pub struct LinkMap {
     /// The object that was loaded next.
     pub next: *const LinkMap,
     previous: *const LinkMap,
+}
+
+impl LinkMap {
+    fn tables(&self) -> Option<Tables> {
+        // SAFETY: the dynamic linker's record of an object that is loaded.
+        unsafe { Tables::of(self.bias, self.dynamic) }
+    }
 }
 
 /// `struct r_debug` (link.h) up to what is needed.
@@ -64,11 +72,29 @@ impl Objects {
         })
     }
 
+    fn own(self) -> Option<&'static LinkMap> {
+        self.iter().find(|map| map.dynamic == own_dynamic())
+    }
+
     /// The path of this library.
     pub fn own_path(self) -> &'static CStr {
-        let own = self.iter().find(|map| map.dynamic == own_dynamic());
         // SAFETY: a C string of the dynamic linker's, which stays as this library does.
-        own.map_or(c"", |map| unsafe { CStr::from_ptr(map.name) })
+        self.own().map_or(c"", |map| unsafe { CStr::from_ptr(map.name) })
+    }
+
+    /// Has the dynamic linker no longer find these names in this library, whoever looks for them from
+    /// now on. In the constructor only.
+    pub fn withdraw(self, names: impl Iterator<Item = Name>) {
+        let Some(tables) = self.own().and_then(LinkMap::tables) else { return };
+        // SAFETY: this library's own table, which no other thread reads yet.
+        unsafe {
+            sys::make_writable(tables.symbols(), || {
+                for symbol in names.filter_map(|name| tables.find(&name)) {
+                    let symbol = (&raw const *symbol).cast_mut();
+                    ((*symbol).st_shndx, (*symbol).st_value) = (0, 0);
+                }
+            });
+        }
     }
 
     /// Has AddressSanitizer pass over this library when it looks whether its own is the first, for
@@ -101,21 +127,29 @@ impl Objects {
 pub struct Definition {
     /// The address of the function or variable.
     pub address: *const c_void,
-    /// It is this library's.
-    pub is_own: bool,
+    map: &'static LinkMap,
 }
 
 impl Definition {
-    fn of(name: &Name, map: &LinkMap) -> Option<Definition> {
+    fn of(name: &Name, map: &'static LinkMap) -> Option<Definition> {
         const STT_GNU_IFUNC: u8 = 10;
-        // SAFETY: the dynamic linker's record of an object that is loaded.
-        let symbol = unsafe { Tables::of(map.bias, map.dynamic) }?.find(name)?;
+        let symbol = map.tables()?.find(name)?;
         let mut address = map.bias.wrapping_add(symbol.st_value as usize);
         if symbol.st_info & 0xF == STT_GNU_IFUNC {
             // SAFETY: the function that tells which function it is, as the dynamic linker calls it.
             address = unsafe { core::mem::transmute::<usize, extern "C" fn() -> usize>(address)() };
         }
-        Some(Definition { address: address as *const c_void, is_own: map.dynamic == own_dynamic() })
+        Some(Definition { address: address as *const c_void, map })
+    }
+
+    /// Is it this library's?
+    pub fn is_own(&self) -> bool {
+        self.map.dynamic == own_dynamic()
+    }
+
+    /// Does the same object define that name too?
+    pub fn is_beside(&self, name: &Name) -> bool {
+        self.map.tables().is_some_and(|tables| tables.find(name).is_some())
     }
 }
 
@@ -176,9 +210,9 @@ impl Image {
         }
         let tables = tables?;
         let address = |name| Some(bias.wrapping_add(tables.find(&name)?.st_value as usize));
-        let record = address(Name::new(c"_r_debug")).map(|at| at as *const Debug);
+        let record = address(Name::new("_r_debug")).map(|at| at as *const Debug);
         record.or_else(|| {
-            let pointer = address(Name::new(c"_dl_debug_addr"))? as *const *const Debug;
+            let pointer = address(Name::new("_dl_debug_addr"))? as *const *const Debug;
             // SAFETY: musl's variable.
             Some(unsafe { *pointer })
         })
@@ -188,6 +222,7 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ptr::null;
 
     fn objects() -> Objects {
         Objects::of(Auxiliary::find().unwrap()).unwrap()
@@ -195,37 +230,46 @@ mod tests {
 
     #[test]
     fn names_are_found_where_the_dynamic_linker_finds_them() {
-        for name in
-            [c"malloc", c"free", c"environ", c"_dl_find_object", c"memcpy", c"pthread_create", c"_r_debug"]
-        {
+        for name in [
+            c"malloc",
+            c"free",
+            c"environ",
+            c"_dl_find_object",
+            c"memcpy",
+            c"pthread_create",
+            c"_r_debug",
+            c"heaptrace_no_such_name",
+        ] {
             // SAFETY: the name ends with a NUL.
             let expected = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-            let found = objects().find(&Name::new(name)).unwrap();
-            assert_eq!(found.address, expected.cast_const(), "{name:?}");
+            let found = objects().find(&Name::new(name.to_str().unwrap()));
+            assert_eq!(found.map_or(null(), |found| found.address), expected.cast_const(), "{name:?}");
         }
     }
 
     #[test]
-    fn a_name_that_nobody_defines_is_not_found() {
-        assert!(objects().find(&Name::new(c"heaptrace_no_such_name")).is_none());
-        assert!(objects().find(&Name::versioned(c"malloc", c"GLIBC_1.0")).is_none());
-    }
-
-    #[test]
     fn a_version_is_minded() {
-        for (name, version) in
-            [(c"memcpy", c"GLIBC_2.2.5"), (c"memcpy", c"GLIBC_2.14"), (c"malloc", c"GLIBC_2.2.5")]
-        {
+        for (name, version) in [
+            (c"memcpy", c"GLIBC_2.2.5"),
+            (c"memcpy", c"GLIBC_2.14"),
+            (c"malloc", c"GLIBC_2.2.5"),
+            (c"malloc", c"GLIBC_1.0"),
+        ] {
             // SAFETY: both end with a NUL.
             let expected = unsafe { libc::dlvsym(libc::RTLD_DEFAULT, name.as_ptr(), version.as_ptr()) };
-            let found = objects().find(&Name::versioned(name, version)).unwrap();
-            assert_eq!(found.address, expected.cast_const(), "{name:?} {version:?}");
+            let wanted = Name::versioned(name.to_str().unwrap(), version.to_str().unwrap());
+            let found = objects().find(&wanted);
+            assert_eq!(
+                found.map_or(null(), |found| found.address),
+                expected.cast_const(),
+                "{name:?} {version:?}"
+            );
         }
     }
 
     #[test]
     fn a_definition_tells_whether_it_is_our_own() {
-        assert!(!objects().find(&Name::new(c"malloc")).unwrap().is_own);
+        assert!(!objects().find(&Name::new("malloc")).unwrap().is_own());
         assert!(objects().iter().any(|map| map.dynamic == own_dynamic()));
     }
 }

@@ -3,7 +3,8 @@
 //! Each hook forwards to the *next* definition of its own name, never to glibc's by name: the
 //! program may link jemalloc or another allocator, whose `free` must get what its `malloc` made.
 
-use core::ffi::{CStr, c_void};
+use core::arch::naked_asm;
+use core::ffi::c_void;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering::*};
 
@@ -15,7 +16,10 @@ use crate::symbols::Name;
 pub type Original = AtomicPtr<c_void>;
 
 /// What glibc calls its oldest version on x86-64, in which programs are bound to most names.
-pub const FIRST: &CStr = c"GLIBC_2.2.5";
+pub const FIRST: &str = "GLIBC_2.2.5";
+
+/// What an allocator defines.
+pub const NAME_OF_MALLOC: Name = Name::versioned("malloc", FIRST);
 
 macro_rules! originals {
     ($($static:ident: $name:expr, or $otherwise:expr;)*) => {
@@ -25,31 +29,36 @@ macro_rules! originals {
         )*
 
         fn look_up_all(objects: Option<Objects>) {
-            $(look_up(objects, &$static, &const { $name }, $otherwise);)*
+            $(
+                let found = objects.and_then(|objects| objects.next(&const { $name }));
+                let original = found.map_or($otherwise as *const c_void, |found| found.address);
+                $static.store(original.cast_mut(), Release);
+            )*
+        }
+
+        /// The names that nobody else defines.
+        pub fn missing() -> impl Iterator<Item = Name> {
+            let names = [$(($static.load(Relaxed).cast_const(), $otherwise as *const c_void, $name)),*];
+            names.into_iter().filter(|(original, otherwise, _)| original == otherwise).map(|(.., name)| name)
         }
     };
 }
 
 // `malloc` last: that it is there tells that all are.
 originals! {
-    CALLOC: Name::versioned(c"calloc", FIRST), or no_block as *const c_void;
-    REALLOC: Name::versioned(c"realloc", FIRST), or no_block as *const c_void;
-    FREE: Name::versioned(c"free", FIRST), or nothing as *const c_void;
-    REALLOCARRAY: Name::versioned(c"reallocarray", c"GLIBC_2.26"), or no_block as *const c_void;
-    POSIX_MEMALIGN: Name::versioned(c"posix_memalign", FIRST), or no_memory as *const c_void;
-    ALIGNED_ALLOC: Name::versioned(c"aligned_alloc", c"GLIBC_2.16"), or no_block as *const c_void;
-    MEMALIGN: Name::versioned(c"memalign", FIRST), or no_block as *const c_void;
-    VALLOC: Name::versioned(c"valloc", FIRST), or no_block as *const c_void;
-    PVALLOC: Name::versioned(c"pvalloc", FIRST), or no_block as *const c_void;
-    CFREE: Name::versioned(c"cfree", FIRST), or FREE.load(Relaxed);
-    FREE_SIZED: Name::new(c"free_sized"), or FREE.load(Relaxed);
-    FREE_ALIGNED_SIZED: Name::new(c"free_aligned_sized"), or FREE.load(Relaxed);
-    MALLOC: Name::versioned(c"malloc", FIRST), or no_block as *const c_void;
-}
-
-fn look_up(objects: Option<Objects>, original: &Original, name: &Name, otherwise: *const c_void) {
-    let found = objects.and_then(|objects| objects.next(name));
-    original.store(found.map_or(otherwise, |found| found.address).cast_mut(), Release);
+    CALLOC: Name::versioned("calloc", FIRST), or no_block;
+    REALLOC: Name::versioned("realloc", FIRST), or no_block;
+    FREE: Name::versioned("free", FIRST), or nothing;
+    REALLOCARRAY: Name::versioned("reallocarray", "GLIBC_2.26"), or no_block;
+    POSIX_MEMALIGN: Name::versioned("posix_memalign", FIRST), or no_memory;
+    ALIGNED_ALLOC: Name::versioned("aligned_alloc", "GLIBC_2.16"), or no_block;
+    MEMALIGN: Name::versioned("memalign", FIRST), or no_block;
+    VALLOC: Name::versioned("valloc", FIRST), or no_block;
+    PVALLOC: Name::versioned("pvalloc", FIRST), or no_block;
+    CFREE: Name::versioned("cfree", FIRST), or free;
+    FREE_SIZED: Name::new("free_sized"), or free;
+    FREE_ALIGNED_SIZED: Name::new("free_aligned_sized"), or free;
+    MALLOC: NAME_OF_MALLOC, or no_block;
 }
 
 extern "C" fn no_block() -> *mut c_void {
@@ -61,6 +70,12 @@ extern "C" fn no_memory() -> i32 {
 }
 
 extern "C" fn nothing(_: *mut c_void) {}
+
+/// Any other name of `free`.
+#[unsafe(naked)]
+extern "C" fn free() {
+    naked_asm!("jmp qword ptr [rip + {free}]", free = sym FREE)
+}
 
 /// Looks the originals up unless that is done: every hook that may run before the constructor
 /// begins with it.

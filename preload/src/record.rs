@@ -11,7 +11,7 @@ use crate::live::{LIVE, Sample};
 use crate::sampler::Sampler;
 use crate::thread::{self, Thread};
 use crate::unwind::{self, Registers};
-use crate::{export, originals, process, shadow};
+use crate::{export, operators, originals, process, shadow};
 
 /// Where a hook was called from: stack pointer and `rbp` at its first instruction.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +90,7 @@ fn begin_recording() {
 /// Records nothing from now on; what the hooks cost is then their fast path.
 pub fn stop() {
     thread::start();
+    operators::stop();
     STATE.store(OFF, Relaxed);
     FILTER.stop();
 }
@@ -130,18 +131,28 @@ fn sampler() -> Sampler {
     Sampler::new(RATE.load(Relaxed), SEED.load(Relaxed))
 }
 
-/// A word in the frame of a hook that shows, as long as it holds its own address scrambled, that the
+/// In the frame of a hook: a word that shows, as long as it holds its own address scrambled, that the
 /// hook has not been left by `longjmp` and its frame reused.
 #[derive(Debug, Default)]
-pub struct Mark(Cell<usize>);
+#[repr(C)]
+pub struct Mark {
+    word: Cell<usize>,
+    /// The last block of a hook that was called from inside.
+    nested: Cell<usize>,
+}
 
 impl Mark {
     const SCRAMBLE: usize = 0x9E37_79B9_7F4A_7C15;
 
     fn set(&self) -> usize {
-        let at = &raw const self.0 as usize;
-        self.0.set(at ^ Mark::SCRAMBLE);
+        let at = &raw const self.word as usize;
+        self.word.set(at ^ Mark::SCRAMBLE);
         at
+    }
+
+    /// The last block of a hook that was called from inside, as far as that took the slow path.
+    pub fn nested(&self) -> usize {
+        self.nested.get()
     }
 
     /// Does the word at `at` still hold the mark?
@@ -214,7 +225,26 @@ fn heal(thread: &mut Thread, sp: usize) {
     }
 }
 
+/// A hook that was called from inside of another has its block: tells that one.
+#[cold]
+pub fn nested(block: usize, call: Call) {
+    // SAFETY: the calling thread's own.
+    let thread = unsafe { &mut *thread::current() };
+    let inside = thread.inside;
+    // SAFETY: in the known part of this thread's stack, and above the stack pointer.
+    if inside > call.sp && thread.stack.contains(inside, call.sp) && unsafe { Mark::holds(inside) } {
+        // SAFETY: so the mark is that of a hook that has not returned.
+        unsafe { (*(inside as *const Mark)).nested.set(block) };
+    }
+}
+
 impl Recording<'_> {
+    /// Has hooks that are called from inside take the slow path, and so tell of their block.
+    pub fn watch_nested(&mut self) {
+        // SAFETY: the calling thread's own.
+        unsafe { (*self.thread).countdown = 0 };
+    }
+
     /// Counts an allocation that succeeded, and samples it if it is its turn.
     #[inline]
     pub fn allocated(&mut self, block: usize, size: usize) {
@@ -239,7 +269,7 @@ impl Drop for Recording<'_> {
         let thread = unsafe { &mut *self.thread };
         thread.countdown = self.countdown;
         thread.inside = 0;
-        self.mark.0.set(0);
+        self.mark.word.set(0);
     }
 }
 

@@ -23,11 +23,12 @@ static SHADOWED: AtomicU8 = AtomicU8::new(0);
 
 /// Finds out which names the program has from elsewhere. Called by the constructor.
 pub fn start(objects: Objects) {
-    let bit = |name: Name, bit: u8| objects.find(&name).map_or(0, |first| if first.is_own { 0 } else { bit });
-    let bits = bit(Name::versioned(c"malloc", originals::FIRST), MALLOC)
-        | bit(Name::versioned(c"free", originals::FIRST), FREE)
-        | bit(Name::versioned(c"calloc", originals::FIRST), CALLOC)
-        | bit(Name::versioned(c"realloc", originals::FIRST), REALLOC);
+    let bit =
+        |name: Name, bit: u8| objects.find(&name).map_or(0, |first| if first.is_own() { 0 } else { bit });
+    let bits = bit(originals::NAME_OF_MALLOC, MALLOC)
+        | bit(Name::versioned("free", originals::FIRST), FREE)
+        | bit(Name::versioned("calloc", originals::FIRST), CALLOC)
+        | bit(Name::versioned("realloc", originals::FIRST), REALLOC);
     SHADOWED.store(bits, Relaxed);
 }
 

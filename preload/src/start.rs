@@ -18,7 +18,7 @@ use crate::objects::Objects;
 use crate::session::Joined;
 use crate::symbols::Name;
 use crate::text::Text;
-use crate::{export, originals, process, record, session, shadow, spawn, sys, thread, unwind};
+use crate::{export, operators, originals, process, record, session, shadow, spawn, sys, thread, unwind};
 
 #[cfg(not(test))]
 #[used]
@@ -161,6 +161,8 @@ impl Surroundings {
         export::start(objects);
         thread::find(objects);
         shadow::start(objects);
+        // A name that nobody else has is not to be found here either.
+        objects.withdraw(originals::missing().chain(operators::start(objects)));
         let unwinds = unwind::start(objects, vector.program_headers());
         let children = Settings { environment, complains: false }.children();
         let Joined { session, connection, is_new } =
@@ -189,7 +191,7 @@ impl Surroundings {
     fn obstacle(self, unwinds: bool) -> Option<Refusal> {
         if self.has_sanitizer {
             Some(Refusal::Sanitizer)
-        } else if self.objects.find(&Name::new(c"gnu_get_libc_version")).is_none() {
+        } else if self.objects.find(&Name::new("gnu_get_libc_version")).is_none() {
             Some(Refusal::OtherLibc)
         } else {
             (!unwinds).then_some(Refusal::OldLibc)

@@ -3,7 +3,7 @@
 //! As [`crate::objects`], this runs before the library is relocated, too. The tables are those that
 //! the dynamic linker itself goes by, so they are trusted as it trusts them.
 
-use core::ffi::{CStr, c_char};
+use core::ffi::c_char;
 
 use libc::Elf64_Sym as Symbol;
 
@@ -35,7 +35,7 @@ impl Dynamic {
 }
 
 /// Room for a name that is looked for, and for a version, with the NUL.
-const NAME: usize = 24;
+const NAME: usize = 40;
 const VERSION: usize = 12;
 
 /// A name that is looked for. It has its bytes and no pointer to them, which would be one more address
@@ -50,28 +50,29 @@ pub struct Name {
 
 impl Name {
     /// A name in its default version.
-    pub const fn new(text: &CStr) -> Name {
-        Name::versioned(text, c"")
+    pub const fn new(text: &str) -> Name {
+        Name::versioned(text, "")
     }
 
     /// A name in the version that glibc gave to programs, and in objects that have no versions.
-    pub const fn versioned(text: &CStr, version: &CStr) -> Name {
+    pub const fn versioned(text: &str, version: &str) -> Name {
         Name { text: padded(text), hash: gnu_hash(text), version: padded(version) }
     }
 }
 
-/// The bytes of a string that is shorter than `N`, and NULs.
-const fn padded<const N: usize>(text: &CStr) -> [u8; N] {
-    let (bytes, mut padded, mut i) = (text.to_bytes(), [0; N], 0);
-    while i < bytes.len() && i + 1 < N {
+/// The bytes of a string, which is shorter than `N`, and NULs.
+const fn padded<const N: usize>(text: &str) -> [u8; N] {
+    assert!(text.len() < N);
+    let (bytes, mut padded, mut i) = (text.as_bytes(), [0; N], 0);
+    while i < bytes.len() {
         padded[i] = bytes[i];
         i += 1;
     }
     padded
 }
 
-const fn gnu_hash(name: &CStr) -> u32 {
-    let (bytes, mut hash, mut i) = (name.to_bytes(), 5381u32, 0);
+const fn gnu_hash(name: &str) -> u32 {
+    let (bytes, mut hash, mut i) = (name.as_bytes(), 5381u32, 0);
     while i < bytes.len() {
         hash = hash.wrapping_mul(33).wrapping_add(bytes[i] as u32);
         i += 1;
@@ -156,6 +157,11 @@ impl Tables {
             version_of: version_of as *const u16,
             versions: versions as *const Version,
         })
+    }
+
+    /// The addresses of the symbols: in all linkers' order, the names follow them.
+    pub fn symbols(&self) -> core::ops::Range<usize> {
+        self.symbols as usize..self.strings as usize
     }
 
     /// The symbol that defines a name. It stays as its object does.

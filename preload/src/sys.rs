@@ -100,6 +100,24 @@ pub unsafe fn guard_page(at: *mut u8) {
     let _ = unsafe { call!(libc::SYS_mprotect, at, PAGE, libc::PROT_NONE) };
 }
 
+/// Runs `write` while the memory there, which can only be read, can be written to. Does not run it if
+/// the kernel does not allow that.
+///
+/// # Safety
+/// The memory belongs to the caller, and nobody else reads it meanwhile.
+pub unsafe fn make_writable(memory: core::ops::Range<usize>, write: impl FnOnce()) {
+    let start = memory.start & !(PAGE - 1);
+    let length = memory.end.next_multiple_of(PAGE) - start;
+    let protect = |protection| {
+        // SAFETY: pages that could be read can be after both calls.
+        unsafe { call!(libc::SYS_mprotect, start, length, protection) }.is_ok()
+    };
+    if protect(libc::PROT_READ | libc::PROT_WRITE) {
+        write();
+        protect(libc::PROT_READ);
+    }
+}
+
 /// Advises on memory of our own. True if the kernel took the advice.
 pub fn advise(at: usize, size: usize, advice: i32) -> bool {
     // SAFETY: the advices used here (NOHUGEPAGE, DONTDUMP, WIPEONFORK) change no contents now.

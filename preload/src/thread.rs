@@ -77,10 +77,10 @@ static RSEQ_OFFSET: AtomicIsize = AtomicIsize::new(0);
 
 /// Finds what the C library knows of threads. Called by the constructor.
 pub fn find(objects: Objects) {
-    if let Some(byte) = objects.find(&Name::new(c"__libc_single_threaded")) {
+    if let Some(byte) = objects.find(&Name::new("__libc_single_threaded")) {
         SINGLE_THREADED.store(byte.address.cast_mut().cast(), Relaxed);
     }
-    let (size, offset) = (Name::new(c"__rseq_size"), Name::new(c"__rseq_offset"));
+    let (size, offset) = (Name::new("__rseq_size"), Name::new("__rseq_offset"));
     if let Some((size, offset)) = objects.find(&size).zip(objects.find(&offset)) {
         // SAFETY: glibc's variables of these types, from 2.35 on.
         let (size, offset) = unsafe { (*size.address.cast::<u32>(), *offset.address.cast::<isize>()) };

@@ -68,7 +68,7 @@ fn has_sanitizer(linkage: &Linkage) -> bool {
     let starts = |library: &String| {
         SANITIZERS.iter().flat_map(|sanitizer| sanitizer.libraries).any(|name| library.starts_with(name))
     };
-    let functions: Vec<_> = SANITIZERS.iter().map(|sanitizer| sanitizer.function.to_bytes()).collect();
+    let functions: Vec<_> = SANITIZERS.iter().map(|sanitizer| sanitizer.function.as_bytes()).collect();
     linkage.libraries().any(|library| starts(&library)) || linkage.mentions(&functions)
 }
 

@@ -1,14 +1,12 @@
 //! The sanitizers that bring a malloc of their own, or look for leaks: with them a program is left
 //! alone. (The undefined behaviour sanitizer does neither, when it is alone.)
 
-use core::ffi::CStr;
-
 /// One of them, as gcc and clang know it.
 #[derive(Debug, Clone, Copy)]
 pub struct Sanitizer {
     /// What instrumented code calls at its start. Its runtime library defines it, or the program
     /// itself, if the runtime is linked into it.
-    pub function: &'static CStr,
+    pub function: &'static str,
     /// How the names of its runtime library begin: gcc's, and clang's.
     pub libraries: [&'static str; 2],
 }
@@ -17,10 +15,7 @@ macro_rules! sanitizers {
     ($($name:literal)*) => {
         /// All that are known.
         pub const SANITIZERS: &[Sanitizer] = &[$(Sanitizer {
-            function: match CStr::from_bytes_with_nul(concat!("__", $name, "_init\0").as_bytes()) {
-                Ok(function) => function,
-                Err(_) => panic!("a NUL in the name"),
-            },
+            function: concat!("__", $name, "_init"),
             libraries: [concat!("lib", $name, ".so"), concat!("libclang_rt.", $name)],
         }),*];
     };

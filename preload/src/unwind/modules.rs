@@ -56,7 +56,7 @@ static FIND_OBJECT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Looks for the C library's `_dl_find_object`. False if it has none.
 pub fn start(objects: Objects, (headers, count): (usize, usize)) -> bool {
-    let Some(function) = objects.find(&Name::new(c"_dl_find_object")) else { return false };
+    let Some(function) = objects.find(&Name::new("_dl_find_object")) else { return false };
     FIND_OBJECT.store(function.address.cast_mut(), Relaxed);
     let Some(own) = find(start as *const () as usize) else { return false };
     INITIAL.fill(own.link_map);
