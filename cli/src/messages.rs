@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitStatus;
 
 use heaptrace_channel::config::RateText;
+use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::MAX_PROCESSES;
 use heaptrace_channel::weight::{FEW_SAMPLES, finer_rate};
 use heaptrace_collector::Sought;
@@ -160,9 +161,7 @@ fn reason(obstacle: &Obstacle) -> String {
             "its C library is not glibc (its dynamic linker is {}); build it for glibc",
             linker.display()
         ),
-        Obstacle::Sanitizer => {
-            "it is built with a sanitizer, which has its own malloc; build it without".to_owned()
-        }
+        Obstacle::Sanitizer => Refusal::Sanitizer.reason().to_owned(),
     }
 }
 
