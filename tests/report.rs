@@ -8,6 +8,8 @@ mod builder;
 mod fixtures;
 #[path = "report/merging.rs"]
 mod merging;
+#[path = "report/own.rs"]
+mod own;
 #[path = "report/patterns.rs"]
 mod patterns;
 #[path = "report/prompt.rs"]

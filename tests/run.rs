@@ -25,6 +25,8 @@ mod modules;
 mod operators;
 #[path = "run/output.rs"]
 mod output;
+#[path = "run/own_code.rs"]
+mod own_code;
 #[path = "run/processes.rs"]
 mod processes;
 #[path = "run/programs.rs"]

@@ -13,6 +13,7 @@ use crate::view::filter::Filters;
 use crate::view::graph::Sort;
 use crate::view::label::TagFilter;
 use crate::view::node::Granularity;
+use crate::view::own::OwnCode;
 use crate::view::paths::SourcePaths;
 
 /// Show what is in a profile: by default what it is and the functions that hold most
@@ -89,9 +90,28 @@ pub struct Args {
     #[arg(long, alias = "edgefraction", value_name = "SHARE", default_value_t = EDGE_FRACTION, help_heading = "Filters")]
     edge_fraction: f64,
 
-    /// What a row stands for
-    #[arg(long, value_name = "WHAT", default_value = "functions")]
-    granularity: Granularity,
+    /// What a row stands for [default: functions, and lines of own code]
+    #[arg(long, value_name = "WHAT")]
+    granularity: Option<Granularity>,
+
+    /// Count each sample for the innermost frame of the program's own code, with its line: no
+    /// languages' libraries, no allocators, no libraries of the system or a registry
+    #[arg(long, help_heading = "Own code")]
+    own: bool,
+
+    /// Folders whose sources and mapped files are own code, separated by colons
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "",
+        hide_default_value = true,
+        help_heading = "Own code"
+    )]
+    own_path: String,
+
+    /// What is not own code, by function or source file
+    #[arg(long, value_name = "REGEX", help_heading = "Own code")]
+    not_own: Option<String>,
 
     /// Count inlined functions for the function that they are inlined into
     #[arg(long, alias = "noinlines")]
@@ -253,6 +273,8 @@ impl Args {
                 show: regex("--show", &self.show)?,
                 show_from: regex("--show-from", &self.show_from)?,
                 prune_from: regex("--prune-from", &self.prune_from)?,
+                own: self.own,
+                own_code: OwnCode { paths: self.own_path.clone(), not: regex("--not-own", &self.not_own)? },
                 tag_focus: tags("--tag-focus", &self.tag_focus)?,
                 tag_ignore: tags("--tag-ignore", &self.tag_ignore)?,
                 tag_show: regex("--tag-show", &self.tag_show)?,

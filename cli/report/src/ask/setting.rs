@@ -29,7 +29,7 @@ enum Slot<'a> {
     Flag(&'a mut bool),
     Number(&'a mut f64),
     Limit(&'a mut Option<usize>),
-    Granularity(&'a mut Granularity),
+    Granularity(&'a mut Option<Granularity>),
     Sort(&'a mut Sort),
     SampleIndex(&'a mut String),
 }
@@ -39,7 +39,7 @@ const fn setting(name: &'static str, help: &'static str, option: fn(&mut Options
 }
 
 /// All variables.
-pub const SETTINGS: [Setting; 23] = [
+pub const SETTINGS: [Setting; 26] = [
     setting("divide_by", "Show values divided by this number", |o| Slot::Number(&mut o.divide_by)),
     setting("drop_negative", "Leave out what is negative, as in a difference what shrank", |o| {
         Slot::Flag(&mut o.drop_negative)
@@ -59,6 +59,15 @@ pub const SETTINGS: [Setting; 23] = [
     }),
     setting("noinlines", "Count inlined functions for the function that they are inlined into", |o| {
         Slot::Flag(&mut o.no_inlines)
+    }),
+    setting("not_own", "What is not the program's own code, by function or source file", |o| {
+        Slot::Regex(&mut o.filters.own_code.not)
+    }),
+    setting("own", "Only frames of the program's own code, with their lines", |o| {
+        Slot::Flag(&mut o.filters.own)
+    }),
+    setting("own_path", "Folders whose code is the program's own, separated by colons", |o| {
+        Slot::Text(&mut o.filters.own_code.paths)
     }),
     setting("prune_from", "Leave out what the innermost frame that matches calls", |o| {
         Slot::Regex(&mut o.filters.prune_from)
@@ -126,7 +135,7 @@ impl Setting {
             Slot::Flag(slot) => *slot = switch(name, value)?,
             Slot::Number(slot) => *slot = number(name, value)?,
             Slot::Limit(slot) => *slot = limit(name, value)?,
-            Slot::Granularity(slot) => *slot = choice(name, value)?,
+            Slot::Granularity(slot) => *slot = given(value).map(|value| choice(name, value)).transpose()?,
             Slot::Sort(slot) => *slot = choice(name, value)?,
             Slot::SampleIndex(slot) => {
                 let index = profile.sample_index(value).map_err(anyhow::Error::msg)?;
@@ -146,7 +155,7 @@ impl Setting {
             Slot::Flag(flag) => flag.to_string(),
             Slot::Number(number) => number.to_string(),
             Slot::Limit(limit) => limit.map_or("-1".to_owned(), |n| n.to_string()),
-            Slot::Granularity(value) => value_name(value),
+            Slot::Granularity(_) => value_name(&options.granularity()),
             Slot::Sort(value) => value_name(value),
             Slot::SampleIndex(name) => {
                 let index = profile.sample_index(name).unwrap_or_default();

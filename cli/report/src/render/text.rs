@@ -216,6 +216,28 @@ pub fn top(out: &mut dyn Write, top: &Top, width: Option<usize>) -> io::Result<(
     Ok(())
 }
 
+/// The lines of the program's own code that hold most.
+pub fn own(out: &mut dyn Write, top: &Top, width: Option<usize>) -> io::Result<()> {
+    let share = percentage(top.showing.all, top.showing.total);
+    let all = top.scale.label(top.showing.all);
+    writeln!(out, "Own code: {all}, {} of {}, by line", share.trim_start(), top.sample_type.name)?;
+    let columns = 19 + if top.sampled { 14 } else { 0 };
+    let room = width.map(|width| width.saturating_sub(columns).max(NAME_WIDTH));
+    let errors = if top.sampled { format!(" {:>7} {:>5}", "samples", "95%") } else { String::new() };
+    writeln!(out, "{}", styled(HEADING, &format!("{:>10} {:>6}{errors}  line", "held", "share")))?;
+    for row in top.rows.iter().filter(|row| row.flat != 0) {
+        writeln!(
+            out,
+            "{:>10} {}{}  {}",
+            top.scale.label(row.flat),
+            percentage(row.flat, top.showing.total),
+            if top.sampled { error(row, top.difference) } else { String::new() },
+            styled(NAME, &shorten::to_width(&row.name, room))
+        )?;
+    }
+    writeln!(out)
+}
+
 /// The name of a row and whether it is inlined, in `room` columns if that is enough for anything.
 fn name(row: &Row, room: Option<usize>) -> String {
     let inlining = match row.inlining {

@@ -40,14 +40,29 @@ pub struct Options {
     pub relative_percentages: bool,
     /// What values are divided by when they are shown.
     pub divide_by: f64,
-    /// What nodes stand for.
-    pub granularity: Granularity,
+    /// What nodes stand for; by default functions, and lines of the program's own code.
+    pub granularity: Option<Granularity>,
     /// Unit of the values shown; `minimum`: the one that suits the smallest.
     pub unit: String,
     /// Which samples and frames to show.
     pub filters: Filters,
     /// Where sources are.
     pub paths: SourcePaths,
+}
+
+impl Options {
+    /// What nodes stand for.
+    pub fn granularity(&self) -> Granularity {
+        self.granularity.unwrap_or(match self.filters.own {
+            true => Granularity::Lines,
+            false => Granularity::Functions,
+        })
+    }
+
+    /// The same for the program's own code.
+    pub fn of_own_code(&self) -> Options {
+        Options { filters: Filters { own: true, ..self.filters.clone() }, ..self.clone() }
+    }
 }
 
 impl Default for Options {
@@ -62,7 +77,7 @@ impl Default for Options {
             no_inlines: false,
             relative_percentages: false,
             divide_by: 1.0,
-            granularity: Granularity::Functions,
+            granularity: None,
             unit: "minimum".to_owned(),
             filters: Filters::default(),
             paths: SourcePaths::default(),
@@ -116,7 +131,7 @@ impl<'a> View<'a> {
     /// How the graph is built.
     pub fn shape(&self) -> Shape<'a> {
         Shape {
-            granularity: self.options.granularity,
+            granularity: self.options.granularity(),
             objects: false,
             inlines: !self.options.no_inlines,
             negative: !self.options.drop_negative,
@@ -157,7 +172,8 @@ impl<'a> View<'a> {
         let limit = self.options.limit.unwrap_or(default);
         let shape = self.shape();
         let mut graph = Graph::new(&self.selection, self.index, &shape, None);
-        let total = graph.flat_sum() as f64;
+        let whole = graph.flat_sum();
+        let total = whole as f64;
         let cutoff = |fraction: f64| match limit {
             0 => 0,
             _ => ((total * fraction) as i64).abs(),
@@ -168,20 +184,25 @@ impl<'a> View<'a> {
         let Graph { nodes, order, .. } = &mut graph;
         order.retain(|&i| nodes[i as usize].cum.value.abs() >= node_cutoff);
         let worthy = order.len();
-        graph.sort(sort);
+        match edges {
+            // Graphs are in pprof's order.
+            true => graph.sort_by_name(sort),
+            false => graph.sort(sort),
+        }
         if limit > 0 {
             graph.order.truncate(limit);
         }
         if edges {
             // Edges pass over what is not shown, which takes another look at the stacks.
             graph = Graph::new(&self.selection, self.index, &shape, Some(&graph.is_shown()));
-            graph.sort(sort);
+            graph.sort_by_name(sort);
         }
         graph.edges.retain(|edge| edge.weight.abs() >= edge_cutoff);
         Trimmed {
             scale: self.scale_for(&graph),
             showing: Showing {
                 flat: graph.flat_sum(),
+                all: whole,
                 total: self.total,
                 nodes: graph.order.len(),
                 of: worthy,
@@ -218,6 +239,8 @@ pub struct Trimmed<'a> {
 pub struct Showing {
     /// The sum of the flat values shown.
     pub flat: i64,
+    /// The sum of all flat values.
+    pub all: i64,
     /// The total of the profile.
     pub total: i64,
     /// Nodes shown.

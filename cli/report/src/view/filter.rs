@@ -9,6 +9,7 @@ use crate::profile::intern::Text;
 use crate::profile::prune;
 use crate::profile::tables::{Code, Label, Line, Location, Profile, Sample};
 use crate::view::label::{self, TagFilter};
+use crate::view::own::{Own, OwnCode};
 
 /// The filters of one report, each absent unless asked for.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +26,10 @@ pub struct Filters {
     pub show_from: Option<Pattern>,
     /// Frames beneath the innermost match are left out.
     pub prune_from: Option<Pattern>,
+    /// Whether to leave out frames that are not the program's own code.
+    pub own: bool,
+    /// What that is.
+    pub own_code: OwnCode,
     /// Only samples with a label that matches.
     pub tag_focus: Option<TagFilter>,
     /// No samples with a label that matches.
@@ -71,6 +76,9 @@ impl<'a> Selection<'a> {
         };
         selection.focus(filters.focus.as_ref(), filters.ignore.as_ref());
         selection.hide(filters.hide.as_ref(), filters.show.as_ref());
+        if filters.own {
+            selection.keep_own(&filters.own_code.find(profile));
+        }
         if let Some(regex) = &filters.show_from {
             selection.show_from(regex);
         }
@@ -101,6 +109,11 @@ impl<'a> Selection<'a> {
             let left = !self.stacks[sample.stack as usize].is_empty() || is_stackless();
             (left && self.label_sets[sample.labels as usize]).then_some((row, sample, value))
         })
+    }
+
+    /// Whether a frame was left out, or a line of one.
+    pub fn has_foreign_frames(&self) -> bool {
+        self.code.lines.len() < self.profile.code.lines.len() || self.hidden.contains(&true)
     }
 
     /// The locations that are left of a stack, leaf first.
@@ -154,6 +167,20 @@ impl<'a> Selection<'a> {
             self.hide_emptied(|_| true);
             self.warn_unless(self.hidden.contains(&false), "show");
         }
+        self.leave_out_hidden();
+    }
+
+    /// Leaves out all frames that are not the program's own.
+    fn keep_own(&mut self, own: &Own) {
+        let is_named: Vec<bool> = self.code.locations.iter().map(|l| !l.lines.is_empty()).collect();
+        let is_foreign: Vec<bool> = self.code.locations.iter().map(|l| !own.location(l)).collect();
+        self.code.to_mut().retain_lines(|location, line| own.line(location, line));
+        self.hide_emptied(|i| is_named[i] || is_foreign[i]);
+        self.leave_out_hidden();
+    }
+
+    /// Leaves out the stacks of which nothing is left.
+    fn leave_out_hidden(&mut self) {
         let profile = self.profile;
         let hidden = &self.hidden;
         for (range, stack) in self.stacks.iter_mut().zip(profile.stacks.iter()) {

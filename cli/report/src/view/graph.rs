@@ -108,8 +108,19 @@ impl<'a> Graph<'a> {
         is_shown
     }
 
-    /// Orders the shown nodes, largest first (`FlatNameOrder`, `CumNameOrder`).
+    /// Orders the shown nodes, largest first (`CumNameOrder`). Of those with the same flat value, such
+    /// as 0, the first is the one with most in all, which pprof orders by name.
     pub fn sort(&mut self, by: Sort) {
+        self.sort_by_name(by);
+        if by == Sort::Flat {
+            let node = |i: u32| &self.nodes[i as usize];
+            let key = |&i: &u32| Reverse((node(i).flat.value.abs(), node(i).cum.value.abs()));
+            self.order.sort_by_key(key);
+        }
+    }
+
+    /// The same, with those of the same value by name (`FlatNameOrder`).
+    pub fn sort_by_name(&mut self, by: Sort) {
         let nodes = &self.nodes;
         self.order.sort_by(|&a, &b| {
             let (a, b) = (&nodes[a as usize], &nodes[b as usize]);

@@ -50,7 +50,7 @@ impl Instructions {
         let shape =
             Shape { granularity: Granularity::Addresses, objects: true, inlines: true, ..view.shape() };
         let mut graph = Graph::new(&view.selection, view.index, &shape, None);
-        graph.sort(view.options.sort);
+        graph.sort_by_name(view.options.sort);
         let scale = view.scale_for_whole_numbers(&graph);
         let callees = graph.neighbours().callees;
         let distinct = distinct_names(&graph);

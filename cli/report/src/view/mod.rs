@@ -12,6 +12,7 @@ pub mod label;
 pub mod list;
 pub mod node;
 pub mod noise;
+pub mod own;
 pub mod pack;
 pub mod paths;
 pub mod tags;
