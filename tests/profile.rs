@@ -60,7 +60,7 @@ fn recording(program: &Path, bias: u64) -> Recording {
             early_samples: 0,
             lost_frees: 2,
             truncated_stacks: 3,
-            is_damaged: false,
+            ..Default::default()
         },
         modules: vec![module(program, bias)],
         stacks,

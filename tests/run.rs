@@ -17,6 +17,8 @@ mod exit;
 mod inherited;
 #[path = "run/ledger.rs"]
 mod ledger;
+#[path = "run/limits.rs"]
+mod limits;
 #[path = "run/mallocs.rs"]
 mod mallocs;
 #[path = "run/modules.rs"]

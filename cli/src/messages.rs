@@ -56,14 +56,16 @@ fn describe(lines: &mut Vec<Line>, written: &Written) {
             Line::Plain(format!("{path}: {name} (pid {pid}), {}", samples(counters.samples)))
         }
     });
-    let early = counters.early_samples.min(counters.lost_samples);
+    let Counters { lost_samples, early_samples, unplaced_samples, .. } = *counters;
     let mut lost = |count, why| {
         if count > 0 {
             lines.push(Line::Important(format!("{} of {name} were lost: {why}", samples(count))));
         }
     };
-    lost(early, "they came before recording could begin");
-    lost(counters.lost_samples - early, "the collector could not keep up");
+    lost(early_samples, "they came before recording could begin");
+    lost(unplaced_samples, "there was no memory for them; look at ulimit -v and ulimit -d");
+    let untold = lost_samples.saturating_sub(early_samples).saturating_sub(unplaced_samples);
+    lost(untold, "the collector could not keep up");
     if counters.is_damaged {
         let what = "wrote over what was recorded of it, which may be wrong";
         lines.push(Line::Important(format!("{name} (pid {pid}) {what}")));

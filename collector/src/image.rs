@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
 use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::{Ends, Event, Reader};
+use heaptrace_channel::ring::{Ends, Event, Message, Reader};
 use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Segment, sys};
 
@@ -19,6 +19,7 @@ use crate::mapping::Mapping;
 use crate::modules::{Modules, Places, Selection};
 use crate::os_path;
 use crate::recording::{self, Counters, Frame, Recording, Row, Stacks};
+use crate::stacks::Tree;
 use crate::wake::{Nudges, Waker};
 use crate::watch::{Watch, is_older_than_us, process_of};
 
@@ -76,6 +77,7 @@ pub struct Image {
     mapping: Mapping,
     segment: Segment,
     reader: Box<Reader<'static>>,
+    stacks: Tree,
     /// Mean bytes between samples. As it was at the start, like all that the header says: the program
     /// can write there.
     rate: u64,
@@ -147,7 +149,8 @@ impl Image {
         let mut image = Image {
             mapping,
             segment,
-            reader: Box::new(Reader::new(*segment.rings(), segment.geometry().stack_nodes)),
+            reader: Box::new(Reader::new(*segment.rings())),
+            stacks: Tree::new(),
             rate: header.rate(),
             has_our_ids: header.pid() == pid,
             program: Program { pid, executable, started_as, command },
@@ -204,13 +207,18 @@ impl Image {
 
     fn apply_events(&mut self) -> u64 {
         let mut strangers = Vec::new();
-        let members = &mut self.members;
-        let passed = self.reader.drain(|process, event| {
-            match members.get_mut(process.0 as usize) {
-                Some(Some(member)) => member.apply(event),
-                _ => strangers.push((process, event)), // the first events of a forked child
+        let (members, stacks, mut is_damaged) = (&mut self.members, &mut self.stacks, false);
+        let passed = self.reader.drain(|message| match message {
+            Message::Happened(process, event) => {
+                let event = event.with_stack(stacks.one(event.stack()));
+                match members.get_mut(process.0 as usize) {
+                    Some(Some(member)) => member.apply(event),
+                    _ => strangers.push((process, event)), // the first events of a forked child
+                }
             }
+            Message::Told(stack, part) => is_damaged |= !stacks.hear(stack, part),
         });
+        self.is_damaged |= is_damaged;
         for (process, event) in strangers {
             match self.member_of(process) {
                 Some(member) => member.apply(event),
@@ -372,7 +380,8 @@ impl Image {
         let member = self.member(process)?;
         let mut counters = Counters {
             lost_samples: slot.lost_samples.load(Relaxed).min(MOST_LOST),
-            early_samples: slot.early_samples.load(Relaxed),
+            early_samples: slot.early_samples.load(Relaxed).min(MOST_LOST),
+            unplaced_samples: slot.unplaced_samples.load(Relaxed).min(MOST_LOST),
             lost_frees: slot.lost_frees.load(Relaxed).min(MOST_LOST),
             is_damaged: self.is_damaged || self.reader.is_damaged(),
             ..Counters::default()
@@ -405,38 +414,38 @@ impl Image {
         let segment = *self.segment();
         let lost = segment.process(process).lost_frees.load(Relaxed);
         if let Some(Some(member)) = self.members.get_mut(process.0 as usize).filter(|_| lost > 0) {
-            for stack in member.live.stacks() {
-                member.live.apply_lost_frees(stack, segment.take_lost_frees(stack));
+            for told in segment.stacks_with_lost_frees() {
+                let stack = self.stacks.one(told);
+                if member.live.has(stack) {
+                    member.live.apply_lost_frees(stack, segment.take_lost_frees(told));
+                }
             }
         }
     }
 
     /// Copies stacks, with all that they were called from, and selects their modules. Returns what
-    /// became of each of the segment's.
+    /// became of each of the image's.
     fn copy_stacks(
         &self,
         wanted: impl Iterator<Item = Stack>,
         to: &mut Stacks,
         modules: &mut Selection<'_>,
     ) -> Vec<Copied> {
-        let mut copied = vec![Copied::default(); self.segment().stack_count() as usize];
+        let mut copied = vec![Copied::default(); self.stacks.count()];
+        copied[ROOT.0 as usize] = Copied { wanted: true, ..Copied::default() };
+        let mut path = Vec::new();
         for mut stack in wanted {
             while let Some(copy) = copied.get_mut(stack.0 as usize).filter(|copy| !copy.wanted) {
-                copy.wanted = true;
-                stack = self.segment().stack(stack).map_or(ROOT, |(_, caller)| caller);
+                *copy = Copied { wanted: true, truncated: true, ..Copied::default() };
+                path.push(stack);
+                stack = self.stacks.get(stack).map_or(ROOT, |(_, caller)| caller);
             }
-        }
-        // The number of a caller is lower than of what it calls.
-        for index in 1..copied.len() {
-            if copied[index].wanted {
-                copied[index] = match self.segment().stack(Stack(index as u32)) {
-                    Some((Entry::Frame { address, module }, caller)) => {
-                        let frame = Frame { address, module: modules.index(address, module) };
-                        let caller = copied[caller.0 as usize];
-                        Copied { stack: to.add(caller.stack, frame), ..caller }
-                    }
-                    Some((Entry::Truncated(_), _)) | None => Copied { truncated: true, ..Copied::default() },
-                };
+            while let Some(stack) = path.pop() {
+                if let Some((Entry::Frame { address, module }, caller)) = self.stacks.get(stack) {
+                    let frame = Frame { address, module: modules.index(address, module) };
+                    let caller = copied[caller.0 as usize];
+                    copied[stack.0 as usize] = Copied { stack: to.add(caller.stack, frame), ..caller };
+                }
             }
         }
         copied

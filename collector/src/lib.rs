@@ -13,6 +13,7 @@ pub mod naming;
 mod profile;
 pub mod recording;
 pub mod session;
+mod stacks;
 pub mod stderr;
 pub mod summary;
 mod wake;

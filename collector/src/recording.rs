@@ -40,6 +40,8 @@ pub struct Counters {
     pub lost_samples: u64,
     /// Those of them that came before recording began.
     pub early_samples: u64,
+    /// Those of them for which the program had no memory.
+    pub unplaced_samples: u64,
     /// Frees of sampled blocks that were not seen or could not be recorded in time.
     pub lost_frees: u64,
     /// Samples whose stack does not reach its root.

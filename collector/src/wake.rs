@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use heaptrace_channel::sys;
+use heaptrace_channel::sys::{self, Waited};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 
 use crate::mapping::FirstPage;
@@ -99,7 +99,7 @@ impl Watched {
         const LONGEST: Duration = Duration::from_secs(60);
         let word = self.page.nudges();
         let mut seen = 0; // what it is at first: no nudge is too early for us
-        while !self.dropped.load(Relaxed) && sys::futex_wait(word, seen, LONGEST) {
+        while !self.dropped.load(Relaxed) && sys::futex_wait(word, seen, LONGEST) != Waited::Impossible {
             let now = word.load(Relaxed);
             if now != seen {
                 if !waker.wake() {

@@ -16,10 +16,12 @@ use std::marker::PhantomData;
 use std::ptr::null_mut;
 use std::time::{Duration, Instant};
 
-use criterion::{BatchSize, Bencher, BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Bencher, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use heaptrace::*;
 use heaptrace_channel::header::Start;
-use heaptrace_channel::stacks::Stack;
+use heaptrace_channel::modules::ModuleId;
+use heaptrace_channel::ring::Reader;
+use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Geometry, Segment};
 
 use filter::FILTER;
@@ -27,6 +29,7 @@ use initial_stack::Auxiliary;
 use live::{LiveTable, Sample};
 use objects::Objects;
 use sampler::Sampler;
+use stacks::Stacks;
 use unwind::Registers;
 
 const RATE: u64 = heaptrace_channel::config::DEFAULT_RATE;
@@ -60,6 +63,42 @@ fn filter(criterion: &mut Criterion) {
             FILTER.mark(block);
             FILTER.unmark(block);
         })
+    });
+}
+
+/// What a frame costs its first and every other time.
+fn stacks(criterion: &mut Criterion) {
+    const COUNT: u64 = 10_000;
+    /// Frames of stacks that are `DEPTH` deep and have none in common.
+    fn intern(stacks: &Stacks, segment: &Segment, count: u64) {
+        const DEPTH: u64 = 16;
+        let mut stack = ROOT;
+        for frame in 0..count {
+            let caller = if frame % DEPTH == 0 { ROOT } else { stack };
+            let entry = Entry::Frame { address: 0x5555_5555_0000 + frame * 37, module: ModuleId::BY_ADDRESS };
+            stack = stacks.intern(caller, black_box(entry), segment).unwrap();
+        }
+    }
+    let mut group = criterion.benchmark_group("stacks");
+    group.throughput(Throughput::Elements(1));
+    let segment = segment();
+    let mut reader = Reader::new(*segment.rings());
+    let portions =
+        |frames: u64| (0..frames).step_by(COUNT as usize).map(move |done| COUNT.min(frames - done));
+    let mut time = |stacks: &Stacks, count| {
+        let start = Instant::now();
+        intern(stacks, &segment, count);
+        let elapsed = start.elapsed();
+        reader.drain(|_| {});
+        elapsed
+    };
+    let known = Stacks::new();
+    time(&known, COUNT);
+    group.bench_function("known frame", |bencher| {
+        bencher.iter_custom(|frames| portions(frames).map(|count| time(&known, count)).sum())
+    });
+    group.bench_function("new frame", |bencher| {
+        bencher.iter_custom(|frames| portions(frames).map(|count| time(&Stacks::new(), count)).sum())
     });
 }
 
@@ -183,7 +222,7 @@ fn in_turn(turn: &mut bool, mut inner: impl FnMut()) {
 
 fn unwind(criterion: &mut Criterion) {
     let vector = Auxiliary::find().unwrap();
-    assert!(unwind::start(Objects::of(vector).unwrap(), vector.program_headers()));
+    unwind::start(Objects::of(vector).unwrap(), vector.program_headers()).unwrap();
     unwind::set_main_stack_top(vector.value(libc::AT_EXECFN).unwrap() as usize);
     let segment = &segment();
     let walk = || {
@@ -216,6 +255,6 @@ fn unwind(criterion: &mut Criterion) {
 criterion_group! {
     name = pieces;
     config = settings::settings();
-    targets = sampler, filter, live, unwind
+    targets = sampler, filter, stacks, live, unwind
 }
 criterion_main!(pieces);

@@ -8,7 +8,7 @@
 
 use core::sync::atomic::{AtomicIsize, AtomicU8, Ordering::*};
 
-use crate::sys;
+use crate::{budget, sys};
 
 /// Binary logarithm of a stretch in bytes, for the assembly too.
 pub const STRETCH_BITS: u32 = 11;
@@ -41,13 +41,19 @@ impl Filter {
         if rate < LOWEST_RATE {
             return;
         }
-        if let Some(counts) = sys::map_private(STRETCHES) {
+        if budget::is_much(STRETCHES) {
+            return; // other tables need it more
+        }
+        if let Some(counts) = budget::map(STRETCHES) {
             self.0.store(counts.as_ptr() as isize, Release);
         }
     }
 
     /// Nothing is sampled, so nothing needs a look.
     pub fn stop(&self) {
+        if budget::is_much_shared(STRETCHES) {
+            return; // every free is looked for then, in vain
+        }
         if let Some(zeros) = sys::map_zeros(STRETCHES) {
             self.0.store(zeros.as_ptr() as isize, Release);
         }

@@ -20,6 +20,7 @@
 
 // `pub(crate)` for the benchmarks, of which this file is a module.
 pub(crate) mod ancestors;
+pub(crate) mod budget;
 pub(crate) mod export;
 pub(crate) mod filter;
 pub(crate) mod hooks;
@@ -35,12 +36,29 @@ pub(crate) mod sampler;
 pub(crate) mod session;
 pub(crate) mod shadow;
 pub(crate) mod spawn;
+pub(crate) mod stacks;
 pub(crate) mod start;
 pub(crate) mod symbols;
 pub(crate) mod sys;
 pub(crate) mod text;
 pub(crate) mod thread;
 pub(crate) mod unwind;
+
+#[cfg(test)]
+mod testing {
+    use heaptrace_channel::header::Start;
+    use heaptrace_channel::{Geometry, Segment};
+
+    /// A segment in ordinary memory that lives as long as the test binary.
+    pub fn segment(ring_slots: u32) -> Segment {
+        let geometry = Geometry { ring_slots, ..Geometry::SMALLEST };
+        let layout = std::alloc::Layout::from_size_align(geometry.segment_size(), 4096).unwrap();
+        // SAFETY: the layout has a size; the memory is zeroed, aligned and never freed.
+        let segment = unsafe { Segment::create(std::alloc::alloc_zeroed(layout), geometry) };
+        segment.header().publish(&Start { geometry, ..Default::default() });
+        segment
+    }
+}
 
 /// Nothing here panics. Should a dependency do, the process cannot go on.
 #[cfg(not(test))]

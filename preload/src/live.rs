@@ -4,19 +4,20 @@
 //! fills it, and publishes its key. Each bucket is for a granule of addresses in which about one
 //! sampled block is expected, and neighbours in memory are neighbours here, so that the table is as
 //! local as the program's own use of its heap. When all entries of a bucket are taken a block goes
-//! to the next level, a table 16 times as large, mapped when first needed; nothing is ever moved. A
-//! block is looked for in one bucket a level, so in at most [`LEVELS`] cache lines.
+//! into one of those beside it, a group of four; when these are full, to the level below, and when
+//! there is room in none, to a new level on top, a table four times as large, mapped then. Nothing is
+//! ever moved. So most blocks are found at the first look, into the bucket of the top level.
 //!
 //! No two threads work on the same address at once, because a block has one owner: it is inserted
 //! before `malloc` returns it and taken before the original `free` gets it. So only the claim of an
 //! empty entry is a matter of who is first, and that only where there are other threads.
 
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::*};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
 
 use heaptrace_channel::stacks::Stack;
 
-use crate::{sys, thread};
+use crate::{budget, thread};
 
 /// A sampled block as it was allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,16 +33,22 @@ pub struct Sample {
 pub struct NoRoom;
 
 const WAYS: usize = 4;
-const LEVELS: usize = 5;
-const GROWTH_BITS: u32 = 4;
+const LEVELS: usize = 12;
+const GROWTH_BITS: u32 = 2;
+/// Buckets of which each takes the others' blocks when they are full.
+const GROUP: usize = 4;
 /// The smallest granule: as many blocks of glibc begin in 128 bytes as a bucket has entries.
 const SMALLEST_GRANULE_BITS: u32 = 7;
 /// The first level is for that many bytes of heap, of which it needs no more than half.
-const FIRST_BYTES_BITS: u32 = 25;
+const FIRST_BYTES_BITS: u32 = 19;
 /// The first level has at least so many buckets.
 const FIRST_BITS: u32 = 10;
-/// Buckets that [`LiveTable::for_each`] looks at together, or not at all.
-const CHUNK: usize = 1024;
+/// Buckets that have a [`Level::notes`] together.
+const CHUNK: usize = 64;
+/// There ever was a block in the chunk.
+const USED: u8 = 1;
+/// There ever was one that is not in its own bucket.
+const SPILLED: u8 = 2;
 
 const EMPTY: u64 = 0;
 /// Claimed, not filled yet. No address has this key: that of a block is at least 2^16.
@@ -66,6 +73,8 @@ pub struct LiveTable {
     /// Binary logarithm of the first level's buckets.
     first_bits: AtomicU32,
     levels: [AtomicPtr<Bucket>; LEVELS],
+    /// The highest level that is mapped.
+    top: AtomicUsize,
 }
 
 /// The live table of this process.
@@ -76,32 +85,61 @@ struct Level<'t> {
     /// Binary logarithm of the number of buckets.
     bits: u32,
     buckets: &'t [Bucket],
-    /// For each chunk of buckets, 1 if there ever was a block in it.
-    used: &'t [AtomicU8],
+    /// For each chunk of buckets, [`USED`] and [`SPILLED`].
+    notes: &'t [AtomicU8],
 }
 
 impl Level<'_> {
     const fn bytes(bits: u32) -> usize {
-        (size_of::<Bucket>() << bits) + (1 << bits) / CHUNK
+        (size_of::<Bucket>() << bits) + (1 << bits) / CHUNK // the buckets, and the notes
     }
 
-    /// The only bucket where the address can be, and the byte for its chunk.
+    /// The bucket of a granule.
     #[inline(always)]
-    fn bucket(&self, granule: usize) -> (&Bucket, &AtomicU8) {
+    fn index(&self, granule: usize) -> usize {
         // A heap larger than the level lies over itself, each time in another order.
         let lap = (granule >> self.bits).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let index = (granule ^ (lap >> 32)) & (self.buckets.len() - 1);
-        (&self.buckets[index], &self.used[index / CHUNK])
+        (granule ^ (lap >> 32)) & (self.buckets.len() - 1)
     }
 
-    /// Adds a block; false if its bucket is full.
+    /// The buckets beside the one at `index`.
+    fn beside(&self, index: usize) -> impl Iterator<Item = &Bucket> {
+        (1..GROUP).map(move |distance| &self.buckets[index ^ distance])
+    }
+
+    #[inline(always)]
+    fn note(&self, index: usize, what: u8) {
+        let notes = &self.notes[index / CHUNK];
+        if notes.load(Relaxed) & what != what {
+            notes.fetch_or(what, Relaxed);
+        }
+    }
+
+    /// Adds a block; false if all buckets of its group are full.
     #[inline(always)]
     fn claim(&self, granule: usize, address: usize, sample: Sample) -> bool {
-        let (bucket, used) = self.bucket(granule);
-        if used.load(Relaxed) == 0 {
-            used.store(1, Relaxed);
+        let index = self.index(granule);
+        self.note(index, USED);
+        self.buckets[index].claim(address, sample) || self.spill(index, address, sample)
+    }
+
+    #[cold]
+    fn spill(&self, index: usize, address: usize, sample: Sample) -> bool {
+        // Noted by whoever hands the block on before it does.
+        self.note(index, SPILLED);
+        self.beside(index).any(|bucket| bucket.claim(address, sample))
+    }
+
+    /// Removes the block at `address`, if it is in here.
+    #[inline(always)]
+    fn take(&self, granule: usize, address: usize) -> Option<Sample> {
+        let index = self.index(granule);
+        let spilled = || self.notes[index / CHUNK].load(Relaxed) & SPILLED != 0;
+        let own = self.buckets[index].take(address);
+        if own.is_none() && spilled() {
+            return self.beside(index).find_map(|bucket| bucket.take(address));
         }
-        bucket.0.iter().any(|entry| entry.claim(address, sample))
+        own
     }
 }
 
@@ -135,6 +173,12 @@ impl Entry {
 }
 
 impl Bucket {
+    /// Adds a block; false if it is full.
+    #[inline]
+    fn claim(&self, address: usize, sample: Sample) -> bool {
+        self.0.iter().any(|entry| entry.claim(address, sample))
+    }
+
     /// Removes the block at `address`, if it is in here.
     #[inline]
     fn take(&self, address: usize) -> Option<Sample> {
@@ -152,6 +196,7 @@ impl LiveTable {
             granule_bits: AtomicU32::new(SMALLEST_GRANULE_BITS),
             first_bits: AtomicU32::new(FIRST_BYTES_BITS - SMALLEST_GRANULE_BITS),
             levels: [const { AtomicPtr::new(null_mut()) }; LEVELS],
+            top: AtomicUsize::new(0),
         }
     }
 
@@ -183,20 +228,30 @@ impl LiveTable {
             Some(Level {
                 bits,
                 buckets: core::slice::from_raw_parts(start.as_ptr(), buckets),
-                used: core::slice::from_raw_parts(start.as_ptr().add(buckets).cast(), buckets / CHUNK),
+                notes: core::slice::from_raw_parts(start.as_ptr().add(buckets).cast(), buckets / CHUNK),
             })
         }
+    }
+
+    /// The levels, the largest first.
+    #[inline]
+    fn top_down(&self) -> impl Iterator<Item = Level<'_>> {
+        (0..=self.top.load(Acquire)).rev().filter_map(|index| self.level(index))
     }
 
     #[cold]
     fn grow(&self, level: usize) -> Option<Level<'_>> {
         let bytes = Level::bytes(self.bits(level));
-        let new = sys::map_private(bytes)?;
-        let linked = self.levels[level].compare_exchange(null_mut(), new.as_ptr().cast(), AcqRel, Relaxed);
-        if linked.is_err() {
-            // SAFETY: another thread's level was first; nobody has seen this one.
-            unsafe { sys::unmap(new, bytes) };
+        if self.levels.get(level)?.load(Relaxed).is_null() {
+            let new = budget::map(bytes)?;
+            let linked =
+                self.levels[level].compare_exchange(null_mut(), new.as_ptr().cast(), AcqRel, Relaxed);
+            if linked.is_err() {
+                // SAFETY: another thread's level was first; nobody has seen this one.
+                unsafe { budget::give_back(new, bytes) };
+            }
         }
+        self.top.fetch_max(level, Release); // pairs with `top_down`
         self.level(level)
     }
 
@@ -207,31 +262,32 @@ impl LiveTable {
     #[inline]
     pub fn insert(&self, address: usize, sample: Sample) -> Result<Option<Sample>, NoRoom> {
         let granule = self.granule(address);
-        let (displaced, added) = match self.only_level() {
-            Some(level) => (level.bucket(granule).0.take(address), level.claim(granule, address, sample)),
-            None => (self.take(address), false),
-        };
-        if !added {
-            self.add_at_any_level(granule, address, sample)?;
+        let displaced = self.take(address);
+        let mut levels = self.top_down();
+        if !levels.next().is_some_and(|level| level.claim(granule, address, sample)) {
+            self.add_below(levels, granule, address, sample)?;
         }
         Ok(displaced)
     }
 
-    /// The first level, if there is no other.
-    #[inline]
-    fn only_level(&self) -> Option<Level<'_>> {
-        if self.levels[1].load(Relaxed).is_null() { self.level(0) } else { None }
-    }
-
+    /// Adds a block that has no room at the top.
     #[inline(never)]
-    fn add_at_any_level(&self, granule: usize, address: usize, sample: Sample) -> Result<(), NoRoom> {
-        for index in 0..LEVELS {
-            let level = self.level(index).or_else(|| self.grow(index)).ok_or(NoRoom)?;
-            if level.claim(granule, address, sample) {
-                return Ok(());
-            }
+    fn add_below<'t>(
+        &'t self,
+        mut levels: impl Iterator<Item = Level<'t>>,
+        granule: usize,
+        address: usize,
+        sample: Sample,
+    ) -> Result<(), NoRoom> {
+        if levels.any(|level| level.claim(granule, address, sample)) {
+            return Ok(());
         }
-        Err(NoRoom)
+        let mut next = if self.level(0).is_none() { 0 } else { self.top.load(Relaxed) + 1 };
+        // What several threads fill at once may be full again.
+        while !self.grow(next).ok_or(NoRoom)?.claim(granule, address, sample) {
+            next += 1;
+        }
+        Ok(())
     }
 
     /// Removes the block at `address`, if it is a sampled one.
@@ -241,19 +297,14 @@ impl LiveTable {
             return None; // null would match what is empty
         }
         let granule = self.granule(address);
-        for index in 0..LEVELS {
-            if let Some(sample) = self.level(index)?.bucket(granule).0.take(address) {
-                return Some(sample);
-            }
-        }
-        None
+        self.top_down().find_map(|level| level.take(granule, address))
     }
 
     /// Calls `each` for every block in the table.
     pub fn for_each(&self, mut each: impl FnMut(Sample)) {
-        for level in (0..LEVELS).map_while(|index| self.level(index)) {
-            let chunks = level.buckets.chunks(CHUNK).zip(level.used);
-            let used = chunks.filter(|(_, used)| used.load(Relaxed) != 0);
+        for level in self.top_down() {
+            let chunks = level.buckets.chunks(CHUNK).zip(level.notes);
+            let used = chunks.filter(|(_, notes)| notes.load(Relaxed) != 0);
             for entry in used.flat_map(|(chunk, _)| chunk).flat_map(|bucket| &bucket.0) {
                 let key = entry.key.load(Acquire); // pairs with the publishing store in `claim`
                 if key > CLAIMED {

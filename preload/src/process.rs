@@ -12,10 +12,12 @@ use core::time::Duration;
 use heaptrace_channel::Segment;
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::{MAX_PROCESSES, Process};
-use heaptrace_channel::ring::{Event, Full};
+use heaptrace_channel::ring::{Event, Full, Message};
 
 use crate::live::LIVE;
-use crate::{record, sys, thread, unwind};
+use crate::stacks::STACKS;
+use crate::sys::{self, Patience};
+use crate::{budget, record, thread, unwind};
 
 /// Set once, before recording starts.
 struct Cell(UnsafeCell<Option<Segment>>);
@@ -54,7 +56,7 @@ pub fn segment() -> Option<&'static Segment> {
 pub unsafe fn start(segment: Segment, children: bool) -> Result<(), Refusal> {
     /// No advice that there is. An emulator takes this one too, and does nothing on any.
     const NO_ADVICE: i32 = 0x5EED;
-    let page = sys::map_private(sys::PAGE).ok_or(Refusal::NoMemory)?;
+    let page = budget::map(sys::PAGE).ok_or(Refusal::NoMemory)?;
     let advise = |advice| sys::advise(page.as_ptr() as usize, sys::PAGE, advice);
     if !advise(libc::MADV_WIPEONFORK) || advise(NO_ADVICE) {
         return Err(Refusal::ForksUnseen);
@@ -85,6 +87,7 @@ pub fn notice_fork() {
 fn after_fork(known: &AtomicU32) {
     // Only the thread that forked is here, until it makes others.
     if known.swap(1, Relaxed) == 0 {
+        STACKS.after_fork();
         unwind::after_fork();
         let recorded = CHILDREN.load(Relaxed);
         SLOT.store(if recorded { NOBODY } else { NO_SLOT }, Release);
@@ -118,9 +121,18 @@ pub fn recorded() -> Option<(Process, &'static Segment)> {
 /// [`Full`]: nothing was written.
 #[inline]
 pub fn write(process: Process, segment: &Segment, event: Event) -> Result<(), Full> {
+    send(segment, Message::Happened(process, event))
+}
+
+/// Writes a message, as [`write`] does an event.
+///
+/// # Errors
+/// [`Full`]: nothing was written.
+#[inline]
+pub fn send(segment: &Segment, message: Message) -> Result<(), Full> {
     // SAFETY: the calling thread's own.
     let last = unsafe { &(*thread::current()).last_ring };
-    segment.rings().write(thread::rseq(), last, process, event, || segment.header().nudge())
+    segment.rings().write(thread::rseq(), last, message, || segment.header().nudge())
 }
 
 /// Waits for the thread that joins, which itself waits for nothing but the ring. Not for ever: it may
@@ -172,10 +184,8 @@ pub fn note_called() {
 /// collector any more; only the program, which has its ids, looks for it.
 pub fn finish(is_program: bool) -> bool {
     const STEP: Duration = Duration::from_millis(50);
-    /// Steps without any sign of life from the collector: 2 seconds, and not that long for one that
-    /// never gave any.
-    const PATIENCE: u32 = 40;
-    const FIRST_PATIENCE: u32 = 4;
+    /// How long without a sign of life from the collector, and from one that never gave any.
+    const PATIENCE: [Duration; 2] = [Duration::from_secs(2), Duration::from_millis(200)];
     notice_fork();
     let Some((process, segment)) = recorded() else { return true };
     if segment.rings().written() == 0 && !is_program {
@@ -184,14 +194,16 @@ pub fn finish(is_program: bool) -> bool {
     let slot = segment.process(process);
     slot.exiting.store(1, Release);
     segment.header().nudge();
-    let (mut idle, mut seen) = (0, 0);
-    while slot.written.load(Acquire) == 0 && idle < if seen == 0 { FIRST_PATIENCE } else { PATIENCE } {
-        sys::futex_wait(&slot.written, 0, STEP);
-        let beat = segment.header().heartbeat.load(Relaxed);
-        idle = if beat == seen { idle + 1 } else { 0 };
-        seen = beat;
+    let beat = || segment.header().heartbeat.load(Relaxed);
+    let mut seen = beat();
+    let mut patience = Patience::new(PATIENCE[usize::from(seen == 0)]);
+    while slot.written.load(Acquire) == 0 && patience.wait(&slot.written, 0, STEP) {
+        if beat() != seen {
+            (seen, patience) = (beat(), Patience::new(PATIENCE[0]));
+            continue;
+        }
         let collector = segment.header().collector.load(Relaxed);
-        if is_program && idle > 0 && collector != 0 && sys::has_ended(collector) {
+        if is_program && collector != 0 && sys::has_ended(collector) {
             return slot.written.load(Acquire) != 0;
         }
     }

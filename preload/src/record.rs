@@ -9,6 +9,7 @@ use heaptrace_channel::weight::weight;
 use crate::filter::FILTER;
 use crate::live::{LIVE, Sample};
 use crate::sampler::Sampler;
+use crate::stacks::NoStack;
 use crate::thread::{self, Thread};
 use crate::unwind::{self, Registers};
 use crate::{export, operators, originals, process, shadow};
@@ -279,9 +280,17 @@ fn sample(block: usize, size: u64, registers: Registers, thread: &mut Thread) {
     let lost = || {
         counters.lost_samples.fetch_add(1, Relaxed);
     };
-    let Some(stack) = unwind::stack(registers, thread, segment) else { return lost() };
+    let unplaced = || {
+        counters.unplaced_samples.fetch_add(1, Relaxed);
+        lost();
+    };
+    let stack = match unwind::stack(registers, thread, segment) {
+        Ok(stack) => stack,
+        Err(NoStack::NoMemory) => return unplaced(),
+        Err(NoStack::Untold) => return lost(),
+    };
     // In the table before it is told, so that there is never an allocation whose free goes unseen.
-    let Ok(displaced) = LIVE.insert(block, Sample { stack, size }) else { return lost() };
+    let Ok(displaced) = LIVE.insert(block, Sample { stack, size }) else { return unplaced() };
     FILTER.mark(block);
     if let Some(sample) = displaced {
         FILTER.unmark(block);

@@ -18,7 +18,9 @@ use crate::objects::Objects;
 use crate::session::Joined;
 use crate::symbols::Name;
 use crate::text::Text;
-use crate::{export, operators, originals, process, record, session, shadow, spawn, sys, thread, unwind};
+use crate::{
+    budget, export, operators, originals, process, record, session, shadow, spawn, sys, thread, unwind,
+};
 
 #[cfg(not(test))]
 #[used]
@@ -163,6 +165,7 @@ impl Surroundings {
         shadow::start(objects);
         // A name that nobody else has is not to be found here either.
         objects.withdraw(originals::missing().chain(operators::start(objects)));
+        budget::start();
         let unwinds = unwind::start(objects, vector.program_headers());
         let children = Settings { environment, complains: false }.children();
         let Joined { session, connection, is_new } =
@@ -188,13 +191,13 @@ impl Surroundings {
     }
 
     /// What this process cannot be recorded for.
-    fn obstacle(self, unwinds: bool) -> Option<Refusal> {
+    fn obstacle(self, unwinds: Result<(), Refusal>) -> Option<Refusal> {
         if self.has_sanitizer {
             Some(Refusal::Sanitizer)
         } else if self.objects.find(&Name::new("gnu_get_libc_version")).is_none() {
             Some(Refusal::OtherLibc)
         } else {
-            (!unwinds).then_some(Refusal::OldLibc)
+            unwinds.err()
         }
     }
 }
@@ -206,8 +209,8 @@ struct Program<'a> {
     surroundings: Surroundings,
     /// Forked children are recorded too.
     children: bool,
-    /// The unwinder works with this C library.
-    unwinds: bool,
+    /// The unwinder works here.
+    unwinds: Result<(), Refusal>,
 }
 
 impl Program<'_> {
@@ -234,7 +237,7 @@ impl Program<'_> {
         if let Some(why) = self.surroundings.obstacle(self.unwinds) {
             return Err(why);
         }
-        let geometry = Geometry::for_rate(self.rate, sys::processors());
+        let geometry = self.geometry().ok_or(Refusal::NoMemory)?;
         let file =
             sys::sealed_memfd(c"heaptrace", geometry.segment_size()).map_err(
                 |sys::Errno(why)| match why {
@@ -246,6 +249,14 @@ impl Program<'_> {
         // SAFETY: this is the constructor.
         let ready = segment.and_then(|segment| unsafe { process::start(segment, self.children) });
         ready.map(|()| file).inspect_err(|_| file.close())
+    }
+
+    /// The segment's size that the budget allows: that for the rate may take half of it.
+    fn geometry(&self) -> Option<Geometry> {
+        let usual = Geometry::for_rate(self.rate, sys::processors());
+        let much = budget::is_much_shared(usual.segment_size());
+        let geometry = if much { Geometry::SMALLEST } else { usual };
+        budget::take_shared(geometry.segment_size()).then_some(geometry)
     }
 
     fn segment(&self, file: sys::Fd, geometry: Geometry) -> Option<Segment> {

@@ -6,9 +6,9 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use heaptrace_channel::config::{NO_TOKEN, SOCKET_FOLDER, Session};
 use heaptrace_channel::handshake::same_user;
+pub use heaptrace_channel::sys::{PAGE, Patience, futex_wait, futex_wake, syscall};
 
 use crate::text::Text;
-pub use heaptrace_channel::sys::{PAGE, futex_wait, futex_wake, syscall};
 
 /// The kernel's error number of a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,6 +193,14 @@ pub fn now() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// A limit of this process; `None` if there is none.
+pub fn limit(resource: libc::__rlimit_resource_t) -> Option<usize> {
+    let mut limit = libc::rlimit64 { rlim_cur: libc::RLIM64_INFINITY, rlim_max: 0 };
+    // SAFETY: the kernel writes one rlimit.
+    let _ = unsafe { call!(libc::SYS_prlimit64, 0, resource, null_mut::<u8>(), &raw mut limit) };
+    (limit.rlim_cur != libc::RLIM64_INFINITY).then_some(limit.rlim_cur as usize)
+}
+
 /// Fills `bytes` with random bits, or leaves them if the kernel has none yet.
 pub fn random(bytes: &mut [u8]) {
     // SAFETY: the kernel writes at most that many bytes.
@@ -239,15 +247,12 @@ impl Fd {
 
 /// A memory file of `size` bytes that can be neither shrunk nor grown any more.
 pub fn sealed_memfd(name: &CStr, size: usize) -> Result<Fd, Errno> {
-    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the name ends with a NUL; the kernel writes one rlimit.
-    let fd = unsafe {
-        call!(libc::SYS_prlimit64, 0, libc::RLIMIT_FSIZE, null_mut::<u8>(), &raw mut limit)?;
-        if limit.rlim_cur < size as u64 {
-            return Err(Errno(libc::EFBIG)); // ftruncate would send SIGXFSZ
-        }
-        Fd::of(call!(libc::SYS_memfd_create, name.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING))?
-    };
+    if limit(libc::RLIMIT_FSIZE).is_some_and(|limit| limit < size) {
+        return Err(Errno(libc::EFBIG)); // ftruncate would send SIGXFSZ
+    }
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    // SAFETY: the name ends with a NUL.
+    let fd = Fd::of(unsafe { call!(libc::SYS_memfd_create, name.as_ptr(), flags) })?;
     // SAFETY: both act on the file just made.
     let sealed = unsafe {
         call!(libc::SYS_ftruncate, fd.0, size).and_then(|_| {

@@ -222,7 +222,7 @@ fn heaptrace_itself_works_with_an_empty_environment() {
 
 #[test]
 fn a_program_that_has_little_memory_or_may_write_little_is_unharmed_and_told_why() {
-    let limits = [(libc::RLIMIT_AS, 24 << 20), (libc::RLIMIT_FSIZE, 100 << 10)];
+    let limits = [(libc::RLIMIT_AS, 8 << 20), (libc::RLIMIT_DATA, 1 << 20), (libc::RLIMIT_FSIZE, 100 << 10)];
     for (limit, bytes) in limits {
         let room = Room::new();
         let ended = room

@@ -7,11 +7,12 @@ use heaptrace_channel::Geometry;
 use heaptrace_channel::header::{Header, Start};
 use heaptrace_channel::modules::{Module, ModuleId};
 use heaptrace_channel::ring::{LastRing, Rseq};
+use heaptrace_channel::stacks::Part;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
 use super::*;
 
-const GEOMETRY: Geometry = Geometry { rings: 3, ring_slots: 64, stack_nodes: 64, stack_buckets: 16 };
+const GEOMETRY: Geometry = Geometry { rings: 3, ring_slots: 64, lost_frees: 16 };
 
 /// The memory of a program with a forked child, both of which have ended.
 struct Memory {
@@ -38,16 +39,21 @@ impl Memory {
                 build_id: &[7; 20],
                 path,
             };
+            let last = LastRing::default();
+            let write = |message| segment.rings().write(Rseq::NONE, &last, message, || {}).unwrap();
             let mut stack = ROOT;
             for (start, path) in [(0x1000, &b"/lib/one.so"[..]), (0x5000, b"other.so")] {
                 let module = segment.add_module(process, &module(start, path), false).unwrap();
-                stack = segment.intern(stack, Entry::Frame { address: start + 5, module }).unwrap();
-                stack =
-                    segment.intern(stack, Entry::Frame { address: 9, module: ModuleId::BY_ADDRESS }).unwrap();
+                for (address, module) in [(start + 5, module), (9, ModuleId::BY_ADDRESS)] {
+                    let new = segment.number_stack().unwrap();
+                    for part in Part::all(stack, Entry::Frame { address, module }) {
+                        write(Message::Told(new, part));
+                    }
+                    stack = new;
+                }
             }
             for size in 0..20 {
-                let (last, event) = (LastRing::default(), Event::Allocated(stack, size));
-                segment.rings().write(Rseq::NONE, &last, process, event, || {}).unwrap();
+                write(Message::Happened(process, Event::Allocated(stack, size)));
             }
             segment.lose_free(stack, 1.0, 1.0);
             segment.process(process).lost_frees.store(1, Relaxed);

@@ -135,6 +135,11 @@ impl Live {
         self.index.stacks().collect::<Vec<_>>().into_iter()
     }
 
+    /// Has the stack any?
+    pub fn has(&self, stack: Stack) -> bool {
+        self.index.cells(stack).next().is_some()
+    }
+
     /// All sums.
     pub fn sums(&self) -> impl Iterator<Item = Sum> {
         let cells =

@@ -1,4 +1,4 @@
-//! What an event costs at both ends of the channel, and a stack its first and every other time.
+//! What an event costs at both ends of the channel.
 
 mod settings;
 
@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use heaptrace_channel::header::Start;
-use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::{Event, LastRing, Reader, Rseq};
-use heaptrace_channel::stacks::{Entry, ROOT, Stack};
+use heaptrace_channel::ring::{Event, LastRing, Message, Reader, Rseq};
+use heaptrace_channel::stacks::Stack;
 use heaptrace_channel::{Geometry, Segment};
 
 /// Events between two looks of the collector: some, but not a full ring.
@@ -74,14 +73,14 @@ fn rseq() -> Rseq {
 fn write(segment: &Segment, count: u64) {
     let (rseq, last) = (rseq(), LastRing::default());
     for size in 0..count {
-        let event = black_box(Event::Allocated(Stack(7), size));
-        segment.rings().write(rseq, &last, Process(0), event, || {}).unwrap();
+        let message = black_box(Message::Happened(Process(0), Event::Allocated(Stack(7), size)));
+        segment.rings().write(rseq, &last, message, || {}).unwrap();
     }
 }
 
 fn read(reader: &mut Reader, count: u64) {
-    let read = reader.drain(|process, event| {
-        black_box((process, event));
+    let read = reader.drain(|message| {
+        black_box(message);
     });
     assert_eq!(read, count);
 }
@@ -124,7 +123,7 @@ fn ring(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     let mapped = Mapped::new();
     let segment = &mapped.0;
-    let mut reader = Reader::new(*segment.rings(), segment.geometry().stack_nodes);
+    let mut reader = Reader::new(*segment.rings());
     group.bench_function("write", |bencher| {
         bencher.iter_custom(|events| {
             in_portions(events, BATCH, |count| {
@@ -174,8 +173,8 @@ fn ring(criterion: &mut Criterion) {
         thread::scope(|scope| {
             scope.spawn(|| {
                 while !done.load(Relaxed) {
-                    reader.drain(|process, event| {
-                        black_box((process, event));
+                    reader.drain(|message| {
+                        black_box(message);
                     });
                 }
             });
@@ -185,38 +184,9 @@ fn ring(criterion: &mut Criterion) {
     });
 }
 
-fn stacks(criterion: &mut Criterion) {
-    const STACKS: u64 = 10_000;
-    /// Frames of stacks that are `DEPTH` deep and have none in common.
-    fn intern(segment: &Segment, count: u64) {
-        const DEPTH: u64 = 16;
-        let mut stack = ROOT;
-        for frame in 0..count {
-            let parent = if frame % DEPTH == 0 { ROOT } else { stack };
-            let entry = Entry::Frame { address: 0x5555_5555_0000 + frame * 37, module: ModuleId::BY_ADDRESS };
-            stack = segment.intern(parent, black_box(entry)).unwrap();
-        }
-    }
-    let mut group = criterion.benchmark_group("stacks");
-    group.throughput(Throughput::Elements(1));
-    group.bench_function("intern known frame", |bencher| {
-        let mapped = Mapped::new();
-        intern(&mapped.0, STACKS);
-        bencher.iter_custom(|frames| in_portions(frames, STACKS, |count| time(|| intern(&mapped.0, count))))
-    });
-    group.bench_function("intern new frame", |bencher| {
-        bencher.iter_custom(|frames| {
-            in_portions(frames, STACKS, |count| {
-                let mapped = Mapped::new();
-                time(|| intern(&mapped.0, count))
-            })
-        })
-    });
-}
-
 criterion_group! {
     name = channel;
     config = settings::settings();
-    targets = ring, stacks
+    targets = ring
 }
 criterion_main!(channel);

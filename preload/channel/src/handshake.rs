@@ -38,7 +38,7 @@ impl Refusal {
     /// The reason in words, with what to do about it.
     pub fn reason(self) -> &'static str {
         match self {
-            Refusal::NoMemory => "there is no room for the shared memory; look at ulimit -v and ulimit -f",
+            Refusal::NoMemory => "there is no memory for it; look at ulimit -v, -d and -f",
             Refusal::Sanitizer => "it is built with a sanitizer, which has its own malloc; build it without",
             Refusal::OldLibc => "its C library is older than glibc 2.35",
             Refusal::OtherLibc => "its C library is not glibc; build it for glibc",
@@ -48,7 +48,7 @@ impl Refusal {
             Refusal::ForksUnseen => {
                 "it runs in an emulator, or on a Linux before 4.14, where forked children cannot be told apart"
             }
-            Refusal::NotMapped => "the collector has no room for the shared memory; look at ulimit -v",
+            Refusal::NotMapped => "the collector has no memory for it; look at ulimit -v",
         }
     }
 

@@ -9,7 +9,7 @@ use crate::sys::{self, PAGE};
 
 /// Marks a segment: `heaptrac` and the version of the layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"heaptrac");
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Longest command line kept, in bytes; the rest of a longer one is cut off.
 pub const MAX_COMMAND: usize = 2048;
@@ -22,7 +22,7 @@ pub const MAX_PATH: usize = 1024;
 pub struct Header {
     magic: AtomicU64,
     version: AtomicU32,
-    geometry: [AtomicU32; 4],
+    geometry: [AtomicU32; 3],
     rate: AtomicU64,
     started: AtomicU64,
     pid: AtomicU32,
@@ -36,8 +36,8 @@ pub struct Header {
     pub collector: AtomicU32,
     /// Counts how often the collector was asked to look: a futex that it sleeps on.
     nudges: AtomicU32,
-    /// How many nodes of the stack tree are taken; see [`crate::stacks`].
-    pub(crate) nodes: AtomicU32,
+    /// The number of the next new stack; see [`crate::stacks`].
+    pub(crate) stacks: AtomicU32,
     /// How many module records are taken; see [`crate::modules`].
     pub(crate) modules: AtomicU32,
     /// Forked children that found no slot; see [`crate::processes`].
@@ -86,14 +86,14 @@ impl Default for Start<'_> {
 impl Header {
     /// Writes what is known at the start; the magic number last, so that a reader sees all or none.
     pub fn publish(&self, start: &Start) {
-        let Geometry { rings, ring_slots, stack_nodes, stack_buckets } = start.geometry;
-        for (to, from) in self.geometry.iter().zip([rings, ring_slots, stack_nodes, stack_buckets]) {
+        let Geometry { rings, ring_slots, lost_frees } = start.geometry;
+        for (to, from) in self.geometry.iter().zip([rings, ring_slots, lost_frees]) {
             to.store(from, Relaxed);
         }
         self.rate.store(start.rate, Relaxed);
         self.started.store(start.started, Relaxed);
         self.pid.store(start.pid, Relaxed);
-        self.nodes.store(1, Relaxed); // node 0 is the root
+        self.stacks.store(1, Relaxed); // 0 is the root
         store_text(&self.command, &self.command_length, start.command);
         store_text(&self.executable, &self.executable_length, start.executable);
         store_text(&self.started_as, &self.started_as_length, start.started_as);
@@ -106,9 +106,8 @@ impl Header {
         if self.magic.load(Acquire) != MAGIC || self.version.load(Relaxed) != VERSION {
             return None;
         }
-        let [rings, ring_slots, stack_nodes, stack_buckets] =
-            [0, 1, 2, 3].map(|i| self.geometry[i].load(Relaxed));
-        Some(Geometry { rings, ring_slots, stack_nodes, stack_buckets })
+        let [rings, ring_slots, lost_frees] = [0, 1, 2].map(|i| self.geometry[i].load(Relaxed));
+        Some(Geometry { rings, ring_slots, lost_frees })
     }
 
     /// Mean bytes between samples, at least 1.

@@ -9,8 +9,8 @@
 //! | [`header`] | library | who the program is, and the counters of what was lost |
 //! | [`processes`] | both | a slot for the program and for each forked child that records |
 //! | [`modules`] | library | each ELF file that a stack passed through, as it was mapped |
-//! | [`stacks`] | library | every distinct stack once, as a tree of return addresses |
-//! | [`ring`] | library, drained by the collector | events: a sampled block allocated, a sampled block freed |
+//! | [`stacks`] | library | the frees of each stack for which the ring had no room |
+//! | [`ring`] | library, drained by the collector | every distinct stack once, as a tree of return addresses, and events: a sampled block allocated, a sampled block freed |
 //!
 //! The rules, on which both ends rely:
 //! - A record is written first and published after, with a release store; the reader pairs it with

@@ -17,7 +17,7 @@ use crate::header::{is_text, load_text, store_text};
 use crate::processes::Process;
 
 /// Modules of one segment; further ones have no record, so their frames have no names.
-pub const MAX_MODULES: usize = 4096;
+pub const MAX_MODULES: usize = 2048;
 /// Longest build id kept, in bytes: a SHA-256 fits.
 pub const MAX_BUILD_ID: usize = 32;
 /// Longest path kept, in bytes; of a longer one the end is missing.

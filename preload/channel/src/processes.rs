@@ -26,6 +26,8 @@ pub struct ProcessSlot {
     pub lost_samples: AtomicU64,
     /// Those of them that came before recording began.
     pub early_samples: AtomicU64,
+    /// Those of them for which the program had no memory.
+    pub unplaced_samples: AtomicU64,
     /// Frees of sampled blocks that were not seen, or told too late for the peak to be exact.
     pub lost_frees: AtomicU64,
     /// Raised by the process to ask for its profile: it is about to exit.
@@ -48,6 +50,7 @@ impl Segment {
                 slot.pid.store(pid, Relaxed);
                 slot.lost_samples.store(0, Relaxed);
                 slot.early_samples.store(0, Relaxed);
+                slot.unplaced_samples.store(0, Relaxed);
                 slot.lost_frees.store(0, Relaxed);
                 slot.exiting.store(0, Relaxed);
                 slot.written.store(0, Relaxed);

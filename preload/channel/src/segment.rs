@@ -1,18 +1,18 @@
 //! The layout of a segment, and the checked way to its parts.
 
 use core::mem::{align_of, size_of};
-use core::sync::atomic::AtomicU32;
 
 use crate::header::Header;
 use crate::modules::{MAX_MODULES, ModuleRecord};
 use crate::processes::{MAX_PROCESSES, ProcessSlot};
-use crate::ring::{MAX_RINGS, RingState, Rings, STACK_BITS, Slot};
-use crate::stacks::{LostFrees, Node};
+use crate::ring::{MAX_RINGS, RingState, Rings, Slot};
+use crate::stacks::LostFrees;
 use crate::sys::PAGE;
 
-/// How large the parts are that grow with the work: powers of two, but for the number of rings.
+/// How large the parts are that depend on the work: powers of two, but for the number of rings.
 ///
-/// The memory is sparse: a page that nobody wrote costs nothing.
+/// A segment is as large as it will be, because there is no way to map more of it without a descriptor.
+/// The memory is sparse: a page that nobody wrote costs nothing but addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct Geometry {
@@ -20,10 +20,8 @@ pub struct Geometry {
     pub rings: u32,
     /// Slots of each ring, 16 bytes each.
     pub ring_slots: u32,
-    /// Nodes of the tree of stacks, 32 bytes each.
-    pub stack_nodes: u32,
-    /// Buckets of the index over the nodes, 4 bytes each.
-    pub stack_buckets: u32,
+    /// Stacks of which frees may be summed that found no room in the ring, 24 bytes each.
+    pub lost_frees: u32,
 }
 
 impl Geometry {
@@ -31,31 +29,27 @@ impl Geometry {
     /// so many processors.
     ///
     /// At the default rate of 512 KiB a full ring of 8,192 events stands for 2 GiB allocated and freed
-    /// by one processor between two looks of the collector, which is woken when a quarter is unread. At
-    /// low rates all rings together have about a million slots, 16 MiB.
+    /// by one processor between two looks of the collector, which is woken when a quarter is unread. All
+    /// rings together have at most a quarter of a million slots, 4 MiB, and at low rates half a million.
     pub const fn for_rate(rate: u64, processors: u32) -> Geometry {
         let processors = if processors < MAX_RINGS as u32 { processors } else { MAX_RINGS as u32 - 1 };
         let rings = 1 + processors;
-        if rate < 16 * 1024 {
-            let share = (1 << 20) / rings.next_power_of_two();
-            let ring_slots = if share < 1 << 16 { share } else { 1 << 16 };
-            Geometry { rings, ring_slots, stack_nodes: 1 << 22, stack_buckets: 1 << 18 }
-        } else {
-            Geometry { rings, ring_slots: 1 << 13, stack_nodes: 1 << 20, stack_buckets: 1 << 14 }
-        }
+        let (all, most) = if rate < 16 * 1024 { (1 << 19, 1 << 16) } else { (1 << 18, 1 << 13) };
+        let share = all / rings.next_power_of_two();
+        Geometry { rings, ring_slots: if share < most { share } else { most }, lost_frees: 1 << 13 }
     }
+
+    /// What suits a program that may have little memory.
+    pub const SMALLEST: Geometry = Geometry { rings: 1, ring_slots: 1 << 12, lost_frees: 1 << 10 };
 
     const fn is_valid(self) -> bool {
         0 < self.rings
             && self.rings <= MAX_RINGS as u32
             && self.ring_slots.is_power_of_two()
-            && self.stack_nodes.is_power_of_two()
-            && self.stack_buckets.is_power_of_two()
-            && self.stack_buckets >= 4 // as much as keeps what follows them aligned
+            && self.lost_frees.is_power_of_two()
             && 4 <= self.ring_slots
             && self.ring_slots <= 1 << 20
-            && self.stack_nodes <= 1 << STACK_BITS
-            && self.stack_buckets <= 1 << 24
+            && self.lost_frees <= 1 << 24
     }
 
     const fn layout(self) -> Layout {
@@ -63,12 +57,10 @@ impl Geometry {
         let rings = processes + MAX_PROCESSES * size_of::<ProcessSlot>();
         let modules = rings + self.rings as usize * size_of::<RingState>();
         let ring_slots = modules + MAX_MODULES * size_of::<ModuleRecord>();
-        let buckets = ring_slots + self.all_ring_slots() * size_of::<Slot>();
-        let nodes = buckets + self.stack_buckets as usize * size_of::<AtomicU32>();
-        let lost_frees = nodes + self.stack_nodes as usize * size_of::<Node>();
-        let end = lost_frees + self.stack_nodes as usize * size_of::<LostFrees>();
+        let lost_frees = ring_slots + self.all_ring_slots() * size_of::<Slot>();
+        let end = lost_frees + self.lost_frees as usize * size_of::<LostFrees>();
         let size = end.next_multiple_of(PAGE);
-        Layout { processes, rings, modules, ring_slots, buckets, nodes, lost_frees, size }
+        Layout { processes, rings, modules, ring_slots, lost_frees, size }
     }
 
     const fn all_ring_slots(self) -> usize {
@@ -88,8 +80,6 @@ struct Layout {
     rings: usize,
     modules: usize,
     ring_slots: usize,
-    buckets: usize,
-    nodes: usize,
     lost_frees: usize,
     size: usize,
 }
@@ -181,16 +171,8 @@ impl Segment {
         self.part(self.layout.modules, MAX_MODULES)
     }
 
-    pub(crate) fn stack_buckets(&self) -> &'static [AtomicU32] {
-        self.part(self.layout.buckets, self.geometry.stack_buckets as usize)
-    }
-
-    pub(crate) fn stack_nodes(&self) -> &'static [Node] {
-        self.part(self.layout.nodes, self.geometry.stack_nodes as usize)
-    }
-
     pub(crate) fn lost_frees(&self) -> &'static [LostFrees] {
-        self.part(self.layout.lost_frees, self.geometry.stack_nodes as usize)
+        self.part(self.layout.lost_frees, self.geometry.lost_frees as usize)
     }
 
     /// The rings of events.
@@ -228,20 +210,24 @@ pub(crate) mod tests {
         unsafe { Segment::create(std::alloc::alloc_zeroed(layout), geometry) }
     }
 
-    pub(crate) const SMALL: Geometry =
-        Geometry { rings: 2, ring_slots: 8, stack_nodes: 16, stack_buckets: 4 };
+    pub(crate) const SMALL: Geometry = Geometry { rings: 2, ring_slots: 8, lost_frees: 16 };
 
     #[test]
     fn every_part_is_aligned_and_inside_the_segment() {
-        for geometry in [SMALL, Geometry::for_rate(1, 64), Geometry::for_rate(512 * 1024, 2)] {
+        let usual = [(1, 1), (1, 64), (512 * 1024, 2), (512 * 1024, 1000)];
+        for geometry in usual
+            .map(|(rate, processors)| Geometry::for_rate(rate, processors))
+            .into_iter()
+            .chain([SMALL, Geometry::SMALLEST])
+        {
+            assert!(geometry.is_valid() && geometry.segment_size() < 11 << 20, "{geometry:?}");
             let layout = geometry.layout();
             assert!(layout.processes.is_multiple_of(align_of::<ProcessSlot>()));
             assert!(layout.modules.is_multiple_of(align_of::<ModuleRecord>()));
-            assert!(layout.nodes.is_multiple_of(align_of::<Node>()));
             assert!(layout.lost_frees.is_multiple_of(align_of::<LostFrees>()));
             assert!(layout.rings.is_multiple_of(align_of::<RingState>()));
             assert!(layout.ring_slots.is_multiple_of(align_of::<Slot>()));
-            let end = layout.lost_frees + geometry.stack_nodes as usize * size_of::<LostFrees>();
+            let end = layout.lost_frees + geometry.lost_frees as usize * size_of::<LostFrees>();
             assert!(end <= layout.size);
         }
     }
@@ -255,12 +241,6 @@ pub(crate) mod tests {
         assert_eq!(open(size), Err(InvalidSegment::Foreign));
         made.header().publish(&crate::header::Start { geometry: SMALL, ..Default::default() });
         assert_eq!(open(size), Ok(SMALL));
-        made.header().publish(&crate::header::Start {
-            geometry: Geometry { stack_buckets: 1, ..SMALL },
-            ..Default::default()
-        });
-        assert_eq!(open(size), Err(InvalidSegment::Geometry), "of the same size, but not aligned");
-        made.header().publish(&crate::header::Start { geometry: SMALL, ..Default::default() });
         assert_eq!(open(size - 4096), Err(InvalidSegment::Geometry));
         assert_eq!(open(16), Err(InvalidSegment::Geometry));
     }

@@ -1,14 +1,16 @@
 //! The stacks: a tree of frames, root first, so that stacks with a common beginning share it.
 //!
-//! A stack is named by its leaf's node. A node never changes once it is linked, and its parent is
-//! always an older node; so a reader that checks `parent < node` cannot be led into a cycle.
+//! A stack has a number. What it is is told once, in the rings, by who writes its first event. A
+//! stack's caller is always an older one; so a reader that checks `caller < stack` cannot be led into
+//! a cycle. A process finds its stacks again in memory of its own; two may tell of the same stack,
+//! under two numbers.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
+use core::sync::atomic::{AtomicU64, Ordering::*};
 
 use crate::Segment;
 use crate::modules::ModuleId;
 
-/// A node of the tree: a stack by its leaf.
+/// A stack, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Stack(pub u32);
 
@@ -59,7 +61,8 @@ const ADDRESS_BITS: u32 = 48;
 const ADDRESS: u64 = (1 << ADDRESS_BITS) - 1;
 
 impl Entry {
-    fn pack(self) -> u64 {
+    /// All of it in a word, which is not 0.
+    pub fn pack(self) -> u64 {
         match self {
             Entry::Frame { address, module } => u64::from(module.0) << ADDRESS_BITS | (address & ADDRESS),
             Entry::Truncated(why) => why as u64,
@@ -74,124 +77,110 @@ impl Entry {
     }
 }
 
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Node {
-    entry: AtomicU64,
-    /// The parent's number, and [`LINKED`].
-    parent: AtomicU32,
-    /// Next node of the same bucket, 0 at the end.
-    next: AtomicU32,
+/// A part of what a stack is: it takes two messages to tell of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The stack without its leaf, an older one whose number is lower, and the high 16 bits of the leaf.
+    Caller(Stack, u16),
+    /// The low 48 bits of the leaf, told after the caller.
+    Low(u64),
 }
 
-/// Set in [`Node::parent`] once the node is in its bucket: the one that stands for its stack, and
-/// not one that lost a race. The numbers of nodes are smaller.
-const LINKED: u32 = 1 << 31;
+impl Part {
+    /// The parts of the stack that has `entry` called from `caller`, in their order.
+    pub fn all(caller: Stack, entry: Entry) -> [Part; 2] {
+        let bits = entry.pack();
+        [Part::Caller(caller, (bits >> ADDRESS_BITS) as u16), Part::Low(bits & ADDRESS)]
+    }
 
-/// More nodes than a bucket ever has: after a stray write its chain may lead in a circle.
-const MAX_CHAIN: u32 = 1 << 12;
+    /// The leaf of which these are the high and the low bits.
+    pub fn entry(high: u16, low: u64) -> Entry {
+        Entry::unpack(u64::from(high) << ADDRESS_BITS | low & ADDRESS)
+    }
 
-impl Node {
-    fn parent(&self) -> Stack {
-        Stack(self.parent.load(Relaxed) & !LINKED)
+    /// Which part it is, and its value in 48 bits.
+    pub(crate) fn pack(self) -> (u16, u64) {
+        match self {
+            Part::Caller(caller, high) => (0, u64::from(high) << STACK_BITS | u64::from(caller.0)),
+            Part::Low(low) => (1, low),
+        }
+    }
+
+    pub(crate) fn unpack(which: u16, value: u64) -> Option<Part> {
+        match which {
+            0 => Some(Part::Caller(Stack(value as u32 & (MAX_STACKS - 1)), (value >> STACK_BITS) as u16)),
+            1 => Some(Part::Low(value)),
+            _ => None,
+        }
     }
 }
 
-/// Frees that found no room in the ring: sums of weights, as the bits of an `f64`.
+/// Stacks of one segment are fewer.
+pub const MAX_STACKS: u32 = 1 << STACK_BITS;
+pub(crate) const STACK_BITS: u32 = 26;
+
+/// There are as many stacks as there can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany;
+
+/// Frees of one stack that found no room in the ring: sums of weights, as the bits of an `f64`.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct LostFrees {
+    /// The stack's number, 0 as long as the entry is free. Never another one's after that.
+    stack: AtomicU64,
     objects: AtomicU64,
     space: AtomicU64,
 }
 
 impl Segment {
-    /// The stack that has `entry` called from `parent`; made if need be. `None` if the tree is full.
+    /// A number for a new stack. No other process of the segment gets it.
     ///
-    /// Lock-free: a new node is linked at the front of its bucket by compare-exchange, and a
-    /// failed exchange looks again at what another thread linked meanwhile, so none is made twice.
-    #[inline]
-    pub fn intern(&self, parent: Stack, entry: Entry) -> Option<Stack> {
-        let (nodes, buckets) = (self.stack_nodes(), self.stack_buckets());
-        let bits = entry.pack();
-        // The first frame that was ever called from this one is likely its neighbour, in the same
-        // line of the cache, while the bucket is likely in none.
-        let neighbour = &nodes[(parent.0 as usize + 1) & (nodes.len() - 1)];
-        if neighbour.parent.load(Acquire) == parent.0 | LINKED && neighbour.entry.load(Relaxed) == bits {
-            return Some(Stack(parent.0 + 1));
-        }
-        let hash =
-            (bits ^ u64::from(parent.0) << 40 ^ u64::from(parent.0)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let bucket = &buckets[(hash >> 32) as usize & (buckets.len() - 1)];
-        let mut made = None;
-        loop {
-            let first = bucket.load(Acquire); // pairs with the exchange below
-            let (mut at, mut steps) = (first, 0);
-            while at != 0 {
-                let node = &nodes[at as usize & (nodes.len() - 1)];
-                if node.entry.load(Relaxed) == bits && node.parent().0 == parent.0 {
-                    return Some(Stack(at)); // a node in `made` stays unused: the price of a lost race
-                }
-                at = node.next.load(Relaxed);
-                steps += 1;
-                if steps == MAX_CHAIN {
-                    return None;
-                }
-            }
-            let new = match made {
-                Some(new) => new,
-                None => self.take_node()?,
-            };
-            made = Some(new);
-            let node = &nodes[new as usize];
-            node.entry.store(bits, Relaxed);
-            node.parent.store(parent.0, Relaxed);
-            node.next.store(first, Relaxed);
-            if bucket.compare_exchange(first, new, Release, Relaxed).is_ok() {
-                node.parent.store(parent.0 | LINKED, Release); // pairs with the load of a neighbour's
-                return Some(Stack(new));
-            }
-        }
-    }
-
-    fn take_node(&self) -> Option<u32> {
-        let counter = &self.header().nodes;
-        // Read first, so that a full tree does not count on until the number wraps.
-        if counter.load(Relaxed) >= self.geometry().stack_nodes {
-            return None;
+    /// # Errors
+    /// [`TooMany`] if there are no more.
+    pub fn number_stack(&self) -> Result<Stack, TooMany> {
+        let counter = &self.header().stacks;
+        // Read first, so that the counter does not count on until it wraps.
+        if counter.load(Relaxed) >= MAX_STACKS {
+            return Err(TooMany);
         }
         let new = counter.fetch_add(1, Relaxed);
-        (new < self.geometry().stack_nodes).then_some(new)
+        if new < MAX_STACKS { Ok(Stack(new)) } else { Err(TooMany) }
     }
 
-    /// A stack's leaf and the rest of the stack; `None` for the root and for what is no stack.
-    pub fn stack(&self, stack: Stack) -> Option<(Entry, Stack)> {
-        let node = self.stack_nodes().get(stack.0 as usize)?;
-        let parent = node.parent();
-        (parent.0 < stack.0).then(|| (Entry::unpack(node.entry.load(Relaxed)), parent))
+    /// The sums of a stack, or the entry where they could be.
+    fn lost_frees_of(&self, stack: Stack) -> Option<&'static LostFrees> {
+        let all = self.lost_frees();
+        let first = stack.0.wrapping_mul(0x9E37_79B1) as usize;
+        let entries = (first..first + all.len()).map(|index| &all[index & (all.len() - 1)]);
+        let is_it = |stack: u64| move |entry: &&LostFrees| [0, stack].contains(&entry.stack.load(Relaxed));
+        entries.into_iter().find(is_it(stack.0.into()))
     }
 
-    /// Notes a free for which the ring had no room: `objects` and `space` are its weights.
+    /// Notes a free for which the ring had no room: `objects` and `space` are its weights. Where that
+    /// has happened to more stacks than there are entries, it is not noted.
     pub fn lose_free(&self, stack: Stack, objects: f64, space: f64) {
-        if let Some(lost) = self.lost_frees().get(stack.0 as usize) {
-            add(&lost.objects, objects);
-            add(&lost.space, space);
+        let number = u64::from(stack.0);
+        while let Some(entry) = self.lost_frees_of(stack) {
+            let claimed = entry.stack.compare_exchange(0, number, Relaxed, Relaxed);
+            if claimed.is_ok() || claimed == Err(number) {
+                add(&entry.objects, objects);
+                return add(&entry.space, space);
+            }
         }
+    }
+
+    /// The stacks that [`Segment::lose_free`] has noted frees of.
+    pub fn stacks_with_lost_frees(&self) -> impl Iterator<Item = Stack> + use<> {
+        let stacks = self.lost_frees().iter().map(|entry| Stack(entry.stack.load(Relaxed) as u32));
+        stacks.filter(|&stack| stack != ROOT)
     }
 
     /// Takes the sums of [`Segment::lose_free`] for a stack: (objects, space).
     pub fn take_lost_frees(&self, stack: Stack) -> (f64, f64) {
-        match self.lost_frees().get(stack.0 as usize) {
-            Some(lost) => {
-                (f64::from_bits(lost.objects.swap(0, Relaxed)), f64::from_bits(lost.space.swap(0, Relaxed)))
-            }
-            None => (0.0, 0.0),
-        }
-    }
-
-    /// How many nodes of the tree are in use; the largest stack is one less.
-    pub fn stack_count(&self) -> u32 {
-        self.header().nodes.load(Relaxed).min(self.geometry().stack_nodes)
+        let entry = self.lost_frees_of(stack).filter(|entry| entry.stack.load(Relaxed) != 0);
+        let take = |sum: &AtomicU64| f64::from_bits(sum.swap(0, Relaxed));
+        entry.map_or((0.0, 0.0), |entry| (take(&entry.objects), take(&entry.space)))
     }
 }
 
@@ -211,10 +200,6 @@ mod tests {
     use crate::header::Start;
     use crate::segment::tests::{SMALL, segment};
 
-    fn frame(address: u64) -> Entry {
-        Entry::Frame { address, module: ModuleId::BY_ADDRESS }
-    }
-
     fn ready() -> Segment {
         let segment = segment(SMALL);
         segment.header().publish(&Start { geometry: SMALL, ..Default::default() });
@@ -222,73 +207,47 @@ mod tests {
     }
 
     #[test]
-    fn equal_stacks_are_one_node_and_read_back_leaf_first() {
-        let segment = ready();
-        let main = segment.intern(ROOT, frame(0x1000)).unwrap();
-        let leaf = segment.intern(main, frame(0x2000)).unwrap();
-        assert_eq!(segment.intern(ROOT, frame(0x1000)), Some(main));
-        assert_eq!(segment.intern(main, frame(0x2000)), Some(leaf));
-        assert_eq!(segment.stack(leaf), Some((frame(0x2000), main)));
-        assert_eq!(segment.stack(main), Some((frame(0x1000), ROOT)));
-        assert_eq!(segment.stack(ROOT), None);
+    fn an_entry_reads_back_from_its_parts() {
+        let entries = [
+            Entry::Frame { address: 0x7fff_1234_5678, module: ModuleId(u16::MAX) },
+            Entry::Truncated(Truncation::Busy),
+        ];
+        for entry in entries {
+            let [Part::Caller(caller, high), Part::Low(low)] = Part::all(Stack(7), entry) else { panic!() };
+            assert_eq!((caller, Part::entry(high, low)), (Stack(7), entry));
+        }
     }
 
     #[test]
-    fn the_same_address_in_another_module_is_another_stack() {
+    fn every_stack_has_a_number_of_its_own_until_there_are_too_many() {
         let segment = ready();
-        let old = segment.intern(ROOT, Entry::Frame { address: 0x1000, module: ModuleId(1) });
-        let new = segment.intern(ROOT, Entry::Frame { address: 0x1000, module: ModuleId(2) });
-        assert_ne!(old, new);
+        assert_eq!([segment.number_stack(), segment.number_stack()], [Ok(Stack(1)), Ok(Stack(2))]);
+        segment.header().stacks.store(MAX_STACKS - 1, Relaxed);
+        assert_eq!(segment.number_stack(), Ok(Stack(MAX_STACKS - 1)));
+        assert_eq!([segment.number_stack(), segment.number_stack()], [Err(TooMany); 2]);
     }
 
     #[test]
-    fn a_full_tree_says_so_and_keeps_what_it_has() {
+    fn lost_frees_are_summed_for_each_stack_and_taken_once() {
         let segment = ready();
-        let stacks: Vec<_> =
-            (1..SMALL.stack_nodes as u64).map(|a| segment.intern(ROOT, frame(a * 4096))).collect();
-        assert!(stacks.iter().all(Option::is_some));
-        assert_eq!(segment.intern(ROOT, frame(0x9999_0000)), None);
-        assert_eq!(segment.intern(ROOT, frame(4096)), stacks[0]);
+        for stack in 1..=SMALL.lost_frees {
+            segment.lose_free(Stack(stack * 1000), 1.0, 64.0);
+            segment.lose_free(Stack(stack * 1000), 2.5, stack.into());
+        }
+        segment.lose_free(Stack(7), 1.0, 1.0); // no entry is left
+        assert_eq!(segment.stacks_with_lost_frees().count(), SMALL.lost_frees as usize);
+        for stack in 1..=SMALL.lost_frees {
+            assert_eq!(segment.take_lost_frees(Stack(stack * 1000)), (3.5, 64.0 + f64::from(stack)));
+            assert_eq!(segment.take_lost_frees(Stack(stack * 1000)), (0.0, 0.0));
+        }
+        assert_eq!(segment.take_lost_frees(Stack(7)), (0.0, 0.0));
     }
 
     #[test]
-    fn threads_that_intern_the_same_stacks_get_the_same_nodes() {
-        let geometry = crate::Geometry { stack_nodes: 1 << 14, ..SMALL };
-        let segment = segment(geometry);
-        segment.header().publish(&Start { geometry, ..Default::default() });
-        let intern_all =
-            || (1..1000u64).map(|a| segment.intern(ROOT, frame(a << 12)).unwrap()).collect::<Vec<_>>();
-        let results: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..4).map(|_| scope.spawn(intern_all)).collect();
-            threads.into_iter().map(|t| t.join().unwrap()).collect()
-        });
-        assert!(results.iter().all(|r| *r == results[0]));
-    }
-
-    #[test]
-    fn a_truncation_reads_back_as_its_reason() {
+    fn threads_that_lose_frees_lose_no_sum() {
         let segment = ready();
-        let stack = segment.intern(ROOT, Entry::Truncated(Truncation::Busy)).unwrap();
-        assert_eq!(segment.stack(stack), Some((Entry::Truncated(Truncation::Busy), ROOT)));
-    }
-
-    #[test]
-    fn a_chain_that_leads_in_a_circle_ends() {
-        let segment = ready();
-        let stack = segment.intern(ROOT, frame(0x1000)).unwrap();
-        segment.stack_nodes()[stack.0 as usize].next.store(stack.0, Relaxed);
-        let others = (2..100u64).filter_map(|a| segment.intern(ROOT, frame(a << 12)));
-        assert!(others.count() < SMALL.stack_nodes as usize);
-        assert_eq!(segment.intern(ROOT, frame(0x1000)), Some(stack));
-    }
-
-    #[test]
-    fn lost_frees_are_summed_and_taken_once() {
-        let segment = ready();
-        let stack = segment.intern(ROOT, frame(0x1000)).unwrap();
-        segment.lose_free(stack, 1.0, 64.0);
-        segment.lose_free(stack, 2.5, 36.0);
-        assert_eq!(segment.take_lost_frees(stack), (3.5, 100.0));
-        assert_eq!(segment.take_lost_frees(stack), (0.0, 0.0));
+        let lose = || (1..=4000).for_each(|i| segment.lose_free(Stack(1 + i % 4), 1.0, 2.0));
+        std::thread::scope(|scope| [(); 4].map(|()| scope.spawn(lose)).map(drop));
+        (1..=4).for_each(|stack| assert_eq!(segment.take_lost_frees(Stack(stack)), (4000.0, 8000.0)));
     }
 }

@@ -1,14 +1,10 @@
 //! The last walk, of which the next one may find a part again.
 
 use heaptrace_channel::modules::ModuleId;
-use heaptrace_channel::stacks::{ROOT, Stack};
+use heaptrace_channel::stacks::Stack;
 
+use super::place::MAX_FRAMES;
 use super::{Registers, modules};
-
-/// Most frames that one walk goes through.
-pub const MAX_FRAMES: usize = 2048;
-/// Most words that are remembered of a walk: return addresses, and saved frame pointers as a rule.
-const MAX_LINKS: usize = 2 * MAX_FRAMES;
 
 /// A frame, and where in memory its registers were found: all that a walk from it on depends on.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +33,7 @@ impl Frame {
 
 /// A word that a walk has read.
 #[derive(Debug, Clone, Copy)]
-struct Link {
+pub struct Link {
     at: usize,
     word: usize,
 }
@@ -56,7 +52,7 @@ impl Link {
 
 /// A frame of an earlier walk.
 #[derive(Debug, Clone, Copy)]
-struct Known {
+pub struct Known {
     registers: Registers,
     /// How many links led from the root to this frame.
     links: u32,
@@ -79,24 +75,30 @@ pub struct Last {
     /// End of the stack that they are of.
     stack_end: usize,
     count: usize,
-    frames: [Known; MAX_FRAMES],
-    links: [Link; MAX_LINKS],
+    frames: &'static mut [Known],
+    links: &'static mut [Link],
 }
 
 impl Last {
     /// Before the first walk.
-    pub const NOTHING: Last = Last {
-        stack_end: 0,
-        count: 0,
-        frames: [Known {
-            registers: Registers::ZERO,
-            links: 0,
-            stack: ROOT,
-            module: ModuleId::BY_ADDRESS,
-            loaded: 0,
-        }; MAX_FRAMES],
-        links: [Link { at: 0, word: 0 }; MAX_LINKS],
-    };
+    pub const fn nothing() -> Last {
+        Last { stack_end: 0, count: 0, frames: &mut [], links: &mut [] }
+    }
+
+    /// Words that are remembered of a frame, on average: its return address, and a saved frame pointer.
+    pub const LINKS_A_FRAME: usize = 2;
+
+    /// Goes on in other memory, which is larger.
+    pub fn move_to(&mut self, frames: &'static mut [Known], links: &'static mut [Link]) {
+        frames[..self.frames.len()].copy_from_slice(self.frames);
+        links[..self.links.len()].copy_from_slice(self.links);
+        (self.frames, self.links) = (frames, links);
+    }
+
+    /// Is there room for so many frames more?
+    pub fn has_room(&self, frames: usize) -> bool {
+        self.count + frames <= self.frames.len()
+    }
 
     /// Was the walk on the stack that ends there?
     pub fn is_of(&self, stack_end: usize) -> bool {
@@ -173,7 +175,7 @@ impl Last {
         let outer = self.frames[..self.count].last();
         let (mut links, mut loaded) = outer.map_or((0, 0), |outer| (outer.links as usize, outer.loaded));
         let read = frame.links();
-        if self.count == MAX_FRAMES || links + read.len() > MAX_LINKS {
+        if self.count == self.frames.len() || links + read.len() > self.links.len() {
             return;
         }
         for link in read.into_iter().filter(|link| link.at != 0) {

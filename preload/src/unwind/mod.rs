@@ -13,18 +13,22 @@
 mod cfi;
 mod last;
 mod modules;
+mod place;
 mod private_stack;
 mod range;
 pub(crate) mod rules;
 mod walk;
 
 use heaptrace_channel::Segment;
+use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 
 pub use range::{StackRange, set_main_stack_top};
 
 use crate::objects::Objects;
+use crate::stacks::{NoStack, STACKS};
 use crate::thread::Thread;
+use place::Place;
 
 /// The machine state that unwinding follows, at a call or an interrupted instruction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,9 +44,6 @@ pub struct Registers {
 }
 
 impl Registers {
-    /// Of no frame.
-    const ZERO: Registers = Registers { ip: 0, sp: 0, bp: 0, exact: false };
-
     /// The state in which a hook was called, from `sp` and `bp` at its first instruction.
     ///
     /// # Safety
@@ -60,22 +61,31 @@ impl Registers {
     }
 }
 
-/// The stack of the calling thread from `registers` on; `None` if there is no room for a new one.
-pub fn stack(registers: Registers, thread: &mut Thread, segment: &Segment) -> Option<Stack> {
-    match walk::Place::acquire(&mut thread.place) {
-        Some(mut place) => place.walk(registers, &mut thread.stack, segment),
-        None => segment.intern(ROOT, Entry::Truncated(Truncation::Busy)),
+/// The stack of the calling thread from `registers` on.
+///
+/// # Errors
+/// [`NoStack`] if it is new and cannot be told of.
+pub fn stack(registers: Registers, thread: &mut Thread, segment: &Segment) -> Result<Stack, NoStack> {
+    match Place::acquire(&mut thread.place) {
+        Some(mut place) => walk::walk(place.state(), registers, &mut thread.stack, segment),
+        None => STACKS.intern(ROOT, Entry::Truncated(Truncation::Busy), segment),
     }
 }
 
 /// Gets ready in the constructor, with what is loaded, and address and number of the program's own
-/// ELF program headers. False if this C library is too old: glibc before 2.35.
-pub fn start(objects: Objects, program_headers: (usize, usize)) -> bool {
-    private_stack::start() && modules::start(objects, program_headers)
+/// ELF program headers.
+///
+/// # Errors
+/// If this C library is too old, glibc before 2.35, or there is no memory.
+pub fn start(objects: Objects, program_headers: (usize, usize)) -> Result<(), Refusal> {
+    if !modules::start(objects, program_headers) {
+        return Err(Refusal::OldLibc);
+    }
+    private_stack::start().then_some(()).ok_or(Refusal::NoMemory)
 }
 
 /// Makes everything usable in a forked child, whose other threads are gone with what they locked.
 pub fn after_fork() {
-    walk::after_fork();
+    place::after_fork();
     private_stack::after_fork();
 }

@@ -9,6 +9,7 @@ use core::arch::asm;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::*};
 use core::time::Duration;
 
+use crate::budget;
 use crate::sys::{self, PAGE, SignalsBlocked};
 
 const SIZE: usize = 64 * 1024;
@@ -26,7 +27,7 @@ const CONTENDED: u32 = 2;
 
 /// Maps the stack, with a page below it that cannot be touched.
 pub fn start() -> bool {
-    let Some(bottom) = sys::map_private(PAGE + SIZE) else { return false };
+    let Some(bottom) = budget::map(PAGE + SIZE) else { return false };
     // SAFETY: the page was just mapped for this.
     unsafe { sys::guard_page(bottom.as_ptr()) };
     TOP.store(bottom.as_ptr() as usize + PAGE + SIZE, Release);

@@ -1,118 +1,40 @@
 //! The walk from frame to frame.
 
-use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicUsize, Ordering::*};
-
 use heaptrace_channel::Segment;
 use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 
-use super::last::{Frame, Last, MAX_FRAMES};
+use super::last::Frame;
+use super::place::State;
 use super::range::{Readable, StackRange};
 use super::rules::{Cached, RULES, Rule};
 use super::{Registers, cfi, modules, private_stack};
-use crate::thread;
+use crate::stacks::{NoStack, STACKS};
 
-const PLACES: usize = 64;
-/// The first places stay with the thread that took them. The others are taken for one walk.
-const KEPT: usize = 48;
-
-/// The frames of the present walk that are not known, leaf first.
-struct Fresh {
-    count: usize,
-    frames: [Frame; MAX_FRAMES],
-}
-
-struct State {
-    last: Last,
-    fresh: Fresh,
-}
-
-struct Slot {
-    /// Control block of the thread that has it, 0 for none.
-    owner: AtomicUsize,
-    state: UnsafeCell<State>,
-}
-
-// SAFETY: `owner` gives the state to one thread at a time.
-unsafe impl Sync for Slot {}
-
-/// Memory for walks: too much for a stack, too little to have it in every thread.
-static SLOTS: [Slot; PLACES] = [const {
-    Slot {
-        owner: AtomicUsize::new(0),
-        state: UnsafeCell::new(State {
-            last: Last::NOTHING,
-            fresh: Fresh { count: 0, frames: [Frame::of(Registers::ZERO); MAX_FRAMES] },
-        }),
+/// The stack from `registers` on.
+///
+/// # Errors
+/// [`NoStack`] if it is new and cannot be told of.
+pub fn walk(
+    state: &mut State,
+    registers: Registers,
+    range: &mut StackRange,
+    segment: &Segment,
+) -> Result<Stack, NoStack> {
+    let mut memory = range.from(registers.sp - 8);
+    if !memory.own || !state.last.is_of(range.high()) {
+        state.last.begin(range.high());
     }
-}; PLACES];
-
-/// Frees the places of threads that the forked child does not have.
-pub fn after_fork() {
-    SLOTS.iter().for_each(|slot| slot.owner.store(0, Relaxed));
-}
-
-/// A place to walk in, this thread's until dropped or, of those that are kept, until a thread with
-/// the same control block comes after it.
-pub struct Place(usize);
-
-impl Place {
-    /// Takes the preferred place or else the next one free, which becomes the preferred one.
-    /// `None` if all are taken: by that many threads at this instant.
-    #[inline]
-    pub fn acquire(preferred: &mut u32) -> Option<Place> {
-        let index = *preferred as usize % PLACES;
-        // A walk is never begun in another: if it was, `longjmp` took this thread out of that.
-        if SLOTS[index].owner.load(Relaxed) == thread::control_block() {
-            return Some(Place(index));
-        }
-        let found = Place::find(index)?;
-        *preferred = found.0 as u32;
-        Some(found)
+    let outer = state.collect(registers, &mut memory, range);
+    if !memory.own || !matches!(outer, Outer::Known(_)) {
+        state.last.begin(range.high());
     }
-
-    #[cold]
-    fn find(first: usize) -> Option<Place> {
-        let own = thread::control_block();
-        let kept = || (0..KEPT).find(|&index| SLOTS[index].owner.load(Relaxed) == own);
-        let free = |&index: &usize| SLOTS[index].owner.compare_exchange(0, own, Acquire, Relaxed).is_ok();
-        // Who got none to keep is not to look through them each time.
-        let found = if first < KEPT { kept().or_else(|| (0..KEPT).find(free)) } else { None };
-        found
-            .or_else(|| (0..PLACES - KEPT).map(|step| KEPT + (first + step) % (PLACES - KEPT)).find(free))
-            .map(Place)
-    }
-
-    /// The stack from `registers` on; `None` if the tree of stacks has no room for it.
-    pub fn walk(&mut self, registers: Registers, range: &mut StackRange, segment: &Segment) -> Option<Stack> {
-        // SAFETY: this thread has the slot.
-        let State { last, fresh } = unsafe { &mut *SLOTS[self.0].state.get() };
-        fresh.count = 0;
-        let mut memory = range.from(registers.sp - 8);
-        if !memory.own || !last.is_of(range.high()) {
-            last.begin(range.high());
-        }
-        let outer = fresh.collect(registers, last, &mut memory, range);
-        if !memory.own || !matches!(outer, Outer::Known(_)) {
-            last.begin(range.high());
-        }
-        let base = match outer {
-            Outer::Known(stack) => stack,
-            Outer::Root => ROOT,
-            Outer::Missing(why) => segment.intern(ROOT, Entry::Truncated(why))?,
-        };
-        fresh.intern(base, last, memory.own, segment)
-    }
-}
-
-impl Drop for Place {
-    #[inline]
-    fn drop(&mut self) {
-        if self.0 >= KEPT {
-            SLOTS[self.0].owner.store(0, Release); // pairs with `find`
-        }
-    }
+    let base = match outer {
+        Outer::Known(stack) => stack,
+        Outer::Root => ROOT,
+        Outer::Missing(why) => STACKS.intern(ROOT, Entry::Truncated(why), segment)?,
+    };
+    state.intern(base, memory.own, segment)
 }
 
 /// What lies beyond the fresh frames.
@@ -125,26 +47,21 @@ enum Outer {
     Missing(Truncation),
 }
 
-impl Fresh {
+impl State {
     /// Walks, and keeps the frames that are not in `last`.
-    fn collect(
-        &mut self,
-        start: Registers,
-        last: &mut Last,
-        memory: &mut Readable,
-        range: &mut StackRange,
-    ) -> Outer {
+    fn collect(&mut self, start: Registers, memory: &mut Readable, range: &mut StackRange) -> Outer {
         let mut frame = Frame::of(start);
         let mut verified = false;
+        self.count = 0;
         loop {
-            if let Some(stack) = last.find(&frame.registers, &mut verified) {
+            if let Some(stack) = self.last.find(&frame.registers, &mut verified) {
                 return Outer::Known(stack);
             }
-            if self.count == MAX_FRAMES {
+            if self.count == self.fresh.len() && !self.grow() {
                 return Outer::Missing(Truncation::TooDeep);
             }
             let next = step(&mut frame, memory, range);
-            self.frames[self.count] = frame;
+            self.fresh[self.count] = frame;
             self.count += 1;
             match next {
                 Ok(Some(next)) => frame = next,
@@ -155,16 +72,17 @@ impl Fresh {
     }
 
     /// Adds the frames to the tree and to `last`, from the root to the leaf.
-    fn intern(&self, base: Stack, last: &mut Last, keep: bool, segment: &Segment) -> Option<Stack> {
+    fn intern(&mut self, base: Stack, keep: bool, segment: &Segment) -> Result<Stack, NoStack> {
+        while keep && !self.last.has_room(self.count) && self.grow() {}
         let mut stack = base;
-        for frame in self.frames[..self.count].iter().rev() {
+        for frame in self.fresh[..self.count].iter().rev() {
             let address = frame.registers.address() as u64;
-            stack = segment.intern(stack, Entry::Frame { address, module: frame.module })?;
+            stack = STACKS.intern(stack, Entry::Frame { address, module: frame.module }, segment)?;
             if keep {
-                last.add(frame, stack);
+                self.last.add(frame, stack);
             }
         }
-        Some(stack)
+        Ok(stack)
     }
 }
 

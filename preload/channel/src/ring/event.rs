@@ -1,9 +1,9 @@
-//! An event and the slot that holds it.
+//! A message and the slot that holds it.
 
 use core::sync::atomic::{AtomicU64, Ordering::*};
 
 use crate::processes::{MAX_PROCESSES, Process};
-use crate::stacks::Stack;
+use crate::stacks::{Part, STACK_BITS, Stack};
 
 /// What happened to a sampled block. Sizes are as requested, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,35 @@ pub enum Event {
     Inherited(Stack, u64),
 }
 
-/// When an event was written; see the module's documentation. It wraps, so epochs are compared by
+/// What the rings hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Message {
+    /// What happened in a process.
+    Happened(Process, Event),
+    /// A part of what a stack is.
+    Told(Stack, Part),
+}
+
+impl Event {
+    /// The stack that allocated the block.
+    #[inline]
+    pub fn stack(self) -> Stack {
+        let (Event::Allocated(stack, _) | Event::Freed(stack, _) | Event::Inherited(stack, _)) = self;
+        stack
+    }
+
+    /// The same of another stack.
+    #[inline]
+    pub fn with_stack(self, stack: Stack) -> Event {
+        match self {
+            Event::Allocated(_, size) => Event::Allocated(stack, size),
+            Event::Freed(_, size) => Event::Freed(stack, size),
+            Event::Inherited(_, size) => Event::Inherited(stack, size),
+        }
+    }
+}
+
+/// When a message was written; see the module's documentation. It wraps, so epochs are compared by
 /// their distance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch(pub u32);
@@ -30,7 +58,8 @@ impl Epoch {
 }
 
 /// A slot's content: in the tag 8 bits lap, 2 bits kind, 12 bits process, 26 bits stack and the low 16
-/// of the epoch; beside it the epoch's high 16 bits and 48 bits of size.
+/// of the epoch; beside it the epoch's high 16 bits and 48 bits of size. What tells of a stack has its
+/// own kind, which part it is in the place of the process, and its value in that of the size.
 ///
 /// The lap is the writing end's to add. It is never 0 in the first lap, so that memory that was never
 /// written holds no event.
@@ -40,8 +69,6 @@ pub(super) struct Words {
     pub size: u64,
 }
 
-/// Bits of a stack's number.
-pub(crate) const STACK_BITS: u32 = 26;
 const PROCESS_BITS: u32 = 12;
 const EPOCH_LOW_BITS: u32 = 16;
 const SIZE_BITS: u32 = 48;
@@ -56,20 +83,25 @@ const _: () = assert!(MAX_PROCESSES == 1 << PROCESS_BITS && KIND_SHIFT + 2 == LA
 const ALLOCATED: u64 = 1;
 const FREED: u64 = 2;
 const INHERITED: u64 = 3;
+const TOLD: u64 = 0;
 
 impl Words {
-    /// Packs an event. A size above 2^48 is cut to that: no block has it.
+    /// Packs a message. A size above 2^48 is cut to that: no block has it.
     #[inline]
-    pub fn of(process: Process, event: Event, epoch: Epoch) -> Words {
-        let (kind, stack, size) = match event {
-            Event::Allocated(stack, size) => (ALLOCATED, stack, size),
-            Event::Freed(stack, size) => (FREED, stack, size),
-            Event::Inherited(stack, size) => (INHERITED, stack, size),
+    pub fn of(message: Message, epoch: Epoch) -> Words {
+        let (kind, process, stack, size) = match message {
+            Message::Happened(process, Event::Allocated(stack, size)) => (ALLOCATED, process.0, stack, size),
+            Message::Happened(process, Event::Freed(stack, size)) => (FREED, process.0, stack, size),
+            Message::Happened(process, Event::Inherited(stack, size)) => (INHERITED, process.0, stack, size),
+            Message::Told(stack, part) => {
+                let (which, value) = part.pack();
+                (TOLD, which, stack, value)
+            }
         };
         let (stack, epoch) = (u64::from(stack.0) & ((1 << STACK_BITS) - 1), u64::from(epoch.0));
         Words {
             tag: kind << KIND_SHIFT
-                | u64::from(process.0) << PROCESS_SHIFT
+                | u64::from(process) << PROCESS_SHIFT
                 | stack << EPOCH_LOW_BITS
                 | epoch & ((1 << EPOCH_LOW_BITS) - 1),
             size: epoch >> EPOCH_LOW_BITS << SIZE_BITS | size.min((1 << SIZE_BITS) - 1),
@@ -82,22 +114,19 @@ impl Words {
         Epoch((self.size >> SIZE_BITS << EPOCH_LOW_BITS | self.tag & ((1 << EPOCH_LOW_BITS) - 1)) as u32)
     }
 
-    /// The event; `None` if it makes no sense where there are so many stacks.
+    /// The message; `None` if it makes no sense.
     #[inline]
-    pub fn event(self, stacks: u32) -> Option<(Process, Event)> {
+    pub fn message(self) -> Option<Message> {
         let process = Process((self.tag >> PROCESS_SHIFT) as u16 & ((1 << PROCESS_BITS) - 1));
         let stack = Stack((self.tag >> EPOCH_LOW_BITS) as u32 & ((1 << STACK_BITS) - 1));
         let size = self.size & ((1 << SIZE_BITS) - 1);
-        if stack.0 >= stacks {
-            return None;
-        }
         let event = match self.tag >> KIND_SHIFT & 3 {
             ALLOCATED => Event::Allocated(stack, size),
             FREED => Event::Freed(stack, size),
             INHERITED => Event::Inherited(stack, size),
-            _ => return None,
+            _ => return Some(Message::Told(stack, Part::unpack(process.0, size)?)),
         };
-        Some((process, event))
+        ((process.0 as usize) < MAX_PROCESSES).then_some(Message::Happened(process, event))
     }
 }
 
@@ -133,6 +162,8 @@ impl Slot {
 mod tests {
     use super::*;
 
+    const EVENT: Message = Message::Happened(Process(1), Event::Allocated(Stack(9), 1));
+
     impl Slot {
         /// As if it had never been written.
         pub fn spoil(&self) {
@@ -146,25 +177,28 @@ mod tests {
     }
 
     #[test]
-    fn an_event_and_its_epoch_read_back() {
+    fn a_message_and_its_epoch_read_back() {
         let stack = Stack((1 << STACK_BITS) - 1);
         let size = (1 << SIZE_BITS) - 1;
         for event in [Event::Allocated(stack, size), Event::Freed(Stack(0), 0), Event::Inherited(stack, 7)] {
             for (process, epoch) in [(0, 0), (4095, u32::MAX), (5, 0x1234_5678)] {
-                let words = Words::of(Process(process), event, Epoch(epoch));
-                assert_eq!(words.epoch(), Epoch(epoch));
-                assert_eq!(words.event(1 << STACK_BITS), Some((Process(process), event)));
+                let message = Message::Happened(Process(process), event);
+                let words = Words::of(message, Epoch(epoch));
+                assert_eq!((words.epoch(), words.message()), (Epoch(epoch), Some(message)));
                 assert_eq!(words.tag & LAP, 0);
             }
+        }
+        for part in [Part::Caller(stack, u16::MAX), Part::Low((1 << 48) - 1)] {
+            let message = Message::Told(stack, part);
+            assert_eq!(Words::of(message, Epoch(7)).message(), Some(message));
         }
     }
 
     #[test]
     fn what_makes_no_sense_is_no_event() {
-        let words = Words::of(Process(1), Event::Allocated(Stack(9), 1), Epoch(1));
-        assert!(words.event(10).is_some());
-        assert_eq!(words.event(9), None);
-        assert_eq!(Words { tag: words.tag & !(3 << KIND_SHIFT), ..words }.event(10), None);
+        let words = Words::of(EVENT, Epoch(1));
+        assert_eq!(words.message(), Some(EVENT));
+        assert_eq!(Words { tag: TOLD << KIND_SHIFT | 9 << PROCESS_SHIFT, ..words }.message(), None);
     }
 
     #[test]
@@ -177,9 +211,8 @@ mod tests {
     fn a_slot_has_an_event_of_its_lap_only() {
         let slot = Slot::default();
         assert_eq!(slot.committed(1 << LAP_SHIFT), None);
-        let words = Words::of(Process(1), Event::Allocated(Stack(9), 1), Epoch(1));
-        slot.commit(words, 1 << LAP_SHIFT);
-        assert_eq!(slot.committed(1 << LAP_SHIFT).unwrap().event(10), words.event(10));
+        slot.commit(Words::of(EVENT, Epoch(1)), 1 << LAP_SHIFT);
+        assert_eq!(slot.committed(1 << LAP_SHIFT).unwrap().message(), Some(EVENT));
         assert_eq!(slot.committed(2 << LAP_SHIFT), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The rings: events of all threads and processes of a segment, without a word that two processors
+//! The rings: messages of all threads and processes of a segment, without a word that two processors
 //! write.
 //!
 //! There is a [`ring`] for each processor and one that all share. A thread writes to the ring of the
@@ -26,11 +26,11 @@ mod ring;
 mod rings;
 mod rseq;
 
-pub use event::Event;
+pub use event::{Event, Message};
 pub use reader::{Ends, Reader};
 pub use ring::{Full, WAIT};
 pub use rings::{LastRing, MAX_RINGS, Rings};
 pub use rseq::Rseq;
 
-pub(crate) use event::{STACK_BITS, Slot};
+pub(crate) use event::Slot;
 pub(crate) use ring::RingState;

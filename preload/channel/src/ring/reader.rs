@@ -1,8 +1,7 @@
 //! The reading end of all rings: merges them by epoch.
 
-use super::event::{Epoch, Event, Words};
+use super::event::{Epoch, Message, Words};
 use super::rings::{MAX_RINGS, Rings};
-use crate::processes::Process;
 
 /// Slots read before they are given back to the writers.
 const BATCH: u64 = 512;
@@ -27,16 +26,14 @@ pub struct Ends([u64; MAX_RINGS]);
 #[derive(Debug)]
 pub struct Reader<'m> {
     rings: Rings<'m>,
-    /// Stacks that there can be; an event of another is none.
-    stacks: u32,
     cursors: [Cursor; MAX_RINGS],
     is_damaged: bool,
 }
 
 impl<'m> Reader<'m> {
     /// The reader of rings that nobody has read from.
-    pub fn new(rings: Rings<'m>, stacks: u32) -> Reader<'m> {
-        Reader { rings, stacks, cursors: [Cursor::default(); MAX_RINGS], is_damaged: false }
+    pub fn new(rings: Rings<'m>) -> Reader<'m> {
+        Reader { rings, cursors: [Cursor::default(); MAX_RINGS], is_damaged: false }
     }
 
     /// Was there a head that no writer can have made, so that events are missing?
@@ -44,14 +41,14 @@ impl<'m> Reader<'m> {
         self.is_damaged
     }
 
-    /// Calls `each` for the committed events that were there at the call and are of an epoch that is
+    /// Calls `each` for the committed messages that were there at the call and are of an epoch that is
     /// over by it. Returns how many slots were passed.
     ///
     /// Why the order is right: the epoch advances first, and the heads are read after. An event that is
     /// missed here is written after that, so what follows from it, in its own thread or another, is
     /// written in the new epoch or a later one, which is left to the next look. And events of an older
     /// epoch are passed before those of a younger one.
-    pub fn drain(&mut self, mut each: impl FnMut(Process, Event)) -> u64 {
+    pub fn drain(&mut self, mut each: impl FnMut(Message)) -> u64 {
         let now = self.rings.advance();
         let heads = self.ends_as(|_, head| head);
         for (cursor, head) in self.cursors.iter_mut().zip(heads.0).take(self.rings.count()) {
@@ -133,13 +130,7 @@ impl<'m> Reader<'m> {
 
     /// Reads the events of a ring that are at least that old. Returns how many slots it passed: one or
     /// more, if the ring is the oldest.
-    fn read(
-        &mut self,
-        index: usize,
-        now: Epoch,
-        least_age: i32,
-        each: &mut impl FnMut(Process, Event),
-    ) -> u64 {
+    fn read(&mut self, index: usize, now: Epoch, least_age: i32, each: &mut impl FnMut(Message)) -> u64 {
         let (ring, cursor) = (self.rings.ring(index), &mut self.cursors[index]);
         let before = cursor.left;
         loop {
@@ -155,9 +146,7 @@ impl<'m> Reader<'m> {
                     break;
                 }
                 read += 1;
-                if let Some((process, event)) = words.event(self.stacks) {
-                    each(process, event);
-                }
+                words.message().into_iter().for_each(&mut *each);
             }
             cursor.position = cursor.position.wrapping_add(read);
             cursor.left -= read;
@@ -207,21 +196,23 @@ impl Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::processes::Process;
+    use crate::ring::event::Event;
     use crate::ring::rings::{LastRing, tests::Memory};
     use crate::ring::rseq::{Rseq, tests::own, tests::pretended};
     use crate::stacks::Stack;
     use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
 
-    const STACKS: u32 = 16;
-
-    fn allocated(size: u64) -> Event {
-        Event::Allocated(Stack(1), size)
+    fn allocated(process: u16, size: u64) -> Message {
+        Message::Happened(Process(process), Event::Allocated(Stack(1), size))
     }
 
     fn sizes(reader: &mut Reader<'_>) -> Vec<u64> {
         let mut sizes = Vec::new();
-        reader.drain(|_, event| match event {
-            Event::Allocated(_, size) | Event::Freed(_, size) | Event::Inherited(_, size) => sizes.push(size),
+        reader.drain(|message| match message {
+            Message::Happened(_, Event::Allocated(_, size) | Event::Freed(_, size)) => sizes.push(size),
+            Message::Happened(_, Event::Inherited(_, size)) => sizes.push(size),
+            Message::Told(..) => sizes.push(0),
         });
         sizes
     }
@@ -230,13 +221,13 @@ mod tests {
     fn write(memory: &Memory, processor: i32, last: &LastRing, size: u64) {
         let mut area = [0; 4];
         let rseq = pretended(&mut area, processor);
-        memory.rings().write(rseq, last, Process(0), allocated(size), || {}).unwrap();
+        memory.rings().write(rseq, last, allocated(0, size), || {}).unwrap();
     }
 
     #[test]
     fn a_thread_that_moves_between_processors_is_read_in_its_order() {
         let memory = Memory::new(4, 64);
-        let mut reader = Reader::new(memory.rings(), STACKS);
+        let mut reader = Reader::new(memory.rings());
         let last = LastRing::default();
         for (size, processor) in [2, 2, 0, 1, 1, 2, -1, 0, 2].into_iter().zip(0..).map(|(p, s)| (s, p)) {
             write(&memory, processor, &last, size);
@@ -247,7 +238,7 @@ mod tests {
     #[test]
     fn what_is_written_while_the_reader_looks_is_left_to_the_next_look_and_not_longer() {
         let memory = Memory::new(2, 64);
-        let mut reader = Reader::new(memory.rings(), STACKS);
+        let mut reader = Reader::new(memory.rings());
         write(&memory, 0, &LastRing::default(), 1);
         memory.epoch.fetch_sub(2, Relaxed); // the event is of an epoch that is yet to come
         assert_eq!(sizes(&mut reader), []);
@@ -261,7 +252,7 @@ mod tests {
     #[test]
     fn a_slot_that_is_never_committed_blocks_its_ring_until_it_is_skipped() {
         let memory = Memory::new(2, 8);
-        let mut reader = Reader::new(memory.rings(), STACKS);
+        let mut reader = Reader::new(memory.rings());
         write(&memory, -1, &LastRing::default(), 1);
         write(&memory, -1, &LastRing::default(), 2);
         memory.slots[0].spoil();
@@ -274,16 +265,6 @@ mod tests {
         assert!(!reader.is_blocked() && reader.has_passed(&ends));
     }
 
-    #[test]
-    fn an_event_of_a_stack_that_cannot_be_is_passed_over() {
-        let memory = Memory::new(1, 8);
-        for stack in [STACKS - 1, STACKS, (1 << 26) - 1] {
-            let event = Event::Allocated(Stack(stack), u64::from(stack));
-            memory.rings().write(Rseq::NONE, &LastRing::default(), Process(0), event, || {}).unwrap();
-        }
-        assert_eq!(sizes(&mut Reader::new(memory.rings(), STACKS)), [u64::from(STACKS - 1)]);
-    }
-
     /// Heads, tails, limits, tags and the epoch as a stray write or an enemy may leave them.
     #[test]
     fn whatever_the_memory_holds_each_look_ends_and_in_time_the_rings_are_drained() {
@@ -294,7 +275,7 @@ mod tests {
         };
         for _ in 0..2_000 {
             let memory = Memory::new(3, 8);
-            let mut reader = Reader::new(memory.rings(), STACKS);
+            let mut reader = Reader::new(memory.rings());
             let mut most = 0;
             for _ in 0..4 {
                 for _ in 0..next() % 8 {
@@ -302,8 +283,7 @@ mod tests {
                     let _ = memory.rings().write(
                         pretended(&mut [0; 4], processor),
                         &LastRing::default(),
-                        Process(0),
-                        allocated(1),
+                        allocated(0, 1),
                         || {},
                     );
                 }
@@ -344,12 +324,12 @@ mod tests {
         let (memory, done, nudges) = (&memory, &done, &nudges);
         let read = std::thread::scope(|scope| {
             let reader = scope.spawn(move || {
-                let mut reader = Reader::new(memory.rings(), STACKS);
+                let mut reader = Reader::new(memory.rings());
                 let mut all = Vec::new();
                 loop {
                     let last = done.load(Acquire);
                     let ends = reader.ends();
-                    reader.drain(|process, event| all.push((process, event)));
+                    reader.drain(|message| all.push(message));
                     if last && reader.has_passed(&ends) {
                         return all;
                     }
@@ -368,7 +348,7 @@ mod tests {
                             let nudge = || {
                                 nudges.fetch_add(1, Relaxed);
                             };
-                            memory.rings().write(rseq, &last, Process(writer), allocated(i), nudge).unwrap();
+                            memory.rings().write(rseq, &last, allocated(writer, i), nudge).unwrap();
                         }
                     })
                 })
@@ -378,8 +358,10 @@ mod tests {
             reader.join().unwrap()
         });
         for writer in 0..WRITERS {
-            let own: Vec<_> = read.iter().filter(|e| e.0 == Process(writer)).map(|e| e.1).collect();
-            assert_eq!(own, (0..EACH).map(allocated).collect::<Vec<_>>(), "writer {writer}");
+            let is_own =
+                |message: &&Message| matches!(message, Message::Happened(Process(by), _) if *by == writer);
+            let own: Vec<_> = read.iter().filter(is_own).copied().collect();
+            assert_eq!(own, (0..EACH).map(|i| allocated(writer, i)).collect::<Vec<_>>(), "writer {writer}");
         }
         assert!(nudges.load(Relaxed) > 0);
     }

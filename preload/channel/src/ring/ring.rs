@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
 use core::time::Duration;
 
 use super::event::{LAP_SHIFT, Slot, Words};
-use crate::sys;
+use crate::sys::{self, Patience};
 
 /// How long a writer waits for room while the reader makes no progress.
 pub const WAIT: Duration = Duration::from_millis(200);
@@ -143,12 +143,9 @@ impl<'m> Ring<'m> {
             return Err(Full);
         }
         waiting.fetch_add(1, SeqCst); // before the look at the tail: see `release`
-        let moved = (0..WAIT.as_millis() / STEP.as_millis()).any(|_| {
-            if word.load(SeqCst) == tail {
-                sys::futex_wait(sys::low_half(word), tail as u32, STEP);
-            }
-            word.load(Acquire) != tail
-        });
+        let mut patience = Patience::new(WAIT);
+        while word.load(SeqCst) == tail && patience.wait(sys::low_half(word), tail as u32, STEP) {}
+        let moved = word.load(Acquire) != tail;
         waiting.fetch_sub(1, Relaxed);
         if !moved {
             self.state.stalled.store(tail.wrapping_add(1), Relaxed);
@@ -174,7 +171,7 @@ impl<'m> Ring<'m> {
 pub(super) mod tests {
     use super::*;
     use crate::processes::Process;
-    use crate::ring::event::{Epoch, Event};
+    use crate::ring::event::{Epoch, Event, Message};
     use crate::ring::rseq::{Outcome, Rseq, tests::pretended};
     use crate::stacks::Stack;
 
@@ -201,7 +198,7 @@ pub(super) mod tests {
     }
 
     fn words(size: u64) -> Words {
-        Words::of(Process(1), Event::Allocated(Stack(1), size), Epoch(0))
+        Words::of(Message::Happened(Process(1), Event::Allocated(Stack(1), size)), Epoch(0))
     }
 
     /// Both ways to write, which must do the same.
@@ -226,7 +223,7 @@ pub(super) mod tests {
                 }
                 assert_eq!(ring.head(), position + 1);
                 let committed = ring.slot(position).committed(ring.lap(position)).unwrap();
-                assert_eq!(committed.event(2), words(position).event(2));
+                assert_eq!(committed.message(), words(position).message());
                 assert_eq!(ring.slot(position).committed(ring.lap(position + 8)), None);
                 ring.release(position + 1);
             }

@@ -3,10 +3,9 @@
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU32, Ordering::*};
 
-use super::event::{Epoch, Event, Slot, Words};
+use super::event::{Epoch, Message, Slot, Words};
 use super::ring::{Full, Ring, RingState, Room};
 use super::rseq::{Outcome, Rseq};
-use crate::processes::Process;
 
 /// Rings of one segment: the shared one, and one each for so many processors.
 pub const MAX_RINGS: usize = 257;
@@ -78,31 +77,24 @@ impl<'m> Rings<'m> {
         (0..self.count()).fold(0, |sum, index| sum.wrapping_add(self.ring(index).head()))
     }
 
-    /// Writes an event; waits for room if there is none, as long as the reader makes progress. Calls
+    /// Writes a message; waits for room if there is none, as long as the reader makes progress. Calls
     /// `nudge` if a quarter of the ring or more is unread.
     ///
     /// # Errors
     /// [`Full`]: nothing was written.
     #[inline]
-    pub fn write(
-        &self,
-        rseq: Rseq,
-        last: &LastRing,
-        process: Process,
-        event: Event,
-        nudge: impl Fn(),
-    ) -> Result<(), Full> {
+    pub fn write(&self, rseq: Rseq, last: &LastRing, message: Message, nudge: impl Fn()) -> Result<(), Full> {
         for _ in 0..TRIES {
             let Some((index, processor)) = self.ring_of(rseq.processor()) else { break };
             self.come_to(index, last);
             let ring = self.ring(index);
-            match rseq.write(&ring, processor, Words::of(process, event, self.epoch())) {
+            match rseq.write(&ring, processor, Words::of(message, self.epoch())) {
                 Outcome::Written => return Ok(()),
                 Outcome::AtLimit => self.find_room(&ring, &nudge)?,
                 Outcome::Elsewhere => {}
             }
         }
-        self.write_shared(last, process, event, &nudge)
+        self.write_shared(last, message, &nudge)
     }
 
     /// The ring that a thread on that processor has for itself, if there is one.
@@ -126,17 +118,11 @@ impl<'m> Rings<'m> {
     }
 
     #[cold]
-    fn write_shared(
-        &self,
-        last: &LastRing,
-        process: Process,
-        event: Event,
-        nudge: &impl Fn(),
-    ) -> Result<(), Full> {
+    fn write_shared(&self, last: &LastRing, message: Message, nudge: &impl Fn()) -> Result<(), Full> {
         self.come_to(SHARED, last);
         let ring = self.ring(SHARED);
         for _ in 0..SHARED_TRIES {
-            if ring.write_shared(Words::of(process, event, self.epoch())) {
+            if ring.write_shared(Words::of(message, self.epoch())) {
                 return Ok(());
             }
             self.find_room(&ring, nudge)?;
@@ -159,6 +145,8 @@ impl<'m> Rings<'m> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::processes::Process;
+    use crate::ring::event::Event;
     use crate::ring::rseq::tests::pretended;
     use crate::stacks::Stack;
 
@@ -182,10 +170,10 @@ pub(super) mod tests {
         }
     }
 
-    const EVENT: Event = Event::Allocated(Stack(1), 1);
+    const EVENT: Message = Message::Happened(Process(0), Event::Allocated(Stack(1), 1));
 
     fn write(rings: &Rings<'_>, rseq: Rseq, last: &LastRing) -> Result<(), Full> {
-        rings.write(rseq, last, Process(0), EVENT, || {})
+        rings.write(rseq, last, EVENT, || {})
     }
 
     fn heads(rings: &Rings<'_>) -> Vec<u64> {
@@ -229,7 +217,7 @@ pub(super) mod tests {
             .map(|_| {
                 let nudge = || nudges.set(nudges.get() + 1);
                 let rings = memory.rings();
-                rings.write(Rseq::NONE, &LastRing::default(), Process(0), EVENT, nudge).unwrap();
+                rings.write(Rseq::NONE, &LastRing::default(), EVENT, nudge).unwrap();
                 nudges.get()
             })
             .collect();
