@@ -438,3 +438,12 @@ fn what_a_program_starts_while_the_collector_is_stopped_is_unharmed_and_recorded
     ended.ledger().assert_equals(&room.profiles("out.ends.")[0]);
     assert_eq!(collectors(&room), [collector]);
 }
+
+/// More variables than the collector gets.
+#[test]
+fn a_program_with_a_large_environment_is_recorded() {
+    let room = Room::new();
+    let variables = (0..5000).fold(room.manual("ends.c"), |launch, n| launch.env(&format!("A{n}"), "x"));
+    let ended = variables.go().well();
+    ended.ledger().assert_equals(&room.profile("out.prof"));
+}

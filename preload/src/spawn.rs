@@ -136,7 +136,11 @@ fn start(path: &CStr, listener: sys::Fd, variable: Variable, environment: String
     sys::keep_only(listener, LISTENER);
     let mut variables = [null::<u8>(); MAX_VARIABLES];
     let is_kept = |entry: &&CStr| !names(entry, "LD_PRELOAD") && !names(entry, config::SESSION);
-    let all = environment.iter().filter(is_kept).chain([variable.0]).map(|entry| entry.as_ptr().cast());
+    // What is cut off from a large environment is none of ours.
+    let is_ours = |entry: &&CStr| entry.to_bytes().starts_with(b"HEAPTRACE_");
+    let kept = || environment.iter().filter(is_kept);
+    let all = [variable.0].into_iter().chain(kept().filter(is_ours)).chain(kept().filter(|e| !is_ours(e)));
+    let all = all.map(|entry| entry.as_ptr().cast());
     variables[..MAX_VARIABLES - 1].iter_mut().zip(all).for_each(|(place, entry)| *place = entry);
     let arguments = [c"heaptrace".as_ptr().cast(), c"collect".as_ptr().cast(), null()];
     // SAFETY: C strings, and null at the end of both lists.
