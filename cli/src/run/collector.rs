@@ -57,7 +57,7 @@ impl Collector {
         }
     }
 
-    /// Tells it that the program was started as this process.
+    /// Tells it that the program is started as this process.
     pub fn program_started(&self, pid: u32) {
         control::send(&self.control, &Event::Started(pid)).ok(); // if it is gone, that is seen at the end
     }

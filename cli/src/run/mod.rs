@@ -159,14 +159,13 @@ fn start_collector(args: &Args, command: &Command, sockets: Sockets, token: &str
 impl Prepared {
     fn go(mut self, args: &Args) -> ExitCode {
         let signals = supervise::Signals::block();
-        let pid = match self.command.start(&signals) {
+        let pid = match self.command.start(&signals, |pid| self.collector.program_started(pid)) {
             Ok(pid) => pid,
             Err(why) => {
                 say(format_args!("cannot start {}: {why}", self.command.path.display()));
                 return ExitCode::from(FAILED);
             }
         };
-        self.collector.program_started(pid);
         let status = signals.supervise(pid, |pid, status| self.collector.note_end(pid, status));
         signals.interrupted(); // what ended the program is not meant for us
         let line = Line::new(args.quiet);

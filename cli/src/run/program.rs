@@ -88,17 +88,19 @@ impl Command {
         self.environment.iter().find_map(|entry| value(entry, name)).map(OsStr::from_bytes)
     }
 
-    /// Starts the program as a child of this process, which must have one thread.
+    /// Starts the program as a child of this process, which must have one thread. The child calls
+    /// `announce` with its id before it becomes the program, so that nobody hears of that earlier.
     ///
     /// # Errors
     /// If no process can be made.
-    pub fn start(&mut self, signals: &Signals) -> io::Result<u32> {
+    pub fn start(&mut self, signals: &Signals, announce: impl FnOnce(u32)) -> io::Result<u32> {
         let (us, timers) = (std::process::id(), Timers::take());
         // SAFETY: this process has one thread, so the child may do anything.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             0 => {
                 end_with(us);
+                announce(std::process::id());
                 timers.give();
                 inherited::restore();
                 signals.restore();
