@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
@@ -33,9 +34,17 @@ impl Files {
         open_regular(&through).ok().or_else(|| self.open_after_end(path))
     }
 
-    /// Opens the executable, even if it was deleted meanwhile.
+    /// Opens the executable, even if it was deleted meanwhile. What the kernel has for it is another one
+    /// where the dynamic linker was told to run the program.
     pub fn open_executable(&self, path: &Path) -> Option<File> {
         let running = PathBuf::from(format!("/proc/{}/exe", self.pid));
+        let is_it = fs::read_link(&running).is_ok_and(|link| {
+            let [name, wanted] = [&link, path].map(|path| path.file_name().unwrap_or_default().as_bytes());
+            name.strip_prefix(wanted).is_some_and(|rest| [&b""[..], b" (deleted)"].contains(&rest))
+        });
+        if !is_it {
+            return self.open(path);
+        }
         open_regular(&running).ok().or_else(|| self.open_after_end(path))
     }
 

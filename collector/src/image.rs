@@ -16,7 +16,7 @@ use heaptrace_channel::{Segment, sys};
 use crate::files::Files;
 use crate::live::Live;
 use crate::mapping::Mapping;
-use crate::modules::{Modules, Places, Selection};
+use crate::modules::{Modules, Places, Selection, absolute};
 use crate::os_path;
 use crate::recording::{self, Counters, Frame, Recording, Row, Stacks};
 use crate::stacks::Tree;
@@ -140,7 +140,7 @@ impl Image {
         let header = segment.header();
         header.collector.store(std::process::id(), Relaxed);
         header.heartbeat.fetch_add(1, Relaxed);
-        let executable = os_path(header.executable(&mut [0; MAX_PATH]));
+        let executable = absolute(pid, os_path(header.executable(&mut [0; MAX_PATH])));
         let started_as = os_path(header.started_as(&mut [0; MAX_PATH]));
         let mut command = [0; MAX_COMMAND];
         let command = header.command(&mut command).split(|&byte| byte == 0);

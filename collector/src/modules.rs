@@ -129,8 +129,8 @@ fn is_there(pid: u32) -> bool {
 
 /// A relative path in the folder of process `pid`, or in ours if that has ended: whoever reads the
 /// profile is in another one.
-fn absolute(pid: u32, path: PathBuf) -> PathBuf {
-    if path.is_absolute() {
+pub fn absolute(pid: u32, path: PathBuf) -> PathBuf {
+    if path.is_absolute() || path.as_os_str().is_empty() {
         return path;
     }
     let folder = std::fs::read_link(format!("/proc/{pid}/cwd"));

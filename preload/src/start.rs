@@ -266,14 +266,18 @@ impl Program<'_> {
         let (mut command, mut executable) = (Text::<MAX_COMMAND>::of(&[]), [0; MAX_PATH]);
         let Surroundings { vector, arguments, .. } = self.surroundings;
         arguments.iter().for_each(|argument| command.push(argument.to_bytes_with_nul()));
+        let started_as = vector.path_given_to_exec().map_or(&b""[..], CStr::to_bytes);
         segment.header().publish(&Start {
             geometry,
             rate: self.rate,
             started: sys::now(),
             pid: sys::pid(),
             command: command.bytes(),
-            executable: sys::read_link(c"/proc/self/exe", &mut executable),
-            started_as: vector.path_given_to_exec().map_or(b"", CStr::to_bytes),
+            executable: match vector.value(libc::AT_BASE) {
+                Some(0) => started_as, // the dynamic linker was executed, to run the program
+                _ => sys::read_link(c"/proc/self/exe", &mut executable),
+            },
+            started_as,
         });
         segment.header().shadowed.store(shadow::is_likely().into(), Relaxed);
         Some(segment)

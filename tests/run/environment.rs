@@ -268,6 +268,15 @@ fn a_forked_child_under_a_strict_seccomp_filter_runs_on_and_is_profiled() {
 }
 
 #[test]
+fn a_program_that_the_dynamic_linker_is_told_to_run_has_its_own_names() {
+    let room = Room::new();
+    let launch = room.run_path("/lib64/ld-linux-x86-64.so.2");
+    let ended = launch.args([program("ends.c").to_str().unwrap(), "return", "7"]).go();
+    assert_eq!(ended.status(), 7, "{ended:?}");
+    ended.ledger().assert_equals(&room.profile("out.prof"));
+}
+
+#[test]
 fn a_program_in_a_root_of_its_own_is_profiled_with_names() {
     let room = Room::new();
     // SAFETY: takes nothing.

@@ -14,6 +14,24 @@ fn a_deep_recursion_is_complete() {
     profile.assert_rooted();
 }
 
+/// As solvers and Fortran programs have them.
+#[test]
+fn a_frame_of_many_megabytes_is_unwound() {
+    for megabytes in [2, 6, 50] {
+        let room = Room::new();
+        let unlimited = || {
+            let limit = libc::rlimit { rlim_cur: 64 << 20, rlim_max: libc::RLIM_INFINITY };
+            // SAFETY: the kernel reads the limit.
+            unsafe { libc::setrlimit(libc::RLIMIT_STACK, &limit) };
+        };
+        room.run("large_frame.c").args([megabytes.to_string()]).before_exec(unlimited).go().well();
+        let profile = room.profile("out.prof");
+        assert_eq!(profile.under("solve", "alloc_objects"), 200, "{megabytes} MiB");
+        assert_eq!(profile.under("main", "alloc_objects") / 100, 1, "{megabytes} MiB");
+        profile.assert_rooted();
+    }
+}
+
 #[test]
 fn the_smallest_stacks_of_threads_handlers_and_coroutines_suffice() {
     let room = Room::new();

@@ -13,6 +13,10 @@ use crate::thread::control_block;
 
 /// Most pages that are asked about to find out whether a stack is the thread's own: 4 MiB deep.
 const OWN_PAGES: usize = 1024;
+/// As many for a stack with large frames, 4 GiB deep, as long as few were asked about in vain: each of
+/// them costs a tenth of a microsecond.
+const MOST_OWN_PAGES: usize = 1 << 20;
+const MOST_IN_VAIN: u32 = 1 << 18;
 /// Most pages that a walk asks about on another stack.
 const OTHER_PAGES: usize = 256;
 
@@ -29,6 +33,8 @@ pub fn set_main_stack_top(top: usize) {
 pub struct StackRange {
     low: usize,
     high: usize,
+    /// Pages that were asked about for stacks with large frames that were none.
+    in_vain: u32,
 }
 
 /// What a walk may read.
@@ -44,11 +50,6 @@ pub struct Readable {
 
 const fn page_of(address: usize) -> usize {
     address & !(PAGE - 1)
-}
-
-/// Are all pages of `from..to` readable?
-fn all_readable(from: usize, to: usize) -> bool {
-    (page_of(from)..to).step_by(PAGE).all(is_readable)
 }
 
 impl StackRange {
@@ -75,21 +76,35 @@ impl StackRange {
     }
 
     fn grow_down(&mut self, sp: usize) -> bool {
-        let near = sp < self.low && self.low - sp <= OWN_PAGES * PAGE;
-        if near && all_readable(sp, self.low) {
+        let grows = self.reaches(sp, self.low);
+        if grows {
             self.low = page_of(sp);
-            return true;
         }
-        false
+        grows
+    }
+
+    /// Is all readable from `sp` to `end`, and is it not too much to ask?
+    fn reaches(&mut self, sp: usize, end: usize) -> bool {
+        let Some(pages) = end.checked_sub(page_of(sp)).map(|bytes| bytes.div_ceil(PAGE)) else {
+            return false;
+        };
+        let is_large = pages > OWN_PAGES;
+        if sp >= end || pages > MOST_OWN_PAGES || (is_large && self.in_vain >= MOST_IN_VAIN) {
+            return false;
+        }
+        let readable = (page_of(sp)..end).step_by(PAGE).take_while(|&page| is_readable(page)).count();
+        if is_large && readable < pages {
+            self.in_vain += readable as u32 + 1;
+        }
+        readable == pages
     }
 
     #[cold]
     fn find(&mut self, sp: usize) -> bool {
-        let end = [control_block(), MAIN_STACK_TOP.load(Relaxed)]
-            .into_iter()
-            .find(|&end| sp < end && end - sp <= OWN_PAGES * PAGE && all_readable(sp, end));
+        let ends = [control_block(), MAIN_STACK_TOP.load(Relaxed)];
+        let end = ends.into_iter().find(|&end| self.reaches(sp, end));
         if let Some(end) = end {
-            *self = StackRange { low: page_of(sp), high: end };
+            (self.low, self.high) = (page_of(sp), end);
         }
         end.is_some()
     }
@@ -153,10 +168,26 @@ mod tests {
 
     #[test]
     fn a_frame_close_below_the_known_part_is_on_the_stack() {
-        let range = StackRange { low: 0x10_0000, high: 0x20_0000 };
+        let range = StackRange { low: 0x10_0000, high: 0x20_0000, in_vain: 0 };
         assert!(range.contains(0x10_0000 - 100, 0x10_0100));
         assert!(!range.contains(0x10_0000 - 2 * PAGE, 0x10_0100));
         assert!(!range.contains(0x20_0000, 0x10_0100));
+    }
+
+    /// As of a frame with a large array, of which a thread may be asked often.
+    #[test]
+    fn a_deep_stack_is_the_threads_own_and_what_is_none_is_asked_about_a_few_times_only() {
+        let pages = 3 * OWN_PAGES;
+        let memory = map_private((pages + 1) * PAGE).unwrap().as_ptr();
+        let (sp, end) = (memory as usize + 16, memory as usize + pages * PAGE);
+        let mut range = StackRange::default();
+        assert!(range.reaches(sp, end) && range.in_vain == 0);
+        // SAFETY: this test's own page.
+        unsafe { guard_page(memory.add((pages - 1) * PAGE)) };
+        let tries = (0..1000).take_while(|_| !range.reaches(sp, end) && range.in_vain < MOST_IN_VAIN).count();
+        assert!((10..100).contains(&tries), "{tries}");
+        assert!(range.reaches(sp, memory as usize + OWN_PAGES * PAGE), "what is small is always asked about");
+        assert!(!range.reaches(sp, sp) && !range.reaches(sp, 8));
     }
 
     #[test]
