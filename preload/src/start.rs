@@ -4,7 +4,7 @@
 //! uses nothing of the C library. Everything that needs a file descriptor happens here, and all are
 //! closed again.
 
-use core::ffi::CStr;
+use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use heaptrace_channel::config::{self, Session, TOKEN_LENGTH};
@@ -25,7 +25,7 @@ use crate::{
 #[cfg(not(test))]
 #[used]
 #[unsafe(link_section = ".init_array")]
-static CONSTRUCTOR: extern "C" fn() = construct;
+static CONSTRUCTOR: extern "C" fn(c_int, *const *const c_char, *const *const c_char) = construct;
 
 #[cfg(not(test))]
 #[used]
@@ -89,10 +89,10 @@ impl Settings {
     }
 }
 
-/// glibc passes arguments to constructors, musl does not: so they are looked for.
-extern "C" fn construct() {
+/// The arguments are glibc's; musl passes none.
+extern "C" fn construct(_: c_int, arguments: *const *const c_char, environment: *const *const c_char) {
     originals::ensure();
-    let surroundings = Surroundings::find();
+    let surroundings = Surroundings::find((Strings(arguments), Strings(environment)));
     if surroundings.and_then(Surroundings::begin).is_none() {
         record::stop();
     }
@@ -142,18 +142,21 @@ struct Surroundings {
     arguments: Strings,
     environment: Strings,
     objects: Objects,
+    is_glibc: bool,
     /// The runtime of a sanitizer is among the objects.
     has_sanitizer: bool,
 }
 
 impl Surroundings {
-    fn find() -> Option<Surroundings> {
+    /// `given` are the arguments and the environment, if this is glibc.
+    fn find(given: (Strings, Strings)) -> Option<Surroundings> {
         let vector = Auxiliary::find()?;
-        let (arguments, environment) = vector.arguments_and_environment()?;
         let objects = Objects::of(vector)?;
+        let is_glibc = objects.find(&Name::new("gnu_get_libc_version")).is_some();
+        let (arguments, environment) = if is_glibc { given } else { vector.arguments_and_environment()? };
         let has_sanitizer =
             SANITIZERS.iter().any(|sanitizer| objects.find(&Name::new(sanitizer.function)).is_some());
-        Some(Surroundings { vector, arguments, environment, objects, has_sanitizer })
+        Some(Surroundings { vector, arguments, environment, objects, is_glibc, has_sanitizer })
     }
 
     /// Connects to the collector and begins to record; `None` if that cannot be.
@@ -194,7 +197,7 @@ impl Surroundings {
     fn obstacle(self, unwinds: Result<(), Refusal>) -> Option<Refusal> {
         if self.has_sanitizer {
             Some(Refusal::Sanitizer)
-        } else if self.objects.find(&Name::new("gnu_get_libc_version")).is_none() {
+        } else if !self.is_glibc {
             Some(Refusal::OtherLibc)
         } else {
             unwinds.err()
