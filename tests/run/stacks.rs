@@ -1,6 +1,8 @@
 //! Stacks are complete, whoever allocates wherever, and taking them costs the program no stack.
 
-use crate::support::Room;
+use std::process::Command;
+
+use crate::support::{HEAPTRACE, Room};
 
 #[test]
 fn a_deep_recursion_is_complete() {
@@ -111,6 +113,59 @@ fn rust_and_cpp_programs_have_rooted_stacks_with_their_names() {
     profile.assert_rooted();
     for function in ["vectors::words", "vectors::count"] {
         assert!(profile.under(function, "alloc_objects") >= 6000, "{function}");
+    }
+}
+
+/// What the standard libraries allocate counts for the function that was asked: one that has a name in
+/// their documentation, or the program's own.
+#[test]
+fn standard_libraries_plumbing_has_no_share_of_its_own() {
+    let cases = [
+        (
+            "askers.rs",
+            &[
+                "Vec<T,A>::push",
+                "Vec<T,A>::reserve",
+                "HashMap<K,V,S,A>::insert",
+                "VecDeque<T,A>::push_back",
+                "alloc::boxed::Box<T>::new",
+            ][..],
+        ),
+        (
+            "askers.cpp",
+            &[
+                "std::vector<int, std::allocator<int> >::reserve",
+                "std::vector<int, std::allocator<int> >::vector",
+            ],
+        ),
+    ];
+    for (source, askers) in cases {
+        let room = Room::new();
+        room.run(source).rate("1").go().well();
+        let mut report = Command::new(HEAPTRACE);
+        report.args(["report", "-s", "alloc_space", "-n", "0", "--json"]).arg(room.path("out.prof"));
+        let report: serde_json::Value = serde_json::from_slice(&report.output().unwrap().stdout).unwrap();
+        let rows =
+            report["rows"].as_array().unwrap().iter().filter(|row| row["flat"].as_f64().unwrap() > 0.0);
+        let names: Vec<&str> = rows.map(|row| row["name"].as_str().unwrap()).collect();
+        for asker in askers {
+            assert!(names.iter().any(|name| name.ends_with(asker)), "no {asker} in {names:#?}");
+        }
+        let plumbing = [
+            "raw_vec",
+            "hashbrown::raw",
+            "btree::node",
+            "finish_grow",
+            "_M_allocate",
+            "_M_get_node",
+            "_M_mutate",
+            "::allocate",
+        ];
+        // It makes an element too, which may allocate by itself.
+        let plumbing = |name: &&&str| {
+            plumbing.iter().any(|part| name.contains(part)) && !name.contains("_M_allocate_node<")
+        };
+        assert_eq!(names.iter().find(plumbing), None);
     }
 }
 
