@@ -51,6 +51,8 @@ pub fn run() -> Result<()> {
         rate: rate.unwrap_or(config::DEFAULT_RATE),
         program: Some(program),
         symbolizer: Arc::new(Symbolizer::new(&options)),
+        process_events: None, // nobody would hear of it
+        children: true,
         witness: complaints.map(|complaints| Box::new(complaints) as Box<dyn Witness>),
     };
     keep_names(&config);

@@ -51,7 +51,7 @@ mod tests {
 
     use heaptrace_channel::handshake::Refusal;
     use heaptrace_collector::recording::Counters;
-    use heaptrace_collector::summary::{Malloc, Outcome, Refused, TurnedAway, Written};
+    use heaptrace_collector::summary::{Malloc, Missed, Outcome, Refused, TurnedAway, WhyMissed, Written};
     use heaptrace_collector::symbolize::Complaint;
 
     use super::*;
@@ -76,6 +76,7 @@ mod tests {
             running: 1,
             processes: 2,
             turned_away: vec![TurnedAway { name: OsStr::from_bytes(b"\xff").into(), count: 9 }],
+            missed: vec![Missed { pid: 9, name: "x".into(), why: WhyMissed::OwnMalloc }],
             complaints: vec![Complaint::TooSlow],
         };
         let (one, other) = UnixStream::pair().unwrap();

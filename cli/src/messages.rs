@@ -1,5 +1,6 @@
 //! What heaptrace says on standard error about a run: every fact in words, and nowhere else.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -11,7 +12,9 @@ use heaptrace_channel::processes::MAX_PROCESSES;
 use heaptrace_channel::weight::{FEW_SAMPLES, finer_rate};
 use heaptrace_collector::Sought;
 use heaptrace_collector::recording::Counters;
-use heaptrace_collector::summary::{Malloc, Outcome, Refused, Summary, TurnedAway, Written};
+use heaptrace_collector::summary::{
+    Malloc, Missed, Outcome, Refused, Summary, TurnedAway, WhyMissed, Written,
+};
 use heaptrace_collector::symbolize::{Complaint, Located, Progress, hex};
 use heaptrace_report::grouped;
 
@@ -28,12 +31,17 @@ pub enum Line {
     Advice(String),
 }
 
-/// The summary of a session, line by line.
-pub fn summary(summary: &Summary) -> Vec<Line> {
+const OWN_MALLOC: &str =
+    "an allocator of its own, which cannot be seen from outside; build it to use the system's malloc";
+
+/// The summary of a session, line by line. `obstacle` tells what stands in the way of recording an
+/// executable.
+pub fn summary(summary: &Summary, obstacle: impl Fn(&Path) -> Option<Obstacle>) -> Vec<Line> {
     let Summary { profiles, refused, turned_away, complaints, .. } = summary;
     let mut lines = Vec::new();
     profiles.iter().for_each(|written| describe(&mut lines, written));
     lines.extend(refused.iter().map(|process| Line::Plain(refusal(process))));
+    lines.extend(missed(&summary.missed, obstacle).into_iter().map(Line::Plain));
     lines.extend(turned_away.iter().map(|children| Line::Plain(too_many(children))));
     lines.extend(complaints.iter().map(|what| Line::Plain(complaint(what))));
     totals(&mut lines, summary);
@@ -90,6 +98,45 @@ fn refusal(process: &Refused) -> String {
     format!("{name} (pid {pid}) could not be profiled: {}", why.reason())
 }
 
+/// Those who were not recorded and have not said why, all of one program and reason in one line.
+fn missed(all: &[Missed], obstacle: impl Fn(&Path) -> Option<Obstacle>) -> Vec<String> {
+    let mut groups: Vec<(&OsStr, String, Vec<u32>)> = Vec::new();
+    for Missed { pid, name, why } in all {
+        let why = match why {
+            WhyMissed::OwnMalloc => format!("it has {OWN_MALLOC}"),
+            WhyMissed::Silent { executable, .. } if executable.is_empty() => {
+                "it was over before it could be looked at, and had not loaded the library".to_owned()
+            }
+            WhyMissed::Silent { executable, preloaded } => match (obstacle(executable.as_ref()), preloaded) {
+                (Some(obstacle), _) => reason(&obstacle),
+                (None, false) => {
+                    "it was started without LD_PRELOAD, as by env -i; keep that variable".to_owned()
+                }
+                (None, true) => {
+                    "it did not reach the collector: a sandbox hides the library from it, or it may open no \
+                     descriptors"
+                        .to_owned()
+                }
+            },
+        };
+        match groups.iter_mut().find(|group| group.0 == name && group.1 == why) {
+            Some((.., pids)) => pids.push(*pid),
+            None => groups.push((name, why, vec![*pid])),
+        }
+    }
+    let line = |(name, why, pids): (&OsStr, String, Vec<u32>)| {
+        let name = if name.is_empty() { OsStr::new("a program") } else { name }.display();
+        match pids[..] {
+            [pid] => format!("{name} (pid {pid}) could not be profiled: {why}"),
+            _ => {
+                let count = plural(pids.len() as u64, "process", "processes");
+                format!("{count} of {name} could not be profiled: {why}")
+            }
+        }
+    };
+    groups.into_iter().map(line).collect()
+}
+
 fn too_many(children: &TurnedAway) -> String {
     let TurnedAway { name, count } = children;
     let count = plural((*count).into(), "process", "processes");
@@ -127,16 +174,15 @@ fn totals(lines: &mut Vec<Line>, summary: &Summary) {
 fn advice(program: &Written) -> Option<String> {
     let Written { name, rate, counters: Counters { samples: count, .. }, .. } = program;
     let name = name.display();
-    let own =
-        "an allocator of its own, which cannot be seen from outside; build it to use the system's malloc";
     let finer = finer_rate(*rate, *count).map(RateText);
     match (program.malloc, count, finer) {
-        (Malloc::Own, 0, _) => Some(format!("{name} has {own}")),
+        (Malloc::Unseen, ..) => None,
+        (Malloc::Own, 0, _) => Some(format!("{name} has {OWN_MALLOC}")),
         (Malloc::NeverCalled, ..) => {
-            Some(format!("{name} never called malloc; if it does allocate, it has {own}"))
+            Some(format!("{name} never called malloc; if it does allocate, it has {OWN_MALLOC}"))
         }
         (_, 0, Some(_)) => Some(format!(
-            "no samples: {name} allocated hardly {} with malloc, or has {own}. To see every call: heaptrace run --rate 1 …",
+            "no samples: {name} allocated hardly {} with malloc, or has {OWN_MALLOC}. To see every call: heaptrace run --rate 1 …",
             RateText(*rate)
         )),
         (_, 1..FEW_SAMPLES, Some(finer)) => Some(format!(
@@ -248,7 +294,7 @@ mod tests {
     }
 
     fn said(written: Written) -> Vec<Line> {
-        summary(&Summary { profiles: vec![written], processes: 1, ..Default::default() })
+        summary(&Summary { profiles: vec![written], processes: 1, ..Default::default() }, |_| None)
     }
 
     /// The line of advice, if there is one.
@@ -261,9 +307,24 @@ mod tests {
     }
 
     #[test]
+    fn who_was_missed_is_named_with_the_reason_and_once_for_each_program() {
+        let silent = |pid, path: &str, preloaded| {
+            let why = WhyMissed::Silent { executable: path.into(), preloaded };
+            Missed { pid, name: path.rsplit('/').next().unwrap().into(), why }
+        };
+        let own = Missed { pid: 5, name: "rustc".into(), why: WhyMissed::OwnMalloc };
+        let all = [silent(1, "/a/x", true), silent(2, "/a/y", false), silent(3, "/a/x", true), own];
+        let lines = missed(&all, |path| path.ends_with("x").then_some(Obstacle::Static));
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0].starts_with("2 processes of x could not be profiled: it is statically linked"));
+        assert!(lines[1].starts_with("y (pid 2) could not be profiled: it was started without LD_PRELOAD"));
+        assert!(lines[2].starts_with("rustc (pid 5) could not be profiled: it has an allocator of its own"));
+    }
+
+    #[test]
     fn children_that_were_too_many_are_counted_and_named() {
         let turned_away = vec![TurnedAway { name: "prog".into(), count: 1200 }];
-        let lines = summary(&Summary { turned_away, ..Default::default() });
+        let lines = summary(&Summary { turned_away, ..Default::default() }, |_| None);
         let text = "1,200 processes of prog could not be profiled: more than 4096 ran at once";
         assert!(lines.contains(&Line::Plain(text.into())), "{lines:?}");
     }

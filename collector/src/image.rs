@@ -81,6 +81,8 @@ pub struct Image {
     /// Mean bytes between samples. As it was at the start, like all that the header says: the program
     /// can write there.
     rate: u64,
+    /// When recording began, by the monotonic clock.
+    started: Duration,
     /// Process ids in it are those that we have for the same processes.
     has_our_ids: bool,
     /// What runs in it.
@@ -152,6 +154,7 @@ impl Image {
             reader: Box::new(Reader::new(*segment.rings())),
             stacks: Tree::new(),
             rate: header.rate(),
+            started: Duration::from_nanos(header.started_monotonic()),
             has_our_ids: header.pid() == pid,
             program: Program { pid, executable, started_as, command },
             files,
@@ -368,6 +371,11 @@ impl Image {
     /// How many forked children could not be recorded, because too many others were.
     pub fn turned_away(&self) -> u32 {
         self.segment().turned_away()
+    }
+
+    /// When it began to be recorded, by the monotonic clock.
+    pub fn started(&self) -> Duration {
+        self.started
     }
 
     /// What was recorded of a process up to now.

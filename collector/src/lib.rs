@@ -4,6 +4,7 @@ mod add_names;
 mod files;
 mod functions;
 mod image;
+mod kin;
 mod limits;
 mod listener;
 mod live;
@@ -23,6 +24,7 @@ mod writer;
 pub use add_names::{Filled, Sought, add_names};
 pub use heaptrace_symbolize as symbolize;
 pub use image::Program;
+pub use kin::ProcessEvents;
 pub use listener::Sockets;
 pub use profile::profile;
 

@@ -13,11 +13,12 @@ use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::Process;
 
 use crate::image::{Image, Member, Program};
+use crate::kin::{self, Kin, ProcessEvents};
 use crate::limits;
 use crate::listener::{Arrival, Listener, Sockets};
 use crate::naming::{Pattern, Subject, insert};
 use crate::recording::{Counters, Recording, Stacks};
-use crate::summary::{Malloc, Outcome, Refused, Summary, TurnedAway, Written};
+use crate::summary::{Malloc, Missed, Outcome, Refused, Summary, TurnedAway, WhyMissed, Written};
 use crate::symbolize::Symbolizer;
 use crate::wake::Waker;
 use crate::writer::{Done, Job, Writers};
@@ -37,6 +38,10 @@ pub struct Config {
     pub program: Option<Program>,
     /// What looks names up, and tells others meanwhile how far it has come.
     pub symbolizer: Arc<Symbolizer>,
+    /// Who tells of the processes that do not announce themselves, if anybody does.
+    pub process_events: Option<ProcessEvents>,
+    /// What the program starts is to be recorded too.
+    pub children: bool,
     /// Who hears at once of a profile that could not be written; else it is in the summary only.
     pub witness: Option<Box<dyn Witness>>,
 }
@@ -88,6 +93,8 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
     limits::raise();
     let (waker, wakes) = Waker::new()?;
     let session = Session {
+        kin: config.process_events.and_then(|events| Kin::watch(events).ok()),
+        children: config.children,
         listener: Listener::new(config.sockets, config.token, &waker)?,
         waker,
         pattern: config.pattern,
@@ -124,6 +131,9 @@ fn name_of(pid: u32) -> String {
 
 struct Session {
     listener: Listener,
+    /// Who did not announce itself, until that has been told.
+    kin: Option<Kin>,
+    children: bool,
     waker: Waker,
     pattern: Pattern,
     writers: Writers<Key>,
@@ -214,6 +224,9 @@ impl Session {
         let left = images.map(leave).filter(|&left| left).count();
         self.summary.processes += usize::from(left == 0);
         let image = arrival.segment.and_then(|file| Image::open(file, arrival.pid, &self.waker));
+        if let Some(kin) = &self.kin {
+            kin.announce(arrival.pid, image.as_ref().map_or_else(|_| kin::now(), Image::started));
+        }
         arrival.connection.answer(image.as_ref().map(|_| ()).map_err(|&why| why));
         match image {
             Ok(image) => {
@@ -231,21 +244,28 @@ impl Session {
             Request::Started(program) => self.program = Some(program),
             Request::Ended(answer) => {
                 self.welcome(); // whatever has ended by now announced itself before
-                self.write_empty();
                 self.asked = Some(answer);
             }
         }
     }
 
-    /// The program gets its file even if it could not be recorded.
-    fn write_empty(&mut self) {
-        let Some(program) = &self.program else { return };
+    /// The program gets its file even if it could not be recorded, or not in its last image. True if it
+    /// has none yet.
+    fn write_empty(&mut self) -> bool {
+        let Some(mut program) = self.program.clone() else { return false };
+        let left = self.kin.as_ref().and_then(|kin| kin.left(program.pid));
         let is_member = |image: &Image| image.members().any(|(_, member)| member.pid == program.pid);
-        let recorded = self.images.iter().any(|(_, image)| is_member(image))
-            || self.summary.profiles.iter().any(|written| written.is_program)
-            || self.pending.values().any(|pending| pending.written.is_program);
-        if recorded {
-            return;
+        if self.summary.profiles.iter().any(|written| written.is_program)
+            || (left.is_none() && self.images.iter().any(|(_, image)| is_member(image)))
+        {
+            return false;
+        }
+        let malloc = if left.is_some() { Malloc::Unseen } else { Malloc::NeverCalled };
+        if let Some(Missed { why: WhyMissed::Silent { executable, .. }, .. }) = left
+            && !executable.is_empty()
+        {
+            program.executable = executable.into();
+            program.started_as.clone_from(&program.executable);
         }
         let recording = Recording {
             pid: program.pid,
@@ -260,7 +280,8 @@ impl Session {
             rows: Vec::new(),
         };
         let (name, key) = (program.name().to_owned(), (ImageId::MAX, 0));
-        self.write(key, recording, name, true, Malloc::NeverCalled, None);
+        self.write(key, recording, name, true, malloc, None);
+        true
     }
 
     fn drain(&mut self) {
@@ -308,9 +329,14 @@ impl Session {
         let Some(member) = image.member(process) else { return };
         let (key, pid) = ((*id, member.number), member.pid);
         // An image that the program left by exec is not its last one.
-        let superseded = self.images[index + 1..].iter().any(|(_, image)| image.program.pid == pid);
+        let superseded = self.images[index + 1..].iter().any(|(_, image)| image.program.pid == pid)
+            || (over && self.kin.as_ref().is_some_and(|kin| kin.left(pid).is_some()));
         let is_program = !superseded && self.program.as_ref().is_some_and(|program| program.pid == pid);
         let is_empty = member.events == 0 && !is_program;
+        if is_empty && over && image.has_own_malloc() {
+            let name = image.program.name().to_owned();
+            self.summary.missed.push(Missed { pid, name, why: WhyMissed::OwnMalloc });
+        }
         if is_empty || member.events_in_profile == Some(member.events) {
             return image.tell_written(process);
         }
@@ -412,7 +438,11 @@ impl Session {
     fn answer(&mut self) {
         let waiting = self.asked.is_some() && self.pending.is_empty();
         let is_settled = |image: &Image| !image.members().any(|(_, member)| image.is_over(member));
-        if waiting && self.images.iter().all(|(_, image)| is_settled(image)) {
+        if waiting && self.images.iter().all(|(_, image)| is_settled(image)) && !self.write_empty() {
+            let missed = self.kin.take().map(|kin| kin.missed()).unwrap_or_default();
+            let program = self.program.as_ref().map(|program| program.pid);
+            let is_wanted = |missed: &Missed| self.children || Some(missed.pid) == program;
+            self.summary.missed.extend(missed.into_iter().filter(is_wanted));
             self.summary.turned_away.extend(self.images.iter().filter_map(|(_, image)| turned_away(image)));
             self.summary.running = self.images.len();
             self.summary.complaints = self.writers.complaints();

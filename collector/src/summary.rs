@@ -18,6 +18,8 @@ pub struct Summary {
     pub refused: Vec<Refused>,
     /// Programs with more forked children at a time than can be recorded.
     pub turned_away: Vec<TurnedAway>,
+    /// Processes that were not recorded, as far as the kernel tells of them.
+    pub missed: Vec<Missed>,
     /// Processes that still run: their profiles will be written when they end.
     pub running: usize,
     /// Processes seen.
@@ -68,6 +70,33 @@ pub enum Malloc {
     Own,
     /// Nobody's, as far as can be seen.
     NeverCalled,
+    /// It was not seen: the program did not load the library.
+    Unseen,
+}
+
+/// A process that was not recorded, and has not said why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// Its process id.
+    pub pid: u32,
+    /// The program's name; empty if it was over too soon to be seen.
+    pub name: OsString,
+    /// The reason.
+    pub why: WhyMissed,
+}
+
+/// Why a process was not recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WhyMissed {
+    /// It has another malloc before the one that is hooked.
+    OwnMalloc,
+    /// It did not announce itself.
+    Silent {
+        /// What it executed; empty if it was over too soon to be seen.
+        executable: OsString,
+        /// The library is in its environment.
+        preloaded: bool,
+    },
 }
 
 /// Forked children that could not be recorded, because too many others were.

@@ -79,7 +79,8 @@ impl Waker {
     }
 }
 
-fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+/// Starts a thread for little work.
+pub fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().stack_size(STACK_SIZE).spawn(work).map(drop)
 }
 

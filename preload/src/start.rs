@@ -273,7 +273,8 @@ impl Program<'_> {
         segment.header().publish(&Start {
             geometry,
             rate: self.rate,
-            started: sys::now(),
+            started: sys::now(libc::CLOCK_REALTIME),
+            started_monotonic: sys::now(libc::CLOCK_MONOTONIC),
             pid: sys::pid(),
             command: command.bytes(),
             executable: match vector.value(libc::AT_BASE) {

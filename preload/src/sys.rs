@@ -185,11 +185,11 @@ pub fn has_ended(thread: u32) -> bool {
     result == Err(Errno(libc::ESRCH))
 }
 
-/// Nanoseconds since 1970.
-pub fn now() -> u64 {
+/// What a clock shows, in nanoseconds.
+pub fn now(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes one timespec.
-    let _ = unsafe { call!(libc::SYS_clock_gettime, libc::CLOCK_REALTIME, &raw mut time) };
+    let _ = unsafe { call!(libc::SYS_clock_gettime, clock, &raw mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 

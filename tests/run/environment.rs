@@ -199,15 +199,70 @@ fn rates_have_units() {
     }
 }
 
+/// Does the kernel tell of processes that do not announce themselves? In the initial namespaces, to root,
+/// and from Linux 6.6 on to anybody.
+fn kernel_tells() -> bool {
+    let initial = [("pid", "pid:[4026531836]"), ("user", "user:[4026531837]")];
+    let is_initial = |&(kind, name): &(&str, &str)| {
+        fs::read_link(format!("/proc/self/ns/{kind}")).is_ok_and(|link| link.as_os_str() == name)
+    };
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut version = release.split(['.', '-']).map(|number| number.parse().unwrap_or(0));
+    let is_new = (version.next(), version.next()) >= (Some(6), Some(6));
+    // SAFETY: takes nothing.
+    initial.iter().all(is_initial) && (is_new || unsafe { libc::geteuid() } == 0)
+}
+
+/// The lines about what could not be profiled.
+fn missed(ended: &Ended) -> Vec<&str> {
+    ended.stderr.lines().filter(|line| line.contains("could not be profiled")).collect()
+}
+
+/// The profile of the image before is not given out as the program's.
 #[test]
-fn a_program_started_with_an_empty_environment_is_not_profiled_but_runs() {
+fn a_program_that_ends_as_one_without_the_library_is_named() {
+    // It is there for long enough to be looked at.
+    let last = "exec sleep 0.4";
+    let unsets = format!("unset LD_PRELOAD; {last}");
+    for (path, arguments) in
+        [("/usr/bin/env", &["-i", "/bin/sh", "-c", last][..]), ("/bin/sh", &["-c", &unsets])]
+    {
+        let room = Room::new();
+        let ended = room.run_path(path).args(arguments).go();
+        assert_eq!(ended.status(), 0, "{ended:?}");
+        let profile = room.profile("out.prof");
+        if !kernel_tells() {
+            continue;
+        }
+        assert_eq!(profile.total("alloc_objects"), 0, "of {path}?");
+        let missed = missed(&ended);
+        assert_eq!(missed.len(), 1, "{ended:?}");
+        assert!(
+            missed[0].starts_with("heaptrace: sleep (pid ") && missed[0].contains("LD_PRELOAD"),
+            "{missed:?}"
+        );
+        let name = path.rsplit('/').next().unwrap();
+        assert_eq!(room.profiles(&format!("out.{name}.")).len(), 1, "{:?}", room.files());
+    }
+}
+
+#[test]
+fn what_a_program_starts_and_cannot_be_profiled_is_named_with_the_reason() {
     let room = Room::new();
-    let ended = room
-        .run_path("/usr/bin/env")
-        .args(["-i".as_ref(), program("ends.c").as_os_str(), "return".as_ref(), "6".as_ref()])
-        .go();
-    assert_eq!(ended.status(), 6);
-    assert!(room.path("out.prof").exists(), "of env itself, the last image that could be seen");
+    let lingers = program("lingers.c");
+    let own = program("own_malloc.c");
+    let line = format!("'{0}' & '{0}'; wait; '{1}'; exit 0", lingers.display(), own.display());
+    let ended = room.run_path("/bin/sh").args(["-c", &line]).go().well();
+    if kernel_tells() {
+        let missed = missed(&ended);
+        assert_eq!(missed.len(), 2, "{ended:?}");
+        let of = |name: &str, why: &str| missed.iter().any(|line| line.contains(name) && line.contains(why));
+        assert!(of("2 processes of lingers", "statically linked"), "{missed:?}");
+        assert!(of("own_malloc (pid ", "allocator of its own"), "{missed:?}");
+    }
+    let launch = room.run_path("/bin/sh").option("--children").option("none");
+    let ended = launch.args(["-c", &line]).go().well();
+    assert_eq!(missed(&ended), [""; 0], "nobody asked for them");
 }
 
 #[test]

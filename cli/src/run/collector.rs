@@ -7,10 +7,10 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use heaptrace_collector::Program;
 use heaptrace_collector::session::Config;
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::Progress;
+use heaptrace_collector::{ProcessEvents, Program};
 
 use crate::control::{self, Event, Report};
 use crate::{apart, collect};
@@ -48,7 +48,8 @@ impl Collector {
             0 => {
                 drop(control);
                 apart::ignore_requests();
-                let kept = config.sockets.descriptors().chain([its_end.as_raw_fd()]);
+                let events = config.process_events.as_ref().map(ProcessEvents::descriptor);
+                let kept = config.sockets.descriptors().chain(events).chain([its_end.as_raw_fd()]);
                 apart::leave(&kept.collect::<Vec<_>>());
                 let served = collect::serve(config, program, &its_end);
                 std::process::exit(served.is_err().into());

@@ -22,7 +22,7 @@ use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
 use heaptrace_collector::session::Config;
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
-use heaptrace_collector::{Program, Sockets};
+use heaptrace_collector::{ProcessEvents, Program, Sockets};
 use heaptrace_report::say::{self, say};
 use program::{Command, NotStarted};
 
@@ -151,6 +151,8 @@ fn start_collector(args: &Args, command: &Command, sockets: Sockets, token: &str
         rate: args.rate,
         program: None,
         symbolizer: Arc::new(Symbolizer::new(&options)),
+        process_events: ProcessEvents::listen(std::process::id()),
+        children: args.children == Children::All,
         witness: None,
     };
     Collector::start(config, program).context("cannot start the collector")
@@ -182,6 +184,14 @@ impl Prepared {
         ExitCode::from(status)
     }
 
+    /// The summary, without the program as one that was missed if it is known why.
+    fn without_known(&self, summary: &Summary) -> Summary {
+        let mut summary = summary.clone();
+        let program = summary.profiles.iter().find(|written| written.is_program).map(|program| program.pid);
+        summary.missed.retain(|missed| self.obstacle.is_none() || Some(missed.pid) != program);
+        summary
+    }
+
     /// What is said at the end. Advice is left out where it is known what stands in the way.
     fn lines(&self, summary: &Result<Summary, NoSummary>, quiet: bool) -> Vec<String> {
         let is_wanted = |line| match line {
@@ -193,7 +203,11 @@ impl Prepared {
         let mut lines = Vec::new();
         lines.extend(self.obstacle.as_ref().map(|why| messages::obstacle(&self.command.path, why)));
         match summary {
-            Ok(summary) => lines.extend(messages::summary(summary).into_iter().filter_map(is_wanted)),
+            Ok(summary) => {
+                let summary = self.without_known(summary);
+                let told = messages::summary(&summary, preflight::obstacle);
+                lines.extend(told.into_iter().filter_map(is_wanted));
+            }
             Err(why) => lines.push(messages::no_summary(why)),
         }
         lines

@@ -25,6 +25,7 @@ pub struct Header {
     geometry: [AtomicU32; 3],
     rate: AtomicU64,
     started: AtomicU64,
+    started_monotonic: AtomicU64,
     pid: AtomicU32,
     /// Set at the first allocation seen. A program in which it never is set has a malloc of its own.
     pub called: AtomicU32,
@@ -66,6 +67,8 @@ pub struct Start<'a> {
     pub rate: u64,
     /// When recording began, in nanoseconds since 1970.
     pub started: u64,
+    /// The same moment, in nanoseconds of CLOCK_MONOTONIC.
+    pub started_monotonic: u64,
     /// The process id as the program sees it.
     pub pid: u32,
     /// Arguments of the program, each followed by a NUL.
@@ -79,7 +82,17 @@ pub struct Start<'a> {
 impl Default for Start<'_> {
     fn default() -> Self {
         let geometry = Geometry::for_rate(1, 1);
-        Start { geometry, rate: 1, started: 0, pid: 0, command: b"", executable: b"", started_as: b"" }
+        let none = b"";
+        Start {
+            geometry,
+            rate: 1,
+            started: 0,
+            started_monotonic: 0,
+            pid: 0,
+            command: none,
+            executable: none,
+            started_as: none,
+        }
     }
 }
 
@@ -92,6 +105,7 @@ impl Header {
         }
         self.rate.store(start.rate, Relaxed);
         self.started.store(start.started, Relaxed);
+        self.started_monotonic.store(start.started_monotonic, Relaxed);
         self.pid.store(start.pid, Relaxed);
         self.stacks.store(1, Relaxed); // 0 is the root
         store_text(&self.command, &self.command_length, start.command);
@@ -118,6 +132,11 @@ impl Header {
     /// When recording began, in nanoseconds since 1970.
     pub fn started(&self) -> u64 {
         self.started.load(Relaxed)
+    }
+
+    /// When recording began, in nanoseconds of CLOCK_MONOTONIC.
+    pub fn started_monotonic(&self) -> u64 {
+        self.started_monotonic.load(Relaxed)
     }
 
     /// The process id as the program sees it.
