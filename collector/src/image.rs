@@ -14,6 +14,7 @@ use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Segment, sys};
 
 use crate::files::Files;
+use crate::fold::Folder;
 use crate::live::Live;
 use crate::mapping::Mapping;
 use crate::modules::{Modules, Places, Selection, absolute};
@@ -396,13 +397,14 @@ impl Image {
         };
         let (mut stacks, mut modules) = (Stacks::default(), Selection::new(&self.modules));
         let copied = self.copy_stacks(member.live.stacks(), &mut stacks, &mut modules);
-        let mut rows = Vec::new();
+        let (mut rows, mut folder) = (Vec::new(), Folder::default());
         for sum in member.live.sums() {
             let lost = Copied { truncated: true, ..Copied::default() };
             let copy = copied.get(sum.stack.0 as usize).copied().unwrap_or(lost);
             counters.samples += sum.samples;
-            counters.truncated_stacks += if copy.truncated { sum.samples } else { 0 };
-            rows.push(Row { stack: copy.stack, size_class: sum.size_class, values: sum.values });
+            let row = Row { stack: copy.stack, size_class: sum.size_class, values: sum.values };
+            let folded = folder.add(row, &mut rows, &mut stacks);
+            counters.truncated_stacks += if copy.truncated || folded { sum.samples } else { 0 };
         }
         Some(Recording {
             pid: member.pid,

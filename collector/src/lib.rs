@@ -2,6 +2,7 @@
 
 mod add_names;
 mod files;
+mod fold;
 mod functions;
 mod image;
 mod kin;

@@ -1,14 +1,16 @@
 //! Making a profile of a recording.
 
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use hashbrown::HashMap;
 use heaptrace_pprof::proto::{Label, Location, Mapping, Profile, Sample, ValueType, signed};
 use heaptrace_pprof::{StringTable, drop_frames};
 
+use crate::fold::LEFT_OUT;
 use crate::functions::{Functions, add_flags};
 use crate::recording::{Frame, Module, Recording, Row, Stacks, Values};
-use crate::symbolize::{Segment, Symbols, hex};
+use crate::symbolize::{Function, ResolvedFrame, Segment, Symbols, hex};
 
 /// Types and units of a sample's values, in the order of [`values`].
 const SAMPLE_TYPES: [(&str, &str); 6] = [
@@ -141,7 +143,8 @@ impl<'a> Builder<'a> {
         }
         let id = self.profile.location.len() as u64 + 1;
         let mapping = self.mapping(frame);
-        let frames = self.symbols.lookup(frame);
+        let left_out = || [ResolvedFrame { function: Arc::new(named("…")), line: 0 }];
+        let frames = if frame == LEFT_OUT { &left_out()[..] } else { self.symbols.lookup(frame) };
         if let Some(mapping) = mapping.and_then(|index| self.profile.mapping.get_mut(index)) {
             add_flags(mapping, frames);
         }
@@ -164,6 +167,11 @@ impl<'a> Builder<'a> {
         let found = mappings.iter().find(|(segment, _)| inside(segment)).or(mappings.first());
         found.map(|&(_, index)| index)
     }
+}
+
+/// A function of which only the name is known.
+fn named(name: &str) -> Function {
+    Function { name: name.to_owned(), system_name: String::new(), file: String::new(), start_line: 0 }
 }
 
 /// The values in the order of [`SAMPLE_TYPES`], to the nearest integer.

@@ -1,5 +1,6 @@
 //! What was recorded of one process: the input of the profile writer.
 
+use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -55,7 +56,7 @@ pub struct Counters {
 pub struct Stacks(Vec<(Frame, Stack)>);
 
 /// One of the [`Stacks`]: the position of its leaf, from 1, or 0 for the one without frames.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Stack(u32);
 
 impl Stacks {
@@ -68,6 +69,11 @@ impl Stacks {
     /// The leaves of all stacks, each stack after its caller.
     pub fn leaves(&self) -> impl Iterator<Item = Frame> {
         self.0.iter().map(|&(frame, _)| frame)
+    }
+
+    /// The stack, the one that called it, and so on, each with its leaf.
+    pub fn callers(&self, stack: Stack) -> impl Iterator<Item = (Stack, Frame)> {
+        self.positions(stack).map(|at| (Stack(at as u32 + 1), self.0[at].0))
     }
 
     /// The positions in [`Stacks::leaves`] of a stack's frames, leaf first.
@@ -104,4 +110,15 @@ pub struct Values {
     pub peak_objects: f64,
     /// Bytes in use when the estimated bytes in use were largest.
     pub peak_space: f64,
+}
+
+impl AddAssign for Values {
+    fn add_assign(&mut self, other: Values) {
+        self.alloc_objects += other.alloc_objects;
+        self.alloc_space += other.alloc_space;
+        self.inuse_objects += other.inuse_objects;
+        self.inuse_space += other.inuse_space;
+        self.peak_objects += other.peak_objects;
+        self.peak_space += other.peak_space;
+    }
 }

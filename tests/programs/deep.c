@@ -1,4 +1,4 @@
-/* Recurses 1000 frames deep and allocates at the bottom. */
+/* Recurses as many frames deep as the argument says, or 1000, and allocates at the bottom. */
 #include <stdlib.h>
 
 __attribute__((noinline)) void *descend(int depth) {
@@ -7,9 +7,10 @@ __attribute__((noinline)) void *descend(int depth) {
     return block;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    int depth = argc > 1 ? atoi(argv[1]) : 1000;
     for (int i = 0; i < 100; i++)
-        if (!descend(999))
+        if (!descend(depth - 1))
             return 1;
     return 0;
 }

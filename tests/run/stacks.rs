@@ -16,6 +16,19 @@ fn a_deep_recursion_is_complete() {
     profile.assert_rooted();
 }
 
+#[test]
+fn a_recursion_too_deep_for_a_profile_has_its_ends_and_is_counted() {
+    let room = Room::new();
+    room.run("deep.c").args(["20000"]).go().well();
+    let profile = room.profile("out.prof");
+    let stacks = profile.stacks_with("descend");
+    assert_eq!(stacks.len(), 1);
+    assert_eq!((stacks[0].len(), stacks[0][1024].as_str()), (2049, "…"));
+    assert_eq!(stacks[0].last().unwrap(), "_start");
+    assert_eq!(profile.under("main", "alloc_objects"), 100);
+    assert_eq!(profile.count("truncated_stacks"), 100);
+}
+
 /// As solvers and Fortran programs have them.
 #[test]
 fn a_frame_of_many_megabytes_is_unwound() {

@@ -1,0 +1,87 @@
+//! Stacks that are too deep for a profile: their middle is left out.
+//!
+//! A recursion ten thousands of frames deep has as many stacks, each of them as long: gigabytes. What
+//! tells them apart is at their ends.
+
+use hashbrown::HashMap;
+
+use crate::recording::{Frame, Row, Stack, Stacks};
+
+/// Frames that are kept of a stack on each side of its middle.
+const KEPT: usize = 1024;
+
+/// Stands for the frames that are left out.
+pub const LEFT_OUT: Frame = Frame { address: 0, module: None };
+
+/// Makes rows of stacks as deep as may be.
+#[derive(Debug, Default)]
+pub struct Folder {
+    made: HashMap<(Stack, Frame), Stack>,
+    /// Of each stack with its middle left out and size class, the row.
+    rows: HashMap<(Stack, u64), usize>,
+}
+
+impl Folder {
+    /// Adds a row. True if the middle of its stack is left out.
+    pub fn add(&mut self, mut row: Row, rows: &mut Vec<Row>, stacks: &mut Stacks) -> bool {
+        let Some(folded) = self.fold(row.stack, stacks) else {
+            rows.push(row);
+            return false;
+        };
+        row.stack = folded;
+        match self.rows.get(&(folded, row.size_class)) {
+            Some(&index) => rows[index].values += row.values,
+            None => {
+                self.rows.insert((folded, row.size_class), rows.len());
+                rows.push(row);
+            }
+        }
+        true
+    }
+
+    fn fold(&mut self, stack: Stack, stacks: &mut Stacks) -> Option<Stack> {
+        let deepest = stacks.callers(stack).nth(2 * KEPT).is_some();
+        let all: Vec<_> = if deepest { stacks.callers(stack).collect() } else { return None };
+        let inner = all[..KEPT].iter().rev().map(|&(_, frame)| frame).collect::<Vec<_>>();
+        let mut folded = all[all.len() - KEPT].0;
+        for frame in [LEFT_OUT].into_iter().chain(inner) {
+            folded = *self.made.entry((folded, frame)).or_insert_with(|| stacks.add(folded, frame));
+        }
+        Some(folded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::Values;
+
+    fn frame(address: u64) -> Frame {
+        Frame { address, module: Some(0) }
+    }
+
+    fn frames(stack: Stack, stacks: &Stacks) -> Vec<u64> {
+        stacks.callers(stack).map(|(_, frame)| frame.address).collect()
+    }
+
+    #[test]
+    fn the_middle_of_a_deep_stack_is_left_out_and_stacks_that_differ_there_are_one() {
+        let (mut stacks, mut folder, mut rows) = (Stacks::default(), Folder::default(), Vec::new());
+        let mut stack = stacks.add(Stack::default(), frame(1));
+        let mut folded = 0;
+        for depth in 2..=5000 {
+            stack = stacks.add(stack, frame(2));
+            let leaf = stacks.add(stack, frame(3));
+            if depth % 1000 == 0 {
+                let values = Values { alloc_objects: 1.0, ..Values::default() };
+                folded +=
+                    u32::from(folder.add(Row { stack: leaf, size_class: 8, values }, &mut rows, &mut stacks));
+            }
+        }
+        assert_eq!((rows.len(), folded), (3, 3), "1000 and 2000 as they are, the others as one");
+        assert_eq!(rows.iter().map(|row| row.values.alloc_objects).collect::<Vec<_>>(), [1.0, 1.0, 3.0]);
+        let all = frames(rows[2].stack, &stacks);
+        assert_eq!((all.len(), all[0], all[KEPT], all[2 * KEPT]), (2 * KEPT + 1, 3, LEFT_OUT.address, 1));
+        assert_eq!(frames(rows[1].stack, &stacks).len(), 2001);
+    }
+}
