@@ -16,6 +16,8 @@ mod patterns;
 mod prompt;
 #[path = "report/same_as_pprof.rs"]
 mod same_as_pprof;
+#[path = "report/spelling.rs"]
+mod spelling;
 #[path = "report/support.rs"]
 mod support;
 #[path = "report/views.rs"]

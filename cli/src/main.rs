@@ -1,7 +1,8 @@
 //! `heaptrace`: a heap profiler for unmodified native Linux programs.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
-use std::{io, panic};
+use std::{env, io, panic};
 
 use clap::Parser;
 use heaptrace::{collect, library, run, symbolize};
@@ -29,7 +30,7 @@ static BEFORE_MAIN: extern "C" fn() = run::keep_inherited;
 
 fn main() -> ExitCode {
     panic::set_hook(Box::new(tell_fault));
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(arguments()) {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
@@ -47,6 +48,16 @@ fn main() -> ExitCode {
             say(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The command line. That of `report` may be spelled as pprof's is.
+fn arguments() -> Vec<OsString> {
+    let mut arguments = env::args_os();
+    let command: Vec<_> = arguments.by_ref().take(2).collect();
+    match command.get(1).is_some_and(|command| command == "report") {
+        true => command.into_iter().chain(report::two_dashes(arguments)).collect(),
+        false => command.into_iter().chain(arguments).collect(),
     }
 }
 

@@ -102,7 +102,7 @@ fn the_other_views_are_there() {
         "digraph heaptrace {",
         "\"sample_index\": \"inuse_space\"",
         "ROUTINE ======================== orders::load",
-        "Show the functions that hold most",
+        "The functions that hold most: what is shown unless asked for something else\n  top [n] [-cum] ",
     ] {
         assert!(text.contains(part), "{part}");
     }
@@ -116,7 +116,8 @@ fn output_goes_to_a_file() {
     let proto = folder.path("again.prof");
     let commands =
         format!("top >{}\nflamegraph {}\nproto >{}\n", top.display(), svg.display(), proto.display());
-    assert_eq!(session(&file, &commands).1, "");
+    let said = [&top, &svg, &proto].map(|path| format!("heaptrace: written to {}\n", path.display()));
+    assert_eq!(session(&file, &commands).1, said.concat());
     assert!(fs::read_to_string(top).unwrap().starts_with("Type: inuse_space\n"));
     assert!(fs::read_to_string(svg).unwrap().starts_with("<?xml"));
     assert_eq!(report_text(&["--json", proto.to_str().unwrap()]), report_text(&["--json", &file]));

@@ -20,6 +20,6 @@ mod render;
 pub mod say;
 mod view;
 
-pub use ask::{Args, run, show};
+pub use ask::{Args, run, show, two_dashes};
 pub use measure::grouped;
 pub use render::output::Output;

@@ -53,10 +53,23 @@ impl fmt::Debug for Source {
 
 impl Source {
     /// Reads a file.
+    ///
+    /// # Errors
+    /// If it is no profile; the text names the file.
     pub fn read(path: &Path) -> Result<Source, Error> {
+        match File::open(path) {
+            Ok(file) => Source::read_from(path, file),
+            Err(error) => Err(Error::File(path.to_owned(), Box::new(Error::Read(error)))),
+        }
+    }
+
+    /// Reads what `reader` has, which is called `name`.
+    ///
+    /// # Errors
+    /// If it is no profile; the text has the name.
+    pub fn read_from(name: &Path, reader: impl Read) -> Result<Source, Error> {
         let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|f| f.take(FILE_LIMIT + 1).read_to_end(&mut bytes));
-        let tables = match read {
+        let tables = match reader.take(FILE_LIMIT + 1).read_to_end(&mut bytes) {
             Err(error) => Err(Error::Read(error)),
             Ok(0) => Err(Error::Empty),
             Ok(_) if bytes.len() as u64 > FILE_LIMIT => Err(Error::TooLarge(FILE_LIMIT)),
@@ -66,8 +79,8 @@ impl Source {
             }),
         };
         Ok(Source {
-            tables: tables.map_err(|error| Error::File(path.to_owned(), Box::new(error)))?,
-            path: path.to_owned(),
+            tables: tables.map_err(|error| Error::File(name.to_owned(), Box::new(error)))?,
+            path: name.to_owned(),
             bytes,
         })
     }

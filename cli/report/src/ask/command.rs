@@ -1,7 +1,5 @@
 //! The views by the commands that ask for them, of the command line and of the prompt.
 
-use std::path::PathBuf;
-
 use heaptrace_pprof::encode;
 
 use crate::ask::source_files;
@@ -57,8 +55,93 @@ pub enum Command {
     Proto,
     /// The call graph for KCachegrind.
     Callgrind,
-    /// A flame graph, written to this file.
-    Flamegraph(PathBuf),
+    /// A flame graph.
+    Flamegraph,
+}
+
+/// A view as it is asked for.
+#[derive(Debug)]
+pub struct ViewKind {
+    /// Its name, of the option of the command line and of the command at the prompt.
+    pub name: &'static str,
+    /// What has to be said with it.
+    pub argument: Argument,
+    /// Whether it shows a number of rows.
+    pub has_rows: bool,
+    /// What it shows.
+    pub help: &'static str,
+    command: Make,
+}
+
+/// What has to be said with a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// Nothing.
+    None,
+    /// Which functions.
+    Functions,
+    /// The file to write.
+    File,
+}
+
+#[derive(Debug)]
+enum Make {
+    Alone(Command),
+    OfFunctions(fn(Pattern) -> Command),
+}
+
+const fn kind(name: &'static str, has_rows: bool, help: &'static str, command: Command) -> ViewKind {
+    ViewKind { name, argument: Argument::None, has_rows, help, command: Make::Alone(command) }
+}
+
+const fn to_file(name: &'static str, help: &'static str, command: Command) -> ViewKind {
+    ViewKind { name, argument: Argument::File, has_rows: false, help, command: Make::Alone(command) }
+}
+
+const fn of_functions(name: &'static str, help: &'static str, command: fn(Pattern) -> Command) -> ViewKind {
+    let argument = Argument::Functions;
+    ViewKind { name, argument, has_rows: false, help, command: Make::OfFunctions(command) }
+}
+
+/// All views.
+pub static VIEWS: [ViewKind; 17] = [
+    kind(
+        "top",
+        true,
+        "The functions that hold most: what is shown unless asked for something else",
+        Command::Top,
+    ),
+    kind("text", true, "The same as top", Command::Top),
+    of_functions("list", "Source of the matching functions, with flat and cum for each line", Command::List),
+    of_functions("peek", "Callers and callees of the matching functions", Command::Peek),
+    kind("tree", true, "Callers and callees of the functions that hold most", Command::Tree),
+    kind("traces", false, "Each sample with its stack", Command::Traces),
+    kind("tags", false, "Labels, with what the samples that have them add up to", Command::Tags),
+    kind("folded", false, "Lines `a;b;c N` for flame graph tools", Command::Folded),
+    kind("json", true, "The top table as JSON", Command::Json),
+    kind("dot", true, "The call graph for graphviz: `dot -Tsvg`", Command::Dot),
+    kind("svg", true, "The call graph as a picture, drawn by graphviz", Command::Picture(Format::Svg)),
+    kind("png", true, "The same as pixels", Command::Picture(Format::Png)),
+    kind("web", true, "The same in a browser", Command::Web),
+    kind("raw", false, "The profile as text", Command::Raw),
+    kind("proto", false, "The profile as a file again: filtered, added up, subtracted", Command::Proto),
+    kind("callgrind", false, "The call graph for KCachegrind", Command::Callgrind),
+    to_file("flamegraph", "A flame graph, written to FILE", Command::Flamegraph),
+];
+
+impl ViewKind {
+    /// The view called `name`.
+    pub fn find(name: &str) -> Option<&'static ViewKind> {
+        VIEWS.iter().find(|view| view.name == name)
+    }
+
+    /// The command; `name` is what an error calls the argument.
+    pub fn command(&self, name: &str, argument: &str) -> anyhow::Result<Command> {
+        match &self.command {
+            Make::Alone(command) => Ok(command.clone()),
+            Make::OfFunctions(command) => Ok(command(Pattern::of_option(name, argument)?)),
+        }
+    }
 }
 
 impl Command {
@@ -89,9 +172,9 @@ impl Command {
             Command::Callgrind => {
                 out.data("callgrind", |out| Ok(callgrind::write(out, &Instructions::new(view))?))?
             }
-            Command::Flamegraph(path) => {
+            Command::Flamegraph => {
                 let flame = Flame::new(view)?;
-                Output::to_file(path, |file| file.data("svg", |out| Ok(flame::write(out, &flame)?)))?;
+                out.data("svg", |out| Ok(flame::write(out, &flame)?))?;
             }
         }
         Ok(())

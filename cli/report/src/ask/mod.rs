@@ -3,10 +3,12 @@
 mod args;
 mod command;
 mod history;
+mod option_args;
 mod prompt;
 mod run;
 mod setting;
 mod source_files;
+mod view_args;
 
-pub use args::Args;
+pub use args::{Args, two_dashes};
 pub use run::{run, show};

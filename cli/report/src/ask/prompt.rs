@@ -9,13 +9,12 @@ use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use rustyline::{CompletionType, Config, Editor, Helper, Highlighter, Hinter, Validator};
 
-use crate::ask::command::Command;
+use crate::ask::command::{Argument, Command, VIEWS, ViewKind};
 use crate::ask::history;
 use crate::ask::setting::{SETTINGS, Setting};
 use crate::pattern::Pattern;
 use crate::profile::tables::Profile;
 use crate::render::output::Output;
-use crate::render::picture::Format;
 use crate::render::text;
 use crate::say::say;
 use crate::view::basis::{Options, View};
@@ -27,34 +26,24 @@ const TOP_LIMIT: usize = 10;
 /// Most completions offered.
 const COMPLETIONS_LIMIT: usize = 100;
 
-/// A command: name, arguments, what it does.
-const COMMANDS: [(&str, &str, &str); 21] = [
-    ("callgrind", VIEW, "Write the call graph for KCachegrind"),
-    ("comments", "", "Show what the profile says of itself"),
-    ("dot", GRAPH, "Write the call graph for graphviz"),
+/// Commands that show no view: name, arguments, what it does.
+const COMMANDS: [(&str, &str, &str); 4] = [
+    ("comments", "", "What the profile says of itself"),
     ("exit", "", "Leave; also quit, q, ^D"),
-    ("flamegraph", "file", "Write a flame graph, an SVG picture"),
-    ("folded", VIEW, "Show stacks as lines for flame graph tools"),
     ("help", "[command or variable]", "Explain"),
-    ("json", TABLE, "Show the top table as JSON"),
-    ("list", "function [focus]* [-ignore]* [>file]", "Show source, with flat and cum for each line"),
-    ("options", "", "Show variables and their values; also o"),
-    ("peek", "function [focus]* [-ignore]* [>file]", "Show callers and callees of a function"),
-    ("png", GRAPH, "Draw the call graph as pixels"),
-    ("proto", VIEW, "Write the profile as a file again"),
-    ("raw", VIEW, "Show the profile as text"),
-    ("svg", GRAPH, "Draw the call graph"),
-    ("tags", VIEW, "Show labels and what their samples add up to"),
-    ("text", TABLE, "The same as top"),
-    ("top", TABLE, "Show the functions that hold most: top, top20"),
-    ("traces", VIEW, "Show each sample with its stack"),
-    ("tree", TABLE, "Show callers and callees of the functions that hold most"),
-    ("web", "[n] [focus]* [-ignore]*", "Draw the call graph and show it in a browser"),
+    ("options", "", "Variables and their values; also o"),
 ];
-/// Arguments of most commands.
-const VIEW: &str = "[focus]* [-ignore]* [>file]";
-const GRAPH: &str = "[n] [focus]* [-ignore]* [>file]";
-const TABLE: &str = "[n] [-cum] [focus]* [-ignore]* [>file]";
+
+/// What is typed after the name of a view.
+fn arguments_of(view: &ViewKind) -> String {
+    let what = match view.argument {
+        Argument::File => return "file".to_owned(),
+        Argument::Functions => "function ",
+        Argument::None if view.has_rows => "[n] [-cum] ",
+        Argument::None => "",
+    };
+    format!("{what}[focus]* [-ignore]* [>file]")
+}
 
 /// Reads commands until there are no more.
 pub fn run(profile: &Profile, options: Options, out: &mut Output) -> anyhow::Result<()> {
@@ -154,7 +143,7 @@ impl Session<'_> {
         let is_type = self.profile.sample_types.iter().any(|t| t.name == line);
         let sample_type = || Setting::find("sample_index").filter(|_| is_type).map(|s| (s, line));
         match assigned.or_else(|| Setting::of_word(line)).or_else(sample_type) {
-            Some((setting, value)) => setting.set(&mut self.options, self.profile, value)?,
+            Some((setting, value)) => set(&mut self.options, self.profile, setting, value)?,
             None => return Ok(false),
         }
         Ok(true)
@@ -162,13 +151,13 @@ impl Session<'_> {
 
     fn clear_filters(&mut self) -> anyhow::Result<()> {
         for name in ["focus", "ignore", "hide", "tagfocus", "tagignore"] {
-            set(&mut self.options, self.profile, name, "")?;
+            set_filter(&mut self.options, name, "")?;
         }
         Ok(())
     }
 
     fn show_options(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        for setting in &SETTINGS {
+        for setting in SETTINGS {
             let value = match setting.get(&self.options, self.profile) {
                 value if value.is_empty() => "\"\"".to_owned(),
                 value => value,
@@ -192,16 +181,18 @@ impl Session<'_> {
     fn show(&self, name: &str, arguments: &[&str], out: &mut Output) -> anyhow::Result<()> {
         let mut options = self.options.clone();
         let (name, mut arguments) = split_count(name, arguments);
-        let command = command(name, &mut arguments)?;
+        let (command, own_file) = command(name, &mut arguments)?;
         if let Command::Top | Command::Json = command {
             options.limit = options.limit.or(Some(TOP_LIMIT));
         }
-        let file = modify(&mut options, self.profile, name, &arguments)?;
+        let file = modify(&mut options, name, &arguments)?;
         let view = View::new(self.profile, &options)?;
-        match file {
-            None => command.run(&view, out),
-            Some(path) => Output::to_file(&path, |file| command.run(&view, file)),
-        }
+        let Some(path) = own_file.or(file) else {
+            return command.run(&view, out);
+        };
+        Output::to_file(&path, |file| command.run(&view, file))?;
+        say(format_args!("written to {}", path.display()));
+        Ok(())
     }
 }
 
@@ -213,44 +204,30 @@ fn split_count<'a>(name: &'a str, arguments: &[&'a str]) -> (&'a str, Vec<&'a st
     (word, count.into_iter().chain(arguments.iter().copied()).collect())
 }
 
-/// The command called `name`; takes its own argument from `arguments`.
-fn command(name: &str, arguments: &mut Vec<&str>) -> anyhow::Result<Command> {
+/// The command called `name`, and the file that it needs to write; takes its own argument from
+/// `arguments`.
+fn command(name: &str, arguments: &mut Vec<&str>) -> anyhow::Result<(Command, Option<PathBuf>)> {
     let mut argument = || match arguments.is_empty() {
         true => Err(anyhow!("{name} needs an argument")),
         false => Ok(arguments.remove(0)),
     };
-    Ok(match name {
-        "top" | "text" => Command::Top,
-        "json" => Command::Json,
-        "tree" => Command::Tree,
-        "traces" => Command::Traces,
-        "tags" => Command::Tags,
-        "folded" => Command::Folded,
-        "dot" => Command::Dot,
-        "svg" => Command::Picture(Format::Svg),
-        "png" => Command::Picture(Format::Png),
-        "web" => Command::Web,
-        "raw" => Command::Raw,
-        "proto" => Command::Proto,
-        "callgrind" => Command::Callgrind,
-        "list" => Command::List(Pattern::of_option("list", argument()?)?),
-        "peek" => Command::Peek(Pattern::of_option("peek", argument()?)?),
-        "flamegraph" => Command::Flamegraph(PathBuf::from(argument()?)),
-        name if Setting::find(name).is_some() => {
-            bail!("to set it, type {name}={}", argument().unwrap_or("VALUE"))
+    let Some(view) = ViewKind::find(name) else {
+        if Setting::find(name).is_some() {
+            bail!("to set it, type {name}={}", argument().unwrap_or("VALUE"));
         }
-        _ => bail!("there is no command {name:?}; help shows those there are"),
-    })
+        bail!("there is no command {name:?}; help shows those there are");
+    };
+    let argument = match view.argument {
+        Argument::None => "",
+        Argument::Functions | Argument::File => argument()?,
+    };
+    let file = (view.argument == Argument::File).then(|| PathBuf::from(argument));
+    Ok((view.command(name, argument)?, file))
 }
 
 /// Applies arguments to the options of one command: a number of rows, `-cum`, focus, `-ignore`.
 /// Returns the file to write to, if one is given.
-fn modify(
-    options: &mut Options,
-    profile: &Profile,
-    command: &str,
-    arguments: &[&str],
-) -> anyhow::Result<Option<PathBuf>> {
+fn modify(options: &mut Options, command: &str, arguments: &[&str]) -> anyhow::Result<Option<PathBuf>> {
     let mut file = None;
     let (mut focus, mut ignore) = (Vec::new(), Vec::new());
     let mut arguments = arguments.iter().copied();
@@ -275,25 +252,37 @@ fn modify(
     };
     for (name, parts) in filters {
         if !parts.is_empty() {
-            set(options, profile, name, &parts.join("|"))?;
+            set_filter(options, name, &parts.join("|"))?;
         }
     }
     Ok(file)
 }
 
-/// Sets a variable, which there is.
-fn set(options: &mut Options, profile: &Profile, name: &str, value: &str) -> anyhow::Result<()> {
+/// Sets a variable. That of the sample type takes only those that the profile has.
+fn set(options: &mut Options, profile: &Profile, setting: &Setting, value: &str) -> anyhow::Result<()> {
+    if setting.name == "sample_index" {
+        let index = profile.sample_index(value).map_err(anyhow::Error::msg)?;
+        return setting.set(options, setting.name, &profile.sample_types[index].name);
+    }
+    setting.set(options, setting.name, value)
+}
+
+/// Sets a filter, which there is.
+fn set_filter(options: &mut Options, name: &str, value: &str) -> anyhow::Result<()> {
     let setting = Setting::find(name).with_context(|| format!("there is no variable {name}"))?;
-    setting.set(options, profile, value)
+    setting.set(options, name, value)
 }
 
 fn help(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "Commands:")?;
-    for (name, _, what) in COMMANDS {
+    let views = VIEWS.iter().map(|view| (view.name, view.help));
+    let mut commands: Vec<_> = COMMANDS.iter().map(|&(name, _, what)| (name, what)).chain(views).collect();
+    commands.sort_unstable();
+    for (name, what) in commands {
         writeln!(out, "  {name:<20} {what}")?;
     }
     writeln!(out, "\nVariables, set by name=value:")?;
-    for setting in &SETTINGS {
+    for setting in SETTINGS {
         writeln!(out, "  {:<20} {}", setting.name, setting.help)?;
         let choices = setting.choices();
         if !choices.is_empty() {
@@ -307,6 +296,8 @@ fn help(out: &mut dyn Write) -> anyhow::Result<()> {
 fn help_on(out: &mut dyn Write, name: &str) -> anyhow::Result<()> {
     if let Some((name, arguments, what)) = COMMANDS.iter().find(|c| c.0 == name) {
         writeln!(out, "{what}\n  {}", format!("{name} {arguments}").trim_end())?;
+    } else if let Some(view) = ViewKind::find(name) {
+        writeln!(out, "{}\n  {name} {}", view.help, arguments_of(view))?;
     } else if let Some(setting) = Setting::find(name) {
         writeln!(out, "{}\n  {name}=VALUE", setting.help)?;
     } else if let Some((setting, value)) = Setting::of_word(name) {
@@ -326,7 +317,8 @@ struct Completions {
 
 impl Completions {
     fn new(profile: &Profile) -> Completions {
-        let commands = COMMANDS.iter().map(|(name, ..)| (*name).to_owned());
+        let commands = COMMANDS.iter().map(|(name, ..)| *name);
+        let commands = commands.chain(VIEWS.iter().map(|view| view.name)).map(str::to_owned);
         let choices = SETTINGS.iter().flat_map(Setting::choices);
         let settings = SETTINGS.iter().map(|s| format!("{}=", s.name));
         let types = profile.sample_types.iter().map(|t| t.name.clone());

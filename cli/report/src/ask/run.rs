@@ -20,22 +20,34 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     show(args, &mut Output::stdout())
 }
 
-/// Writes what is asked for to `out`.
+/// Writes what is asked for to `out`, or to the file that is asked for.
 pub fn show(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let command = args.command()?;
     let options = args.options()?;
-    let mut profile = load::load(&args.files, args.subtracted()?.as_ref())?;
+    let mut profile = load::load(args.files(), args.subtracted()?.as_ref())?;
     prune::prune(&mut profile);
     if args.interactive {
         prompt::run(&profile, options, out)?;
-    } else {
-        let view = View::new(&profile, &options)?;
-        if let Command::Top = command {
-            text::header(&mut out.text(), &Header::new(&view))?;
-            first_screen(&profile, &options, out)?;
-        }
-        command.run(&view, out)?;
+        return out.flush();
     }
+    match args.output() {
+        Some(path) => Output::to_file(&path, |out| show_view(&command, &profile, &options, out)),
+        None => show_view(&command, &profile, &options, out),
+    }
+}
+
+fn show_view(
+    command: &Command,
+    profile: &Profile,
+    options: &Options,
+    out: &mut Output,
+) -> anyhow::Result<()> {
+    let view = View::new(profile, options)?;
+    if let Command::Top = command {
+        text::header(&mut out.text(), &Header::new(&view))?;
+        first_screen(profile, options, out)?;
+    }
+    command.run(&view, out)?;
     out.flush()
 }
 

@@ -1,7 +1,9 @@
-//! The variables of the prompt, by pprof's names (`internal/driver/config.go`).
+//! The options of the command line, which are the variables of the prompt too, each worded once. The
+//! names are pprof's (`internal/driver/config.go`).
 
 use anyhow::{Context, anyhow};
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
 use crate::pattern::Pattern;
 use crate::profile::tables::Profile;
@@ -10,15 +12,32 @@ use crate::view::graph::Sort;
 use crate::view::label::TagFilter;
 use crate::view::node::Granularity;
 
-/// A variable.
+/// An option of the command line, and a variable of the prompt.
 #[derive(Debug)]
 pub struct Setting {
-    /// Its name.
+    /// Its name, pprof's.
     pub name: &'static str,
+    /// Its name on the command line, where pprof's is understood too.
+    pub flag: &'static str,
+    /// What its value is; empty: on or off.
+    pub value: &'static str,
     /// What it does.
     pub help: &'static str,
+    /// What it belongs to.
+    pub heading: Heading,
     /// The option that it is.
     option: fn(&mut Options) -> Slot<'_>,
+}
+
+/// What options belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heading {
+    /// What is shown, and how.
+    Options,
+    /// What of the profile is shown.
+    Filters,
+    /// The program's own code.
+    OwnCode,
 }
 
 /// An option by the kind of its values.
@@ -34,67 +53,67 @@ enum Slot<'a> {
     SampleIndex(&'a mut String),
 }
 
-const fn setting(name: &'static str, help: &'static str, option: fn(&mut Options) -> Slot<'_>) -> Setting {
-    Setting { name, help, option }
+macro_rules! settings {
+    ($($heading:ident $name:literal $flag:literal $value:literal $help:literal $kind:ident $($field:ident).+;)*) => {
+        /// All options and variables.
+        pub const SETTINGS: &[Setting] = &[$(Setting {
+            name: $name,
+            flag: $flag,
+            value: $value,
+            help: $help,
+            heading: Heading::$heading,
+            option: |options| Slot::$kind(&mut options.$($field).+),
+        }),*];
+    };
 }
 
-/// All variables.
-pub const SETTINGS: [Setting; 26] = [
-    setting("divide_by", "Show values divided by this number", |o| Slot::Number(&mut o.divide_by)),
-    setting("drop_negative", "Leave out what is negative, as in a difference what shrank", |o| {
-        Slot::Flag(&mut o.drop_negative)
-    }),
-    setting("edgefraction", "Leave out calls with less than this share of the total", |o| {
-        Slot::Number(&mut o.edge_fraction)
-    }),
-    setting("focus", "Only samples with a frame that matches this expression", |o| {
-        Slot::Regex(&mut o.filters.focus)
-    }),
-    setting("granularity", "What a row stands for", |o| Slot::Granularity(&mut o.granularity)),
-    setting("hide", "Leave out frames that match", |o| Slot::Regex(&mut o.filters.hide)),
-    setting("ignore", "No samples with a frame that matches", |o| Slot::Regex(&mut o.filters.ignore)),
-    setting("nodecount", "Rows to show; 0: all", |o| Slot::Limit(&mut o.limit)),
-    setting("nodefraction", "Leave out functions with less than this share of the total", |o| {
-        Slot::Number(&mut o.node_fraction)
-    }),
-    setting("noinlines", "Count inlined functions for the function that they are inlined into", |o| {
-        Slot::Flag(&mut o.no_inlines)
-    }),
-    setting("not_own", "What is not the program's own code, by function or source file", |o| {
-        Slot::Regex(&mut o.filters.own_code.not)
-    }),
-    setting("own", "Only frames of the program's own code, with their lines", |o| {
-        Slot::Flag(&mut o.filters.own)
-    }),
-    setting("own_path", "Folders whose code is the program's own, separated by colons", |o| {
-        Slot::Text(&mut o.filters.own_code.paths)
-    }),
-    setting("prune_from", "Leave out what the innermost frame that matches calls", |o| {
-        Slot::Regex(&mut o.filters.prune_from)
-    }),
-    setting("relative_percentages", "Percentages of what the filters leave, not of all", |o| {
-        Slot::Flag(&mut o.relative_percentages)
-    }),
-    setting("sample_index", "What to show, by name or number", |o| Slot::SampleIndex(&mut o.sample_index)),
-    setting("show", "Leave out frames that do not match", |o| Slot::Regex(&mut o.filters.show)),
-    setting("show_from", "Leave out the callers of the outermost frame that matches", |o| {
-        Slot::Regex(&mut o.filters.show_from)
-    }),
-    setting("sort", "How to order rows", |o| Slot::Sort(&mut o.sort)),
-    setting("source_path", "Folders to search for sources, separated by colons", |o| {
-        Slot::Text(&mut o.paths.source)
-    }),
-    setting("tagfocus", "Only samples with a label that matches: 64kb:, bytes=1kb:4kb, thread=main", |o| {
-        Slot::Tags(&mut o.filters.tag_focus)
-    }),
-    setting("taghide", "No labels whose key matches", |o| Slot::Regex(&mut o.filters.tag_hide)),
-    setting("tagignore", "No samples with a label that matches", |o| Slot::Tags(&mut o.filters.tag_ignore)),
-    setting("tagshow", "Only labels whose key matches", |o| Slot::Regex(&mut o.filters.tag_show)),
-    setting("trim_path", "Prefixes to cut off the names of source files", |o| Slot::Text(&mut o.paths.trim)),
-    setting("unit", "Unit of the values, such as MB; minimum: the one that suits the smallest", |o| {
-        Slot::Text(&mut o.unit)
-    }),
-];
+settings! {
+    Options "sample_index" "sample-index" "NAME"
+        "What to show, by name or number: inuse_space, inuse_objects, alloc_space, alloc_objects, peak_space, peak_objects, or what else the profile has [default: what the profile says]"
+        SampleIndex sample_index;
+    Options "nodecount" "limit" "N" "Rows to show; 0: all [default: 20, in trees 80]" Limit limit;
+    Options "sort" "sort" "BY" "How to order rows [default: flat]" Sort sort;
+    Options "granularity" "granularity" "WHAT" "What a row stands for [default: functions, and lines of own code]"
+        Granularity granularity;
+    Options "noinlines" "no-inlines" "" "Count inlined functions for the function that they are inlined into"
+        Flag no_inlines;
+    Options "relative_percentages" "relative-percentages" "" "Percentages of what the filters leave, not of all"
+        Flag relative_percentages;
+    Options "divide_by" "divide-by" "NUMBER" "Show values divided by this number, such as that of requests"
+        Number divide_by;
+    Options "unit" "unit" "UNIT" "Unit of the values, such as MB or ms; minimum: the one that suits the smallest [default: minimum]"
+        Text unit;
+    Options "source_path" "source-path" "PATH" "Folders to search for sources, separated by colons [default: the current one]"
+        Text paths.source;
+    Options "trim_path" "trim-path" "PATH" "Prefixes to cut off the names of source files, separated by colons"
+        Text paths.trim;
+    Filters "focus" "focus" "REGEX" "Only samples with a matching frame: by function, source file, or file of the mapping"
+        Regex filters.focus;
+    Filters "ignore" "ignore" "REGEX" "No samples with a matching frame" Regex filters.ignore;
+    Filters "hide" "hide" "REGEX" "Leave out matching frames" Regex filters.hide;
+    Filters "show" "show" "REGEX" "Leave out frames that do not match" Regex filters.show;
+    Filters "show_from" "show-from" "REGEX" "Leave out the callers of the outermost matching frame"
+        Regex filters.show_from;
+    Filters "prune_from" "prune-from" "REGEX" "Leave out what the innermost matching frame calls"
+        Regex filters.prune_from;
+    Filters "tagfocus" "tag-focus" "TAG" "Only samples with a matching label: `64kb:`, `bytes=1kb:4kb`, `thread=main`"
+        Tags filters.tag_focus;
+    Filters "tagignore" "tag-ignore" "TAG" "No samples with a matching label" Tags filters.tag_ignore;
+    Filters "tagshow" "tag-show" "REGEX" "Only labels whose key matches" Regex filters.tag_show;
+    Filters "taghide" "tag-hide" "REGEX" "No labels whose key matches" Regex filters.tag_hide;
+    Filters "drop_negative" "drop-negative" "" "No functions whose value is negative, as in a difference what shrank"
+        Flag drop_negative;
+    Filters "nodefraction" "node-fraction" "SHARE" "No functions with less than this share of the total [default: 0.005]"
+        Number node_fraction;
+    Filters "edgefraction" "edge-fraction" "SHARE" "No calls with less than this share of the total [default: 0.001]"
+        Number edge_fraction;
+    OwnCode "own" "own" ""
+        "Count each sample for the innermost frame of the program's own code, with its line: no languages' libraries, no allocators, no libraries of the system or a registry"
+        Flag filters.own;
+    OwnCode "own_path" "own-path" "PATH" "Folders whose sources and mapped files are own code, separated by colons"
+        Text filters.own_code.paths;
+    OwnCode "not_own" "not-own" "REGEX" "What is not own code, by function or source file" Regex filters.own_code.not;
+}
 
 impl Setting {
     /// The variable called `name`.
@@ -116,16 +135,20 @@ impl Setting {
 
     /// Its values if there are only these, each of which is also a command that sets it.
     pub fn choices(&self) -> Vec<String> {
+        self.possible_values().iter().map(|value| value.get_name().to_owned()).collect()
+    }
+
+    /// The same with what they mean.
+    pub fn possible_values(&self) -> Vec<PossibleValue> {
         match (self.option)(&mut Options::default()) {
-            Slot::Granularity(_) => value_names::<Granularity>(),
-            Slot::Sort(_) => value_names::<Sort>(),
+            Slot::Granularity(_) => possible_values::<Granularity>(),
+            Slot::Sort(_) => possible_values::<Sort>(),
             _ => Vec::new(),
         }
     }
 
-    /// Sets it. An empty value takes a filter away.
-    pub fn set(&self, options: &mut Options, profile: &Profile, value: &str) -> anyhow::Result<()> {
-        let name = self.name;
+    /// Sets it; `name` is what an error calls it. An empty value takes a filter away.
+    pub fn set(&self, options: &mut Options, name: &str, value: &str) -> anyhow::Result<()> {
         match (self.option)(options) {
             Slot::Regex(slot) => {
                 *slot = given(value).map(|value| Pattern::of_option(name, value)).transpose()?
@@ -137,10 +160,7 @@ impl Setting {
             Slot::Limit(slot) => *slot = limit(name, value)?,
             Slot::Granularity(slot) => *slot = given(value).map(|value| choice(name, value)).transpose()?,
             Slot::Sort(slot) => *slot = choice(name, value)?,
-            Slot::SampleIndex(slot) => {
-                let index = profile.sample_index(value).map_err(anyhow::Error::msg)?;
-                *slot = profile.sample_types[index].name.clone();
-            }
+            Slot::SampleIndex(slot) => *slot = value.to_owned(),
         }
         Ok(())
     }
@@ -180,7 +200,7 @@ fn switch(name: &str, value: &str) -> anyhow::Result<bool> {
 
 fn number(name: &str, value: &str) -> anyhow::Result<f64> {
     let number = value.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
-    let number = number.filter(|&number| name != "divide_by" || number > 0.0);
+    let number = number.filter(|&number| !name.contains("divide") || number > 0.0);
     number.with_context(|| format!("{name}: {value:?} is no number, or too small"))
 }
 
@@ -194,6 +214,10 @@ fn limit(name: &str, value: &str) -> anyhow::Result<Option<usize>> {
 
 fn choice<T: ValueEnum>(name: &str, value: &str) -> anyhow::Result<T> {
     T::from_str(value, false).map_err(|_| anyhow!("{name} can be {}", value_names::<T>().join(", ")))
+}
+
+fn possible_values<T: ValueEnum>() -> Vec<PossibleValue> {
+    T::value_variants().iter().filter_map(T::to_possible_value).collect()
 }
 
 fn value_names<T: ValueEnum>() -> Vec<String> {

@@ -8,6 +8,7 @@ use heaptrace_pprof::Source;
 use crate::profile::common::Common;
 use crate::profile::merge::Merger;
 use crate::profile::part::{self, Base};
+use crate::profile::place;
 use crate::profile::tables::Profile;
 
 /// Reads `files` as one profile and subtracts `base`.
@@ -15,7 +16,7 @@ pub fn load(files: &[PathBuf], base: Option<&Base>) -> anyhow::Result<Profile> {
     let sources: Vec<Source> = files
         .iter()
         .chain(base.map(|base| &base.file))
-        .map(|path| Source::read(path))
+        .map(|path| place::read(path))
         .collect::<Result<_, _>>()?;
     let common = Common::of(&sources)?;
     let parts = part::all(&sources, &common, base)?;

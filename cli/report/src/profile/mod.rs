@@ -6,6 +6,7 @@ pub mod intern;
 pub mod load;
 pub mod merge;
 pub mod part;
+pub mod place;
 pub mod prune;
 pub mod row;
 pub mod tables;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use heaptrace_channel::config::RateText;
+use heaptrace_pprof::printable;
 
 use crate::measure::{self, Scale, grouped, percentage};
 use crate::render::shorten;
@@ -140,6 +141,9 @@ fn allocated(header: &Header) -> String {
 
 fn hint_text(hint: &Hint) -> String {
     match hint {
+        Hint::NoNames => {
+            "most addresses have no names; heaptrace symbolize PROFILE -o NAMED looks them up".to_owned()
+        }
         Hint::Little { shown, zero, others } => format!(
             "{shown} is {}; look at {}",
             if *zero { "zero" } else { "next to nothing" },
@@ -157,6 +161,12 @@ fn hint_text(hint: &Hint) -> String {
 
 /// How much of the profile is shown, in pprof's words.
 pub fn showing(out: &mut dyn Write, showing: &Showing, scale: &Scale) -> io::Result<()> {
+    if !showing.filters.is_empty() {
+        writeln!(out, "Active filters:")?;
+    }
+    for filter in &showing.filters {
+        writeln!(out, "   {}", printable(filter))?;
+    }
     writeln!(
         out,
         "Showing nodes accounting for {}, {} of {} total",

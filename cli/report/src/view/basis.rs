@@ -202,6 +202,7 @@ impl<'a> View<'a> {
             scale: self.scale_for(&graph),
             showing: Showing {
                 flat: graph.flat_sum(),
+                filters: self.options.filters.described(),
                 all: whole,
                 total: self.total,
                 nodes: graph.order.len(),
@@ -239,6 +240,8 @@ pub struct Trimmed<'a> {
 pub struct Showing {
     /// The sum of the flat values shown.
     pub flat: i64,
+    /// The filters, each as `name=value`.
+    pub filters: Vec<String>,
     /// The sum of all flat values.
     pub all: i64,
     /// The total of the profile.

@@ -40,6 +40,27 @@ pub struct Filters {
     pub tag_hide: Option<Pattern>,
 }
 
+impl Filters {
+    /// Those that are asked for, each as `name=value`, by pprof's names.
+    pub fn described(&self) -> Vec<String> {
+        let regexes = [
+            ("focus", &self.focus),
+            ("ignore", &self.ignore),
+            ("hide", &self.hide),
+            ("show", &self.show),
+            ("show_from", &self.show_from),
+            ("prune_from", &self.prune_from),
+            ("tagshow", &self.tag_show),
+            ("taghide", &self.tag_hide),
+        ];
+        let tags = [("tagfocus", &self.tag_focus), ("tagignore", &self.tag_ignore)];
+        let regexes = regexes.into_iter().filter_map(|(name, regex)| Some((name, regex.as_ref()?.as_str())));
+        let tags = tags.into_iter().filter_map(|(name, tag)| Some((name, tag.as_ref()?.source.as_str())));
+        let own = self.own.then_some(("own", "true"));
+        regexes.chain(tags).chain(own).map(|(name, value)| format!("{name}={value}")).collect()
+    }
+}
+
 /// What filters leave of a profile.
 #[derive(Debug)]
 pub struct Selection<'a> {

@@ -54,6 +54,8 @@ pub struct Amount {
 /// A next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hint {
+    /// Most addresses have no name.
+    NoNames,
     /// The sample type shown is zero or little, these are more.
     Little {
         /// The sample type.
@@ -162,6 +164,9 @@ fn amount(profile: &Profile, kind: &str) -> Option<Amount> {
 
 fn hints(view: &View, samples: Option<u64>, rate: Option<i64>) -> Vec<Hint> {
     let mut hints: Vec<Hint> = little(view).into_iter().collect();
+    if lacks_names(view.profile) {
+        hints.push(Hint::NoNames);
+    }
     if let (Some(samples), Some(Ok(rate))) = (samples, rate.map(u64::try_from))
         && let Some(finer) = finer_rate(rate, samples)
     {
@@ -171,6 +176,21 @@ fn hints(view: &View, samples: Option<u64>, rate: Option<i64>) -> Vec<Hint> {
         });
     }
     hints
+}
+
+/// Whether most of what is in stacks has no name, or one that only repeats the address.
+fn lacks_names(profile: &Profile) -> bool {
+    let is_named = |&i: &u32| {
+        profile.code.lines(i).iter().any(|line| {
+            let function = &profile.functions[line.function as usize];
+            let name = profile.text(function.name);
+            let repeats_address = function.system_name.is_empty() && name.contains("+0x");
+            let is_nothing = name.is_empty() && function.file.is_empty();
+            !(repeats_address || is_nothing)
+        })
+    };
+    let all = profile.code.locations.len();
+    (0..all as u32).filter(is_named).count() * 2 < all
 }
 
 /// The hint that there is hardly anything to see. At the end of a program that cleans up, a block or

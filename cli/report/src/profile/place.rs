@@ -1,0 +1,40 @@
+//! Where a profile is: in a file, on standard input, at a URL.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use heaptrace_pprof::{Error, Source};
+
+/// Longest time to wait for a profile, which may be of the next half minute.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// What is asked for at an address without a path.
+const ENDPOINT: &str = "/debug/pprof/heap";
+
+/// Reads the profile at a place: `-` is standard input, what begins like a URL is one.
+pub fn read(place: &Path) -> Result<Source, Error> {
+    match place.to_str() {
+        Some("-") => Source::read_from(Path::new("standard input"), io::stdin().lock()),
+        Some(url) if url.starts_with("http://") || url.starts_with("https://") => fetch(&with_path(url)),
+        _ => Source::read(place),
+    }
+}
+
+fn fetch(url: &str) -> Result<Source, Error> {
+    let agent =
+        ureq::Agent::new_with_config(ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).build());
+    match agent.get(url).call() {
+        Ok(response) => Source::read_from(Path::new(url), response.into_body().into_reader()),
+        Err(error) => Err(Error::File(url.into(), Box::new(Error::Read(io::Error::other(error))))),
+    }
+}
+
+/// `url` with the path of the endpoint if it has none.
+fn with_path(url: &str) -> String {
+    let (_, rest) = url.split_once("://").unwrap_or_default();
+    match rest.split_once('/') {
+        None => format!("{url}{ENDPOINT}"),
+        Some((_, "")) => format!("{}{ENDPOINT}", url.trim_end_matches('/')),
+        Some(_) => url.to_owned(),
+    }
+}
