@@ -5,6 +5,8 @@ mod support;
 
 #[path = "run/before_main.rs"]
 mod before_main;
+#[path = "run/chaos.rs"]
+mod chaos;
 #[path = "run/collector.rs"]
 mod collector;
 #[path = "run/confined.rs"]
