@@ -39,6 +39,7 @@ fn options_are_understood_as_pprof_spells_them() {
             &["--divide-by", "2", "--unit", "kB", "--hide", "main"],
         ),
         (&["-show_from=load", "-raw"], &["--show-from", "load", "--raw"]),
+        (&["-trim=false", "-nodecount=1", "-nodefraction=0.5"], &["-n", "0"]),
         (&["/bin/true"], &[]),
     ] {
         let text = |arguments: &[&str]| report_text(&[arguments, &[&file]].concat());

@@ -103,6 +103,7 @@ settings! {
     Filters "taghide" "tag-hide" "REGEX" "No labels whose key matches" Regex filters.tag_hide;
     Filters "drop_negative" "drop-negative" "" "No functions whose value is negative, as in a difference what shrank"
         Flag drop_negative;
+    Filters "trim" "trim" "" "Leave out what is small; =false: show all, whatever the limits [default: true]" Flag trim;
     Filters "nodefraction" "node-fraction" "SHARE" "No functions with less than this share of the total [default: 0.005]"
         Number node_fraction;
     Filters "edgefraction" "edge-fraction" "SHARE" "No calls with less than this share of the total [default: 0.001]"

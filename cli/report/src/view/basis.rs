@@ -26,6 +26,8 @@ pub struct Options {
     pub sample_index: String,
     /// Most nodes to show; 0: all, however small. Without one, as many as suits the view.
     pub limit: Option<usize>,
+    /// Whether small nodes and edges are left out at all.
+    pub trim: bool,
     /// The share of the total below which nodes are left out.
     pub node_fraction: f64,
     /// The share of the total below which edges are left out.
@@ -70,6 +72,7 @@ impl Default for Options {
         Options {
             sample_index: String::new(),
             limit: None,
+            trim: true,
             node_fraction: NODE_FRACTION,
             edge_fraction: EDGE_FRACTION,
             drop_negative: false,
@@ -169,7 +172,7 @@ impl<'a> View<'a> {
     /// The graph of the nodes to show (`newTrimmedGraph`): at most `default` of them unless the
     /// options say otherwise. `edges` tells whether edges are shown too.
     pub fn graph(&self, default: usize, sort: Sort, edges: bool) -> Trimmed<'_> {
-        let limit = self.options.limit.unwrap_or(default);
+        let limit = if self.options.trim { self.options.limit.unwrap_or(default) } else { 0 };
         let shape = self.shape();
         let mut graph = Graph::new(&self.selection, self.index, &shape, None);
         let whole = graph.flat_sum();
