@@ -77,6 +77,7 @@ mod tests {
             processes: 2,
             turned_away: vec![TurnedAway { name: OsStr::from_bytes(b"\xff").into(), count: 9 }],
             missed: vec![Missed { pid: 9, name: "x".into(), why: WhyMissed::OwnMalloc }],
+            missed_more: true,
             complaints: vec![Complaint::TooSlow],
         };
         let (one, other) = UnixStream::pair().unwrap();

@@ -42,6 +42,11 @@ pub fn summary(summary: &Summary, obstacle: impl Fn(&Path) -> Option<Obstacle>) 
     profiles.iter().for_each(|written| describe(&mut lines, written));
     lines.extend(refused.iter().map(|process| Line::Plain(refusal(process))));
     lines.extend(missed(&summary.missed, obstacle).into_iter().map(Line::Plain));
+    if summary.missed_more {
+        lines.push(Line::Plain(
+            "more processes than these may not have been profiled: too many started at once".into(),
+        ));
+    }
     lines.extend(turned_away.iter().map(|children| Line::Plain(too_many(children))));
     lines.extend(complaints.iter().map(|what| Line::Plain(complaint(what))));
     totals(&mut lines, summary);

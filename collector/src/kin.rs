@@ -148,6 +148,8 @@ struct Known {
     processes: HashMap<u32, Option<Exec>>,
     /// What was executed last by processes that have ended, and is not announced.
     over: Vec<Exec>,
+    /// There were more events than the socket had room for.
+    has_gaps: bool,
 }
 
 impl Kin {
@@ -157,7 +159,7 @@ impl Kin {
     /// If there can be no more threads.
     pub fn watch(events: ProcessEvents) -> io::Result<Kin> {
         let ProcessEvents { socket, root } = events;
-        let known = Known { processes: HashMap::from([(root, None)]), over: Vec::new() };
+        let known = Known { processes: HashMap::from([(root, None)]), ..Known::default() };
         let shared = Arc::new(Shared { socket, known: Mutex::new(known) });
         let watched = Arc::downgrade(&shared);
         // A thread of its own, as who executes something may not be there for long to be looked at.
@@ -191,12 +193,12 @@ impl Kin {
         known.silent(Duration::ZERO).find(|exec| exec.pid == pid).map(Exec::missed)
     }
 
-    /// The processes that did not announce what they executed last.
-    pub fn missed(&self) -> Vec<Missed> {
+    /// The processes that did not announce what they executed last, and whether there may be more.
+    pub fn missed(&self) -> (Vec<Missed>, bool) {
         /// A process that has just executed a program may be about to announce it.
         const PATIENCE: Duration = Duration::from_secs(1);
         let known = self.0.catch_up();
-        known.silent(PATIENCE).map(Exec::missed).collect()
+        (known.silent(PATIENCE).map(Exec::missed).collect(), known.has_gaps)
     }
 }
 
@@ -208,7 +210,8 @@ impl Shared {
         loop {
             match recv(&self.socket, &mut message, RecvFlags::DONTWAIT) {
                 Ok((length, _)) => known.learn(Event::parse(&message[..length])),
-                Err(Errno::NOBUFS | Errno::INTR) => {} // of what was lost nothing is known
+                Err(Errno::NOBUFS) => known.has_gaps = true,
+                Err(Errno::INTR) => {}
                 Err(_) => return known,
             }
         }
@@ -284,7 +287,7 @@ mod tests {
         let (silent, announced, late) = (run(), run(), run());
         kin.announce(announced, now());
         kin.announce(late, before); // that was an earlier program of the same process
-        let missed: Vec<_> = kin.missed().into_iter().map(|missed| missed.pid).collect();
+        let missed: Vec<_> = kin.missed().0.into_iter().map(|missed| missed.pid).collect();
         if missed.is_empty() {
             return; // in a container, say
         }

@@ -439,7 +439,8 @@ impl Session {
         let waiting = self.asked.is_some() && self.pending.is_empty();
         let is_settled = |image: &Image| !image.members().any(|(_, member)| image.is_over(member));
         if waiting && self.images.iter().all(|(_, image)| is_settled(image)) && !self.write_empty() {
-            let missed = self.kin.take().map(|kin| kin.missed()).unwrap_or_default();
+            let (missed, has_gaps) = self.kin.take().map(|kin| kin.missed()).unwrap_or_default();
+            self.summary.missed_more = has_gaps;
             let program = self.program.as_ref().map(|program| program.pid);
             let is_wanted = |missed: &Missed| self.children || Some(missed.pid) == program;
             self.summary.missed.extend(missed.into_iter().filter(is_wanted));

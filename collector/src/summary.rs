@@ -20,6 +20,8 @@ pub struct Summary {
     pub turned_away: Vec<TurnedAway>,
     /// Processes that were not recorded, as far as the kernel tells of them.
     pub missed: Vec<Missed>,
+    /// There may be more of them: the kernel had more to tell than there was room for.
+    pub missed_more: bool,
     /// Processes that still run: their profiles will be written when they end.
     pub running: usize,
     /// Processes seen.
