@@ -236,7 +236,7 @@ impl Image {
     /// its slot.
     fn member_of(&mut self, process: Process) -> Option<&mut Member> {
         if !matches!(self.members.get(process.0 as usize), Some(Some(_))) {
-            let pid = self.segment().process_pid(process)?;
+            let pid = self.segment().processes().pid(process)?;
             let (pid, watch) = if self.has_our_ids && !is_older_than_us(pid) {
                 let pid = process_of(pid);
                 (pid, Watch::on(pid, &self.waker))
@@ -326,12 +326,12 @@ impl Image {
 
     /// Does a process ask for its profile, to wait for it?
     pub fn is_exiting(&self, process: Process) -> bool {
-        self.segment().process(process).exiting.load(Acquire) == 1
+        self.segment().processes().slot(process).exiting.load(Acquire) == 1
     }
 
     /// Tells a process that its profile is written.
     pub fn tell_written(&self, process: Process) {
-        let slot = self.segment().process(process);
+        let slot = self.segment().processes().slot(process);
         slot.exiting.store(0, Relaxed);
         slot.written.store(1, Release);
         sys::futex_wake(&slot.written);
@@ -340,7 +340,7 @@ impl Image {
     /// Forgets a process that is over; its slot can be taken by another.
     pub fn remove(&mut self, process: Process) {
         self.members[process.0 as usize] = None;
-        self.segment().release_process(process);
+        self.segment().processes().release(process);
     }
 
     /// Is no process left that could write? Asks the kernel, so not to be called all the time.
@@ -371,7 +371,7 @@ impl Image {
 
     /// How many forked children could not be recorded, because too many others were.
     pub fn turned_away(&self) -> u32 {
-        self.segment().turned_away()
+        self.segment().processes().turned_away()
     }
 
     /// When it began to be recorded, by the monotonic clock.
@@ -385,7 +385,7 @@ impl Image {
         self.collect_lost_frees(process);
         let member = self.members.get_mut(process.0 as usize)?.as_mut()?;
         member.events_in_profile = Some(member.events);
-        let slot = self.segment().process(process);
+        let slot = self.segment().processes().slot(process);
         let member = self.member(process)?;
         let mut counters = Counters {
             lost_samples: slot.lost_samples.load(Relaxed).min(MOST_LOST),
@@ -422,12 +422,12 @@ impl Image {
 
     fn collect_lost_frees(&mut self, process: Process) {
         let segment = *self.segment();
-        let lost = segment.process(process).lost_frees.load(Relaxed);
+        let lost = segment.processes().slot(process).lost_frees.load(Relaxed);
         if let Some(Some(member)) = self.members.get_mut(process.0 as usize).filter(|_| lost > 0) {
-            for told in segment.stacks_with_lost_frees() {
+            for told in segment.lost_frees().stacks() {
                 let stack = self.stacks.one(told);
                 if member.live.has(stack) {
-                    member.live.apply_lost_frees(stack, segment.take_lost_frees(told));
+                    member.live.apply_lost_frees(stack, segment.lost_frees().take(told));
                 }
             }
         }
@@ -466,7 +466,8 @@ impl Image {
         let segment = *self.segment();
         let places = Places { executable: &self.program.executable, first: (self.program.pid, &self.files) };
         let has_our_ids = self.has_our_ids;
-        self.modules.read(&segment, places, |process| segment.process_pid(process).filter(|_| has_our_ids));
+        self.modules
+            .read(&segment, places, |process| segment.processes().pid(process).filter(|_| has_our_ids));
     }
 }
 

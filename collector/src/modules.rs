@@ -40,9 +40,9 @@ impl Modules {
     /// them: `pid_of` tells which these are.
     pub fn read(&mut self, segment: &Segment, places: Places<'_>, pid_of: impl Fn(Process) -> Option<u32>) {
         let mut buffer = ModuleBuffer::default();
-        self.records.resize_with(segment.module_count().max(self.records.len()), || None);
+        self.records.resize_with(segment.modules().count().max(self.records.len()), || None);
         for (index, place) in self.records.iter_mut().enumerate().filter(|(_, place)| place.is_none()) {
-            let Some((record, process)) = segment.module(index, &mut buffer) else { continue };
+            let Some((record, process)) = segment.modules().get(index, &mut buffer) else { continue };
             let is_executable = record.path.is_empty();
             // A child may have gone to another folder or root since it was forked.
             let child = pid_of(process).filter(|&pid| pid != places.first.0 && is_there(pid));

@@ -133,7 +133,7 @@ mod tests {
 
     fn segment_file() -> OwnedFd {
         let file = memfd_create("segment", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
-        ftruncate(&file, Geometry::for_rate(1 << 20, 1).segment_size() as u64).unwrap();
+        ftruncate(&file, Segment::size(Geometry::for_rate(1 << 20, 1)) as u64).unwrap();
         fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW).unwrap();
         file
     }

@@ -157,7 +157,7 @@ fn segment() -> Segment {
     let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
     // SAFETY: a new mapping, of zeros and of the segment's size, that stays.
     let segment = unsafe {
-        let base = libc::mmap(null_mut(), geometry.segment_size(), protection, flags, -1, 0);
+        let base = libc::mmap(null_mut(), Segment::size(geometry), protection, flags, -1, 0);
         assert_ne!(base, libc::MAP_FAILED);
         Segment::create(base.cast(), geometry)
     };

@@ -52,7 +52,7 @@ mod testing {
     /// A segment in ordinary memory that lives as long as the test binary.
     pub fn segment(ring_slots: u32) -> Segment {
         let geometry = Geometry { ring_slots, ..Geometry::SMALLEST };
-        let layout = std::alloc::Layout::from_size_align(geometry.segment_size(), 4096).unwrap();
+        let layout = std::alloc::Layout::from_size_align(Segment::size(geometry), 4096).unwrap();
         // SAFETY: the layout has a size; the memory is zeroed, aligned and never freed.
         let segment = unsafe { Segment::create(std::alloc::alloc_zeroed(layout), geometry) };
         segment.header().publish(&Start { geometry, ..Default::default() });

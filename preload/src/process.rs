@@ -68,7 +68,7 @@ pub unsafe fn start(segment: Segment, children: bool) -> Result<(), Refusal> {
     // SAFETY: nobody reads it yet.
     unsafe { *SEGMENT.0.get() = Some(segment) };
     CHILDREN.store(children, Relaxed);
-    SLOT.store(segment.claim_process(sys::pid()).map_or(NO_SLOT, |process| process.0.into()), Release);
+    SLOT.store(segment.processes().claim(sys::pid()).map_or(NO_SLOT, |process| process.0.into()), Release);
     Ok(())
 }
 
@@ -158,12 +158,12 @@ fn join() {
     }
     let joined = segment().and_then(|segment| {
         // Without an id the collector learns of the end of this process only with the image's.
-        let process = segment.claim_process(sys::thread_id().unwrap_or(0))?;
+        let process = segment.processes().claim(sys::thread_id().unwrap_or(0))?;
         segment.header().nudge(); // so that it finds the process of this thread, which may end soon
         LIVE.for_each(|sample| {
             // What finds no room is not in the child's in-use set, and neither will be its free.
             if write(process, segment, Event::Inherited(sample.stack, sample.size)).is_err() {
-                segment.process(process).lost_samples.fetch_add(1, Relaxed);
+                segment.processes().slot(process).lost_samples.fetch_add(1, Relaxed);
             }
         });
         Some(process)
@@ -191,7 +191,7 @@ pub fn finish(is_program: bool) -> bool {
     if segment.rings().written() == 0 && !is_program {
         return true;
     }
-    let slot = segment.process(process);
+    let slot = segment.processes().slot(process);
     slot.exiting.store(1, Release);
     segment.header().nudge();
     let beat = || segment.header().heartbeat.load(Relaxed);

@@ -66,7 +66,7 @@ impl Early {
         if lost > 0
             && let Some((process, segment)) = process::recording()
         {
-            let slot = segment.process(process);
+            let slot = segment.processes().slot(process);
             slot.lost_samples.fetch_add(lost, Relaxed);
             slot.early_samples.fetch_add(lost, Relaxed);
         }
@@ -276,7 +276,7 @@ impl Drop for Recording<'_> {
 
 fn sample(block: usize, size: u64, registers: Registers, thread: &mut Thread) {
     let Some((process, segment)) = process::recording() else { return };
-    let counters = segment.process(process);
+    let counters = segment.processes().slot(process);
     let lost = || {
         counters.lost_samples.fetch_add(1, Relaxed);
     };
@@ -344,7 +344,7 @@ pub fn freed(sample: Sample) {
     let Some((process, segment)) = process::recorded() else { return };
     if process::write(process, segment, Event::Freed(sample.stack, sample.size)).is_err() {
         let (objects, space) = weight(sample.size, RATE.load(Relaxed));
-        segment.lose_free(sample.stack, objects, space);
-        segment.process(process).lost_frees.fetch_add(1, Relaxed);
+        segment.lost_frees().add(sample.stack, objects, space);
+        segment.processes().slot(process).lost_frees.fetch_add(1, Relaxed);
     }
 }

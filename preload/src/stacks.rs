@@ -127,7 +127,7 @@ impl Stacks {
     /// Gives the stack a number and tells the collector what it is.
     fn tell(&self, caller: Stack, entry: Entry, segment: &Segment) -> Result<Stack, NoStack> {
         let spare = self.spare.iter().map(|spare| spare.swap(0, Relaxed)).find(|&number| number != 0);
-        let number = spare.map_or_else(|| segment.number_stack(), |number| Ok(Stack(number)));
+        let number = spare.map_or_else(|| segment.stacks().take(), |number| Ok(Stack(number)));
         let stack = number.map_err(|_| NoStack::NoMemory)?;
         let [first, second] = Part::all(caller, entry).map(|part| Message::Told(stack, part));
         if process::send(segment, first).is_err() {

@@ -242,7 +242,7 @@ impl Program<'_> {
         }
         let geometry = self.geometry().ok_or(Refusal::NoMemory)?;
         let file =
-            sys::sealed_memfd(c"heaptrace", geometry.segment_size()).map_err(
+            sys::sealed_memfd(c"heaptrace", Segment::size(geometry)).map_err(
                 |sys::Errno(why)| match why {
                     libc::EMFILE | libc::ENFILE => Refusal::NoDescriptors,
                     _ => Refusal::NoMemory,
@@ -257,13 +257,13 @@ impl Program<'_> {
     /// The segment's size that the budget allows: that for the rate may take half of it.
     fn geometry(&self) -> Option<Geometry> {
         let usual = Geometry::for_rate(self.rate, sys::processors());
-        let much = budget::is_much_shared(usual.segment_size());
+        let much = budget::is_much_shared(Segment::size(usual));
         let geometry = if much { Geometry::SMALLEST } else { usual };
-        budget::take_shared(geometry.segment_size()).then_some(geometry)
+        budget::take_shared(Segment::size(geometry)).then_some(geometry)
     }
 
     fn segment(&self, file: sys::Fd, geometry: Geometry) -> Option<Segment> {
-        let base = sys::map_shared(file, geometry.segment_size())?;
+        let base = sys::map_shared(file, Segment::size(geometry))?;
         // SAFETY: the mapping has that size and is never given back.
         let segment = unsafe { Segment::create(base.as_ptr(), geometry) };
         let (mut command, mut executable) = (Text::<MAX_COMMAND>::of(&[]), [0; MAX_PATH]);

@@ -24,13 +24,13 @@ struct Memory {
 impl Memory {
     fn new(pid: u32) -> Memory {
         let file = memfd_create("segment", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
-        ftruncate(&file, GEOMETRY.segment_size() as u64).unwrap();
+        ftruncate(&file, Segment::size(GEOMETRY) as u64).unwrap();
         fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW).unwrap();
         let mapping = Mapping::new(file.try_clone().unwrap()).unwrap();
         // SAFETY: mapped, and of that size.
         let segment = unsafe { Segment::create(mapping.base.as_ptr(), GEOMETRY) };
         segment.header().publish(&Start { geometry: GEOMETRY, rate: 1, pid, ..Default::default() });
-        for process in [pid, pid].map(|pid| segment.claim_process(pid).unwrap()) {
+        for process in [pid, pid].map(|pid| segment.processes().claim(pid).unwrap()) {
             let module = |start, path| Module {
                 start,
                 end: start + 0x1000,
@@ -43,9 +43,9 @@ impl Memory {
             let write = |message| segment.rings().write(Rseq::NONE, &last, message, || {}).unwrap();
             let mut stack = ROOT;
             for (start, path) in [(0x1000, &b"/lib/one.so"[..]), (0x5000, b"other.so")] {
-                let module = segment.add_module(process, &module(start, path), false).unwrap();
+                let module = segment.modules().add(process, &module(start, path), false, || {}).unwrap();
                 for (address, module) in [(start + 5, module), (9, ModuleId::BY_ADDRESS)] {
-                    let new = segment.number_stack().unwrap();
+                    let new = segment.stacks().take().unwrap();
                     for part in Part::all(stack, Entry::Frame { address, module }) {
                         write(Message::Told(new, part));
                     }
@@ -55,8 +55,8 @@ impl Memory {
             for size in 0..20 {
                 write(Message::Happened(process, Event::Allocated(stack, size)));
             }
-            segment.lose_free(stack, 1.0, 1.0);
-            segment.process(process).lost_frees.store(1, Relaxed);
+            segment.lost_frees().add(stack, 1.0, 1.0);
+            segment.processes().slot(process).lost_frees.store(1, Relaxed);
         }
         Memory { file, mapping, pid }
     }

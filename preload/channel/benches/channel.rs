@@ -30,7 +30,7 @@ impl Mapped {
             (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
         // SAFETY: a new mapping, of zeros and of the segment's size, that stays until the drop.
         let segment = unsafe {
-            let base = libc::mmap(null_mut(), geometry.segment_size(), protection, flags, -1, 0);
+            let base = libc::mmap(null_mut(), Segment::size(geometry), protection, flags, -1, 0);
             assert_ne!(base, libc::MAP_FAILED);
             Segment::create(base.cast(), geometry)
         };
@@ -42,7 +42,7 @@ impl Mapped {
 impl Drop for Mapped {
     fn drop(&mut self) {
         // SAFETY: mapped by `new`, and the segment is not used after.
-        unsafe { libc::munmap(self.0.base().cast(), self.0.geometry().segment_size()) };
+        unsafe { libc::munmap(self.0.base().cast(), Segment::size(self.0.geometry())) };
     }
 }
 

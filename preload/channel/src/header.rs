@@ -4,8 +4,9 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::*};
 
-use crate::segment::Geometry;
+use crate::geometry::Geometry;
 use crate::sys::{self, PAGE};
+use crate::text::{load_text, store_text};
 
 /// Marks a segment: `heaptrac` and the version of the layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"heaptrac");
@@ -175,29 +176,4 @@ impl Header {
         // SAFETY: the word is in that page, aligned as the header's layout has it.
         unsafe { page.add(AT).cast().as_ref() }
     }
-}
-
-/// Stores as much of `text` as fits.
-pub(crate) fn store_text(to: &[AtomicU8], length: &AtomicU32, text: &[u8]) {
-    let text = &text[..text.len().min(to.len())];
-    for (to, &byte) in to.iter().zip(text) {
-        to.store(byte, Relaxed);
-    }
-    length.store(text.len() as u32, Relaxed);
-}
-
-/// Copies text out, whatever length the other end claims.
-pub(crate) fn load_text<'b>(from: &[AtomicU8], length: &AtomicU32, buffer: &'b mut [u8]) -> &'b [u8] {
-    let length = (length.load(Relaxed) as usize).min(from.len()).min(buffer.len());
-    for (to, from) in buffer.iter_mut().zip(&from[..length]) {
-        *to = from.load(Relaxed);
-    }
-    &buffer[..length]
-}
-
-/// Was the text stored there, as much of it as fits?
-pub(crate) fn is_text(stored: &[AtomicU8], length: &AtomicU32, text: &[u8]) -> bool {
-    let text = &text[..text.len().min(stored.len())];
-    length.load(Relaxed) as usize == text.len()
-        && stored.iter().zip(text).all(|(stored, &byte)| stored.load(Relaxed) == byte)
 }

@@ -9,8 +9,11 @@
 //! | [`header`] | library | who the program is, and the counters of what was lost |
 //! | [`processes`] | both | a slot for the program and for each forked child that records |
 //! | [`modules`] | library | each ELF file that a stack passed through, as it was mapped |
-//! | [`stacks`] | library | the frees of each stack for which the ring had no room |
+//! | [`stacks`] | library | which number the next stack gets |
+//! | [`lost_frees`] | library | the frees of each stack for which the ring had no room |
 //! | [`ring`] | library, drained by the collector | every distinct stack once, as a tree of return addresses, and events: a sampled block allocated, a sampled block freed |
+//!
+//! Each part is a value over its own memory, and the segment only puts them together.
 //!
 //! The rules, on which both ends rely:
 //! - A record is written first and published after, with a release store; the reader pairs it with
@@ -23,8 +26,10 @@
 #![cfg_attr(not(test), no_std)]
 
 pub mod config;
+mod geometry;
 pub mod handshake;
 pub mod header;
+pub mod lost_frees;
 pub mod modules;
 pub mod processes;
 pub mod ring;
@@ -33,6 +38,8 @@ mod segment;
 pub mod stacks;
 pub mod stat;
 pub mod sys;
+mod text;
 pub mod weight;
 
-pub use segment::{Geometry, InvalidSegment, Segment};
+pub use geometry::Geometry;
+pub use segment::{InvalidSegment, Segment};

@@ -12,9 +12,8 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::*};
 
-use crate::Segment;
-use crate::header::{is_text, load_text, store_text};
 use crate::processes::Process;
+use crate::text::{is_text, load_text, store_text};
 
 /// Modules of one segment; further ones have no record, so their frames have no names.
 pub const MAX_MODULES: usize = 2048;
@@ -89,36 +88,54 @@ impl Default for ModuleBuffer {
     }
 }
 
-impl Segment {
+/// The modules over their memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Modules<'m> {
+    records: &'m [ModuleRecord],
+    /// How many records were begun.
+    count: &'m AtomicU32,
+}
+
+impl<'m> Modules<'m> {
+    pub(crate) fn new(records: &'m [ModuleRecord], count: &'m AtomicU32) -> Modules<'m> {
+        Modules { records, count }
+    }
+
     /// The record of a module, added by `process` if there is none of the same content, or with
     /// `is_other` in any case: such a record is known to be of another file. `None` without room.
     ///
-    /// The collector is asked to open the file now, as long as the process lives.
-    pub fn add_module(&self, process: Process, module: &Module, is_other: bool) -> Option<ModuleId> {
-        let count = self.module_count();
-        let same = || self.modules()[..count].iter().rposition(|record| record.holds(module));
+    /// If it was added, `nudge` asks the collector to open the file now, as long as the process lives.
+    pub fn add(
+        &self,
+        process: Process,
+        module: &Module,
+        is_other: bool,
+        nudge: impl FnOnce(),
+    ) -> Option<ModuleId> {
+        let count = self.count();
+        let same = || self.records[..count].iter().rposition(|record| record.holds(module));
         if let Some(index) = if is_other { None } else { same() } {
             return Some(ModuleId::of_record(index));
         }
         // Read first, so that a full table does not count on until the number wraps.
-        if count == MAX_MODULES {
+        if count == self.records.len() {
             return None;
         }
-        let index = self.header().modules.fetch_add(1, Relaxed) as usize;
-        self.modules().get(index)?.write(process, module);
-        self.header().nudge();
+        let index = self.count.fetch_add(1, Relaxed) as usize;
+        self.records.get(index)?.write(process, module);
+        nudge();
         Some(ModuleId::of_record(index))
     }
 
     /// The record at `index`, and who added it; `None` if it is not there (yet).
-    pub fn module<'b>(&self, index: usize, buffer: &'b mut ModuleBuffer) -> Option<(Module<'b>, Process)> {
-        let record = self.modules().get(index)?;
+    pub fn get<'b>(&self, index: usize, buffer: &'b mut ModuleBuffer) -> Option<(Module<'b>, Process)> {
+        let record = self.records.get(index)?;
         record.is_published().then(|| record.read(buffer))
     }
 
     /// How many records were begun. Some may not be readable yet, or never.
-    pub fn module_count(&self) -> usize {
-        (self.header().modules.load(Relaxed) as usize).min(MAX_MODULES)
+    pub fn count(&self) -> usize {
+        (self.count.load(Relaxed) as usize).min(self.records.len())
     }
 }
 
@@ -165,7 +182,6 @@ impl ModuleRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::tests::{SMALL, segment};
 
     const LIBC: Module<'static> = Module {
         start: 0x7000,
@@ -176,19 +192,28 @@ mod tests {
         path: b"/lib/libc.so.6",
     };
 
+    const MOST: usize = 16;
+
+    fn memory() -> (Vec<ModuleRecord>, AtomicU32) {
+        // SAFETY: a record is made of atomics, valid as zeros.
+        ((0..MOST).map(|_| unsafe { core::mem::zeroed() }).collect(), AtomicU32::new(0))
+    }
+
     #[test]
     fn a_module_reads_back_as_it_was_added() {
-        let segment = segment(SMALL);
-        assert_eq!(segment.module(0, &mut ModuleBuffer::default()), None);
-        let id = segment.add_module(Process(5), &LIBC, false).unwrap();
+        let (records, count) = memory();
+        let modules = Modules::new(&records, &count);
+        assert_eq!(modules.get(0, &mut ModuleBuffer::default()), None);
+        let id = modules.add(Process(5), &LIBC, false, || {}).unwrap();
         let mut buffer = ModuleBuffer::default();
-        assert_eq!(segment.module(id.record().unwrap(), &mut buffer), Some((LIBC, Process(5))));
-        assert_eq!(segment.module_count(), 1);
+        assert_eq!(modules.get(id.record().unwrap(), &mut buffer), Some((LIBC, Process(5))));
+        assert_eq!(modules.count(), 1);
     }
 
     #[test]
     fn the_same_file_in_the_same_place_has_one_record() {
-        let segment = segment(SMALL);
+        let (records, count) = memory();
+        let modules = Modules::new(&records, &count);
         let long = [b'x'; 1000];
         let others = [
             LIBC,
@@ -197,27 +222,53 @@ mod tests {
             Module { end: 0xA000, ..LIBC },
             Module { path: &long, ..LIBC },
         ];
-        let add = |module| segment.add_module(Process(0), module, false).unwrap();
+        let add = |module| modules.add(Process(0), module, false, || {}).unwrap();
         let ids = others.each_ref().map(add);
-        assert_eq!(segment.module_count(), others.len());
+        assert_eq!(modules.count(), others.len());
         assert_eq!(others.each_ref().map(add), ids);
-        assert_ne!(segment.add_module(Process(0), &LIBC, true), Some(ids[0]));
+        assert_ne!(modules.add(Process(0), &LIBC, true, || {}), Some(ids[0]));
     }
 
     #[test]
     fn more_modules_than_fit_are_left_out() {
-        let segment = segment(SMALL);
-        let mut add = |start| segment.add_module(Process(0), &Module { start, ..LIBC }, false);
-        let last = (0..MAX_MODULES as u64).map(&mut add).last().unwrap();
-        assert_eq!(last, Some(ModuleId(MAX_MODULES as u16)));
+        let (records, count) = memory();
+        let modules = Modules::new(&records, &count);
+        let mut add = |start| modules.add(Process(0), &Module { start, ..LIBC }, false, || {});
+        let last = (0..MOST as u64).map(&mut add).last().unwrap();
+        assert_eq!(last, Some(ModuleId(MOST as u16)));
         assert_eq!(add(u64::MAX), None);
-        assert_eq!(segment.module_count(), MAX_MODULES);
+        assert_eq!(modules.count(), MOST);
     }
 
     #[test]
     fn a_long_path_is_cut() {
-        let segment = segment(SMALL);
-        segment.add_module(Process(0), &Module { path: &[b'x'; 1000], ..LIBC }, false);
-        assert_eq!(segment.module(0, &mut ModuleBuffer::default()).unwrap().0.path.len(), MAX_MODULE_PATH);
+        let (records, count) = memory();
+        let modules = Modules::new(&records, &count);
+        modules.add(Process(0), &Module { path: &[b'x'; 1000], ..LIBC }, false, || {});
+        assert_eq!(modules.get(0, &mut ModuleBuffer::default()).unwrap().0.path.len(), MAX_MODULE_PATH);
+    }
+
+    #[test]
+    fn the_collector_is_asked_for_new_modules_only() {
+        let (records, count) = memory();
+        let modules = Modules::new(&records, &count);
+        let nudges = core::cell::Cell::new(0);
+        let add = |is_other| modules.add(Process(0), &LIBC, is_other, || nudges.set(nudges.get() + 1));
+        [false, false, true].into_iter().for_each(|is_other| assert!(add(is_other).is_some()));
+        assert_eq!(nudges.get(), 2);
+    }
+
+    #[test]
+    fn whatever_the_count_says_no_record_is_read_that_is_not_there() {
+        let (records, count) = memory();
+        let modules = Modules::new(&records, &count);
+        count.store(u32::MAX, Relaxed);
+        assert_eq!(modules.count(), MOST);
+        assert_eq!(modules.get(0, &mut ModuleBuffer::default()), None);
+        assert_eq!(modules.get(usize::MAX, &mut ModuleBuffer::default()), None);
+        assert_eq!(modules.add(Process(0), &LIBC, false, || {}), None);
+        records[3].path_length.store(u32::MAX, Relaxed);
+        records[3].published.store(1, Relaxed);
+        assert_eq!(modules.get(3, &mut ModuleBuffer::default()).unwrap().0.path.len(), MAX_MODULE_PATH);
     }
 }

@@ -5,8 +5,6 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
 
-use crate::Segment;
-
 /// Processes of one segment that can record at the same time; what comes then is counted.
 pub const MAX_PROCESSES: usize = 4096;
 
@@ -40,10 +38,22 @@ const FREE: u32 = 0;
 const CLAIMED: u32 = 1;
 const PUBLISHED: u32 = 2;
 
-impl Segment {
+/// The processes over their memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Processes<'m> {
+    slots: &'m [ProcessSlot],
+    /// Forked children that found no slot.
+    turned_away: &'m AtomicU32,
+}
+
+impl<'m> Processes<'m> {
+    pub(crate) fn new(slots: &'m [ProcessSlot], turned_away: &'m AtomicU32) -> Processes<'m> {
+        Processes { slots, turned_away }
+    }
+
     /// Claims a slot for the process `pid`; `None` if all are in use, which is counted.
-    pub fn claim_process(&self, pid: u32) -> Option<Process> {
-        for (index, slot) in self.processes().iter().enumerate() {
+    pub fn claim(&self, pid: u32) -> Option<Process> {
+        for (index, slot) in self.slots.iter().enumerate() {
             if slot.state.load(Relaxed) == FREE
                 && slot.state.compare_exchange(FREE, CLAIMED, Acquire, Relaxed).is_ok()
             {
@@ -54,60 +64,90 @@ impl Segment {
                 slot.lost_frees.store(0, Relaxed);
                 slot.exiting.store(0, Relaxed);
                 slot.written.store(0, Relaxed);
-                slot.state.store(PUBLISHED, Release); // pairs with the load in `process_pid`
+                slot.state.store(PUBLISHED, Release); // pairs with the load in `Processes::pid`
                 return Some(Process(index as u16));
             }
         }
-        self.header().turned_away.fetch_add(1, Relaxed);
+        self.turned_away.fetch_add(1, Relaxed);
         None
     }
 
     /// How many processes have found no slot.
     pub fn turned_away(&self) -> u32 {
-        self.header().turned_away.load(Relaxed)
+        self.turned_away.load(Relaxed)
     }
 
     /// The slot of a process.
-    pub fn process(&self, process: Process) -> &'static ProcessSlot {
-        &self.processes()[process.0 as usize % MAX_PROCESSES]
+    #[inline]
+    pub fn slot(&self, process: Process) -> &'m ProcessSlot {
+        &self.slots[process.0 as usize % self.slots.len()]
     }
 
     /// The pid of the process in that slot, if there is one.
-    pub fn process_pid(&self, process: Process) -> Option<u32> {
-        let slot = self.processes().get(process.0 as usize)?;
+    pub fn pid(&self, process: Process) -> Option<u32> {
+        let slot = self.slots.get(process.0 as usize)?;
         (slot.state.load(Acquire) == PUBLISHED).then(|| slot.pid.load(Relaxed))
     }
 
     /// Gives the slot of a process that is gone to the next one (the collector's part).
-    pub fn release_process(&self, process: Process) {
-        self.process(process).state.store(FREE, Release); // pairs with the claim
+    pub fn release(&self, process: Process) {
+        self.slot(process).state.store(FREE, Release); // pairs with the claim
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::tests::{SMALL, segment};
 
-    #[test]
-    fn slots_are_claimed_in_order_and_used_again_after_release() {
-        let segment = segment(SMALL);
-        assert_eq!(segment.claim_process(10), Some(Process(0)));
-        assert_eq!(segment.claim_process(11), Some(Process(1)));
-        assert_eq!(segment.process_pid(Process(1)), Some(11));
-        segment.release_process(Process(0));
-        assert_eq!(segment.process_pid(Process(0)), None);
-        assert_eq!(segment.claim_process(12), Some(Process(0)));
+    fn memory(slots: usize) -> (Vec<ProcessSlot>, AtomicU32) {
+        ((0..slots).map(|_| ProcessSlot::default()).collect(), AtomicU32::new(0))
     }
 
     #[test]
-    fn when_all_slots_are_taken_the_next_process_gets_none() {
-        let segment = segment(SMALL);
-        for pid in 0..MAX_PROCESSES as u32 {
-            assert!(segment.claim_process(pid).is_some());
-        }
-        assert_eq!(segment.turned_away(), 0);
-        assert_eq!(segment.claim_process(1), None);
-        assert_eq!(segment.turned_away(), 1);
+    fn slots_are_claimed_in_order_and_used_again_after_release() {
+        let (slots, turned_away) = memory(4);
+        let processes = Processes::new(&slots, &turned_away);
+        assert_eq!(processes.claim(10), Some(Process(0)));
+        assert_eq!(processes.claim(11), Some(Process(1)));
+        assert_eq!(processes.pid(Process(1)), Some(11));
+        processes.slot(Process(0)).lost_samples.store(5, Relaxed);
+        processes.release(Process(0));
+        assert_eq!(processes.pid(Process(0)), None);
+        assert_eq!(processes.claim(12), Some(Process(0)));
+        assert_eq!(processes.slot(Process(0)).lost_samples.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn when_all_slots_are_taken_the_next_process_gets_none_and_is_counted() {
+        let (slots, turned_away) = memory(4);
+        let processes = Processes::new(&slots, &turned_away);
+        assert!((0..4).all(|pid| processes.claim(pid).is_some()));
+        assert_eq!(processes.turned_away(), 0);
+        assert_eq!(processes.claim(1), None);
+        assert_eq!(processes.turned_away(), 1);
+    }
+
+    #[test]
+    fn a_process_number_that_cannot_be_has_no_pid_and_leads_nowhere_else() {
+        let (slots, turned_away) = memory(4);
+        let processes = Processes::new(&slots, &turned_away);
+        assert_eq!(processes.pid(Process(u16::MAX)), None);
+        processes.slot(Process(u16::MAX)); // any one of them
+    }
+
+    #[test]
+    fn processes_that_claim_at_once_get_a_slot_each() {
+        let (slots, turned_away) = memory(64);
+        let processes = Processes::new(&slots, &turned_away);
+        let claim = || (0..16).map(|pid| processes.claim(pid).unwrap().0).collect::<Vec<_>>();
+        let mut claimed: Vec<_> = std::thread::scope(|scope| {
+            [(); 4]
+                .map(|()| scope.spawn(claim))
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        claimed.sort_unstable();
+        assert_eq!(claimed, (0..64).collect::<Vec<_>>());
     }
 }

@@ -1,79 +1,15 @@
 //! The layout of a segment, and the checked way to its parts.
 
-use core::mem::{align_of, size_of};
-
+use crate::geometry::Geometry;
 use crate::header::Header;
-use crate::modules::{MAX_MODULES, ModuleRecord};
-use crate::processes::{MAX_PROCESSES, ProcessSlot};
-use crate::ring::{MAX_RINGS, RingState, Rings, Slot};
-use crate::stacks::LostFrees;
+use crate::lost_frees::{LostFree, LostFrees};
+use crate::modules::{MAX_MODULES, ModuleRecord, Modules};
+use crate::processes::{MAX_PROCESSES, ProcessSlot, Processes};
+use crate::ring::{RingState, Rings, Slot};
+use crate::stacks::StackNumbers;
 use crate::sys::PAGE;
 
-/// How large the parts are that depend on the work: powers of two, but for the number of rings.
-///
-/// A segment is as large as it will be, because there is no way to map more of it without a descriptor.
-/// The memory is sparse: a page that nobody wrote costs nothing but addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(C)]
-pub struct Geometry {
-    /// Rings: the shared one, and one for each processor that the program may run on. Any number.
-    pub rings: u32,
-    /// Slots of each ring, 16 bytes each.
-    pub ring_slots: u32,
-    /// Stacks of which frees may be summed that found no room in the ring, 24 bytes each.
-    pub lost_frees: u32,
-}
-
-impl Geometry {
-    /// What suits a sampling rate (mean bytes between samples, 1 for all) and a program that may run on
-    /// so many processors.
-    ///
-    /// At the default rate of 512 KiB a full ring of 8,192 events stands for 2 GiB allocated and freed
-    /// by one processor between two looks of the collector, which is woken when a quarter is unread. All
-    /// rings together have at most a quarter of a million slots, 4 MiB, and at low rates half a million.
-    pub const fn for_rate(rate: u64, processors: u32) -> Geometry {
-        let processors = if processors < MAX_RINGS as u32 { processors } else { MAX_RINGS as u32 - 1 };
-        let rings = 1 + processors;
-        let (all, most) = if rate < 16 * 1024 { (1 << 19, 1 << 16) } else { (1 << 18, 1 << 13) };
-        let share = all / rings.next_power_of_two();
-        Geometry { rings, ring_slots: if share < most { share } else { most }, lost_frees: 1 << 13 }
-    }
-
-    /// What suits a program that may have little memory.
-    pub const SMALLEST: Geometry = Geometry { rings: 1, ring_slots: 1 << 12, lost_frees: 1 << 10 };
-
-    const fn is_valid(self) -> bool {
-        0 < self.rings
-            && self.rings <= MAX_RINGS as u32
-            && self.ring_slots.is_power_of_two()
-            && self.lost_frees.is_power_of_two()
-            && 4 <= self.ring_slots
-            && self.ring_slots <= 1 << 20
-            && self.lost_frees <= 1 << 24
-    }
-
-    const fn layout(self) -> Layout {
-        let processes = PAGE * size_of::<Header>().div_ceil(PAGE);
-        let rings = processes + MAX_PROCESSES * size_of::<ProcessSlot>();
-        let modules = rings + self.rings as usize * size_of::<RingState>();
-        let ring_slots = modules + MAX_MODULES * size_of::<ModuleRecord>();
-        let lost_frees = ring_slots + self.all_ring_slots() * size_of::<Slot>();
-        let end = lost_frees + self.lost_frees as usize * size_of::<LostFrees>();
-        let size = end.next_multiple_of(PAGE);
-        Layout { processes, rings, modules, ring_slots, lost_frees, size }
-    }
-
-    const fn all_ring_slots(self) -> usize {
-        self.rings as usize * self.ring_slots as usize
-    }
-
-    /// Bytes of a whole segment.
-    pub const fn segment_size(self) -> usize {
-        self.layout().size
-    }
-}
-
-/// Offsets of the parts from the segment's start.
+/// Offsets of the parts from the segment's start, and the size of all.
 #[derive(Debug, Clone, Copy)]
 struct Layout {
     processes: usize,
@@ -84,7 +20,20 @@ struct Layout {
     size: usize,
 }
 
-/// A mapped segment: either end's view of the shared memory.
+impl Layout {
+    const fn of(geometry: Geometry) -> Layout {
+        let processes = PAGE * size_of::<Header>().div_ceil(PAGE);
+        let rings = processes + MAX_PROCESSES * size_of::<ProcessSlot>();
+        let modules = rings + geometry.rings as usize * size_of::<RingState>();
+        let ring_slots = modules + MAX_MODULES * size_of::<ModuleRecord>();
+        let lost_frees = ring_slots + geometry.all_ring_slots() * size_of::<Slot>();
+        let end = lost_frees + geometry.lost_frees as usize * size_of::<LostFree>();
+        let size = end.next_multiple_of(PAGE);
+        Layout { processes, rings, modules, ring_slots, lost_frees, size }
+    }
+}
+
+/// A mapped segment: either end's view of the shared memory, as the sum of its parts.
 ///
 /// Every part of it is made of atomics, so that whatever the other end does is at worst wrong
 /// data, never undefined behaviour.
@@ -92,7 +41,11 @@ struct Layout {
 pub struct Segment {
     base: *mut u8,
     geometry: Geometry,
-    layout: Layout,
+    header: &'static Header,
+    processes: Processes<'static>,
+    modules: Modules<'static>,
+    stacks: StackNumbers<'static>,
+    lost_frees: LostFrees<'static>,
     rings: Rings<'static>,
 }
 
@@ -111,20 +64,35 @@ pub enum InvalidSegment {
 }
 
 impl Segment {
+    /// Bytes of a whole segment.
+    pub const fn size(geometry: Geometry) -> usize {
+        Layout::of(geometry).size
+    }
+
     /// Makes a segment of zeroed shared memory. The header is published by [`Header::publish`].
     ///
     /// # Safety
-    /// `base` is page-aligned, mapped readable and writable for `geometry.segment_size()` bytes,
-    /// and stays so for as long as any copy of the segment is used.
+    /// `base` is page-aligned, mapped readable and writable for [`Segment::size`] bytes, and stays so
+    /// for as long as any copy of the segment is used.
     pub unsafe fn create(base: *mut u8, geometry: Geometry) -> Segment {
-        let layout = geometry.layout();
-        // SAFETY: the caller's promise; the layout puts the parts inside (its tests).
-        let rings = unsafe {
+        let layout = Layout::of(geometry);
+        // SAFETY: the caller's promise; the layout puts the parts inside, aligned (its tests).
+        unsafe {
+            let header = &part::<Header>(base, 0, 1)[0];
             let states = part(base, layout.rings, geometry.rings as usize);
             let slots = part(base, layout.ring_slots, geometry.all_ring_slots());
-            Rings::new(&part::<Header>(base, 0, 1)[0].epoch.0, states, slots)
-        };
-        Segment { base, geometry, layout, rings }
+            let sums = part(base, layout.lost_frees, geometry.lost_frees as usize);
+            Segment {
+                base,
+                geometry,
+                header,
+                processes: Processes::new(part(base, layout.processes, MAX_PROCESSES), &header.turned_away),
+                modules: Modules::new(part(base, layout.modules, MAX_MODULES), &header.modules),
+                stacks: StackNumbers::new(&header.stacks),
+                lost_frees: LostFrees::new(sums),
+                rings: Rings::new(&header.epoch.0, states, slots),
+            }
+        }
     }
 
     /// Looks at the memory that another process made.
@@ -141,7 +109,7 @@ impl Segment {
         // SAFETY: the caller maps at least the header there; it is made of atomics only.
         let header = unsafe { &*base.cast::<Header>() };
         let geometry = header.geometry().ok_or(InvalidSegment::Foreign)?;
-        if !geometry.is_valid() || geometry.segment_size() != size {
+        if !geometry.is_valid() || Segment::size(geometry) != size {
             return Err(InvalidSegment::Geometry);
         }
         // SAFETY: the caller's promise, for that size.
@@ -159,34 +127,36 @@ impl Segment {
     }
 
     /// The header.
+    #[inline]
     pub fn header(&self) -> &'static Header {
-        &self.part::<Header>(0, 1)[0]
+        self.header
     }
 
-    pub(crate) fn processes(&self) -> &'static [ProcessSlot] {
-        self.part(self.layout.processes, MAX_PROCESSES)
+    /// The processes that record.
+    #[inline]
+    pub fn processes(&self) -> &Processes<'static> {
+        &self.processes
     }
 
-    pub(crate) fn modules(&self) -> &'static [ModuleRecord] {
-        self.part(self.layout.modules, MAX_MODULES)
+    /// The modules that stacks lead through.
+    pub fn modules(&self) -> &Modules<'static> {
+        &self.modules
     }
 
-    pub(crate) fn lost_frees(&self) -> &'static [LostFrees] {
-        self.part(self.layout.lost_frees, self.geometry.lost_frees as usize)
+    /// The numbers of stacks.
+    pub fn stacks(&self) -> &StackNumbers<'static> {
+        &self.stacks
+    }
+
+    /// The frees that found no room in a ring.
+    pub fn lost_frees(&self) -> &LostFrees<'static> {
+        &self.lost_frees
     }
 
     /// The rings of events.
     #[inline]
     pub fn rings(&self) -> &Rings<'static> {
         &self.rings
-    }
-
-    /// `count` items of type `T` at `offset`.
-    fn part<T>(&self, offset: usize, count: usize) -> &'static [T] {
-        debug_assert!(offset.is_multiple_of(align_of::<T>()));
-        debug_assert!(offset + count * size_of::<T>() <= self.layout.size);
-        // SAFETY: `layout` puts the part inside the mapping, aligned (its tests).
-        unsafe { part(self.base, offset, count) }
     }
 }
 
@@ -205,7 +175,7 @@ pub(crate) mod tests {
 
     /// A segment in ordinary memory that lives as long as the test binary.
     pub(crate) fn segment(geometry: Geometry) -> Segment {
-        let layout = std::alloc::Layout::from_size_align(geometry.segment_size(), PAGE).unwrap();
+        let layout = std::alloc::Layout::from_size_align(Segment::size(geometry), PAGE).unwrap();
         // SAFETY: the layout has a size; the memory is zeroed, aligned and never freed.
         unsafe { Segment::create(std::alloc::alloc_zeroed(layout), geometry) }
     }
@@ -220,14 +190,14 @@ pub(crate) mod tests {
             .into_iter()
             .chain([SMALL, Geometry::SMALLEST])
         {
-            assert!(geometry.is_valid() && geometry.segment_size() < 11 << 20, "{geometry:?}");
-            let layout = geometry.layout();
+            assert!(geometry.is_valid() && Segment::size(geometry) < 11 << 20, "{geometry:?}");
+            let layout = Layout::of(geometry);
             assert!(layout.processes.is_multiple_of(align_of::<ProcessSlot>()));
             assert!(layout.modules.is_multiple_of(align_of::<ModuleRecord>()));
-            assert!(layout.lost_frees.is_multiple_of(align_of::<LostFrees>()));
+            assert!(layout.lost_frees.is_multiple_of(align_of::<LostFree>()));
             assert!(layout.rings.is_multiple_of(align_of::<RingState>()));
             assert!(layout.ring_slots.is_multiple_of(align_of::<Slot>()));
-            let end = layout.lost_frees + geometry.lost_frees as usize * size_of::<LostFrees>();
+            let end = layout.lost_frees + geometry.lost_frees as usize * size_of::<LostFree>();
             assert!(end <= layout.size);
         }
     }
@@ -235,7 +205,7 @@ pub(crate) mod tests {
     #[test]
     fn foreign_memory_and_impossible_sizes_are_refused() {
         let made = segment(SMALL);
-        let size = SMALL.segment_size();
+        let size = Segment::size(SMALL);
         // SAFETY: `made` has that many bytes and is never freed.
         let open = |size| unsafe { Segment::open(made.base(), size) }.map(|s| s.geometry());
         assert_eq!(open(size), Err(InvalidSegment::Foreign));

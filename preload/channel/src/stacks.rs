@@ -5,9 +5,8 @@
 //! a cycle. A process finds its stacks again in memory of its own; two may tell of the same stack,
 //! under two numbers.
 
-use core::sync::atomic::{AtomicU64, Ordering::*};
+use core::sync::atomic::{AtomicU32, Ordering::*};
 
-use crate::Segment;
 use crate::modules::ModuleId;
 
 /// A stack, by its number.
@@ -123,88 +122,33 @@ pub(crate) const STACK_BITS: u32 = 26;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany;
 
-/// Frees of one stack that found no room in the ring: sums of weights, as the bits of an `f64`.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct LostFrees {
-    /// The stack's number, 0 as long as the entry is free. Never another one's after that.
-    stack: AtomicU64,
-    objects: AtomicU64,
-    space: AtomicU64,
-}
+/// The numbers of a segment's stacks, given out one after the other.
+#[derive(Debug, Clone, Copy)]
+pub struct StackNumbers<'m>(&'m AtomicU32);
 
-impl Segment {
+impl<'m> StackNumbers<'m> {
+    /// Numbers from the one on that `next` holds.
+    pub(crate) fn new(next: &'m AtomicU32) -> StackNumbers<'m> {
+        StackNumbers(next)
+    }
+
     /// A number for a new stack. No other process of the segment gets it.
     ///
     /// # Errors
     /// [`TooMany`] if there are no more.
-    pub fn number_stack(&self) -> Result<Stack, TooMany> {
-        let counter = &self.header().stacks;
+    pub fn take(&self) -> Result<Stack, TooMany> {
         // Read first, so that the counter does not count on until it wraps.
-        if counter.load(Relaxed) >= MAX_STACKS {
+        if self.0.load(Relaxed) >= MAX_STACKS {
             return Err(TooMany);
         }
-        let new = counter.fetch_add(1, Relaxed);
+        let new = self.0.fetch_add(1, Relaxed);
         if new < MAX_STACKS { Ok(Stack(new)) } else { Err(TooMany) }
-    }
-
-    /// The sums of a stack, or the entry where they could be.
-    fn lost_frees_of(&self, stack: Stack) -> Option<&'static LostFrees> {
-        let all = self.lost_frees();
-        let first = stack.0.wrapping_mul(0x9E37_79B1) as usize;
-        let entries = (first..first + all.len()).map(|index| &all[index & (all.len() - 1)]);
-        let is_it = |stack: u64| move |entry: &&LostFrees| [0, stack].contains(&entry.stack.load(Relaxed));
-        entries.into_iter().find(is_it(stack.0.into()))
-    }
-
-    /// Notes a free for which the ring had no room: `objects` and `space` are its weights. Where that
-    /// has happened to more stacks than there are entries, it is not noted.
-    pub fn lose_free(&self, stack: Stack, objects: f64, space: f64) {
-        let number = u64::from(stack.0);
-        while let Some(entry) = self.lost_frees_of(stack) {
-            let claimed = entry.stack.compare_exchange(0, number, Relaxed, Relaxed);
-            if claimed.is_ok() || claimed == Err(number) {
-                add(&entry.objects, objects);
-                return add(&entry.space, space);
-            }
-        }
-    }
-
-    /// The stacks that [`Segment::lose_free`] has noted frees of.
-    pub fn stacks_with_lost_frees(&self) -> impl Iterator<Item = Stack> + use<> {
-        let stacks = self.lost_frees().iter().map(|entry| Stack(entry.stack.load(Relaxed) as u32));
-        stacks.filter(|&stack| stack != ROOT)
-    }
-
-    /// Takes the sums of [`Segment::lose_free`] for a stack: (objects, space).
-    pub fn take_lost_frees(&self, stack: Stack) -> (f64, f64) {
-        let entry = self.lost_frees_of(stack).filter(|entry| entry.stack.load(Relaxed) != 0);
-        let take = |sum: &AtomicU64| f64::from_bits(sum.swap(0, Relaxed));
-        entry.map_or((0.0, 0.0), |entry| (take(&entry.objects), take(&entry.space)))
-    }
-}
-
-/// Adds to a sum that others add to as well.
-fn add(sum: &AtomicU64, value: f64) {
-    let mut now = sum.load(Relaxed);
-    while let Err(other) =
-        sum.compare_exchange_weak(now, (f64::from_bits(now) + value).to_bits(), Relaxed, Relaxed)
-    {
-        now = other;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::header::Start;
-    use crate::segment::tests::{SMALL, segment};
-
-    fn ready() -> Segment {
-        let segment = segment(SMALL);
-        segment.header().publish(&Start { geometry: SMALL, ..Default::default() });
-        segment
-    }
 
     #[test]
     fn an_entry_reads_back_from_its_parts() {
@@ -220,34 +164,14 @@ mod tests {
 
     #[test]
     fn every_stack_has_a_number_of_its_own_until_there_are_too_many() {
-        let segment = ready();
-        assert_eq!([segment.number_stack(), segment.number_stack()], [Ok(Stack(1)), Ok(Stack(2))]);
-        segment.header().stacks.store(MAX_STACKS - 1, Relaxed);
-        assert_eq!(segment.number_stack(), Ok(Stack(MAX_STACKS - 1)));
-        assert_eq!([segment.number_stack(), segment.number_stack()], [Err(TooMany); 2]);
-    }
-
-    #[test]
-    fn lost_frees_are_summed_for_each_stack_and_taken_once() {
-        let segment = ready();
-        for stack in 1..=SMALL.lost_frees {
-            segment.lose_free(Stack(stack * 1000), 1.0, 64.0);
-            segment.lose_free(Stack(stack * 1000), 2.5, stack.into());
-        }
-        segment.lose_free(Stack(7), 1.0, 1.0); // no entry is left
-        assert_eq!(segment.stacks_with_lost_frees().count(), SMALL.lost_frees as usize);
-        for stack in 1..=SMALL.lost_frees {
-            assert_eq!(segment.take_lost_frees(Stack(stack * 1000)), (3.5, 64.0 + f64::from(stack)));
-            assert_eq!(segment.take_lost_frees(Stack(stack * 1000)), (0.0, 0.0));
-        }
-        assert_eq!(segment.take_lost_frees(Stack(7)), (0.0, 0.0));
-    }
-
-    #[test]
-    fn threads_that_lose_frees_lose_no_sum() {
-        let segment = ready();
-        let lose = || (1..=4000).for_each(|i| segment.lose_free(Stack(1 + i % 4), 1.0, 2.0));
-        std::thread::scope(|scope| [(); 4].map(|()| scope.spawn(lose)).map(drop));
-        (1..=4).for_each(|stack| assert_eq!(segment.take_lost_frees(Stack(stack)), (4000.0, 8000.0)));
+        let next = AtomicU32::new(1);
+        let numbers = StackNumbers::new(&next);
+        assert_eq!([numbers.take(), numbers.take()], [Ok(Stack(1)), Ok(Stack(2))]);
+        next.store(MAX_STACKS - 1, Relaxed);
+        assert_eq!(numbers.take(), Ok(Stack(MAX_STACKS - 1)));
+        assert_eq!([numbers.take(), numbers.take()], [Err(TooMany); 2]);
+        next.store(u32::MAX, Relaxed);
+        assert_eq!(numbers.take(), Err(TooMany));
+        assert_eq!(next.load(Relaxed), u32::MAX, "it does not wrap");
     }
 }

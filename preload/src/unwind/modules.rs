@@ -316,7 +316,8 @@ impl Found {
             build_id,
             path: name.to_bytes(),
         };
-        let added = process::recorded().and_then(|(process, to)| to.add_module(process, &module, is_other));
+        let added = process::recorded()
+            .and_then(|(process, to)| to.modules().add(process, &module, is_other, || to.header().nudge()));
         added.unwrap_or(ModuleId::BY_ADDRESS)
     }
 

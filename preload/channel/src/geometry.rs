@@ -1,0 +1,53 @@
+//! How large the parts of a segment are.
+
+use crate::ring::MAX_RINGS;
+
+/// How large the parts are that depend on the work: powers of two, but for the number of rings.
+///
+/// A segment is as large as it will be, because there is no way to map more of it without a descriptor.
+/// The memory is sparse: a page that nobody wrote costs nothing but addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct Geometry {
+    /// Rings: the shared one, and one for each processor that the program may run on. Any number.
+    pub rings: u32,
+    /// Slots of each ring, 16 bytes each.
+    pub ring_slots: u32,
+    /// Stacks of which frees may be summed that found no room in the ring, 24 bytes each.
+    pub lost_frees: u32,
+}
+
+impl Geometry {
+    /// What suits a sampling rate (mean bytes between samples, 1 for all) and a program that may run on
+    /// so many processors.
+    ///
+    /// At the default rate of 512 KiB a full ring of 8,192 events stands for 2 GiB allocated and freed
+    /// by one processor between two looks of the collector, which is woken when a quarter is unread. All
+    /// rings together have at most a quarter of a million slots, 4 MiB, and at low rates half a million.
+    pub const fn for_rate(rate: u64, processors: u32) -> Geometry {
+        let processors = if processors < MAX_RINGS as u32 { processors } else { MAX_RINGS as u32 - 1 };
+        let rings = 1 + processors;
+        let (all, most) = if rate < 16 * 1024 { (1 << 19, 1 << 16) } else { (1 << 18, 1 << 13) };
+        let share = all / rings.next_power_of_two();
+        Geometry { rings, ring_slots: if share < most { share } else { most }, lost_frees: 1 << 13 }
+    }
+
+    /// What suits a program that may have little memory.
+    pub const SMALLEST: Geometry = Geometry { rings: 1, ring_slots: 1 << 12, lost_frees: 1 << 10 };
+
+    /// Is it one that a library can have made?
+    pub(crate) const fn is_valid(self) -> bool {
+        0 < self.rings
+            && self.rings <= MAX_RINGS as u32
+            && self.ring_slots.is_power_of_two()
+            && self.lost_frees.is_power_of_two()
+            && 4 <= self.ring_slots
+            && self.ring_slots <= 1 << 20
+            && self.lost_frees <= 1 << 24
+    }
+
+    /// Slots of all rings together.
+    pub(crate) const fn all_ring_slots(self) -> usize {
+        self.rings as usize * self.ring_slots as usize
+    }
+}
