@@ -9,7 +9,7 @@ use heaptrace_pprof::proto::{Function, Location, Mapping, Profile};
 
 use crate::functions::{Functions, add_flags};
 use crate::recording::{Frame, Module};
-use crate::symbolize::{Located, Symbolizer};
+use heaptrace_symbolize::{Located, Symbolizer};
 
 /// How many locations had no name, and the modules that they are in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

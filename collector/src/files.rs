@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 
-use crate::symbolize::{open_regular, regular};
+use heaptrace_symbolize::{open_regular, regular};
 
 /// What a process sees as its files.
 #[derive(Debug)]

@@ -6,13 +6,13 @@ use hashbrown::HashMap;
 use heaptrace_pprof::StringTable;
 use heaptrace_pprof::proto::{Function, Line, Mapping, signed};
 
-use crate::symbolize::{self, ResolvedFrame};
+use heaptrace_symbolize::ResolvedFrame;
 
 /// The functions, each once.
 #[derive(Debug, Default)]
 pub struct Functions {
     pub table: Vec<Function>,
-    ids: HashMap<Arc<symbolize::Function>, u64>,
+    ids: HashMap<Arc<heaptrace_symbolize::Function>, u64>,
     /// The highest id in use.
     last: u64,
 }
@@ -34,7 +34,7 @@ impl Functions {
         frames.iter().map(line).collect()
     }
 
-    fn id(&mut self, function: &Arc<symbolize::Function>, strings: &mut StringTable) -> u64 {
+    fn id(&mut self, function: &Arc<heaptrace_symbolize::Function>, strings: &mut StringTable) -> u64 {
         if let Some(&id) = self.ids.get(function) {
             return id;
         }

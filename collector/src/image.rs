@@ -1,8 +1,6 @@
 //! An image: one segment, the program that made it and the children that forked from it.
 
-use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,18 +8,20 @@ use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::{Ends, Event, Message, Reader};
-use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Segment, sys};
 
+use crate::attention::Attention;
+use crate::copied::{Copied, copy_stacks};
 use crate::files::Files;
 use crate::fold::Folder;
 use crate::live::Live;
 use crate::mapping::Mapping;
-use crate::modules::{Modules, Places, Selection, absolute};
-use crate::os_path;
-use crate::recording::{self, Counters, Frame, Recording, Row, Stacks};
+use crate::modules::{Modules, Places, Selection};
+use crate::path::{absolute, os_path};
+use crate::program::Program;
+use crate::recording::{Counters, Recording, Row, Stacks};
 use crate::stacks::Tree;
-use crate::wake::{Nudges, Waker};
+use crate::wake::Waker;
 use crate::watch::{Watch, is_older_than_us, process_of};
 
 /// How long a slot may stay reserved and not committed while its writer may still live. There are
@@ -49,27 +49,6 @@ pub struct Member {
     pub events: u64,
     /// Events in the profile that was last made of it.
     pub events_in_profile: Option<u64>,
-}
-
-/// What the program was, from the segment's header.
-#[derive(Debug, Clone)]
-pub struct Program {
-    /// Process id as the collector sees it.
-    pub pid: u32,
-    /// Path of the executable.
-    pub executable: PathBuf,
-    /// Path that was given to exec: a link's or a script's own.
-    pub started_as: PathBuf,
-    /// The arguments.
-    pub command: Vec<String>,
-}
-
-impl Program {
-    /// The file name under which it was started: `sh`, though that leads to `dash`.
-    pub fn name(&self) -> &OsStr {
-        let names = [&self.started_as, &self.executable].map(|path| path.file_name().unwrap_or_default());
-        names.into_iter().find(|name| !name.is_empty()).unwrap_or("unknown".as_ref())
-    }
 }
 
 /// A segment with its processes.
@@ -101,31 +80,6 @@ pub struct Image {
     is_damaged: bool,
     waker: Waker,
     attention: Attention,
-}
-
-/// How it is known that the program wants to be looked at.
-#[derive(Debug)]
-enum Attention {
-    /// By looking often, since then. Most processes are over soon and have no sample: a thread for
-    /// each would make their start slower.
-    Young(Instant),
-    /// It wakes the session.
-    Nudges(#[expect(dead_code, reason = "it works until it is dropped")] Nudges),
-    /// By looking often: it cannot.
-    None,
-}
-
-impl Attention {
-    const YOUTH: Duration = Duration::from_millis(20);
-
-    /// Has the program wake the session, once it has recorded something or grown old.
-    fn grow(&mut self, has_recorded: bool, file: &OwnedFd, waker: &Waker) {
-        if let Attention::Young(since) = self
-            && (has_recorded || since.elapsed() > Attention::YOUTH)
-        {
-            *self = waker.watch_nudges(file).map_or(Attention::None, Attention::Nudges);
-        }
-    }
 }
 
 impl Image {
@@ -396,7 +350,7 @@ impl Image {
             ..Counters::default()
         };
         let (mut stacks, mut modules) = (Stacks::default(), Selection::new(&self.modules));
-        let copied = self.copy_stacks(member.live.stacks(), &mut stacks, &mut modules);
+        let copied = copy_stacks(&self.stacks, member.live.stacks(), &mut stacks, &mut modules);
         let (mut rows, mut folder) = (Vec::new(), Folder::default());
         for sum in member.live.sums() {
             let lost = Copied { truncated: true, ..Copied::default() };
@@ -433,34 +387,6 @@ impl Image {
         }
     }
 
-    /// Copies stacks, with all that they were called from, and selects their modules. Returns what
-    /// became of each of the image's.
-    fn copy_stacks(
-        &self,
-        wanted: impl Iterator<Item = Stack>,
-        to: &mut Stacks,
-        modules: &mut Selection<'_>,
-    ) -> Vec<Copied> {
-        let mut copied = vec![Copied::default(); self.stacks.count()];
-        copied[ROOT.0 as usize] = Copied { wanted: true, ..Copied::default() };
-        let mut path = Vec::new();
-        for mut stack in wanted {
-            while let Some(copy) = copied.get_mut(stack.0 as usize).filter(|copy| !copy.wanted) {
-                *copy = Copied { wanted: true, truncated: true, ..Copied::default() };
-                path.push(stack);
-                stack = self.stacks.get(stack).map_or(ROOT, |(_, caller)| caller);
-            }
-            while let Some(stack) = path.pop() {
-                if let Some((Entry::Frame { address, module }, caller)) = self.stacks.get(stack) {
-                    let frame = Frame { address, module: modules.index(address, module) };
-                    let caller = copied[caller.0 as usize];
-                    copied[stack.0 as usize] = Copied { stack: to.add(caller.stack, frame), ..caller };
-                }
-            }
-        }
-        copied
-    }
-
     /// Reads the module records that are new, and opens their files while the processes live.
     pub fn read_modules(&mut self) {
         let segment = *self.segment();
@@ -469,15 +395,6 @@ impl Image {
         self.modules
             .read(&segment, places, |process| segment.processes().pid(process).filter(|_| has_our_ids));
     }
-}
-
-/// What became of a stack of the segment.
-#[derive(Debug, Clone, Copy, Default)]
-struct Copied {
-    wanted: bool,
-    stack: recording::Stack,
-    /// It does not reach its root.
-    truncated: bool,
 }
 
 impl Member {

@@ -1,6 +1,6 @@
 //! The modules of an image, and those of them that a profile is about.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use heaptrace_channel::Segment;
@@ -9,7 +9,7 @@ use heaptrace_channel::processes::Process;
 
 use crate::files::Files;
 use crate::limits::is_scarce;
-use crate::os_path;
+use crate::path::{absolute, os_path};
 use crate::recording::Module;
 
 /// What the library has told of modules, by their records.
@@ -125,14 +125,4 @@ impl<'a> Selection<'a> {
 
 fn is_there(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
-}
-
-/// A relative path in the folder of process `pid`, or in ours if that has ended: whoever reads the
-/// profile is in another one.
-pub fn absolute(pid: u32, path: PathBuf) -> PathBuf {
-    if path.is_absolute() || path.as_os_str().is_empty() {
-        return path;
-    }
-    let folder = std::fs::read_link(format!("/proc/{pid}/cwd"));
-    folder.map(|folder| folder.join(&path)).or_else(|_| std::path::absolute(&path)).unwrap_or(path)
 }

@@ -10,7 +10,7 @@ use heaptrace_pprof::{StringTable, drop_frames};
 use crate::fold::LEFT_OUT;
 use crate::functions::{Functions, add_flags};
 use crate::recording::{Frame, Module, Recording, Row, Stacks, Values};
-use crate::symbolize::{Function, ResolvedFrame, Segment, Symbols, hex};
+use heaptrace_symbolize::{Function, ResolvedFrame, Segment, Symbols, hex};
 
 /// Types and units of a sample's values, in the order of [`values`].
 const SAMPLE_TYPES: [(&str, &str); 6] = [

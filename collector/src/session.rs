@@ -1,65 +1,26 @@
 //! The session: a program, the processes that it starts, and one profile for each.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use std::{fmt, io};
 
 use crossbeam_channel::{Receiver, Sender, never, select};
 use hashbrown::HashMap;
-use heaptrace_channel::config::TOKEN_LENGTH;
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::Process;
 
-use crate::image::{Image, Member, Program};
-use crate::kin::{self, Kin, ProcessEvents};
+use crate::image::{Image, Member};
+use crate::kin::{self, Kin};
 use crate::limits;
-use crate::listener::{Arrival, Listener, Sockets};
+use crate::listener::{Arrival, Listener};
 use crate::naming::{Pattern, Subject, insert};
+use crate::program::Program;
 use crate::recording::{Counters, Recording, Stacks};
+use crate::request::{Config, Request, Witness};
 use crate::summary::{Malloc, Missed, Outcome, Refused, Summary, TurnedAway, WhyMissed, Written};
-use crate::symbolize::Symbolizer;
 use crate::wake::Waker;
 use crate::writer::{Done, Job, Writers};
-
-/// How a session is to be run.
-#[derive(Debug)]
-pub struct Config {
-    /// The sockets on which processes announce themselves.
-    pub sockets: Sockets,
-    /// What they must know.
-    pub token: [u8; TOKEN_LENGTH],
-    /// How profiles are named.
-    pub pattern: Pattern,
-    /// Mean bytes between samples, for a program that does not tell its own.
-    pub rate: u64,
-    /// The program, if it runs already.
-    pub program: Option<Program>,
-    /// What looks names up, and tells others meanwhile how far it has come.
-    pub symbolizer: Arc<Symbolizer>,
-    /// Who tells of the processes that do not announce themselves, if anybody does.
-    pub process_events: Option<ProcessEvents>,
-    /// What the program starts is to be recorded too.
-    pub children: bool,
-    /// Who hears at once of a profile that could not be written; else it is in the summary only.
-    pub witness: Option<Box<dyn Witness>>,
-}
-
-/// Tells somebody of what went wrong.
-pub trait Witness: fmt::Debug {
-    /// The profile could not be written. Its process may still wait for it.
-    fn not_written(&self, written: &Written);
-}
-
-/// What can be asked of a running session.
-#[derive(Debug)]
-pub enum Request {
-    /// The program was started.
-    Started(Program),
-    /// The program has ended: answer when the profiles of all that have ended are written.
-    Ended(Sender<Summary>),
-}
 
 /// How long a session goes on after the last process has gone: one may just be in exec, between its
 /// old image and its new one.

@@ -7,7 +7,7 @@ use heaptrace_channel::handshake::Refusal;
 use serde::{Deserialize, Serialize};
 
 use crate::recording::Counters;
-use crate::symbolize::Complaint;
+use heaptrace_symbolize::Complaint;
 
 /// What a session has come to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::profile::profile;
 use crate::recording::Recording;
-use crate::symbolize::{Complaint, Symbolizer};
+use heaptrace_symbolize::{Complaint, Symbolizer};
 
 /// A profile to write.
 #[derive(Debug)]

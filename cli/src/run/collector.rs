@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use heaptrace_collector::session::Config;
+use heaptrace_collector::request::Config;
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::Progress;
 use heaptrace_collector::{ProcessEvents, Program};

@@ -19,7 +19,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use collector::Collector;
 use heaptrace_channel::config::{self, SOCKET_FOLDER, TOKEN_LENGTH, parse_rate};
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
-use heaptrace_collector::session::Config;
+use heaptrace_collector::request::Config;
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::{Mode, Options, Symbolizer};
 use heaptrace_collector::{ProcessEvents, Program, Sockets};

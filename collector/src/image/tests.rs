@@ -7,7 +7,7 @@ use heaptrace_channel::Geometry;
 use heaptrace_channel::header::{Header, Start};
 use heaptrace_channel::modules::{Module, ModuleId};
 use heaptrace_channel::ring::{LastRing, Rseq};
-use heaptrace_channel::stacks::Part;
+use heaptrace_channel::stacks::{Entry, Part, ROOT};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
 use super::*;

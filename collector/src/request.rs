@@ -1,0 +1,52 @@
+//! What is asked of a session: how to run, and what it has come to.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use heaptrace_channel::config::TOKEN_LENGTH;
+use heaptrace_symbolize::Symbolizer;
+
+use crate::kin::ProcessEvents;
+use crate::listener::Sockets;
+use crate::naming::Pattern;
+use crate::program::Program;
+use crate::summary::{Summary, Written};
+
+/// How a session is to be run.
+#[derive(Debug)]
+pub struct Config {
+    /// The sockets on which processes announce themselves.
+    pub sockets: Sockets,
+    /// What they must know.
+    pub token: [u8; TOKEN_LENGTH],
+    /// How profiles are named.
+    pub pattern: Pattern,
+    /// Mean bytes between samples, for a program that does not tell its own.
+    pub rate: u64,
+    /// The program, if it runs already.
+    pub program: Option<Program>,
+    /// What looks names up, and tells others meanwhile how far it has come.
+    pub symbolizer: Arc<Symbolizer>,
+    /// Who tells of the processes that do not announce themselves, if anybody does.
+    pub process_events: Option<ProcessEvents>,
+    /// What the program starts is to be recorded too.
+    pub children: bool,
+    /// Who hears at once of a profile that could not be written; else it is in the summary only.
+    pub witness: Option<Box<dyn Witness>>,
+}
+
+/// Tells somebody of what went wrong.
+pub trait Witness: fmt::Debug {
+    /// The profile could not be written. Its process may still wait for it.
+    fn not_written(&self, written: &Written);
+}
+
+/// What can be asked of a running session.
+#[derive(Debug)]
+pub enum Request {
+    /// The program was started.
+    Started(Program),
+    /// The program has ended: answer when the profiles of all that have ended are written.
+    Ended(Sender<Summary>),
+}
