@@ -12,6 +12,7 @@ use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::Progress;
 use heaptrace_collector::{ProcessEvents, Program};
 
+use super::no_summary::NoSummary;
 use crate::control::{self, Event, Report};
 use crate::{apart, collect};
 
@@ -22,17 +23,6 @@ pub struct Collector {
     pid: i32,
     /// How it ended, if it has been waited for.
     ended: Cell<Option<ExitStatus>>,
-}
-
-/// Why there is no summary of a session.
-#[derive(Debug)]
-pub enum NoSummary {
-    /// The user does not want to wait for it.
-    Interrupted,
-    /// The collector could not do its work, for this reason.
-    Failed(String),
-    /// The collector is gone.
-    Ended(Option<ExitStatus>),
 }
 
 impl Collector {

@@ -10,7 +10,8 @@ use heaptrace_report::say::say;
 use rustix::process::Signal;
 
 use super::inherited::{self, Timers};
-use super::supervise::Signals;
+use super::signals::Signals;
+use super::status::NOT_EXECUTABLE;
 
 /// What is to be executed, with its environment.
 #[derive(Debug)]
@@ -107,7 +108,7 @@ impl Command {
                 let why = self.exec();
                 say(format_args!("cannot execute {}: {why}", self.path.display()));
                 // SAFETY: ends the process; nothing of the parent's is run.
-                unsafe { libc::_exit(super::NOT_EXECUTABLE.into()) }
+                unsafe { libc::_exit(NOT_EXECUTABLE.into()) }
             }
             pid => Ok(pid as u32),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use heaptrace_channel::stat::Stat;
 
-use super::supervise::take;
+use super::signals::take;
 
 /// Stops this process, which has one thread, until it is continued, or the stopped program goes on.
 pub fn with(program: i32) {

@@ -1,6 +1,5 @@
 //! Standing in for the program: its signals, its stops, its end.
 
-use std::mem::zeroed;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::ptr;
@@ -8,84 +7,32 @@ use std::time::{Duration, Instant};
 
 use heaptrace_channel::stat::Stat;
 
+use super::signals::Signals;
 use super::stop;
 
-/// All signals, blocked here, so that each is seen in turn and none ends us; the program gets the mask
-/// that we were started with.
-pub struct Signals {
-    all: libc::sigset_t,
-    before: libc::sigset_t,
-}
-
-/// Signals by which somebody asks a program to end.
-const REQUESTS: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
-
-impl Signals {
-    /// Blocks them in this thread.
-    pub fn block() -> Signals {
-        // SAFETY: signal sets of our own, which the calls fill.
-        unsafe {
-            let (mut all, mut before) = (zeroed(), zeroed());
-            libc::sigfillset(&mut all);
-            libc::sigprocmask(libc::SIG_BLOCK, &all, &mut before);
-            Signals { all, before }
-        }
-    }
-
-    /// Makes the mask what it was.
-    pub fn restore(&self) {
-        // SAFETY: a set that the kernel filled.
-        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
-    }
-
-    /// Was this process asked to end since the last call, as by Ctrl-C?
-    pub fn interrupted(&self) -> bool {
-        std::iter::from_fn(|| take(&REQUESTS)).count() > 0
-    }
-
-    /// Passes signals on until the program has ended; returns what to exit with. Waits for all other
-    /// children too, and tells `note_end` of them: the first process of a container has those of others.
-    pub fn supervise(&self, program: u32, note_end: impl Fn(i32, ExitStatus)) -> u8 {
-        /// Who continues a whole job continues the program and us at about the same time.
-        const AT_ONCE: Duration = Duration::from_millis(100);
-        let program = program as i32;
-        let mut continued: Option<Instant> = None;
-        loop {
-            while let Some((child, status)) = next_change() {
-                match (status.code(), status.signal()) {
-                    _ if child != program => note_end(child, status),
-                    _ if status.continued() => continued = Some(Instant::now()),
-                    _ if status.stopped_signal().is_some() => stop::with(program),
-                    (Some(code), _) => return code as u8,
-                    (_, signal) => return 128u8.wrapping_add(signal.unwrap_or(0) as u8),
-                }
-            }
-            // SAFETY: the kernel fills the info.
-            let info = unsafe {
-                let mut info: libc::siginfo_t = zeroed();
-                libc::sigwaitinfo(&self.all, &mut info);
-                info
-            };
-            let has_it = info.si_signo == libc::SIGCONT && continued.is_some_and(|at| at.elapsed() < AT_ONCE);
-            if !has_it && is_for_program(&info, program) {
-                pass_on(&info, program);
+/// Passes signals on until the program has ended; returns what to exit with. Waits for all other
+/// children too, and tells `note_end` of them: the first process of a container has those of others.
+pub fn supervise(signals: &Signals, program: u32, note_end: impl Fn(i32, ExitStatus)) -> u8 {
+    /// Who continues a whole job continues the program and us at about the same time.
+    const AT_ONCE: Duration = Duration::from_millis(100);
+    let program = program as i32;
+    let mut continued: Option<Instant> = None;
+    loop {
+        while let Some((child, status)) = next_change() {
+            match (status.code(), status.signal()) {
+                _ if child != program => note_end(child, status),
+                _ if status.continued() => continued = Some(Instant::now()),
+                _ if status.stopped_signal().is_some() => stop::with(program),
+                (Some(code), _) => return code as u8,
+                (_, signal) => return 128u8.wrapping_add(signal.unwrap_or(0) as u8),
             }
         }
+        let info = signals.wait();
+        let has_it = info.si_signo == libc::SIGCONT && continued.is_some_and(|at| at.elapsed() < AT_ONCE);
+        if !has_it && is_for_program(&info, program) {
+            pass_on(&info, program);
+        }
     }
-}
-
-/// Takes one of these signals, if one is there.
-pub fn take(signals: &[i32]) -> Option<i32> {
-    // SAFETY: a signal set of our own, which the calls fill; the kernel reads it and the time.
-    let taken = unsafe {
-        let (mut set, at_once) = (zeroed(), zeroed());
-        libc::sigemptyset(&mut set);
-        signals.iter().for_each(|&signal| {
-            libc::sigaddset(&mut set, signal);
-        });
-        libc::sigtimedwait(&set, ptr::null_mut(), &at_once)
-    };
-    (taken > 0).then_some(taken)
 }
 
 /// The next child that has ended, stopped or gone on.

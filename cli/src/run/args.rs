@@ -1,0 +1,53 @@
+//! The arguments of `heaptrace run`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use heaptrace_channel::config::parse_rate;
+use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
+use heaptrace_collector::symbolize::Mode;
+
+/// Profile a program
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Profile to write: %n program name, %p process id, %h host, %t UTC time
+    #[arg(short, long, value_name = "PATTERN", default_value = DEFAULT_PATTERN, value_parser = OsStringValueParser::new().try_map(|text| Pattern::parse(&text)))]
+    pub output: Pattern,
+    /// Mean bytes between samples, such as 64KiB; 1 records every allocation
+    #[arg(short, long, value_name = "BYTES", default_value = "512KiB", value_parser = rate)]
+    pub rate: u64,
+    /// Profile the processes that PROGRAM starts too, or only PROGRAM
+    #[arg(long, value_name = "all|none", default_value = "all")]
+    pub children: Children,
+    /// Make the sampling decisions reproducible
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Which names to look up: all, those in symbol tables, or none
+    #[arg(long, value_name = "none|symbols|full", default_value = "full")]
+    pub symbolize: Mode,
+    /// Search DIR, laid out like /usr/lib/debug, for debug files; can be given several times
+    #[arg(long, value_name = "DIR")]
+    pub debug_dir: Vec<PathBuf>,
+    /// Say nothing at the end
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
+    pub command: Vec<OsString>,
+}
+
+/// Which of the processes that the program starts are profiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Children {
+    /// All of them, and what they start.
+    All,
+    /// None.
+    None,
+}
+
+fn rate(text: &str) -> Result<u64> {
+    parse_rate(text.as_bytes())
+        .ok_or_else(|| anyhow!("use a number of bytes from 1 to 1TiB, such as 64KiB or 1"))
+}

@@ -1,0 +1,161 @@
+//! A run: all that can fail, then the program, then what is said of it.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use heaptrace_channel::config::{self, SOCKET_FOLDER, TOKEN_LENGTH};
+use heaptrace_collector::naming::Pattern;
+use heaptrace_collector::request::Config;
+use heaptrace_collector::summary::Summary;
+use heaptrace_collector::symbolize::{Options, Symbolizer};
+use heaptrace_collector::{ProcessEvents, Program, Sockets};
+use heaptrace_report::say::{self, say};
+
+use super::args::{Args, Children};
+use super::collector::Collector;
+use super::no_summary::NoSummary;
+use super::preflight::{self, Obstacle};
+use super::program::{Command, NotStarted};
+use super::signals::Signals;
+use super::status::{FAILED, NOT_EXECUTABLE, NOT_FOUND};
+use super::supervise::supervise;
+use crate::progress::Line;
+use crate::{library, messages};
+
+/// `heaptrace run`.
+pub fn run(args: Args) -> ExitCode {
+    match prepare(&args) {
+        Ok(prepared) => prepared.go(&args),
+        Err(error) => {
+            say(format_args!("{error:#}"));
+            ExitCode::from(match error.downcast_ref() {
+                Some(NotStarted::NotFound(_)) => NOT_FOUND,
+                Some(NotStarted::NotExecutable(..)) => NOT_EXECUTABLE,
+                None => FAILED,
+            })
+        }
+    }
+}
+
+/// All that can fail is done before the program starts.
+struct Prepared {
+    command: Command,
+    /// Why the program will not be recorded.
+    obstacle: Option<Obstacle>,
+    collector: Collector,
+}
+
+fn prepare(args: &Args) -> Result<Prepared> {
+    let mut command = Command::find(&args.command)?;
+    check_output(&args.output, &command.path)?;
+    let obstacle = preflight::obstacle(&command.path);
+    let library = library::unpack()?;
+    let token = random_token()?;
+    let name = format!("heaptrace-{}", random_token()?);
+    let folder = library.parent().unwrap_or(Path::new(SOCKET_FOLDER));
+    let sockets = Sockets::bind(&name, folder).context("cannot listen on a unix socket")?;
+    if obstacle.as_ref().is_none_or(Obstacle::tolerates_preload) {
+        command.set("LD_PRELOAD", library::preload(&library, command.get("LD_PRELOAD")));
+    }
+    command.set(config::RATE, args.rate.to_string().into());
+    command.set(config::CHILDREN, if args.children == Children::All { "all" } else { "none" }.into());
+    match args.seed {
+        Some(seed) => command.set(config::SEED, seed.to_string().into()),
+        None => command.unset(config::SEED),
+    }
+    command.session = format!("{name}:{token}");
+    let collector = start_collector(args, &command, sockets, &token)?;
+    Ok(Prepared { command, obstacle, collector })
+}
+
+/// Said before the program starts and not after its hours of work.
+fn check_output(pattern: &Pattern, program: &Path) -> Result<()> {
+    let name = program.file_name().unwrap_or_default();
+    pattern.check(name).map_err(|(path, why)| anyhow!(messages::cannot_write(&path, &why)))
+}
+
+fn random_token() -> Result<String> {
+    let mut bytes = [0; TOKEN_LENGTH / 2];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Starts the collector, which has nothing of the terminal, so that it outlives a Ctrl-C and goes on
+/// for what the program leaves running.
+fn start_collector(args: &Args, command: &Command, sockets: Sockets, token: &str) -> Result<Collector> {
+    let executable = std::fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
+    let words = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let program = Program { pid: 0, executable, started_as: command.path.clone(), command: words };
+    let options =
+        Options { mode: args.symbolize, debug_folders: args.debug_dir.clone(), ..Options::default() };
+    let config = Config {
+        sockets,
+        token: token.as_bytes().try_into().context("malformed token")?,
+        pattern: args.output.clone().on_behalf_of(std::process::id()),
+        rate: args.rate,
+        program: None,
+        symbolizer: Arc::new(Symbolizer::new(&options)),
+        process_events: ProcessEvents::listen(std::process::id()),
+        children: args.children == Children::All,
+        witness: None,
+    };
+    Collector::start(config, program).context("cannot start the collector")
+}
+
+impl Prepared {
+    fn go(mut self, args: &Args) -> ExitCode {
+        let signals = Signals::block();
+        let pid = match self.command.start(&signals, |pid| self.collector.program_started(pid)) {
+            Ok(pid) => pid,
+            Err(why) => {
+                say(format_args!("cannot start {}: {why}", self.command.path.display()));
+                return ExitCode::from(FAILED);
+            }
+        };
+        let status = supervise(&signals, pid, |pid, status| self.collector.note_end(pid, status));
+        signals.interrupted(); // what ended the program is not meant for us
+        let line = Line::new(args.quiet);
+        let summary = self.collector.summary(|progress| {
+            line.show(&messages::progress(progress));
+            !signals.interrupted()
+        });
+        drop(line);
+        let lines = self.lines(&summary, args.quiet);
+        if !lines.is_empty() {
+            say::begin_line();
+        }
+        lines.iter().for_each(say);
+        ExitCode::from(status)
+    }
+
+    /// The summary, without the program as one that was missed if it is known why.
+    fn without_known(&self, summary: &Summary) -> Summary {
+        let mut summary = summary.clone();
+        let program = summary.profiles.iter().find(|written| written.is_program).map(|program| program.pid);
+        summary.missed.retain(|missed| self.obstacle.is_none() || Some(missed.pid) != program);
+        summary
+    }
+
+    /// What is said at the end. Advice is left out where it is known what stands in the way.
+    fn lines(&self, summary: &Result<Summary, NoSummary>, quiet: bool) -> Vec<String> {
+        let is_wanted = |line| match line {
+            messages::Line::Important(text) => Some(text),
+            messages::Line::Plain(text) if !quiet => Some(text),
+            messages::Line::Advice(text) if !quiet && self.obstacle.is_none() => Some(text),
+            messages::Line::Plain(_) | messages::Line::Advice(_) => None,
+        };
+        let mut lines = Vec::new();
+        lines.extend(self.obstacle.as_ref().map(|why| messages::obstacle(&self.command.path, why)));
+        match summary {
+            Ok(summary) => {
+                let summary = self.without_known(summary);
+                let told = messages::summary(&summary, preflight::obstacle);
+                lines.extend(told.into_iter().filter_map(is_wanted));
+            }
+            Err(why) => lines.push(messages::no_summary(why)),
+        }
+        lines
+    }
+}
