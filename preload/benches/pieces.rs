@@ -8,7 +8,7 @@
 mod heaptrace;
 
 #[path = "../channel/benches/settings/mod.rs"]
-mod settings;
+mod bench_settings;
 
 use std::arch::naked_asm;
 use std::hint::black_box;
@@ -254,7 +254,7 @@ fn unwind(criterion: &mut Criterion) {
 
 criterion_group! {
     name = pieces;
-    config = settings::settings();
+    config = bench_settings::settings();
     targets = sampler, filter, stacks, live, unwind
 }
 criterion_main!(pieces);

@@ -21,6 +21,7 @@
 // `pub(crate)` for the benchmarks, of which this file is a module.
 pub(crate) mod ancestors;
 pub(crate) mod budget;
+pub(crate) mod complain;
 pub(crate) mod export;
 pub(crate) mod filter;
 pub(crate) mod hooks;
@@ -34,6 +35,7 @@ pub(crate) mod process;
 pub(crate) mod record;
 pub(crate) mod sampler;
 pub(crate) mod session;
+pub(crate) mod settings;
 pub(crate) mod shadow;
 pub(crate) mod spawn;
 pub(crate) mod stacks;

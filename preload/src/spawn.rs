@@ -10,9 +10,9 @@ use heaptrace_channel::config::{self, MAX_NAME, Session, TOKEN_LENGTH};
 use heaptrace_channel::handshake::{Refusal, decode_answer};
 
 use crate::ancestors::Process;
+use crate::complain::complain;
 use crate::export::{Variable, names};
 use crate::initial_stack::Strings;
-use crate::start::complain;
 use crate::sys;
 use crate::text::Text;
 

@@ -7,15 +7,17 @@
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use heaptrace_channel::config::{self, Session, TOKEN_LENGTH};
+use heaptrace_channel::config::{Session, TOKEN_LENGTH};
 use heaptrace_channel::handshake::{Hello, Refusal};
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH, Start};
 use heaptrace_channel::sanitizer::SANITIZERS;
 use heaptrace_channel::{Geometry, Segment};
 
+use crate::complain::complain;
 use crate::initial_stack::{Auxiliary, Strings};
 use crate::objects::Objects;
 use crate::session::Joined;
+use crate::settings::Settings;
 use crate::symbols::Name;
 use crate::text::Text;
 use crate::{
@@ -31,63 +33,6 @@ static CONSTRUCTOR: extern "C" fn(c_int, *const *const c_char, *const *const c_c
 #[used]
 #[unsafe(link_section = ".fini_array")]
 static DESTRUCTOR: extern "C" fn() = destruct;
-
-/// Writes `heaptrace: …` on standard error.
-pub fn complain(parts: &[&[u8]]) {
-    let mut line = Text::<511>::of(&[b"heaptrace: "]);
-    parts.iter().for_each(|part| line.push(part));
-    sys::Fd(2).write(Text::<512>::of(&[line.bytes(), b"\n"]).bytes());
-}
-
-/// The settings in the environment.
-struct Settings {
-    environment: Strings,
-    /// Complain about bad values: in the first process only, not in all that it starts.
-    complains: bool,
-}
-
-impl Settings {
-    /// Reads a value; a bad one is as good as none.
-    fn read<T>(&self, name: &str, parse: impl Fn(&[u8]) -> Option<T>, hint: &str) -> Option<T> {
-        let text = self.environment.value(name)?.to_bytes();
-        if text.is_empty() {
-            return None;
-        }
-        let value = parse(text);
-        if value.is_none() && self.complains {
-            complain(&[name.as_bytes(), b"=", text, b" is not ", hint.as_bytes(), b"; using the default"]);
-        }
-        value
-    }
-
-    fn rate(&self) -> u64 {
-        let rate = self.read(config::RATE, config::parse_rate, "a rate of 1 byte to 1TiB");
-        rate.unwrap_or(config::DEFAULT_RATE)
-    }
-
-    fn seed(&self) -> u64 {
-        let mut seed = [0; 8];
-        sys::random(&mut seed);
-        self.read(config::SEED, config::parse_number, "a whole number").unwrap_or(u64::from_ne_bytes(seed))
-    }
-
-    /// Are started processes recorded too?
-    fn children(&self) -> bool {
-        let parse =
-            |text: &[u8]| [(&b"all"[..], true), (b"none", false)].into_iter().find(|(name, _)| *name == text);
-        self.read(config::CHILDREN, parse, "all or none").is_none_or(|(_, wanted)| wanted)
-    }
-
-    /// Complains about what was read before it was known whether to complain, or is the collector's
-    /// to read, which has nowhere to complain.
-    fn check(&self) {
-        self.children();
-        let parse = |text: &[u8]| config::bad_placeholder(text).is_none().then_some(());
-        self.read(config::OUT, parse, "a name with %n, %p, %h, %t and %%");
-        let parse = |text: &[u8]| [&b"none"[..], b"symbols", b"full"].contains(&text).then_some(());
-        self.read(config::SYMBOLIZE, parse, "none, symbols or full");
-    }
-}
 
 /// The arguments are glibc's; musl passes none.
 extern "C" fn construct(_: c_int, arguments: *const *const c_char, environment: *const *const c_char) {
