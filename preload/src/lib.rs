@@ -24,6 +24,7 @@ pub(crate) mod budget;
 pub(crate) mod complain;
 pub(crate) mod export;
 pub(crate) mod filter;
+pub(crate) mod glibc;
 pub(crate) mod hooks;
 pub(crate) mod initial_stack;
 pub(crate) mod live;

@@ -17,7 +17,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 
 use heaptrace_channel::stacks::Stack;
 
-use crate::{budget, thread};
+use crate::{budget, glibc};
 
 /// A sampled block as it was allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +162,7 @@ impl Entry {
         if self.key.load(Relaxed) != EMPTY {
             return false;
         }
-        if !thread::is_alone() && self.key.compare_exchange(EMPTY, CLAIMED, Acquire, Relaxed).is_err() {
+        if !glibc::is_alone() && self.key.compare_exchange(EMPTY, CLAIMED, Acquire, Relaxed).is_err() {
             return false;
         }
         self.value.store(u64::from(sample.stack.0) << 32 | (sample.size & 0xFFFF_FFFF), Relaxed);

@@ -17,7 +17,7 @@ use heaptrace_channel::ring::{Event, Full, Message};
 use crate::live::LIVE;
 use crate::stacks::STACKS;
 use crate::sys::{self, Patience};
-use crate::{budget, record, thread, unwind};
+use crate::{budget, glibc, record, thread, unwind};
 
 /// Set once, before recording starts.
 struct Cell(UnsafeCell<Option<Segment>>);
@@ -132,7 +132,7 @@ pub fn write(process: Process, segment: &Segment, event: Event) -> Result<(), Fu
 pub fn send(segment: &Segment, message: Message) -> Result<(), Full> {
     // SAFETY: the calling thread's own.
     let last = unsafe { &(*thread::current()).last_ring };
-    segment.rings().write(thread::rseq(), last, message, || segment.header().nudge())
+    segment.rings().write(glibc::rseq(), last, message, || segment.header().nudge())
 }
 
 /// Waits for the thread that joins, which itself waits for nothing but the ring. Not for ever: it may

@@ -21,7 +21,7 @@ use crate::settings::Settings;
 use crate::symbols::Name;
 use crate::text::Text;
 use crate::{
-    budget, export, operators, originals, process, record, session, shadow, spawn, sys, thread, unwind,
+    budget, export, glibc, operators, originals, process, record, session, shadow, spawn, sys, unwind,
 };
 
 #[cfg(not(test))]
@@ -109,7 +109,7 @@ impl Surroundings {
     fn begin(self) -> Option<()> {
         let Surroundings { vector, arguments, environment, objects, .. } = self;
         export::start(objects);
-        thread::find(objects);
+        glibc::find(objects);
         shadow::start(objects);
         // A name that nobody else has is not to be found here either.
         objects.withdraw(originals::missing().chain(operators::start(objects)));

@@ -3,8 +3,8 @@
 use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::stacks::Stack;
 
-use super::place::MAX_FRAMES;
-use super::{Registers, modules};
+use super::modules;
+use super::registers::Registers;
 
 /// A frame, and where in memory its registers were found: all that a walk from it on depends on.
 #[derive(Debug, Clone, Copy)]
@@ -63,8 +63,6 @@ pub struct Known {
     /// unloaded; 0 if none of those up to this one is.
     loaded: u16,
 }
-
-const _: () = assert!(MAX_FRAMES <= u16::MAX as usize);
 
 /// The frames of the last walk in this place, root first, and the links between them.
 ///

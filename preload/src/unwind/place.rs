@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::*};
 
 use super::last::{Frame, Known, Last, Link};
-use crate::{budget, thread};
+use crate::{budget, glibc};
 
 const PLACES: usize = 64;
 /// The first places stay with the thread that took them. The others are taken for one walk.
@@ -22,7 +22,9 @@ const MOST_BYTES: usize = 4 << 20;
 const FRAME_BYTES: usize = size_of::<Known>() + Last::LINKS_A_FRAME * size_of::<Link>() + size_of::<Frame>();
 
 /// Most frames that one walk goes through.
-pub const MAX_FRAMES: usize = MOST_BYTES / FRAME_BYTES;
+const MAX_FRAMES: usize = MOST_BYTES / FRAME_BYTES;
+
+const _: () = assert!(MAX_FRAMES <= u16::MAX as usize); // a `Known` counts them in a u16
 
 /// What a walk works with.
 pub struct State {
@@ -104,7 +106,7 @@ impl Place {
     pub fn acquire(preferred: &mut u32) -> Option<Place> {
         let index = *preferred as usize % PLACES;
         // A walk is never begun in another: if it was, `longjmp` took this thread out of that.
-        if SLOTS[index].owner.load(Relaxed) == thread::control_block() {
+        if SLOTS[index].owner.load(Relaxed) == glibc::control_block() {
             return Some(Place(index));
         }
         let found = Place::find(index)?;
@@ -114,7 +116,7 @@ impl Place {
 
     #[cold]
     fn find(first: usize) -> Option<Place> {
-        let own = thread::control_block();
+        let own = glibc::control_block();
         let kept = || (0..KEPT).find(|&index| SLOTS[index].owner.load(Relaxed) == own);
         let free = |&index: &usize| SLOTS[index].owner.compare_exchange(0, own, Acquire, Relaxed).is_ok();
         // Who got none to keep is not to look through them each time.

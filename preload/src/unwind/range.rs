@@ -8,8 +8,8 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use crate::glibc::control_block;
 use crate::sys::{PAGE, is_readable};
-use crate::thread::control_block;
 
 /// Most pages that are asked about to find out whether a stack is the thread's own: 4 MiB deep.
 const OWN_PAGES: usize = 1024;

@@ -7,8 +7,9 @@ use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 use super::last::Frame;
 use super::place::State;
 use super::range::{Readable, StackRange};
+use super::registers::Registers;
 use super::rules::{Cached, RULES, Rule};
-use super::{Registers, cfi, modules, private_stack};
+use super::{cfi, modules, private_stack};
 use crate::stacks::{NoStack, STACKS};
 
 /// The stack from `registers` on.
