@@ -11,16 +11,14 @@
 //! (glibc's `reallocarray` calls `realloc`) from being counted twice.
 
 use core::arch::naked_asm;
-use core::ffi::c_void;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
 use crate::filter::{FILTER, STRETCH_BITS};
+use crate::forward::{Block, align_to_line, count_down, look_at_filter, unless_recording};
 use crate::originals::{self, Original};
 use crate::record::{self, Call, Mark};
 use crate::{shadow, thread};
-
-pub type Block = *mut c_void;
 
 /// Calls an original with the type that its name has in the C library.
 macro_rules! original {
@@ -34,74 +32,6 @@ macro_rules! original {
         }
     }};
 }
-
-/// The fast path of an allocation: `$size` is where the number of bytes is.
-macro_rules! count_down {
-    ($size:literal) => {
-        concat!(
-            "mov rax, qword ptr [rip + {offset}]\n",
-            "mov rcx, qword ptr fs:[rax]\n",
-            "sub rcx, ",
-            $size,
-            "\n",
-            "jbe 2f\n", // the request is not below what is left
-            "mov qword ptr fs:[rax], rcx\n",
-        )
-    };
-}
-
-/// Jumps to label 2 if the block in `rdi` may be a sampled one.
-macro_rules! look_at_filter {
-    () => {
-        "mov eax, edi
-         shr eax, {bits}
-         add rax, qword ptr [rip + {filter}]
-         js 2f
-         cmp byte ptr [rax], 0
-         jne 2f"
-    };
-}
-
-/// Begins a slow path, at label 2: goes on at label 4 if calls are recorded, else to the original.
-/// `$size` is what has the number of bytes, `$original` where the original's address is.
-macro_rules! unless_recording {
-    ($size:literal) => {
-        unless_recording!($size, "{original}")
-    };
-    ($size:literal, $original:literal) => {
-        concat!(
-            "2: cmp byte ptr [rip + {state}], {recording}\n",
-            "je 4f\n",
-            "push rdi\n",
-            "push rsi\n",
-            "push rdx\n",
-            "mov rsi, ",
-            $size,
-            "\n",
-            "mov edi, {name}\n",
-            "call {not_recording}\n",
-            "pop rdx\n",
-            "pop rsi\n",
-            "pop rdi\n",
-            "test al, al\n",
-            "jne 4f\n",
-            "jmp qword ptr [rip + ",
-            $original,
-            "]\n",
-            "4:",
-        )
-    };
-}
-
-/// At the end of a hook: aligns its section, and so its first instruction, to a line of the cache,
-/// which the fast path then does not leave.
-macro_rules! align_to_line {
-    () => {
-        ".p2align 6"
-    };
-}
-
-pub(crate) use {align_to_line, count_down, look_at_filter, unless_recording};
 
 /// C's `malloc`.
 #[unsafe(naked)]

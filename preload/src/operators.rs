@@ -14,53 +14,13 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering::*};
 
 use crate::filter::{FILTER, STRETCH_BITS};
-use crate::hooks::{Block, align_to_line, count_down, look_at_filter, unless_recording};
+use crate::forms::{self, Form};
+use crate::forward::{Block, align_to_line, count_down, look_at_filter, unless_recording};
 use crate::initial_stack::Auxiliary;
 use crate::objects::Objects;
-use crate::originals::{self, Original};
 use crate::record::{self, Call, Mark};
 use crate::symbols::Name;
 use crate::{shadow, sys, thread};
-
-/// A form of the operators. The assembly knows where its first two parts are.
-#[repr(C)]
-struct Form {
-    /// Where the hook jumps to: to `unresolved` first, then to the original, or to code that sees its
-    /// blocks.
-    entry: Original,
-    /// The next definition.
-    original: Original,
-    /// Code that sees all blocks.
-    seen: Original,
-    /// Code that sees the blocks that are due; the same for operator delete.
-    counted: Original,
-    name: Name,
-}
-
-impl Form {
-    /// Looks the original up. False if there is none.
-    fn resolve(&self, objects: Objects) -> bool {
-        let Some(found) = objects.next(&self.name) else { return false };
-        let is_allocators = found.is_beside(&originals::NAME_OF_MALLOC);
-        self.original.store(found.address.cast_mut(), Relaxed);
-        let entry = if is_allocators { self.seen.load(Relaxed) } else { found.address.cast_mut() };
-        self.entry.store(entry, Release);
-        true
-    }
-
-    /// Is it unknown whether the original's blocks come from a hook of ours?
-    fn is_undecided(&self) -> bool {
-        self.entry.load(Relaxed) == self.seen.load(Relaxed)
-    }
-
-    /// Sees the original's blocks from now on, or none of them.
-    fn see(&self, sees: bool) {
-        let original = self.original.load(Relaxed);
-        if !original.is_null() {
-            self.entry.store(if sees { self.counted.load(Relaxed) } else { original }, Release);
-        }
-    }
-}
 
 /// The hooks, each with its form, and what its entry can be beside the original.
 macro_rules! hooks {
@@ -83,7 +43,7 @@ macro_rules! hooks {
             }
         )*
 
-        static FORMS: [&Form; 20] = [$(&$form),*];
+        static FORMS: [&Form; forms::COUNT] = [$(&$form),*];
 
         /// Looks the original up and goes there. Before the constructor only, but where a C++ library
         /// is loaded later and finds a hook.
@@ -208,16 +168,13 @@ hooks! {
 /// Looks all originals up. Returns the names that have none: all, in a program without C++. Called by
 /// the constructor.
 pub fn start(objects: Objects) -> impl Iterator<Item = Name> {
+    forms::know(&FORMS);
     let has_any = NEW.resolve(objects);
     FORMS.into_iter().filter(move |form| !has_any || !form.resolve(objects)).map(|form| form.name)
 }
 
-/// Sees nothing from now on.
-pub fn stop() {
-    FORMS.iter().for_each(|form| form.see(false));
-}
-
 extern "C" fn resolve_late(form: &Form) {
+    forms::know(&FORMS);
     let objects = Auxiliary::find().and_then(Objects::of);
     if !objects.is_some_and(|objects| form.resolve(objects)) {
         sys::abort(); // the caller has a name that nobody defines

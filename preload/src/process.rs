@@ -1,23 +1,20 @@
-//! This process in the channel: who it is, and what changes when it forks.
+//! This process in the channel: who it is, and who a forked child is.
 //!
-//! A forked child has the parent's memory: the same segment, the same live table. It notices by a
-//! page that the kernel clears in it (`MADV_WIPEONFORK`; fork and clone do so, vfork does not, and
-//! there the child runs as its parent). It is nobody until its first sample, because most children
-//! exec at once. Then it takes a slot of its own in the segment and tells what it inherited.
+//! A forked child has the parent's memory: the same segment, the same live table. It is nobody until
+//! its first sample, because most children exec at once. Then it takes a slot of its own in the
+//! segment and tells what it inherited.
 
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::*};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
 use core::time::Duration;
 
 use heaptrace_channel::Segment;
-use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::{MAX_PROCESSES, Process};
 use heaptrace_channel::ring::{Event, Full, Message};
 
 use crate::live::LIVE;
-use crate::stacks::STACKS;
 use crate::sys::{self, Patience};
-use crate::{budget, glibc, record, thread, unwind};
+use crate::{glibc, thread};
 
 /// Set once, before recording starts.
 struct Cell(UnsafeCell<Option<Segment>>);
@@ -28,8 +25,6 @@ unsafe impl Sync for Cell {}
 static SEGMENT: Cell = Cell(UnsafeCell::new(None));
 /// The process's slot, or what else it is.
 static SLOT: AtomicU32 = AtomicU32::new(NOBODY);
-/// The word that is 0 in a process that has not noticed yet that it is a forked child.
-static KNOWN: AtomicPtr<AtomicU32> = AtomicPtr::new(core::ptr::null_mut());
 /// Forked children are recorded too.
 static CHILDREN: AtomicBool = AtomicBool::new(true);
 
@@ -48,53 +43,20 @@ pub fn segment() -> Option<&'static Segment> {
 
 /// Makes this the program's own process.
 ///
-/// # Errors
-/// If there is no memory, or the kernel does not mark forked children.
-///
 /// # Safety
 /// Called once, in the constructor.
-pub unsafe fn start(segment: Segment, children: bool) -> Result<(), Refusal> {
-    /// No advice that there is. An emulator takes this one too, and does nothing on any.
-    const NO_ADVICE: i32 = 0x5EED;
-    let page = budget::map(sys::PAGE).ok_or(Refusal::NoMemory)?;
-    let advise = |advice| sys::advise(page.as_ptr() as usize, sys::PAGE, advice);
-    if !advise(libc::MADV_WIPEONFORK) || advise(NO_ADVICE) {
-        return Err(Refusal::ForksUnseen);
-    }
-    let known: *mut AtomicU32 = page.as_ptr().cast();
-    // SAFETY: the page is zeroed, mapped for good, and large enough.
-    unsafe { (*known).store(1, Relaxed) };
-    KNOWN.store(known, Release);
+pub unsafe fn start(segment: Segment, children: bool) {
     // SAFETY: nobody reads it yet.
     unsafe { *SEGMENT.0.get() = Some(segment) };
     CHILDREN.store(children, Relaxed);
     SLOT.store(segment.processes().claim(sys::pid()).map_or(NO_SLOT, |process| process.0.into()), Release);
-    Ok(())
 }
 
-/// Sees to it that a forked child knows what it is. Cheap: one load.
-#[inline]
-pub fn notice_fork() {
-    // SAFETY: null before the start, else the word in the page, which stays mapped.
-    if let Some(known) = unsafe { KNOWN.load(Relaxed).as_ref() }
-        && known.load(Relaxed) == 0
-    {
-        after_fork(known);
-    }
-}
-
-#[cold]
-fn after_fork(known: &AtomicU32) {
-    // Only the thread that forked is here, until it makes others.
-    if known.swap(1, Relaxed) == 0 {
-        STACKS.after_fork();
-        unwind::after_fork();
-        let recorded = CHILDREN.load(Relaxed);
-        SLOT.store(if recorded { NOBODY } else { NO_SLOT }, Release);
-        if !recorded {
-            record::stop();
-        }
-    }
+/// Makes this the process of a forked child. True if that is recorded.
+pub fn after_fork() -> bool {
+    let recorded = CHILDREN.load(Relaxed);
+    SLOT.store(if recorded { NOBODY } else { NO_SLOT }, Release);
+    recorded
 }
 
 /// Where this process's samples go; joins the segment if it is a child that has not yet.
@@ -182,11 +144,11 @@ pub fn note_called() {
 /// Asks for this process's profile and waits until it is written, as long as the collector works.
 /// Where nothing was recorded there will be none, but for the program's own. False if there is no
 /// collector any more; only the program, which has its ids, looks for it.
+/// A forked child has noticed that it is one.
 pub fn finish(is_program: bool) -> bool {
     const STEP: Duration = Duration::from_millis(50);
     /// How long without a sign of life from the collector, and from one that never gave any.
     const PATIENCE: [Duration; 2] = [Duration::from_secs(2), Duration::from_millis(200)];
-    notice_fork();
     let Some((process, segment)) = recorded() else { return true };
     if segment.rings().written() == 0 && !is_program {
         return true;

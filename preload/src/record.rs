@@ -9,10 +9,10 @@ use heaptrace_channel::weight::weight;
 use crate::filter::FILTER;
 use crate::live::{LIVE, Sample};
 use crate::sampler::Sampler;
-use crate::stacks::NoStack;
+use crate::stacks::{NoStack, STACKS};
 use crate::thread::{self, Thread};
 use crate::unwind::{self, Registers};
-use crate::{export, operators, originals, process, shadow};
+use crate::{export, fork, forms, originals, process, shadow};
 
 /// Where a hook was called from: stack pointer and `rbp` at its first instruction.
 #[derive(Debug, Clone, Copy)]
@@ -91,16 +91,33 @@ fn begin_recording() {
 /// Records nothing from now on; what the hooks cost is then their fast path.
 pub fn stop() {
     thread::start();
-    operators::stop();
+    forms::stop();
     STATE.store(OFF, Relaxed);
     FILTER.stop();
+}
+
+/// Sees to it that a forked child knows what it is.
+#[inline]
+pub fn notice_fork() {
+    if fork::noticed() {
+        after_fork();
+    }
+}
+
+#[cold]
+fn after_fork() {
+    STACKS.after_fork();
+    unwind::after_fork();
+    if !process::after_fork() {
+        stop();
+    }
 }
 
 /// Begins to record if that a hook is called shows that the program's blocks come from here. True if
 /// calls are recorded now.
 fn is_recording_since(hook: u8) -> bool {
     if STATE.load(Relaxed) == DOUBTED && shadow::is_refuted_by(hook) {
-        process::notice_fork();
+        notice_fork();
         if STATE.compare_exchange(DOUBTED, STARTING, Acquire, Relaxed).is_ok() {
             begin_recording();
         }
@@ -179,7 +196,7 @@ pub struct Recording<'m> {
 /// Begins a recorded call; `None` if it is a nested one. Only while [`RECORDING`], or later.
 #[inline(always)]
 pub fn enter(call: Call, mark: &Mark) -> Option<Recording<'_>> {
-    process::notice_fork();
+    notice_fork();
     export::export();
     let thread = thread::current();
     // SAFETY: the calling thread's own; a signal handler's hooks leave it as they found it.
@@ -339,7 +356,7 @@ pub fn put_back(block: usize, sample: Sample) {
 
 /// Tells that a sampled block was freed.
 pub fn freed(sample: Sample) {
-    process::notice_fork();
+    notice_fork();
     // A forked child that has not recorded anything leaves what it frees out of its inheritance.
     let Some((process, segment)) = process::recorded() else { return };
     if process::write(process, segment, Event::Freed(sample.stack, sample.size)).is_err() {

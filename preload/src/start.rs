@@ -21,7 +21,7 @@ use crate::settings::Settings;
 use crate::symbols::Name;
 use crate::text::Text;
 use crate::{
-    budget, export, glibc, operators, originals, process, record, session, shadow, spawn, sys, unwind,
+    budget, export, fork, glibc, operators, originals, process, record, session, shadow, spawn, sys, unwind,
 };
 
 #[cfg(not(test))]
@@ -48,6 +48,7 @@ extern "C" fn construct(_: c_int, arguments: *const *const c_char, environment: 
 
 extern "C" fn destruct() {
     if WAITS.load(Relaxed) {
+        record::notice_fork();
         let ended = process::finish(IS_PROGRAM.load(Relaxed));
         if !ended && ERRORS.lead_where_they_led() {
             complain(&[b"there is no profile: the collector was ended"]);
@@ -194,9 +195,10 @@ impl Program<'_> {
                 },
             )?;
         let segment = self.segment(file, geometry).ok_or(Refusal::NoMemory);
+        let ready = segment.and_then(|segment| fork::start().map(|()| segment));
         // SAFETY: this is the constructor.
-        let ready = segment.and_then(|segment| unsafe { process::start(segment, self.children) });
-        ready.map(|()| file).inspect_err(|_| file.close())
+        let started = ready.map(|segment| unsafe { process::start(segment, self.children) });
+        started.map(|()| file).inspect_err(|_| file.close())
     }
 
     /// The segment's size that the budget allows: that for the rate may take half of it.
