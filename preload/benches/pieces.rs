@@ -20,6 +20,7 @@ use criterion::{BatchSize, Bencher, BenchmarkId, Criterion, Throughput, criterio
 use heaptrace::*;
 use heaptrace_channel::header::Start;
 use heaptrace_channel::modules::ModuleId;
+use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::Reader;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Geometry, Segment};
@@ -171,7 +172,7 @@ extern "C" fn hook(segment: &Segment) -> u32 {
     extern "C" fn walk(segment: &Segment, sp: usize, bp: usize) -> u32 {
         // SAFETY: `hook` passes the stack pointer of its first instruction; the state is this thread's.
         let (registers, thread) = unsafe { (Registers::at_call(sp, bp), &mut *thread::current()) };
-        unwind::stack(registers, thread, segment).unwrap().0
+        unwind::stack(registers, thread, (Process(0), segment)).unwrap().0
     }
     naked_asm!("mov rsi, rsp", "mov rdx, rbp", "jmp {walk}", walk = sym walk)
 }

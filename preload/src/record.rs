@@ -301,7 +301,7 @@ fn sample(block: usize, size: u64, registers: Registers, thread: &mut Thread) {
         counters.unplaced_samples.fetch_add(1, Relaxed);
         lost();
     };
-    let stack = match unwind::stack(registers, thread, segment) {
+    let stack = match unwind::stack(registers, thread, (process, segment)) {
         Ok(stack) => stack,
         Err(NoStack::NoMemory) => return unplaced(),
         Err(NoStack::Untold) => return lost(),

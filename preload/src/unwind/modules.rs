@@ -7,11 +7,12 @@
 use core::ffi::{CStr, c_char, c_void};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16, AtomicU64, AtomicUsize, Ordering::*};
 
+use heaptrace_channel::Segment;
 use heaptrace_channel::modules::{MAX_MODULES, Module, ModuleId};
+use heaptrace_channel::processes::Process;
 
 use super::rules::RULES;
 use crate::objects::Objects;
-use crate::process;
 use crate::symbols::Name;
 use crate::sys::PAGE;
 
@@ -234,7 +235,7 @@ impl LoadedModules {
     }
 
     /// The record of a module, which is given one if it has none.
-    fn note(&self, found: &Found) -> ModuleId {
+    fn note(&self, found: &Found, to: (Process, &Segment)) -> ModuleId {
         if let Some(loaded) = self.iter().find(|loaded| loaded.is(found)) {
             return loaded.record();
         }
@@ -242,7 +243,7 @@ impl LoadedModules {
         let build_id = image.as_ref().map_or(&[][..], |image| image.build_id(found.start..found.end));
         let replaces = self.forget(found.start, found.end);
         // What replaces a file of the same name is another one, unless the build ids say otherwise.
-        let record = found.add_record(build_id, false, replaces && build_id.is_empty());
+        let record = found.add_record(to, build_id, false, replaces && build_id.is_empty());
         self.push(found, build_id, record);
         record
     }
@@ -292,20 +293,26 @@ pub fn forget(address: usize) {
 }
 
 impl Found {
-    /// Gives the module a record in the channel unless it has one. Returns how frames name it, and
+    /// Gives the module a record of this process in the channel unless it has one. Returns how frames name it, and
     /// whether it can never be unloaded.
-    pub fn note(&self) -> (ModuleId, bool) {
-        let Some(index) = INITIAL.position(self.link_map) else { return (LOADED.note(self), false) };
+    pub fn note(&self, to: (Process, &Segment)) -> (ModuleId, bool) {
+        let Some(index) = INITIAL.position(self.link_map) else { return (LOADED.note(self, to), false) };
         if !INITIAL.noted[index].load(Relaxed) {
             let image = Image::of(self);
             let build_id = image.as_ref().map_or(&[][..], |image| image.build_id(self.start..self.end));
-            self.add_record(build_id, true, false);
+            self.add_record(to, build_id, true, false);
             INITIAL.noted[index].store(true, Relaxed);
         }
         (ModuleId::BY_ADDRESS, true)
     }
 
-    fn add_record(&self, build_id: &[u8], is_initial: bool, is_other: bool) -> ModuleId {
+    fn add_record(
+        &self,
+        (process, segment): (Process, &Segment),
+        build_id: &[u8],
+        is_initial: bool,
+        is_other: bool,
+    ) -> ModuleId {
         // SAFETY: the link map of a module that a frame lies in is there, with its name.
         let (bias, name) = unsafe { ((*self.link_map).bias, CStr::from_ptr((*self.link_map).name)) };
         let module = Module {
@@ -316,8 +323,7 @@ impl Found {
             build_id,
             path: name.to_bytes(),
         };
-        let added = process::recorded()
-            .and_then(|(process, to)| to.modules().add(process, &module, is_other, || to.header().nudge()));
+        let added = segment.modules().add(process, &module, is_other, || segment.header().nudge());
         added.unwrap_or(ModuleId::BY_ADDRESS)
     }
 

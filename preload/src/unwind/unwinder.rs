@@ -2,6 +2,7 @@
 
 use heaptrace_channel::Segment;
 use heaptrace_channel::handshake::Refusal;
+use heaptrace_channel::processes::Process;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 
 use super::place::{self, Place};
@@ -11,14 +12,14 @@ use crate::objects::Objects;
 use crate::stacks::{NoStack, STACKS};
 use crate::thread::Thread;
 
-/// The stack of the calling thread from `registers` on.
+/// The stack of the calling thread from `registers` on, told to `to` as that of this process.
 ///
 /// # Errors
 /// [`NoStack`] if it is new and cannot be told of.
-pub fn stack(registers: Registers, thread: &mut Thread, segment: &Segment) -> Result<Stack, NoStack> {
+pub fn stack(registers: Registers, thread: &mut Thread, to: (Process, &Segment)) -> Result<Stack, NoStack> {
     match Place::acquire(&mut thread.place) {
-        Some(mut place) => walk::walk(place.state(), registers, &mut thread.stack, segment),
-        None => STACKS.intern(ROOT, Entry::Truncated(Truncation::Busy), segment),
+        Some(mut place) => walk::walk(place.state(), registers, &mut thread.stack, to),
+        None => STACKS.intern(ROOT, Entry::Truncated(Truncation::Busy), to.1),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use heaptrace_channel::Segment;
 use heaptrace_channel::modules::ModuleId;
+use heaptrace_channel::processes::Process;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 
 use super::last::Frame;
@@ -12,7 +13,7 @@ use super::rules::{Cached, RULES, Rule};
 use super::{cfi, modules, private_stack};
 use crate::stacks::{NoStack, STACKS};
 
-/// The stack from `registers` on.
+/// The stack from `registers` on, told to `to` as that of this process.
 ///
 /// # Errors
 /// [`NoStack`] if it is new and cannot be told of.
@@ -20,13 +21,14 @@ pub fn walk(
     state: &mut State,
     registers: Registers,
     range: &mut StackRange,
-    segment: &Segment,
+    to: (Process, &Segment),
 ) -> Result<Stack, NoStack> {
+    let (_, segment) = to;
     let mut memory = range.from(registers.sp - 8);
     if !memory.own || !state.last.is_of(range.high()) {
         state.last.begin(range.high());
     }
-    let outer = state.collect(registers, &mut memory, range);
+    let outer = state.collect(registers, &mut memory, range, to);
     if !memory.own || !matches!(outer, Outer::Known(_)) {
         state.last.begin(range.high());
     }
@@ -50,7 +52,13 @@ enum Outer {
 
 impl State {
     /// Walks, and keeps the frames that are not in `last`.
-    fn collect(&mut self, start: Registers, memory: &mut Readable, range: &mut StackRange) -> Outer {
+    fn collect(
+        &mut self,
+        start: Registers,
+        memory: &mut Readable,
+        range: &mut StackRange,
+        to: (Process, &Segment),
+    ) -> Outer {
         let mut frame = Frame::of(start);
         let mut verified = false;
         self.count = 0;
@@ -61,7 +69,7 @@ impl State {
             if self.count == self.fresh.len() && !self.grow() {
                 return Outer::Missing(Truncation::TooDeep);
             }
-            let next = step(&mut frame, memory, range);
+            let next = step(&mut frame, memory, range, to);
             self.fresh[self.count] = frame;
             self.count += 1;
             match next {
@@ -88,8 +96,13 @@ impl State {
 }
 
 /// Finds a frame's module, and goes to its caller; `None` at the root.
-fn step(at: &mut Frame, memory: &mut Readable, range: &mut StackRange) -> Result<Option<Frame>, Truncation> {
-    let (rule, module) = rule(at.registers.address())?;
+fn step(
+    at: &mut Frame,
+    memory: &mut Readable,
+    range: &mut StackRange,
+    to: (Process, &Segment),
+) -> Result<Option<Frame>, Truncation> {
+    let (rule, module) = rule(at.registers.address(), to)?;
     at.module = module;
     match rule {
         Rule::Signal => interrupted(at.registers.sp, memory, range).map(Some),
@@ -150,21 +163,21 @@ fn interrupted(context: usize, memory: &mut Readable, range: &mut StackRange) ->
 
 /// The rule for an address, and its module: from the tables if that is still the same, else read anew.
 #[inline]
-fn rule(address: usize) -> Result<(Rule, ModuleId), Truncation> {
+fn rule(address: usize, to: (Process, &Segment)) -> Result<(Rule, ModuleId), Truncation> {
     match RULES.get(address) {
         Some(Cached { rule, stable: true }) => Ok((rule, ModuleId::BY_ADDRESS)),
         Some(Cached { rule, .. }) if let Some(module) = modules::unchanged(address) => Ok((rule, module)),
-        _ => read_rule(address),
+        _ => read_rule(address, to),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn read_rule(address: usize) -> Result<(Rule, ModuleId), Truncation> {
+fn read_rule(address: usize, to: (Process, &Segment)) -> Result<(Rule, ModuleId), Truncation> {
     let read = || {
         let (rule, (module, stable)) = match modules::find(address) {
             Some(module) => {
-                let noted = module.note(); // forgets the rules of what was there before
+                let noted = module.note(to); // forgets the rules of what was there before
                 (cfi::rule(&module, address), noted)
             }
             None => {
