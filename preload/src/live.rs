@@ -130,13 +130,17 @@ impl Level<'_> {
         self.beside(index).any(|bucket| bucket.claim(address, sample))
     }
 
-    /// Removes the block at `address`, if it is in here.
+    /// May a block of that bucket be in one beside it?
     #[inline(always)]
+    fn has_spilled(&self, index: usize) -> bool {
+        self.notes[index / CHUNK].load(Relaxed) & SPILLED != 0
+    }
+
+    /// Removes the block at `address`, if it is in here.
     fn take(&self, granule: usize, address: usize) -> Option<Sample> {
         let index = self.index(granule);
-        let spilled = || self.notes[index / CHUNK].load(Relaxed) & SPILLED != 0;
         let own = self.buckets[index].take(address);
-        if own.is_none() && spilled() {
+        if own.is_none() && self.has_spilled(index) {
             return self.beside(index).find_map(|bucket| bucket.take(address));
         }
         own
@@ -158,6 +162,7 @@ impl Entry {
     }
 
     /// Fills the entry if it is empty.
+    #[inline(always)]
     fn claim(&self, address: usize, sample: Sample) -> bool {
         if self.key.load(Relaxed) != EMPTY {
             return false;
@@ -174,13 +179,13 @@ impl Entry {
 
 impl Bucket {
     /// Adds a block; false if it is full.
-    #[inline]
+    #[inline(always)]
     fn claim(&self, address: usize, sample: Sample) -> bool {
         self.0.iter().any(|entry| entry.claim(address, sample))
     }
 
     /// Removes the block at `address`, if it is in here.
-    #[inline]
+    #[inline(always)]
     fn take(&self, address: usize) -> Option<Sample> {
         let (entry, key) = self.0.iter().find_map(|entry| Some((entry, entry.matches(address)?)))?;
         let sample = entry.sample(key);
@@ -263,23 +268,17 @@ impl LiveTable {
     pub fn insert(&self, address: usize, sample: Sample) -> Result<Option<Sample>, NoRoom> {
         let granule = self.granule(address);
         let displaced = self.take(address);
-        let mut levels = self.top_down();
-        if !levels.next().is_some_and(|level| level.claim(granule, address, sample)) {
-            self.add_below(levels, granule, address, sample)?;
+        let top = self.level(self.top.load(Acquire));
+        if !top.is_some_and(|level| level.claim(granule, address, sample)) {
+            self.add_below(granule, address, sample)?;
         }
         Ok(displaced)
     }
 
     /// Adds a block that has no room at the top.
     #[inline(never)]
-    fn add_below<'t>(
-        &'t self,
-        mut levels: impl Iterator<Item = Level<'t>>,
-        granule: usize,
-        address: usize,
-        sample: Sample,
-    ) -> Result<(), NoRoom> {
-        if levels.any(|level| level.claim(granule, address, sample)) {
+    fn add_below(&self, granule: usize, address: usize, sample: Sample) -> Result<(), NoRoom> {
+        if self.top_down().skip(1).any(|level| level.claim(granule, address, sample)) {
             return Ok(());
         }
         let mut next = if self.level(0).is_none() { 0 } else { self.top.load(Relaxed) + 1 };
@@ -296,7 +295,19 @@ impl LiveTable {
         if address >> SIZE_HIGH_BITS == 0 {
             return None; // null would match what is empty
         }
-        let granule = self.granule(address);
+        let (granule, top) = (self.granule(address), self.top.load(Acquire));
+        let level = self.level(top)?;
+        let index = level.index(granule);
+        let own = level.buckets[index].take(address);
+        if own.is_some() || top == 0 && !level.has_spilled(index) {
+            return own;
+        }
+        self.take_elsewhere(granule, address)
+    }
+
+    /// Removes a block that is not in the first bucket that was looked into.
+    #[inline(never)]
+    fn take_elsewhere(&self, granule: usize, address: usize) -> Option<Sample> {
         self.top_down().find_map(|level| level.take(granule, address))
     }
 

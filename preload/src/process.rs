@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use heaptrace_channel::Segment;
 use heaptrace_channel::processes::{MAX_PROCESSES, Process};
-use heaptrace_channel::ring::{Event, Full, Message};
+use heaptrace_channel::ring::{Event, Full, Message, Words};
 
 use crate::live::LIVE;
 use crate::sys::{self, Patience};
@@ -81,17 +81,16 @@ pub fn recorded() -> Option<(Process, &'static Segment)> {
 ///
 /// # Errors
 /// [`Full`]: nothing was written.
-#[inline]
+#[inline(always)] // packing a known event is a few instructions
 pub fn write(process: Process, segment: &Segment, event: Event) -> Result<(), Full> {
-    send(segment, Message::Happened(process, event))
+    send(segment, Words::of(Message::Happened(process, event)))
 }
 
 /// Writes a message, as [`write`] does an event.
 ///
 /// # Errors
 /// [`Full`]: nothing was written.
-#[inline]
-pub fn send(segment: &Segment, message: Message) -> Result<(), Full> {
+pub fn send(segment: &Segment, message: Words) -> Result<(), Full> {
     // SAFETY: the calling thread's own.
     let last = unsafe { &(*thread::current()).last_ring };
     segment.rings().write(glibc::rseq(), last, message, || segment.header().nudge())

@@ -8,7 +8,7 @@ use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 
 use heaptrace_channel::Segment;
-use heaptrace_channel::ring::Message;
+use heaptrace_channel::ring::{Message, Words};
 use heaptrace_channel::stacks::{Entry, Part, Stack};
 
 use crate::{budget, process};
@@ -129,7 +129,7 @@ impl Stacks {
         let spare = self.spare.iter().map(|spare| spare.swap(0, Relaxed)).find(|&number| number != 0);
         let number = spare.map_or_else(|| segment.stacks().take(), |number| Ok(Stack(number)));
         let stack = number.map_err(|_| NoStack::NoMemory)?;
-        let [first, second] = Part::all(caller, entry).map(|part| Message::Told(stack, part));
+        let [first, second] = Part::all(caller, entry).map(|part| Words::of(Message::Told(stack, part)));
         if process::send(segment, first).is_err() {
             let free = |spare: &&AtomicU32| spare.compare_exchange(0, stack.0, Relaxed, Relaxed).is_ok();
             let _ = self.spare.iter().find(free);

@@ -6,7 +6,7 @@ use std::process::Command;
 use heaptrace_channel::Geometry;
 use heaptrace_channel::header::{Header, Start};
 use heaptrace_channel::modules::{Module, ModuleId};
-use heaptrace_channel::ring::{LastRing, Rseq};
+use heaptrace_channel::ring::{LastRing, Rseq, Words};
 use heaptrace_channel::stacks::{Entry, Part, ROOT};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
@@ -40,7 +40,8 @@ impl Memory {
                 path,
             };
             let last = LastRing::default();
-            let write = |message| segment.rings().write(Rseq::NONE, &last, message, || {}).unwrap();
+            let write =
+                |message| segment.rings().write(Rseq::NONE, &last, Words::of(message), || {}).unwrap();
             let mut stack = ROOT;
             for (start, path) in [(0x1000, &b"/lib/one.so"[..]), (0x5000, b"other.so")] {
                 let module = segment.modules().add(process, &module(start, path), false, || {}).unwrap();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use heaptrace_channel::header::Start;
 use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::{Event, LastRing, Message, Reader, Rseq};
+use heaptrace_channel::ring::{Event, LastRing, Message, Reader, Rseq, Words};
 use heaptrace_channel::stacks::Stack;
 use heaptrace_channel::{Geometry, Segment};
 
@@ -74,7 +74,7 @@ fn write(segment: &Segment, count: u64) {
     let (rseq, last) = (rseq(), LastRing::default());
     for size in 0..count {
         let message = black_box(Message::Happened(Process(0), Event::Allocated(Stack(7), size)));
-        segment.rings().write(rseq, &last, message, || {}).unwrap();
+        segment.rings().write(rseq, &last, Words::of(message), || {}).unwrap();
     }
 }
 

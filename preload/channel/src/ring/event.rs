@@ -50,6 +50,11 @@ impl Event {
 pub struct Epoch(pub u32);
 
 impl Epoch {
+    /// The one that follows.
+    pub fn next(self) -> Epoch {
+        Epoch(self.0.wrapping_add(1))
+    }
+
     /// How many epochs ago it was, negative if it is yet to come.
     #[inline]
     pub fn age(self, now: Epoch) -> i32 {
@@ -64,9 +69,9 @@ impl Epoch {
 /// The lap is the writing end's to add. It is never 0 in the first lap, so that memory that was never
 /// written holds no event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Words {
-    pub tag: u64,
-    pub size: u64,
+pub struct Words {
+    pub(super) tag: u64,
+    pub(super) size: u64,
 }
 
 const PROCESS_BITS: u32 = 12;
@@ -86,9 +91,9 @@ const INHERITED: u64 = 3;
 const TOLD: u64 = 0;
 
 impl Words {
-    /// Packs a message. A size above 2^48 is cut to that: no block has it.
-    #[inline]
-    pub fn of(message: Message, epoch: Epoch) -> Words {
+    /// Packs a message of epoch 0. A size above 2^48 is cut to that: no block has it.
+    #[inline(always)] // where it is known what is packed, hardly anything is left to do
+    pub fn of(message: Message) -> Words {
         let (kind, process, stack, size) = match message {
             Message::Happened(process, Event::Allocated(stack, size)) => (ALLOCATED, process.0, stack, size),
             Message::Happened(process, Event::Freed(stack, size)) => (FREED, process.0, stack, size),
@@ -98,25 +103,32 @@ impl Words {
                 (TOLD, which, stack, value)
             }
         };
-        let (stack, epoch) = (u64::from(stack.0) & ((1 << STACK_BITS) - 1), u64::from(epoch.0));
+        let stack = u64::from(stack.0) & ((1 << STACK_BITS) - 1);
         Words {
-            tag: kind << KIND_SHIFT
-                | u64::from(process) << PROCESS_SHIFT
-                | stack << EPOCH_LOW_BITS
-                | epoch & ((1 << EPOCH_LOW_BITS) - 1),
-            size: epoch >> EPOCH_LOW_BITS << SIZE_BITS | size.min((1 << SIZE_BITS) - 1),
+            tag: kind << KIND_SHIFT | u64::from(process) << PROCESS_SHIFT | stack << EPOCH_LOW_BITS,
+            size: size.min((1 << SIZE_BITS) - 1),
+        }
+    }
+
+    /// The same, of that epoch.
+    #[inline]
+    pub(super) fn at(self, epoch: Epoch) -> Words {
+        let epoch = u64::from(epoch.0);
+        Words {
+            tag: self.tag | epoch & ((1 << EPOCH_LOW_BITS) - 1),
+            size: self.size | epoch >> EPOCH_LOW_BITS << SIZE_BITS,
         }
     }
 
     /// When it was written.
     #[inline]
-    pub fn epoch(self) -> Epoch {
+    pub(super) fn epoch(self) -> Epoch {
         Epoch((self.size >> SIZE_BITS << EPOCH_LOW_BITS | self.tag & ((1 << EPOCH_LOW_BITS) - 1)) as u32)
     }
 
     /// The message; `None` if it makes no sense.
     #[inline]
-    pub fn message(self) -> Option<Message> {
+    pub(super) fn message(self) -> Option<Message> {
         let process = Process((self.tag >> PROCESS_SHIFT) as u16 & ((1 << PROCESS_BITS) - 1));
         let stack = Stack((self.tag >> EPOCH_LOW_BITS) as u32 & ((1 << STACK_BITS) - 1));
         let size = self.size & ((1 << SIZE_BITS) - 1);
@@ -183,20 +195,20 @@ mod tests {
         for event in [Event::Allocated(stack, size), Event::Freed(Stack(0), 0), Event::Inherited(stack, 7)] {
             for (process, epoch) in [(0, 0), (4095, u32::MAX), (5, 0x1234_5678)] {
                 let message = Message::Happened(Process(process), event);
-                let words = Words::of(message, Epoch(epoch));
+                let words = Words::of(message).at(Epoch(epoch));
                 assert_eq!((words.epoch(), words.message()), (Epoch(epoch), Some(message)));
                 assert_eq!(words.tag & LAP, 0);
             }
         }
         for part in [Part::Caller(stack, u16::MAX), Part::Low((1 << 48) - 1)] {
             let message = Message::Told(stack, part);
-            assert_eq!(Words::of(message, Epoch(7)).message(), Some(message));
+            assert_eq!(Words::of(message).at(Epoch(7)).message(), Some(message));
         }
     }
 
     #[test]
     fn what_makes_no_sense_is_no_event() {
-        let words = Words::of(EVENT, Epoch(1));
+        let words = Words::of(EVENT).at(Epoch(1));
         assert_eq!(words.message(), Some(EVENT));
         assert_eq!(Words { tag: TOLD << KIND_SHIFT | 9 << PROCESS_SHIFT, ..words }.message(), None);
     }
@@ -211,7 +223,7 @@ mod tests {
     fn a_slot_has_an_event_of_its_lap_only() {
         let slot = Slot::default();
         assert_eq!(slot.committed(1 << LAP_SHIFT), None);
-        slot.commit(Words::of(EVENT, Epoch(1)), 1 << LAP_SHIFT);
+        slot.commit(Words::of(EVENT).at(Epoch(1)), 1 << LAP_SHIFT);
         assert_eq!(slot.committed(1 << LAP_SHIFT).unwrap().message(), Some(EVENT));
         assert_eq!(slot.committed(2 << LAP_SHIFT), None);
     }

@@ -26,7 +26,7 @@ mod ring;
 mod rings;
 mod rseq;
 
-pub use event::{Event, Message};
+pub use event::{Event, Message, Words};
 pub use reader::{Ends, Reader};
 pub use ring::{Full, WAIT};
 pub use rings::{LastRing, MAX_RINGS, Rings};

@@ -44,13 +44,12 @@ impl<'m> Reader<'m> {
     /// Calls `each` for the committed messages that were there at the call and are of an epoch that is
     /// over by it. Returns how many slots were passed.
     ///
-    /// Why the order is right: the epoch advances first, and the heads are read after. An event that is
-    /// missed here is written after that, so what follows from it, in its own thread or another, is
-    /// written in the new epoch or a later one, which is left to the next look. And events of an older
-    /// epoch are passed before those of a younger one.
+    /// Why the order is right: the epoch advances first, and the heads are read after, if there is more
+    /// than one ring to read. An event that is missed here is written after that, so what follows from
+    /// it, in its own thread or another, is written in the new epoch or a later one, which is left to the
+    /// next look. And events of an older epoch are passed before those of a younger one.
     pub fn drain(&mut self, mut each: impl FnMut(Message)) -> u64 {
-        let now = self.rings.advance();
-        let heads = self.ends_as(|_, head| head);
+        let (now, heads) = self.look();
         for (cursor, head) in self.cursors.iter_mut().zip(heads.0).take(self.rings.count()) {
             cursor.left = head.wrapping_sub(cursor.position).min(self.rings.slots());
         }
@@ -64,6 +63,22 @@ impl<'m> Reader<'m> {
         }
         (0..self.rings.count()).for_each(|index| self.finish_look(index, heads.0[index]));
         passed
+    }
+
+    /// The heads, and the epoch up to which messages are read.
+    ///
+    /// Where only one ring has been written to, the epoch stays: its line of the cache is the writers'.
+    /// That is so if the others are empty when they are looked at after that one's head: what a message
+    /// before that head follows from was there by then.
+    fn look(&self) -> (Epoch, Ends) {
+        let heads = self.heads();
+        let again = self.heads();
+        let mut unread =
+            (0..self.rings.count()).filter(|&index| again.0[index] != self.cursors[index].position);
+        if unread.next().is_none() || unread.next().is_none() {
+            return (self.rings.epoch().next(), heads);
+        }
+        (self.rings.advance(), self.heads())
     }
 
     /// Gives back what was read of a ring.
@@ -82,6 +97,10 @@ impl<'m> Reader<'m> {
     pub fn ends(&self) -> Ends {
         let slots = self.rings.slots();
         self.ends_as(|position, head| position.wrapping_add(head.wrapping_sub(position).min(slots)))
+    }
+
+    fn heads(&self) -> Ends {
+        self.ends_as(|_, head| head)
     }
 
     fn ends_as(&self, end: impl Fn(u64, u64) -> u64) -> Ends {
@@ -221,7 +240,7 @@ mod tests {
     fn write(memory: &Memory, processor: i32, last: &LastRing, size: u64) {
         let mut area = [0; 4];
         let rseq = pretended(&mut area, processor);
-        memory.rings().write(rseq, last, allocated(0, size), || {}).unwrap();
+        memory.rings().write(rseq, last, Words::of(allocated(0, size)), || {}).unwrap();
     }
 
     #[test]
@@ -233,6 +252,25 @@ mod tests {
             write(&memory, processor, &last, size);
         }
         assert_eq!(sizes(&mut reader), (0..9).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_epoch_advances_only_where_more_than_one_ring_is_to_be_read() {
+        let memory = Memory::new(3, 64);
+        let mut reader = Reader::new(memory.rings());
+        let (one, other) = (LastRing::default(), LastRing::default());
+        (0..2).for_each(|_| write(&memory, 0, &one, 1));
+        write(&memory, 1, &other, 1); // each ring's first message begins an epoch
+        sizes(&mut reader);
+        let mut advanced = |processors: &[(i32, &LastRing)]| {
+            processors.iter().for_each(|&(processor, last)| write(&memory, processor, last, 1));
+            let before = memory.epoch.load(Relaxed);
+            assert_eq!(sizes(&mut reader).len(), processors.len());
+            memory.epoch.load(Relaxed) - before
+        };
+        assert_eq!(advanced(&[]), 0);
+        assert_eq!(advanced(&[(0, &one)]), 0);
+        assert_eq!(advanced(&[(0, &one), (1, &other)]), 1);
     }
 
     #[test]
@@ -283,7 +321,7 @@ mod tests {
                     let _ = memory.rings().write(
                         pretended(&mut [0; 4], processor),
                         &LastRing::default(),
-                        allocated(0, 1),
+                        Words::of(allocated(0, 1)),
                         || {},
                     );
                 }
@@ -348,7 +386,10 @@ mod tests {
                             let nudge = || {
                                 nudges.fetch_add(1, Relaxed);
                             };
-                            memory.rings().write(rseq, &last, allocated(writer, i), nudge).unwrap();
+                            memory
+                                .rings()
+                                .write(rseq, &last, Words::of(allocated(writer, i)), nudge)
+                                .unwrap();
                         }
                     })
                 })

@@ -171,7 +171,7 @@ impl<'m> Ring<'m> {
 pub(super) mod tests {
     use super::*;
     use crate::processes::Process;
-    use crate::ring::event::{Epoch, Event, Message};
+    use crate::ring::event::{Event, Message};
     use crate::ring::rseq::{Outcome, Rseq, tests::pretended};
     use crate::stacks::Stack;
 
@@ -198,7 +198,7 @@ pub(super) mod tests {
     }
 
     fn words(size: u64) -> Words {
-        Words::of(Message::Happened(Process(1), Event::Allocated(Stack(1), size)), Epoch(0))
+        Words::of(Message::Happened(Process(1), Event::Allocated(Stack(1), size)))
     }
 
     /// Both ways to write, which must do the same.

@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU32, Ordering::*};
 
-use super::event::{Epoch, Message, Slot, Words};
+use super::event::{Epoch, Slot, Words};
 use super::ring::{Full, Ring, RingState, Room};
 use super::rseq::{Outcome, Rseq};
 
@@ -63,13 +63,13 @@ impl<'m> Rings<'m> {
 
     /// The present epoch.
     #[inline]
-    fn epoch(&self) -> Epoch {
+    pub(super) fn epoch(&self) -> Epoch {
         Epoch(self.epoch.load(Acquire)) // pairs with `advance`
     }
 
     /// Begins a new epoch, and returns it.
     pub(super) fn advance(&self) -> Epoch {
-        Epoch(self.epoch.fetch_add(1, AcqRel).wrapping_add(1))
+        Epoch(self.epoch.fetch_add(1, AcqRel)).next()
     }
 
     /// How many events were written since the segment was made.
@@ -83,14 +83,14 @@ impl<'m> Rings<'m> {
     /// # Errors
     /// [`Full`]: nothing was written.
     #[inline]
-    pub fn write(&self, rseq: Rseq, last: &LastRing, message: Message, nudge: impl Fn()) -> Result<(), Full> {
+    pub fn write(&self, rseq: Rseq, last: &LastRing, message: Words, nudge: impl Fn()) -> Result<(), Full> {
         for _ in 0..TRIES {
             let Some((index, processor)) = self.ring_of(rseq.processor()) else { break };
             self.come_to(index, last);
             let ring = self.ring(index);
-            match rseq.write(&ring, processor, Words::of(message, self.epoch())) {
+            match rseq.write(&ring, processor, message.at(self.epoch())) {
                 Outcome::Written => return Ok(()),
-                Outcome::AtLimit => self.find_room(&ring, &nudge)?,
+                Outcome::AtLimit => self.find_room(index, &nudge)?,
                 Outcome::Elsewhere => {}
             }
         }
@@ -118,20 +118,21 @@ impl<'m> Rings<'m> {
     }
 
     #[cold]
-    fn write_shared(&self, last: &LastRing, message: Message, nudge: &impl Fn()) -> Result<(), Full> {
+    fn write_shared(&self, last: &LastRing, message: Words, nudge: &impl Fn()) -> Result<(), Full> {
         self.come_to(SHARED, last);
         let ring = self.ring(SHARED);
         for _ in 0..SHARED_TRIES {
-            if ring.write_shared(Words::of(message, self.epoch())) {
+            if ring.write_shared(message.at(self.epoch())) {
                 return Ok(());
             }
-            self.find_room(&ring, nudge)?;
+            self.find_room(SHARED, nudge)?;
         }
         Err(Full)
     }
 
     #[cold]
-    fn find_room(&self, ring: &Ring<'_>, nudge: &impl Fn()) -> Result<(), Full> {
+    fn find_room(&self, index: usize, nudge: &impl Fn()) -> Result<(), Full> {
+        let ring = self.ring(index);
         if let Room::Some { unread } = ring.find_room()? {
             self.advance();
             if unread >= ring.quarter() {
@@ -146,7 +147,7 @@ impl<'m> Rings<'m> {
 pub(super) mod tests {
     use super::*;
     use crate::processes::Process;
-    use crate::ring::event::Event;
+    use crate::ring::event::{Event, Message};
     use crate::ring::rseq::tests::pretended;
     use crate::stacks::Stack;
 
@@ -173,7 +174,7 @@ pub(super) mod tests {
     const EVENT: Message = Message::Happened(Process(0), Event::Allocated(Stack(1), 1));
 
     fn write(rings: &Rings<'_>, rseq: Rseq, last: &LastRing) -> Result<(), Full> {
-        rings.write(rseq, last, EVENT, || {})
+        rings.write(rseq, last, Words::of(EVENT), || {})
     }
 
     fn heads(rings: &Rings<'_>) -> Vec<u64> {
@@ -217,7 +218,7 @@ pub(super) mod tests {
             .map(|_| {
                 let nudge = || nudges.set(nudges.get() + 1);
                 let rings = memory.rings();
-                rings.write(Rseq::NONE, &LastRing::default(), EVENT, nudge).unwrap();
+                rings.write(Rseq::NONE, &LastRing::default(), Words::of(EVENT), nudge).unwrap();
                 nudges.get()
             })
             .collect();
