@@ -1,13 +1,13 @@
 //! The rings: messages of all threads and processes of a segment, without a word that two processors
 //! write.
 //!
-//! There is a [`ring`] for each processor and one that all share. A thread writes to the ring of the
-//! processor it runs on, as a restartable sequence ([`rseq`]): the kernel sends it back to its start if
+//! There is a ring for each processor and one that all share. A thread writes to the ring of the
+//! processor it runs on, as a restartable sequence (`rseq`): the kernel sends it back to its start if
 //! it is interrupted, so that a few plain instructions have the ring for themselves. A thread that the
 //! kernel has no such area of, or that runs on a processor without a ring, writes to the shared one.
 //!
-//! **Order.** Each event carries the [`Epoch`] in which it was written. The epoch advances when the
-//! [`reader`] looks, when a quarter of a ring is full, and when a thread comes to another ring. The
+//! **Order.** Each event carries the epoch in which it was written. The epoch advances when the reader
+//! looks at several rings, when a quarter of one is full, and when a thread comes to another. The
 //! reader merges the rings by it. So it sees the events of one thread in the order in which they
 //! happened, and those of different threads in an order that is true to the program's own
 //! synchronization but for events of one epoch: no more than a quarter of a ring each.
