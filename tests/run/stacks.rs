@@ -183,6 +183,15 @@ fn standard_libraries_plumbing_has_no_share_of_its_own() {
 }
 
 #[test]
+fn stacks_that_makecontext_began_are_whole() {
+    let room = Room::new();
+    assert_eq!(room.run("contexts.c").go().well().text(), "done\n");
+    let profile = room.profile("out.prof");
+    assert_eq!(profile.under("work", "alloc_objects"), 100);
+    assert_eq!(profile.count("truncated_stacks"), 0);
+}
+
+#[test]
 fn the_systems_own_programs_have_rooted_stacks() {
     for (path, arguments) in [
         ("/bin/ls", &["-laR", "/etc"][..]),

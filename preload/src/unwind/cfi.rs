@@ -1,14 +1,16 @@
 //! Reads the rule for an address from `.eh_frame`.
 
 use gimli::{
-    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, LittleEndian, Register, RegisterRule,
-    UnwindContext, UnwindContextStorage, UnwindExpression, UnwindSection, UnwindTableRow, X86_64,
+    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, FrameDescriptionEntry, LittleEndian, Register,
+    RegisterRule, UnwindContext, UnwindContextStorage, UnwindExpression, UnwindSection, UnwindTableRow,
+    X86_64,
 };
 
 use super::modules::Found;
 use super::rules::{Rule, SavedBp};
 
 type Bytes = EndianSlice<'static, LittleEndian>;
+type Function = FrameDescriptionEntry<Bytes>;
 
 /// Room for unwind rows: as many registers as x86-64 tables name, and as deep as they nest.
 struct Storage;
@@ -22,8 +24,14 @@ impl UnwindContextStorage<usize> for Storage {
 ///
 /// Without information about the address, and for what no compiler emits, that is
 /// [`Rule::FramePointer`].
+///
+/// What would return to the first instruction of a function was never called: there a stack begins, as
+/// those of makecontext do in `__start_context`.
 pub fn rule(module: &Found, address: usize) -> Rule {
-    Tables::of(module).and_then(|tables| tables.rule(address as u64)).unwrap_or(Rule::FramePointer)
+    let Some(tables) = Tables::of(module) else { return Rule::FramePointer };
+    let address = address as u64;
+    let without_information = || if tables.begins_at(address + 1) { Rule::End } else { Rule::FramePointer };
+    tables.rule(address).unwrap_or_else(without_information)
 }
 
 /// A module's unwind tables, in memory.
@@ -51,15 +59,22 @@ impl Tables {
         Some(Tables { header, frames, bases: bases.set_eh_frame(eh_frame) })
     }
 
-    fn rule(&self, address: u64) -> Option<Rule> {
+    /// What is known of the function at an address.
+    fn function(&self, address: u64) -> Option<Function> {
         let header = EhFrameHdr::from(self.header).parse(&self.bases, 8).ok()?;
         let table = header.table()?;
         let entry =
             table.lookup(address, &self.bases).and_then(|entry| table.pointer_to_offset(entry)).ok()?;
         let function = self.frames.fde_from_offset(&self.bases, entry, EhFrame::cie_from_offset).ok()?;
-        if !function.contains(address) {
-            return None;
-        }
+        function.contains(address).then_some(function)
+    }
+
+    fn begins_at(&self, address: u64) -> bool {
+        self.function(address).is_some_and(|function| function.initial_address() == address)
+    }
+
+    fn rule(&self, address: u64) -> Option<Rule> {
+        let function = self.function(address)?;
         if function.is_signal_trampoline() {
             return Some(Rule::Signal);
         }
