@@ -28,7 +28,7 @@ struct Node {
 type Link = AtomicU32;
 
 const STEP_BITS: u32 = 2;
-const TABLE_BITS: u32 = 12;
+const TABLE_BITS: u32 = 15;
 /// Binary logarithm of the nodes in the first chunk: 32 KiB.
 const FIRST_BITS: u32 = 10;
 /// As many as there are numbers for.
