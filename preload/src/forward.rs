@@ -63,6 +63,22 @@ macro_rules! unless_recording {
     };
 }
 
+/// The slow path of a hook that frees the block in `rdi`, at label 2: `{slow}` is told of it, and of the
+/// hook's `{name}`, before the original gets all three arguments.
+macro_rules! tell_of_free {
+    () => {
+        "2: push rdi
+         push rsi
+         push rdx
+         mov rsi, rsp
+         mov edx, {name}
+         call {slow}
+         pop rdx
+         pop rsi
+         pop rdi"
+    };
+}
+
 /// At the end of a hook: aligns its section, and so its first instruction, to a line of the cache,
 /// which the fast path then does not leave.
 macro_rules! align_to_line {
@@ -71,4 +87,4 @@ macro_rules! align_to_line {
     };
 }
 
-pub(crate) use {align_to_line, count_down, look_at_filter, unless_recording};
+pub(crate) use {align_to_line, count_down, look_at_filter, tell_of_free, unless_recording};

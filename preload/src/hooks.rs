@@ -15,7 +15,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
 use crate::filter::{FILTER, STRETCH_BITS};
-use crate::forward::{Block, align_to_line, count_down, look_at_filter, unless_recording};
+use crate::forward::{Block, align_to_line, count_down, look_at_filter, tell_of_free, unless_recording};
 use crate::originals::{self, Original};
 use crate::record::{self, Call, Mark};
 use crate::{shadow, thread};
@@ -116,15 +116,7 @@ macro_rules! free_hooks {
             naked_asm!(
                 look_at_filter!(),
                 "jmp qword ptr [rip + {original}]",
-                "2: push rdi",
-                "push rsi",
-                "push rdx",
-                "mov rsi, rsp",
-                "mov edx, {name}",
-                "call {slow}",
-                "pop rdx",
-                "pop rsi",
-                "pop rdi",
+                tell_of_free!(),
                 "jmp qword ptr [rip + {original}]",
                 align_to_line!(),
                 filter = sym FILTER,

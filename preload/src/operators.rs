@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicPtr, Ordering::*};
 
 use crate::filter::{FILTER, STRETCH_BITS};
 use crate::forms::{self, Form};
-use crate::forward::{Block, align_to_line, count_down, look_at_filter, unless_recording};
+use crate::forward::{Block, align_to_line, count_down, look_at_filter, tell_of_free, unless_recording};
 use crate::initial_stack::Auxiliary;
 use crate::objects::Objects;
 use crate::record::{self, Call, Mark};
@@ -121,15 +121,7 @@ macro_rules! delete {
         super::naked_asm!(
             super::look_at_filter!(),
             "jmp qword ptr [rip + {form} + 8]",
-            "2: push rdi",
-            "push rsi",
-            "push rdx",
-            "mov rsi, rsp",
-            "mov edx, {name}",
-            "call {slow}",
-            "pop rdx",
-            "pop rsi",
-            "pop rdi",
+            super::tell_of_free!(),
             "jmp qword ptr [rip + {form} + 8]",
             filter = sym super::FILTER,
             bits = const super::STRETCH_BITS,
