@@ -22,3 +22,5 @@ mod spelling;
 mod support;
 #[path = "report/views.rs"]
 mod views;
+#[path = "support/wanted.rs"]
+mod wanted;

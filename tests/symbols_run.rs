@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use support::wanted::wanted;
 use support::{HEAPTRACE, Launch, Room, program, signal_process, wait_until};
 
 impl Room {
@@ -63,8 +64,8 @@ fn in_another_mount_namespace(room: &Room, arguments: &str) -> Option<Launch> {
     room.plugin("lib.so", "seen_outside");
     room.plugin("inside.so", "seen_inside");
     let unshare = ["--user", "--map-root-user", "--mount"];
-    if !Command::new("unshare").args(unshare).arg("true").status().is_ok_and(|status| status.success()) {
-        println!("skipped: this test needs namespaces of its own");
+    let may = Command::new("unshare").args(unshare).arg("true").status().is_ok_and(|status| status.success());
+    if !wanted("namespaces of its own", may) {
         return None;
     }
     let host = program("plugin_host.c");

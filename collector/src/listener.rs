@@ -24,6 +24,8 @@ use crate::wake::Waker;
 pub struct Arrival {
     /// Its process id as the kernel told us.
     pub pid: u32,
+    /// Its program's name, as it says.
+    pub name: String,
     /// Its segment, or why it has none.
     pub segment: Result<OwnedFd, Refusal>,
     /// Where it can be told whether it is recorded.
@@ -166,8 +168,8 @@ impl Listener {
         for (connection, since) in waiting.into_iter().chain(accepted.map(|new| (new, Instant::now()))) {
             match receive(&connection, &self.token) {
                 Ok(None) => {}
-                Ok(Some((pid, segment))) => {
-                    arrivals.push(Arrival { pid, segment, connection: Connection(connection) })
+                Ok(Some(Hail { pid, name, segment })) => {
+                    arrivals.push(Arrival { pid, name, segment, connection: Connection(connection) })
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && since.elapsed() < PATIENCE => {
                     self.waiting.push((connection, since));
@@ -179,8 +181,12 @@ impl Listener {
     }
 }
 
-/// Who sends a message, and its segment, or why it has none.
-type Hail = (u32, Result<OwnedFd, Refusal>);
+/// A message: who sends it, and its segment, or why it has none.
+struct Hail {
+    pid: u32,
+    name: String,
+    segment: Result<OwnedFd, Refusal>,
+}
 
 /// The message of a connection; `None` if it is not for us: from another user who does not know the
 /// token.
@@ -197,13 +203,16 @@ fn receive(connection: &OwnedFd, token: &[u8; TOKEN_LENGTH]) -> io::Result<Optio
     let peer = socket_peercred(connection)?;
     let own_user = same_user(peer.uid.as_raw(), rustix::process::geteuid().as_raw());
     let hello = Hello::decode(&message[..received.bytes]).filter(|hello| own_user || hello.token == *token);
-    let segment = match (hello, file) {
-        (Some(Hello { refusal: Some(why), .. }), _) => Err(why),
-        (Some(_), Some(file)) if !is_scarce(&file) => Ok(file),
-        (Some(_), file) if file.is_some() || received.flags.contains(ReturnFlags::CTRUNC) => {
+    let Some(hello) = hello else { return Ok(None) };
+    let segment = match (hello.refusal, file) {
+        (Some(why), _) => Err(why),
+        (None, Some(file)) if !is_scarce(&file) => Ok(file),
+        (None, file) if file.is_some() || received.flags.contains(ReturnFlags::CTRUNC) => {
             Err(Refusal::NoDescriptors)
         }
         _ => return Ok(None),
     };
-    Ok(Some((peer.pid.as_raw_nonzero().get() as u32, segment)))
+    let name = hello.name.split(|&byte| byte == 0).next().unwrap_or_default();
+    let name = String::from_utf8_lossy(name).into_owned();
+    Ok(Some(Hail { pid: peer.pid.as_raw_nonzero().get() as u32, name, segment }))
 }

@@ -84,12 +84,6 @@ fn turned_away(image: &Image) -> Option<TurnedAway> {
     (count > 0).then(|| TurnedAway { name: image.program.name().to_owned(), count })
 }
 
-/// What the kernel calls a process, as long as it lives.
-fn name_of(pid: u32) -> String {
-    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_else(|_| "a process".into());
-    name.trim_end().to_owned()
-}
-
 struct Session {
     listener: Listener,
     /// Who did not announce itself, until that has been told.
@@ -194,9 +188,7 @@ impl Session {
                 self.images.push((self.next_image, image));
                 self.next_image += 1;
             }
-            Err(why) => {
-                self.summary.refused.push(Refused { pid: arrival.pid, name: name_of(arrival.pid), why })
-            }
+            Err(why) => self.summary.refused.push(Refused { pid: arrival.pid, name: arrival.name, why }),
         }
     }
 

@@ -167,7 +167,8 @@ impl Program<'_> {
     /// does not listen.
     fn hand_over(&self, connection: sys::Fd) -> Result<(), Option<Refusal>> {
         let token: [u8; TOKEN_LENGTH] = self.session.token.try_into().map_err(|_| None)?;
-        let send = |refusal, file| sys::send(connection, &Hello { token, refusal }.encode(), file);
+        let name = Hello::name_of(self.started_as());
+        let send = |refusal, file| sys::send(connection, &Hello { token, refusal, name }.encode(), file);
         match self.segment_file() {
             Ok(file) => {
                 let sent = send(None, Some(file));
@@ -214,9 +215,8 @@ impl Program<'_> {
         // SAFETY: the mapping has that size and is never given back.
         let segment = unsafe { Segment::create(base.as_ptr(), geometry) };
         let (mut command, mut executable) = (Text::<MAX_COMMAND>::of(&[]), [0; MAX_PATH]);
-        let Surroundings { vector, arguments, .. } = self.surroundings;
+        let (arguments, started_as) = (self.surroundings.arguments, self.started_as());
         arguments.iter().for_each(|argument| command.push(argument.to_bytes_with_nul()));
-        let started_as = vector.path_given_to_exec().map_or(&b""[..], CStr::to_bytes);
         segment.header().publish(&Start {
             geometry,
             rate: self.rate,
@@ -224,7 +224,7 @@ impl Program<'_> {
             started_monotonic: sys::now(libc::CLOCK_MONOTONIC),
             pid: sys::pid(),
             command: command.bytes(),
-            executable: match vector.value(libc::AT_BASE) {
+            executable: match self.surroundings.vector.value(libc::AT_BASE) {
                 Some(0) => started_as, // the dynamic linker was executed, to run the program
                 _ => sys::read_link(c"/proc/self/exe", &mut executable),
             },
@@ -232,5 +232,9 @@ impl Program<'_> {
         });
         segment.header().shadowed.store(shadow::is_likely().into(), Relaxed);
         Some(segment)
+    }
+    /// The path that was given to exec.
+    fn started_as(&self) -> &'static [u8] {
+        self.surroundings.vector.path_given_to_exec().map_or(&[], CStr::to_bytes)
     }
 }

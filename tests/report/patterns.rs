@@ -4,7 +4,8 @@ use std::process::Command;
 
 use crate::builder::Builder;
 use crate::fixtures;
-use crate::support::{Folder, has_go, report, report_text};
+use crate::support::{Folder, report, report_text};
+use crate::wanted::has;
 
 /// Functions that expressions tell apart.
 const NAMES: [&str; 25] = [
@@ -121,7 +122,7 @@ fn shown(text: &str) -> Vec<String> {
 
 #[test]
 fn every_pattern_matches_what_it_matches_in_pprof() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let folder = Folder::new();

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::fixtures;
-use crate::support::{Folder, has_dot, report, report_text};
+use crate::support::{Folder, report, report_text};
+use crate::wanted::has;
 
 /// What the prompt writes, on stdout and stderr, for these commands.
 fn session(file: &str, commands: &str) -> (String, String) {
@@ -190,7 +191,7 @@ fn a_history_that_cannot_be_written_is_no_error() {
 
 #[test]
 fn a_picture_does_not_go_to_a_terminal() {
-    if !has_dot() {
+    if !has("dot") {
         return;
     }
     let home = Folder::new();

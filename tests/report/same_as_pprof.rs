@@ -1,7 +1,8 @@
 //! The numbers of `heaptrace report` are those of `go tool pprof`.
 
 use crate::fixtures;
-use crate::support::{Folder, go_profiles, has_go, pprof_text, report, report_text};
+use crate::support::{Folder, go_profiles, pprof_text, report, report_text};
+use crate::wanted::has;
 
 const HEAP_INDEXES: [&str; 4] = ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"];
 /// Show all, however small.
@@ -101,7 +102,7 @@ const OPTIONS: [(&[&str], &[&str]); 26] = [
 
 #[test]
 fn every_row_of_a_go_heap_profile_is_the_same() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let file = go_profiles().join("after.prof");
@@ -112,7 +113,7 @@ fn every_row_of_a_go_heap_profile_is_the_same() {
 
 #[test]
 fn every_option_does_the_same_to_a_go_heap_profile() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let file = go_profiles().join("after.prof");
@@ -123,7 +124,7 @@ fn every_option_does_the_same_to_a_go_heap_profile() {
 
 #[test]
 fn every_row_of_a_go_cpu_profile_is_the_same() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let file = go_profiles().join("cpu.prof");
@@ -134,7 +135,7 @@ fn every_row_of_a_go_cpu_profile_is_the_same() {
 
 #[test]
 fn every_option_does_the_same_to_profiles_of_anything() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let folder = Folder::new();
@@ -151,7 +152,7 @@ fn every_option_does_the_same_to_profiles_of_anything() {
 
 #[test]
 fn our_own_profile_is_the_same_for_each_index() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let folder = Folder::new();
@@ -165,7 +166,7 @@ fn our_own_profile_is_the_same_for_each_index() {
 
 #[test]
 fn without_options_the_largest_rows_are_the_same() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     for name in ["after.prof", "cpu.prof"] {
@@ -191,7 +192,7 @@ fn without_options_the_largest_rows_are_the_same() {
 
 #[test]
 fn a_base_is_subtracted_as_pprof_does() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let (before, after) = (go_profiles().join("before.prof"), go_profiles().join("after.prof"));
@@ -207,7 +208,7 @@ fn a_base_is_subtracted_as_pprof_does() {
 
 #[test]
 fn fractions_leave_out_the_same_rows() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let folder = Folder::new();
@@ -227,7 +228,7 @@ fn fractions_leave_out_the_same_rows() {
 
 #[test]
 fn a_normalized_base_is_subtracted_as_pprof_does() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     // Profiles whose samples all differ in their stacks: pprof adds up equal ones before it rounds,
@@ -244,7 +245,7 @@ fn a_normalized_base_is_subtracted_as_pprof_does() {
 
 #[test]
 fn a_base_of_anything_is_subtracted_as_pprof_does() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let folder = Folder::new();
@@ -265,7 +266,7 @@ fn a_base_of_anything_is_subtracted_as_pprof_does() {
 
 #[test]
 fn several_files_are_added_up_as_pprof_does() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let folder = Folder::new();
@@ -295,7 +296,7 @@ fn several_files_are_added_up_as_pprof_does() {
 
 #[test]
 fn every_line_of_a_listing_is_the_same() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let file = go_profiles().join("after.prof");
@@ -310,7 +311,7 @@ fn every_line_of_a_listing_is_the_same() {
 
 #[test]
 fn every_line_of_a_listing_of_anything_is_the_same() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let folder = Folder::new();
@@ -355,7 +356,7 @@ fn assert_same_table(ours: &[&str], theirs: &[&str]) {
 
 #[test]
 fn callers_and_callees_are_the_same() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let folder = Folder::new();
@@ -369,7 +370,7 @@ fn callers_and_callees_are_the_same() {
 
 #[test]
 fn traces_are_the_same() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let folder = Folder::new();
@@ -383,7 +384,7 @@ fn traces_are_the_same() {
 
 #[test]
 fn the_raw_profile_is_the_same() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let heap = go_profiles().join("after.prof");
@@ -408,7 +409,7 @@ fn the_raw_profile_is_the_same() {
 
 #[test]
 fn a_profile_written_again_is_the_same_to_pprof() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let folder = Folder::new();
@@ -443,7 +444,7 @@ fn a_profile_written_again_is_the_same_to_pprof() {
 
 #[test]
 fn the_callgrind_file_is_the_same() {
-    if !has_go() {
+    if !has("go") {
         return;
     }
     let folder = Folder::new();

@@ -80,28 +80,6 @@ pub fn pprof_text(arguments: &[&str]) -> String {
     text(output, arguments)
 }
 
-/// Whether there is go. Tests that compare with it say so if there is none.
-pub fn has_go() -> bool {
-    static HAS_GO: LazyLock<bool> = LazyLock::new(|| {
-        let go = Command::new("go").arg("version").stdout(Stdio::null()).status();
-        let found = go.is_ok_and(|status| status.success());
-        if !found {
-            eprintln!("skipped: there is no go to compare with; apt-get install golang-go");
-        }
-        found
-    });
-    *HAS_GO
-}
-
-/// Whether there is graphviz. Tests that draw say so if there is none.
-pub fn has_dot() -> bool {
-    let found = Command::new("dot").arg("-V").stderr(Stdio::null()).status().is_ok();
-    if !found {
-        eprintln!("skipped: there is no dot; apt-get install graphviz");
-    }
-    found
-}
-
 /// The profiles that a tiny Go program writes of itself; made once, and left in the target folder.
 pub fn go_profiles() -> &'static Path {
     static PROFILES: LazyLock<PathBuf> = LazyLock::new(|| {

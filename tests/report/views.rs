@@ -12,7 +12,8 @@ use insta::assert_snapshot;
 
 use crate::builder::Builder;
 use crate::fixtures;
-use crate::support::{Folder, has_dot, report, report_error, report_text};
+use crate::support::{Folder, report, report_error, report_text};
+use crate::wanted::has;
 
 /// The text of a view of a fixture, with names of the test's folder taken out.
 fn view(builder: &Builder, arguments: &[&str]) -> String {
@@ -263,7 +264,7 @@ fn a_flame_graph_of_a_difference_shows_what_is_gone() {
 
 #[test]
 fn graphviz_draws_the_graph() {
-    if !has_dot() {
+    if !has("dot") {
         return;
     }
     let folder = Folder::new();
@@ -277,7 +278,7 @@ fn graphviz_draws_the_graph() {
 
 #[test]
 fn a_browser_shows_the_graph() {
-    if !has_dot() {
+    if !has("dot") {
         return;
     }
     let folder = Folder::new();

@@ -1,5 +1,6 @@
 //! A program that gives up its privileges, or leaves for a namespace of its own, is recorded on.
 
+use crate::support::wanted::is_root;
 use crate::support::{Ended, Launch, Profile, Room, program, wait_until};
 
 /// Runs it under `heaptrace run` and in manual mode. Where the bare program may not do what it is
@@ -33,8 +34,7 @@ fn assert_recorded(room: &Room, ended: &Ended) {
 
 #[test]
 fn a_program_that_is_root_no_more_is_recorded_on() {
-    // SAFETY: takes nothing.
-    if unsafe { libc::geteuid() } != 0 {
+    if !is_root() {
         return;
     }
     in_both_modes(&source("drops_root.c"), &[], |room, ended| {

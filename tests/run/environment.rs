@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Ended, HEAPTRACE, Launch, Room, has, print_of, program};
+use crate::support::wanted::{has, is_root, wanted};
+use crate::support::{Ended, HEAPTRACE, Launch, Room, print_of, program, signal_process, wait_until};
 
 /// Compiles a program that is not like the others; `None` if this machine cannot.
 fn compiled(room: &Room, compiler: &str, flags: &[&str]) -> Option<PathBuf> {
@@ -116,6 +117,29 @@ fn children_with_an_address_sanitizer_are_unharmed() {
     assert_eq!((ended.status(), ended.text().as_str()), (6, "hello\n"), "{ended:?}");
 }
 
+/// Nobody but the process itself can say who it was.
+#[test]
+fn a_process_that_is_refused_and_gone_before_the_collector_looks_is_named() {
+    let room = Room::new();
+    let path = compiled(&room, "gcc", &["-fsanitize=leak"]).unwrap();
+    let line = format!("echo ready; while [ ! -e go ]; do sleep 0.1; done; {}", path.display());
+    let mut running = room.run_path("sh").args(["-c", &line]).spawn();
+    assert_eq!(running.read_line(), "ready");
+    let (shell, collector) = (running.program(), running.collector());
+    signal_process(collector, libc::SIGSTOP);
+    fs::write(room.path("go"), "").unwrap();
+    wait_until("the shell has ended", || !Path::new(&format!("/proc/{shell}")).exists());
+    signal_process(collector, libc::SIGCONT);
+    let ended = running.wait();
+    assert_eq!(ended.status(), 6, "{ended:?}");
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let named = format!("{name} (pid ");
+    assert!(
+        ended.said().iter().any(|line| line.starts_with(&named) && line.contains("sanitizer")),
+        "{ended:?}"
+    );
+}
+
 /// A leak that is suppressed by the name of a function, which the sanitizer finds by unwinding.
 #[test]
 fn a_leak_sanitizer_sees_the_same_stacks() {
@@ -139,8 +163,7 @@ fn a_leak_sanitizer_sees_the_same_stacks() {
 fn a_setuid_program_is_explained() {
     let room = Room::new();
     let path = compiled(&room, "gcc", &[]).unwrap();
-    // SAFETY: takes nothing.
-    if unsafe { libc::geteuid() } != 0 {
+    if !is_root() {
         return;
     }
     std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
@@ -210,7 +233,8 @@ fn kernel_tells() -> bool {
     let mut version = release.split(['.', '-']).map(|number| number.parse().unwrap_or(0));
     let is_new = (version.next(), version.next()) >= (Some(6), Some(6));
     // SAFETY: takes nothing.
-    initial.iter().all(is_initial) && (is_new || unsafe { libc::geteuid() } == 0)
+    let tells = initial.iter().all(is_initial) && (is_new || unsafe { libc::geteuid() } == 0);
+    wanted("to hear of processes from the kernel", tells)
 }
 
 /// The lines about what could not be profiled.
@@ -334,8 +358,7 @@ fn a_program_that_the_dynamic_linker_is_told_to_run_has_its_own_names() {
 #[test]
 fn a_program_in_a_root_of_its_own_is_profiled_with_names() {
     let room = Room::new();
-    // SAFETY: takes nothing.
-    if unsafe { libc::geteuid() } != 0 {
+    if !is_root() {
         return;
     }
     let ended = room.run("chroots.c").go().well();

@@ -1,6 +1,7 @@
 //! At rate 1 a profile is exact: equal to the account that the program itself keeps.
 
-use crate::support::{Room, has, pprof};
+use crate::support::wanted::has;
+use crate::support::{Room, pprof};
 
 const EXACT_AT_ANY_ORDER: [&str; 4] = ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"];
 

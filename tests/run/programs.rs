@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Ended, Launch, Profile, Room, has, wait_until};
+use crate::support::wanted::has;
+use crate::support::{Ended, Launch, Profile, Room, wait_until};
 
 /// Bare and profiled at several rates, the program writes the same.
 #[track_caller]

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::support::wanted::is_root;
 use crate::support::{HEAPTRACE, Room, Running, program, signal_process, wait_until};
 
 /// The program's output up to its "ready".
@@ -220,8 +221,7 @@ fn a_program_that_is_killed_while_it_is_stopped_has_its_profile() {
 #[test]
 fn as_the_first_process_of_a_container_it_waits_for_orphans() {
     let room = Room::new();
-    // SAFETY: takes nothing.
-    if unsafe { libc::geteuid() } != 0 {
+    if !is_root() {
         return;
     }
     let orphan =

@@ -4,6 +4,7 @@
 pub mod ledger;
 pub mod pprof;
 pub mod profile;
+pub mod wanted;
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -41,12 +42,6 @@ pub fn print_of(program: &str, arguments: &[&OsStr]) -> String {
         Command::new(program).args(arguments).output().unwrap_or_else(|why| panic!("{program}: {why}"));
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// Is there such a command? A few tests need one that not every machine has.
-pub fn has(command: &str) -> bool {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&folders).any(|folder| folder.join(command).is_file())
 }
 
 /// The program built from `tests/programs/SOURCE`. Its first line may say how: `flags: …`.

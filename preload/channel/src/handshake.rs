@@ -68,9 +68,12 @@ pub fn decode_answer(byte: u8) -> Option<Result<(), Refusal>> {
 }
 
 /// Bytes of a [`Hello`].
-pub const HELLO_LENGTH: usize = TOKEN_LENGTH + 2;
+pub const HELLO_LENGTH: usize = 2 + TOKEN_LENGTH + NAME_LENGTH;
 
-const VERSION: u8 = 1;
+/// Bytes of a program's name that are told: as many as the kernel keeps.
+pub const NAME_LENGTH: usize = 15;
+
+const VERSION: u8 = 2;
 
 /// What a process says when it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,27 +82,37 @@ pub struct Hello {
     pub token: [u8; TOKEN_LENGTH],
     /// Set if no segment comes with the message.
     pub refusal: Option<Refusal>,
+    /// The program's name, filled up with NUL: the process may be gone when it is asked for.
+    pub name: [u8; NAME_LENGTH],
 }
 
 impl Hello {
+    /// What is told of a program that was started by this path.
+    pub fn name_of(path: &[u8]) -> [u8; NAME_LENGTH] {
+        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        core::array::from_fn(|i| name.get(i).copied().unwrap_or_default())
+    }
+
     /// The message's bytes.
     pub fn encode(&self) -> [u8; HELLO_LENGTH] {
         let mut bytes = [0; HELLO_LENGTH];
         bytes[0] = VERSION;
         bytes[1] = self.refusal.map_or(0, |why| why as u8);
-        bytes[2..].copy_from_slice(&self.token);
+        bytes[2..2 + TOKEN_LENGTH].copy_from_slice(&self.token);
+        bytes[2 + TOKEN_LENGTH..].copy_from_slice(&self.name);
         bytes
     }
 
     /// Reads a message; `None` if it is not one.
     pub fn decode(bytes: &[u8]) -> Option<Hello> {
         let bytes: &[u8; HELLO_LENGTH] = bytes.try_into().ok()?;
-        let token = bytes[2..].try_into().ok()?;
+        let (token, name) = bytes[2..].split_at(TOKEN_LENGTH);
+        let (token, name) = (token.try_into().ok()?, name.try_into().ok()?);
         let refusal = match bytes[1] {
             0 => None,
             code => Some(Refusal::of(code)?),
         };
-        (bytes[0] == VERSION).then_some(Hello { token, refusal })
+        (bytes[0] == VERSION).then_some(Hello { token, refusal, name })
     }
 }
 
@@ -117,9 +130,12 @@ mod tests {
     #[test]
     fn a_hello_reads_back_and_anything_else_is_refused() {
         for refusal in [None].into_iter().chain(Refusal::ALL.map(Some)) {
-            let hello = Hello { token: *b"0123456789abcdef0123456789abcdef", refusal };
+            let name = Hello::name_of(b"/usr/bin/orders");
+            assert_eq!(&name, b"orders\0\0\0\0\0\0\0\0\0");
+            let hello = Hello { token: *b"0123456789abcdef0123456789abcdef", refusal, name };
             assert_eq!(Hello::decode(&hello.encode()), Some(hello));
         }
+        assert_eq!(&Hello::name_of(b"a-name-that-is-long"), b"a-name-that-is-");
         assert_eq!(Hello::decode(b"GET / HTTP/1.1"), None);
         assert_eq!(Hello::decode(&[9; HELLO_LENGTH]), None);
     }
