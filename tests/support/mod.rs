@@ -304,7 +304,8 @@ impl Running {
 
     /// The program of a `heaptrace run`: its other child.
     pub fn program(&self) -> u32 {
-        self.child_that(|child| !leads_session(child))
+        let collector = self.collector(); // which looks like a program until it leads a session
+        self.child_that(|&child| child != collector)
     }
 
     /// Has it ended, and is not waited for yet?
