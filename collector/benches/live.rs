@@ -5,6 +5,9 @@
 #[path = "../src/live/mod.rs"]
 mod live;
 #[allow(dead_code)]
+#[path = "../src/pieces.rs"]
+mod pieces;
+#[allow(dead_code)]
 #[path = "../src/recording.rs"]
 mod recording;
 #[path = "../../preload/channel/benches/settings/mod.rs"]

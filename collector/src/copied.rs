@@ -4,7 +4,7 @@ use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 
 use crate::modules::Selection;
 use crate::recording::{self, Frame, Stacks};
-use crate::stacks::Tree;
+use crate::stacks::Nodes;
 
 /// What became of a stack of the tree.
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,7 +20,7 @@ pub struct Copied {
 /// Copies stacks, with all that they were called from, and selects their modules. Returns what
 /// became of each of the tree's.
 pub fn copy_stacks(
-    from: &Tree,
+    from: &Nodes,
     wanted: impl Iterator<Item = Stack>,
     to: &mut Stacks,
     modules: &mut Selection<'_>,

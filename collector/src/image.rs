@@ -1,25 +1,25 @@
 //! An image: one segment, the program that made it and the children that forked from it.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant, SystemTime};
 
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
 use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::{Ends, Event, Message, Reader};
+use heaptrace_channel::ring::{Ends, Message, Reader};
 use heaptrace_channel::{Segment, sys};
 
 use crate::attention::Attention;
-use crate::copied::{Copied, copy_stacks};
 use crate::files::Files;
-use crate::fold::Folder;
-use crate::live::Live;
 use crate::mapping::Mapping;
-use crate::modules::{Modules, Places, Selection};
+use crate::members::{Member, Members};
+use crate::modules::{Modules, Places};
 use crate::path::{absolute, os_path};
 use crate::program::Program;
-use crate::recording::{Counters, Recording, Row, Stacks};
+use crate::recording::Counters;
+use crate::snapshot::{Key, Snapshot};
 use crate::stacks::Tree;
 use crate::wake::Waker;
 use crate::watch::{Watch, is_older_than_us, process_of};
@@ -32,24 +32,6 @@ const _: () = assert!(COMMIT_PATIENCE.as_millis() < heaptrace_channel::ring::WAI
 
 /// No process loses more than this; counts that claim so can at least be added.
 const MOST_LOST: u64 = 1 << 48;
-
-/// One process of an image that has recorded something, or the program itself.
-#[derive(Debug)]
-pub struct Member {
-    /// Tells it from all others of its image, also from those that had its slot before.
-    pub number: u64,
-    /// Its process id, in the namespace of whoever made the image.
-    pub pid: u32,
-    watch: Watch,
-    /// It has gone on to another program.
-    has_left: bool,
-    started: SystemTime,
-    live: Live,
-    /// Events read.
-    pub events: u64,
-    /// Events in the profile that was last made of it.
-    pub events_in_profile: Option<u64>,
-}
 
 /// A segment with its processes.
 #[derive(Debug)]
@@ -66,10 +48,9 @@ pub struct Image {
     /// Process ids in it are those that we have for the same processes.
     has_our_ids: bool,
     /// What runs in it.
-    pub program: Program,
+    pub program: Arc<Program>,
     files: Files,
-    members: Vec<Option<Member>>,
-    next_member: u64,
+    members: Members,
     modules: Modules,
     /// Since when the next slot is reserved and not committed, and up to where slots were reserved then.
     blocked: Option<(Instant, Ends)>,
@@ -111,10 +92,9 @@ impl Image {
             rate: header.rate(),
             started: Duration::from_nanos(header.started_monotonic()),
             has_our_ids: header.pid() == pid,
-            program: Program { pid, executable, started_as, command },
+            program: Arc::new(Program { pid, executable, started_as, command }),
             files,
-            members: Vec::new(),
-            next_member: 0,
+            members: Members::new(header.rate()),
             modules: Modules::default(),
             blocked: None,
             abandoned: false,
@@ -124,32 +104,12 @@ impl Image {
             attention: Attention::Young(Instant::now()),
         };
         let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started());
-        image.add_member(Process(0), pid, Watch::on(pid, waker), started);
+        image.members.add(Process(0), pid, Watch::on(pid, waker), started);
         Ok(image)
     }
 
     fn segment(&self) -> &Segment {
         &self.segment
-    }
-
-    fn add_member(&mut self, process: Process, pid: u32, watch: Watch, started: SystemTime) {
-        let index = process.0 as usize;
-        if self.members.len() <= index {
-            self.members.resize_with(index + 1, || None);
-        }
-        let live = Live::new(self.rate);
-        let number = self.next_member;
-        self.next_member += 1;
-        self.members[index] = Some(Member {
-            number,
-            pid,
-            watch,
-            has_left: false,
-            started,
-            live,
-            events: 0,
-            events_in_profile: None,
-        });
     }
 
     /// Adds all events that are there to their processes' sums. Returns how many slots it passed.
@@ -169,9 +129,9 @@ impl Image {
         let passed = self.reader.drain(|message| match message {
             Message::Happened(process, event) => {
                 let event = event.with_stack(stacks.one(event.stack()));
-                match members.get_mut(process.0 as usize) {
-                    Some(Some(member)) => member.apply(event),
-                    _ => strangers.push((process, event)), // the first events of a forked child
+                match members.get_mut(process) {
+                    Some(member) => member.apply(event),
+                    None => strangers.push((process, event)), // the first events of a forked child
                 }
             }
             Message::Told(stack, part) => is_damaged |= !stacks.hear(stack, part),
@@ -189,7 +149,7 @@ impl Image {
     /// The process in a slot. `None` if it is nobody's: a process writes only after it has published
     /// its slot.
     fn member_of(&mut self, process: Process) -> Option<&mut Member> {
-        if !matches!(self.members.get(process.0 as usize), Some(Some(_))) {
+        if self.members.get(process).is_none() {
             let pid = self.segment().processes().pid(process)?;
             let (pid, watch) = if self.has_our_ids && !is_older_than_us(pid) {
                 let pid = process_of(pid);
@@ -197,9 +157,9 @@ impl Image {
             } else {
                 (pid, Watch::Unknown)
             };
-            self.add_member(process, pid, watch, SystemTime::now());
+            self.members.add(process, pid, watch, SystemTime::now());
         }
-        self.members[process.0 as usize].as_mut()
+        self.members.get_mut(process)
     }
 
     /// Passes over slots whose writer was killed before it committed them. True if there were some.
@@ -230,7 +190,7 @@ impl Image {
         const POLLED: Duration = Duration::from_millis(100);
         /// Each look takes a tenth of a millisecond of a processor that slept.
         const IDLE: Duration = Duration::from_secs(1);
-        let is_polled = || self.members().any(|(_, member)| matches!(member.watch, Watch::Stat(_)));
+        let is_polled = || self.members.iter().any(|(_, member)| matches!(member.watch, Watch::Stat(_)));
         match &self.attention {
             _ if self.blocked.is_some() => BLOCKED,
             Attention::Nudges(_) if is_polled() => POLLED,
@@ -241,7 +201,7 @@ impl Image {
 
     /// Is there no process whose end would wake the session? Others may live.
     pub fn is_deserted(&self) -> bool {
-        !self.members().any(|(_, member)| matches!(member.watch, Watch::Pidfd(_)))
+        !self.members.iter().any(|(_, member)| matches!(member.watch, Watch::Pidfd(_)))
     }
 
     /// Adds all events that were written before the call. False if one is not committed yet: then
@@ -252,25 +212,20 @@ impl Image {
         self.reader.has_passed(&ends)
     }
 
+    /// Its processes that have been seen.
+    pub fn members(&self) -> &Members {
+        &self.members
+    }
+
     /// Marks the process `pid` as one that has gone on to another program. True if it was here.
     pub fn replace(&mut self, pid: u32) -> bool {
-        let mut was_here = false;
-        for member in self.members.iter_mut().flatten().filter(|member| member.pid == pid) {
-            was_here |= !member.has_left;
-            (member.watch, member.has_left) = (Watch::Over, true);
-        }
-        was_here
+        self.members.replace(pid)
     }
 
-    /// The processes that have been seen, with their slots.
-    pub fn members(&self) -> impl Iterator<Item = (Process, &Member)> {
-        let members = self.members.iter().enumerate();
-        members.filter_map(|(index, member)| Some((Process(index as u16), member.as_ref()?)))
-    }
-
-    /// The process in a slot, if it has been seen.
-    pub fn member(&self, process: Process) -> Option<&Member> {
-        self.members.get(process.0 as usize)?.as_ref()
+    /// Is there nothing in a process that is not in the profile of its end, which is about to be written?
+    pub fn is_written(&mut self, process: Process) -> bool {
+        let Some(member) = self.members.get_mut(process) else { return true };
+        member.events_in_profile.replace(member.events) == Some(member.events)
     }
 
     /// Has the process ended, or gone on to another program?
@@ -293,7 +248,7 @@ impl Image {
 
     /// Forgets a process that is over; its slot can be taken by another.
     pub fn remove(&mut self, process: Process) {
-        self.members[process.0 as usize] = None;
+        self.members.remove(process);
         self.segment().processes().release(process);
     }
 
@@ -303,8 +258,8 @@ impl Image {
     /// are what the program says, and may be those of strangers.
     pub fn is_abandoned(&mut self) -> bool {
         const INTERVAL: Duration = Duration::from_secs(10);
-        let all_are_over = self.members().all(|(_, member)| member.watch.is_over(true));
-        let is_first_gone = || !self.members().any(|(_, member)| member.is_first());
+        let all_are_over = self.members.iter().all(|(_, member)| member.watch.is_over(true));
+        let is_first_gone = || !self.members.iter().any(|(_, member)| member.is_first());
         let is_due = || is_first_gone() && self.asked_kernel.elapsed() > INTERVAL;
         if !self.abandoned && (all_are_over || is_due()) {
             self.asked_kernel = Instant::now();
@@ -333,15 +288,12 @@ impl Image {
         self.started
     }
 
-    /// What was recorded of a process up to now.
-    pub fn recording(&mut self, process: Process) -> Option<Recording> {
+    /// What was recorded of a process up to now. `id` is the image's.
+    pub fn snapshot(&mut self, id: u64, process: Process) -> Option<Snapshot> {
         self.read_modules();
         self.collect_lost_frees(process);
-        let member = self.members.get_mut(process.0 as usize)?.as_mut()?;
-        member.events_in_profile = Some(member.events);
         let slot = self.segment().processes().slot(process);
-        let member = self.member(process)?;
-        let mut counters = Counters {
+        let counters = Counters {
             lost_samples: slot.lost_samples.load(Relaxed).min(MOST_LOST),
             early_samples: slot.early_samples.load(Relaxed).min(MOST_LOST),
             unplaced_samples: slot.unplaced_samples.load(Relaxed).min(MOST_LOST),
@@ -349,35 +301,25 @@ impl Image {
             is_damaged: self.is_damaged || self.reader.is_damaged(),
             ..Counters::default()
         };
-        let (mut stacks, mut modules) = (Stacks::default(), Selection::new(&self.modules));
-        let copied = copy_stacks(&self.stacks, member.live.stacks(), &mut stacks, &mut modules);
-        let (mut rows, mut folder) = (Vec::new(), Folder::default());
-        for sum in member.live.sums() {
-            let lost = Copied { truncated: true, ..Copied::default() };
-            let copy = copied.get(sum.stack.0 as usize).copied().unwrap_or(lost);
-            counters.samples += sum.samples;
-            let row = Row { stack: copy.stack, size_class: sum.size_class, values: sum.values };
-            let folded = folder.add(row, &mut rows, &mut stacks);
-            counters.truncated_stacks += if copy.truncated || folded { sum.samples } else { 0 };
-        }
-        Some(Recording {
+        let member = self.members.get_mut(process)?;
+        Some(Snapshot {
+            key: Key { image: id, number: member.number },
             pid: member.pid,
-            command: self.program.command.clone(),
-            executable: self.program.executable.clone(),
+            program: Arc::clone(&self.program),
             started: member.started,
-            duration: member.started.elapsed().unwrap_or_default(),
+            taken: SystemTime::now(),
             rate: self.rate,
             counters,
-            modules: modules.into_modules(),
-            stacks,
-            rows,
+            nodes: self.stacks.nodes(),
+            modules: self.modules.clone(),
+            sums: member.live.sums(),
         })
     }
 
     fn collect_lost_frees(&mut self, process: Process) {
         let segment = *self.segment();
         let lost = segment.processes().slot(process).lost_frees.load(Relaxed);
-        if let Some(Some(member)) = self.members.get_mut(process.0 as usize).filter(|_| lost > 0) {
+        if let Some(member) = self.members.get_mut(process).filter(|_| lost > 0) {
             for told in segment.lost_frees().stacks() {
                 let stack = self.stacks.one(told);
                 if member.live.has(stack) {
@@ -394,19 +336,6 @@ impl Image {
         let has_our_ids = self.has_our_ids;
         self.modules
             .read(&segment, places, |process| segment.processes().pid(process).filter(|_| has_our_ids));
-    }
-}
-
-impl Member {
-    /// Did it make the image, and announce it?
-    pub fn is_first(&self) -> bool {
-        self.number == 0
-    }
-
-    #[inline]
-    fn apply(&mut self, event: Event) {
-        self.events += 1;
-        self.live.apply(event);
     }
 }
 

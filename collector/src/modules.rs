@@ -13,10 +13,12 @@ use crate::path::{absolute, os_path};
 use crate::recording::Module;
 
 /// What the library has told of modules, by their records.
-#[derive(Debug, Default)]
+///
+/// A copy shares the records, and knows no more of them than there are now.
+#[derive(Debug, Default, Clone)]
 pub struct Modules {
     /// None where a record is not there: yet, or for good, as its writer was killed.
-    records: Vec<Option<Record>>,
+    records: Vec<Option<Arc<Record>>>,
 }
 
 #[derive(Debug)]
@@ -64,17 +66,17 @@ impl Modules {
                 file: file.map(Arc::new),
                 path,
             };
-            *place = Some(Record { module, is_initial: record.is_initial, is_executable });
+            *place = Some(Arc::new(Record { module, is_initial: record.is_initial, is_executable }));
         }
     }
 
     /// Index of the record of the module that a frame names, and is in.
     fn find(&self, address: u64, named: ModuleId) -> Option<usize> {
-        let contains = |record: &Record| (record.module.start..record.module.end).contains(&address);
+        let contains = |record: &Arc<Record>| (record.module.start..record.module.end).contains(&address);
         match named.record() {
             Some(index) => self.records.get(index)?.as_ref().is_some_and(contains).then_some(index),
             None => {
-                let initial = |record: &Option<Record>| {
+                let initial = |record: &Option<Arc<Record>>| {
                     record.as_ref().is_some_and(|record| record.is_initial && contains(record))
                 };
                 self.records.iter().rposition(initial)
@@ -97,7 +99,7 @@ impl<'a> Selection<'a> {
     /// Has only the program's own module.
     pub fn new(from: &'a Modules) -> Selection<'a> {
         let mut selection = Selection { from, selected: vec![None; from.records.len()], modules: Vec::new() };
-        let is_executable = |record: &Option<Record>| record.as_ref().is_some_and(|it| it.is_executable);
+        let is_executable = |record: &Option<Arc<Record>>| record.as_ref().is_some_and(|it| it.is_executable);
         if let Some(index) = from.records.iter().position(is_executable) {
             selection.select(index);
         }

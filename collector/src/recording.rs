@@ -1,6 +1,6 @@
 //! What was recorded of one process: the input of the profile writer.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, SubAssign};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -121,4 +121,24 @@ impl AddAssign for Values {
         self.peak_objects += other.peak_objects;
         self.peak_space += other.peak_space;
     }
+}
+
+impl SubAssign for Values {
+    fn sub_assign(&mut self, other: Values) {
+        self.alloc_objects -= other.alloc_objects;
+        self.alloc_space -= other.alloc_space;
+        self.inuse_objects -= other.inuse_objects;
+        self.inuse_space -= other.inuse_space;
+        self.peak_objects -= other.peak_objects;
+        self.peak_space -= other.peak_space;
+    }
+}
+
+/// What of a recording is taken as the difference to an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// Everything: what was allocated since, and what is more in use than then.
+    Everything,
+    /// What was allocated; what is in use is all that is.
+    Allocations,
 }

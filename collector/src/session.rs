@@ -1,26 +1,24 @@
 //! The session: a program, the processes that it starts, and one profile for each.
 
-use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select};
-use hashbrown::HashMap;
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::Process;
 
-use crate::image::{Image, Member};
+use crate::image::Image;
 use crate::kin::{self, Kin};
 use crate::limits;
 use crate::listener::{Arrival, Listener};
-use crate::naming::{Pattern, Subject, insert};
+use crate::members::Member;
+use crate::output::{About, Output};
 use crate::program::Program;
-use crate::recording::{Counters, Recording, Stacks};
-use crate::request::{Config, Request, Witness};
-use crate::summary::{Malloc, Missed, Outcome, Refused, Summary, TurnedAway, WhyMissed, Written};
+use crate::request::{Config, Request};
+use crate::snapshot::{Key, Snapshot};
+use crate::summary::{Malloc, Missed, Refused, Summary, TurnedAway, WhyMissed};
 use crate::wake::Waker;
-use crate::writer::{Done, Job, Writers};
+use crate::writer::Done;
 
 /// How long a session goes on after the last process has gone: one may just be in exec, between its
 /// old image and its new one.
@@ -30,19 +28,8 @@ const GRACE: Duration = Duration::from_millis(150);
 const ABANDON_INTERVAL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 /// How often those that wait for their profiles at their exit see that the collector works.
 const HEARTBEAT: Duration = Duration::from_millis(100);
-const WRITERS: usize = 2;
 
 type ImageId = u64;
-/// A process: its image, and its number there.
-type Key = (ImageId, u64);
-
-/// A profile that is being written.
-#[derive(Debug)]
-struct Pending {
-    written: Written,
-    /// The process that waits for it, if it lives.
-    waiting: Option<Process>,
-}
 
 /// Runs a session until its last process has ended.
 ///
@@ -58,15 +45,11 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         children: config.children,
         listener: Listener::new(config.sockets, config.token, &waker)?,
         waker,
-        pattern: config.pattern,
-        writers: Writers::start(WRITERS, config.symbolizer)?,
+        output: Output::new(config.pattern, config.symbolizer, config.witness)?,
         rate: config.rate,
         program: config.program,
-        witness: config.witness,
         images: Vec::new(),
         next_image: 0,
-        pending: HashMap::new(),
-        paths: HashMap::new(),
         summary: Summary::default(),
         supervised: requests.is_some(),
         asked: None,
@@ -90,16 +73,11 @@ struct Session {
     kin: Option<Kin>,
     children: bool,
     waker: Waker,
-    pattern: Pattern,
-    writers: Writers<Key>,
+    output: Output,
     rate: u64,
     program: Option<Program>,
-    witness: Option<Box<dyn Witness>>,
     images: Vec<(ImageId, Image)>,
     next_image: ImageId,
-    pending: HashMap<Key, Pending>,
-    /// Whose each path is.
-    paths: HashMap<PathBuf, Key>,
     summary: Summary,
     /// Somebody will ask how it went.
     supervised: bool,
@@ -112,7 +90,7 @@ struct Session {
 
 impl Session {
     fn run(mut self, requests: &Receiver<Request>, wakes: &Receiver<()>) {
-        let done = self.writers.done().clone();
+        let done = self.output.done().clone();
         while !(self.is_over() && self.is_unreachable()) {
             let requests = if self.supervised { requests } else { &never() };
             select! {
@@ -142,12 +120,12 @@ impl Session {
             true => image.pause().min(self.abandon_interval),
             false => image.pause(),
         };
-        let writing = (!self.pending.is_empty()).then_some(HEARTBEAT);
+        let writing = (!self.output.is_idle()).then_some(HEARTBEAT);
         self.images.iter().map(|(_, image)| of(image)).chain(writing).min().unwrap_or(GRACE)
     }
 
     fn is_over(&self) -> bool {
-        let idle = self.images.is_empty() && self.pending.is_empty() && !self.supervised;
+        let idle = self.images.is_empty() && self.output.is_idle() && !self.supervised;
         idle && self.last_life.elapsed() > GRACE && !self.listener.is_waiting()
     }
 
@@ -207,7 +185,7 @@ impl Session {
     fn write_empty(&mut self) -> bool {
         let Some(mut program) = self.program.clone() else { return false };
         let left = self.kin.as_ref().and_then(|kin| kin.left(program.pid));
-        let is_member = |image: &Image| image.members().any(|(_, member)| member.pid == program.pid);
+        let is_member = |image: &Image| image.members().iter().any(|(_, member)| member.pid == program.pid);
         if self.summary.profiles.iter().any(|written| written.is_program)
             || (left.is_none() && self.images.iter().any(|(_, image)| is_member(image)))
         {
@@ -220,20 +198,9 @@ impl Session {
             program.executable = executable.into();
             program.started_as.clone_from(&program.executable);
         }
-        let recording = Recording {
-            pid: program.pid,
-            command: program.command.clone(),
-            executable: program.executable.clone(),
-            started: SystemTime::now(),
-            duration: Duration::ZERO,
-            rate: self.rate,
-            counters: Counters::default(),
-            modules: Vec::new(),
-            stacks: Stacks::default(),
-            rows: Vec::new(),
-        };
-        let (name, key) = (program.name().to_owned(), (ImageId::MAX, 0));
-        self.write(key, recording, name, true, malloc, None);
+        let about = About { name: program.name().to_owned(), is_program: true, malloc, waiting: None };
+        let key = Key { image: ImageId::MAX, number: 0 };
+        self.output.write(Snapshot::of_nothing(key, program, self.rate), about);
         true
     }
 
@@ -254,7 +221,8 @@ impl Session {
             let id = *id;
             let finished: Vec<_> = image
                 .members()
-                .filter(|(_, member)| !self.pending.contains_key(&(id, member.number)))
+                .iter()
+                .filter(|(_, member)| !self.output.is_writing(Key { image: id, number: member.number }))
                 .map(|(process, member)| (process, image.is_over(member)))
                 .filter(|&(process, over)| over || image.is_exiting(process))
                 .collect();
@@ -278,88 +246,45 @@ impl Session {
 
     /// Has a profile written, unless there is nothing to say, or nothing new.
     fn finish(&mut self, index: usize, process: Process, over: bool) {
-        let (id, image) = &self.images[index];
-        let Some(member) = image.member(process) else { return };
-        let (key, pid) = ((*id, member.number), member.pid);
+        let image = &self.images[index].1;
+        let Some(member) = image.members().get(process) else { return };
+        let pid = member.pid;
         // An image that the program left by exec is not its last one.
         let superseded = self.images[index + 1..].iter().any(|(_, image)| image.program.pid == pid)
             || (over && self.kin.as_ref().is_some_and(|kin| kin.left(pid).is_some()));
         let is_program = !superseded && self.program.as_ref().is_some_and(|program| program.pid == pid);
         let is_empty = member.events == 0 && !is_program;
+        let name = image.program.name().to_owned();
         if is_empty && over && image.has_own_malloc() {
-            let name = image.program.name().to_owned();
-            self.summary.missed.push(Missed { pid, name, why: WhyMissed::OwnMalloc });
+            self.summary.missed.push(Missed { pid, name: name.clone(), why: WhyMissed::OwnMalloc });
         }
-        if is_empty || member.events_in_profile == Some(member.events) {
+        let (id, image) = &mut self.images[index];
+        if is_empty || image.is_written(process) {
             return image.tell_written(process);
         }
-        let image = &mut self.images[index].1;
-        let Some(recording) = image.recording(process) else { return };
+        let Some(snapshot) = image.snapshot(*id, process) else { return };
         let malloc = match (image.has_own_malloc(), image.called()) {
             (true, _) => Malloc::Own,
             (_, true) => Malloc::Hooked,
             (_, false) => Malloc::NeverCalled,
         };
-        let name = image.program.name().to_owned();
-        self.write(key, recording, name, is_program, malloc, (!over).then_some(process));
+        self.output.write(snapshot, About { name, is_program, malloc, waiting: (!over).then_some(process) });
     }
 
     /// A process is over, and all that it wrote has been read: another may have its slot.
     fn forget(&mut self, index: usize, process: Process) {
         self.abandon_interval = ABANDON_INTERVAL.0;
         let image = &mut self.images[index].1;
-        let announced_itself = image.member(process).is_none_or(Member::is_first);
+        let announced_itself = image.members().get(process).is_none_or(Member::is_first);
         self.summary.processes += usize::from(!announced_itself);
         image.remove(process);
     }
 
-    fn write(
-        &mut self,
-        key: Key,
-        recording: Recording,
-        name: OsString,
-        is_program: bool,
-        malloc: Malloc,
-        waiting: Option<Process>,
-    ) {
-        let subject = Subject { name: &name, pid: recording.pid, started: recording.started, is_program };
-        let path = self.unused(self.pattern.path(&subject), key);
-        let written = Written {
-            path: path.clone(),
-            is_program,
-            name,
-            pid: recording.pid,
-            counters: recording.counters,
-            rate: recording.rate,
-            malloc,
-            outcome: Outcome::File,
-        };
-        self.pending.insert(key, Pending { written, waiting });
-        self.writers.write(Job { key, path, recording });
-    }
-
-    /// The path, or one like it if an earlier image of this session has that one.
-    fn unused(&mut self, path: PathBuf, key: Key) -> PathBuf {
-        let free = |path: &PathBuf| self.paths.get(path).is_none_or(|owner| *owner == key);
-        let candidates = std::iter::once(path.clone()).chain((2..).map(|n| insert(&path, &n.to_string())));
-        let chosen = candidates.into_iter().find(free).unwrap_or(path);
-        self.paths.insert(chosen.clone(), key);
-        chosen
-    }
-
-    fn written(&mut self, done: Done<Key>) {
-        let Some(Pending { mut written, waiting }) = self.pending.remove(&done.key) else { return };
-        written.outcome = match done.result {
-            Ok(()) if written.path.is_file() => Outcome::File,
-            Ok(()) => Outcome::Stream,
-            Err(error) => Outcome::Failed(error.to_string()),
-        };
-        if let (Outcome::Failed(_), Some(witness)) = (&written.outcome, &self.witness) {
-            witness.not_written(&written);
-        }
+    fn written(&mut self, done: Done) {
+        let id = done.key.image;
+        let Some((written, waiting)) = self.output.written(done) else { return };
         self.summary.profiles.retain(|earlier| earlier.path != written.path);
         self.summary.profiles.push(written);
-        let (id, _) = done.key;
         if let Some((process, (_, image))) = waiting.zip(self.images.iter().find(|image| image.0 == id)) {
             image.tell_written(process);
         }
@@ -375,7 +300,8 @@ impl Session {
         let turned_away = &mut self.summary.turned_away;
         self.images.retain_mut(|(_, image)| {
             // After it was abandoned, one more look: an unknown child may have written until then.
-            let goes_on = !image.is_abandoned() || image.drain() > 0 || image.members().next().is_some();
+            let goes_on =
+                !image.is_abandoned() || image.drain() > 0 || image.members().iter().next().is_some();
             if !goes_on {
                 turned_away.extend(self::turned_away(image));
             }
@@ -389,8 +315,8 @@ impl Session {
 
     /// Answers who asked, when every process that is over has its profile.
     fn answer(&mut self) {
-        let waiting = self.asked.is_some() && self.pending.is_empty();
-        let is_settled = |image: &Image| !image.members().any(|(_, member)| image.is_over(member));
+        let waiting = self.asked.is_some() && self.output.is_idle();
+        let is_settled = |image: &Image| !image.members().iter().any(|(_, member)| image.is_over(member));
         if waiting && self.images.iter().all(|(_, image)| is_settled(image)) && !self.write_empty() {
             let (missed, has_gaps) = self.kin.take().map(|kin| kin.missed()).unwrap_or_default();
             self.summary.missed_more = has_gaps;
@@ -399,7 +325,7 @@ impl Session {
             self.summary.missed.extend(missed.into_iter().filter(is_wanted));
             self.summary.turned_away.extend(self.images.iter().filter_map(|(_, image)| turned_away(image)));
             self.summary.running = self.images.len();
-            self.summary.complaints = self.writers.complaints();
+            self.summary.complaints = self.output.complaints();
             if let Some(answer) = self.asked.take() {
                 answer.send(self.summary.clone()).ok();
                 self.supervised = false;

@@ -9,13 +9,20 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use heaptrace_channel::stacks::{Entry, Part, ROOT, Stack, Truncation};
 
+use crate::pieces::{Pieces, Shared};
+
+/// By the number in here: the leaf, and the rest of the stack. `None` if not told of yet.
+type Node = Option<(Entry, Stack)>;
+
+/// So many are copied at the first new stack after a snapshot.
+const NODES_SHARED: usize = 1024;
+
 /// A tree of frames, root first.
 #[derive(Debug)]
 pub struct Tree {
     /// By the number that was told: the one in here, [`ROOT`] if there is none yet.
     numbers: Vec<Stack>,
-    /// By the number in here: the leaf, and the rest of the stack. `None` if not told of yet.
-    nodes: Vec<Option<(Entry, Stack)>>,
+    nodes: Pieces<Node, NODES_SHARED>,
     /// The nodes by what they are.
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
@@ -24,6 +31,10 @@ pub struct Tree {
     /// The largest number that was told of.
     last: Stack,
 }
+
+/// The stacks of a [`Tree`] at one moment.
+#[derive(Debug, Clone)]
+pub struct Nodes(Shared<Node, NODES_SHARED>);
 
 /// A stack with a number that nobody was given.
 const IMPOSSIBLE: Stack = Stack(1);
@@ -35,9 +46,11 @@ const MISSING: u32 = 1 << 16;
 impl Tree {
     /// A tree without a stack.
     pub fn new() -> Tree {
+        let mut nodes = Pieces::new();
+        [None; 2].into_iter().for_each(|node| nodes.push(node)); // of the root, and of the impossible one
         Tree {
             numbers: Vec::new(),
-            nodes: vec![None; 2], // of the root, and of the impossible one
+            nodes,
             index: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             halves: HashMap::new(),
@@ -72,26 +85,30 @@ impl Tree {
         let node = (entry, self.one(caller));
         let number = self.number(told);
         // What is known stays, whatever is told of it again.
-        if number != ROOT && self.nodes[number.0 as usize].is_some() {
+        if number != ROOT && self.node(number).is_some() {
             return;
         }
         let hasher = self.hasher.clone();
         let hash = |node: &(Entry, Stack)| hasher.hash_one((node.0.pack(), node.1));
-        let same = self.index.find(hash(&node), |&index| self.nodes[index as usize] == Some(node)).copied();
+        let same = self.index.find(hash(&node), |&index| self.node(Stack(index)) == Some(node)).copied();
         let number = match (number, same) {
             (ROOT, Some(index)) => Stack(index),
             (ROOT, None) => self.add(Some(node)),
             (number, _) => {
-                self.nodes[number.0 as usize] = Some(node); // it had events before
+                *self.nodes.get_mut(number.0 as usize) = Some(node); // it had events before
                 number
             }
         };
         if same.is_none() {
             let nodes = &self.nodes;
-            let rehash = |&index: &u32| nodes[index as usize].as_ref().map_or(0, hash);
+            let rehash = |&index: &u32| nodes.get(index as usize).and_then(Option::as_ref).map_or(0, hash);
             self.index.insert_unique(hash(&node), number.0, rehash);
         }
         *self.number_mut(told) = number;
+    }
+
+    fn node(&self, number: Stack) -> Node {
+        self.nodes.get(number.0 as usize).copied().flatten()
     }
 
     fn number(&self, told: Stack) -> Stack {
@@ -106,7 +123,7 @@ impl Tree {
         &mut self.numbers[index]
     }
 
-    fn add(&mut self, node: Option<(Entry, Stack)>) -> Stack {
+    fn add(&mut self, node: Node) -> Stack {
         self.nodes.push(node);
         Stack(self.nodes.len() as u32 - 1)
     }
@@ -133,15 +150,22 @@ impl Tree {
         number
     }
 
+    /// What all stacks are now, for whoever has the time to look at them.
+    pub fn nodes(&mut self) -> Nodes {
+        Nodes(self.nodes.share())
+    }
+}
+
+impl Nodes {
     /// A stack's leaf and the rest of it; `None` for the root. What was not told of is truncated.
     pub fn get(&self, stack: Stack) -> Option<(Entry, Stack)> {
         const UNTOLD: (Entry, Stack) = (Entry::Truncated(Truncation::Unreadable), ROOT);
-        (stack != ROOT).then(|| self.nodes.get(stack.0 as usize).copied().flatten().unwrap_or(UNTOLD))
+        (stack != ROOT).then(|| self.0.get(stack.0 as usize).copied().flatten().unwrap_or(UNTOLD))
     }
 
     /// One more than the largest number.
     pub fn count(&self) -> usize {
-        self.nodes.len()
+        self.0.len()
     }
 }
 
@@ -156,7 +180,7 @@ mod tests {
 
     fn known(tree: &mut Tree, told: u32) -> Option<(Entry, Stack)> {
         let number = tree.one(Stack(told));
-        tree.get(number)
+        tree.nodes().get(number)
     }
 
     fn tell(tree: &mut Tree, stack: u32, caller: u32, address: u64) -> bool {
@@ -172,8 +196,8 @@ mod tests {
         assert_eq!(tree.one(Stack(2)), tree.one(Stack(9)));
         let (leaf, caller) = known(&mut tree, 9).unwrap();
         assert_eq!((leaf, caller), (entry(0x2000), tree.one(Stack(1))));
-        assert_eq!(tree.get(caller), Some((entry(0x1000), ROOT)));
-        assert_eq!((tree.get(ROOT), tree.one(ROOT)), (None, ROOT));
+        assert_eq!(tree.nodes().get(caller), Some((entry(0x1000), ROOT)));
+        assert_eq!((tree.nodes().get(ROOT), tree.one(ROOT)), (None, ROOT));
     }
 
     /// In any order of the rings: the leaf, an event of it, and its caller.
@@ -181,10 +205,10 @@ mod tests {
     fn what_is_told_late_is_filled_in() {
         let mut tree = Tree::new();
         let number = tree.one(Stack(2));
-        assert!(matches!(tree.get(number), Some((Entry::Truncated(_), ROOT))));
+        assert!(matches!(tree.nodes().get(number), Some((Entry::Truncated(_), ROOT))));
         assert!(tell(&mut tree, 2, 1, 0x2000) && tell(&mut tree, 1, 0, 0x1000));
         assert_eq!(tree.one(Stack(2)), number);
-        assert_eq!(tree.get(number), Some((entry(0x2000), tree.one(Stack(1)))));
+        assert_eq!(tree.nodes().get(number), Some((entry(0x2000), tree.one(Stack(1)))));
         assert_eq!(known(&mut tree, 1), Some((entry(0x1000), ROOT)));
     }
 
@@ -194,7 +218,7 @@ mod tests {
         assert!(!tree.hear(Stack(5), Part::Low(1)), "its first half is missing");
         assert!(!tree.hear(Stack(5), Part::Caller(Stack(5), 0)), "it calls itself");
         assert!(!tell(&mut tree, 1 << 25, 1, 1) && tree.one(Stack(1 << 25)) == IMPOSSIBLE);
-        assert!(matches!(tree.get(IMPOSSIBLE), Some((Entry::Truncated(_), ROOT))));
+        assert!(matches!(tree.nodes().get(IMPOSSIBLE), Some((Entry::Truncated(_), ROOT))));
         assert!(tree.numbers.is_empty());
         assert!(tell(&mut tree, 5, 4, 0x1000) && tell(&mut tree, 5, 0, 0x2000));
         assert_eq!(known(&mut tree, 5).unwrap().0, entry(0x1000), "what is known stays");

@@ -9,45 +9,46 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::profile::profile;
-use crate::recording::Recording;
-use heaptrace_symbolize::{Complaint, Symbolizer};
+use crate::recording::{Counters, Recording};
+use crate::snapshot::{Key, Snapshot};
+use heaptrace_symbolize::{Complaint, Symbolizer, Symbols};
 
 /// A profile to write.
 #[derive(Debug)]
-pub struct Job<K> {
-    /// For whoever asked.
-    pub key: K,
+pub struct Job {
     /// Where it goes.
     pub path: PathBuf,
     /// What it says.
-    pub recording: Recording,
+    pub snapshot: Snapshot,
 }
 
 /// A profile that was written, or why not.
 #[derive(Debug)]
-pub struct Done<K> {
-    /// The job's.
-    pub key: K,
+pub struct Done {
+    /// The process that it is of.
+    pub key: Key,
+    /// How complete it is.
+    pub counters: Counters,
     /// What went wrong.
     pub result: io::Result<()>,
 }
 
 /// Threads that write profiles.
 #[derive(Debug)]
-pub struct Writers<K> {
-    jobs: Option<Sender<Job<K>>>,
-    done: Receiver<Done<K>>,
+pub struct Writers {
+    jobs: Option<Sender<Job>>,
+    done: Receiver<Done>,
     symbolizer: Arc<Symbolizer>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl<K: Send + 'static> Writers<K> {
+impl Writers {
     /// Starts `count` threads, or as many as there can be.
     ///
     /// # Errors
     /// If there can be none.
-    pub fn start(count: usize, symbolizer: Arc<Symbolizer>) -> io::Result<Writers<K>> {
-        let (jobs, waiting) = unbounded::<Job<K>>();
+    pub fn start(count: usize, symbolizer: Arc<Symbolizer>) -> io::Result<Writers> {
+        let (jobs, waiting) = unbounded::<Job>();
         let (finished, done) = unbounded();
         let mut threads = Vec::new();
         for _ in 0..count {
@@ -67,7 +68,7 @@ impl<K: Send + 'static> Writers<K> {
     }
 
     /// Gives them a profile to write.
-    pub fn write(&self, job: Job<K>) {
+    pub fn write(&self, job: Job) {
         if let Some(jobs) = &self.jobs {
             jobs.send(job).ok();
         }
@@ -79,12 +80,12 @@ impl<K: Send + 'static> Writers<K> {
     }
 
     /// What they have written.
-    pub fn done(&self) -> &Receiver<Done<K>> {
+    pub fn done(&self) -> &Receiver<Done> {
         &self.done
     }
 }
 
-impl<K> Drop for Writers<K> {
+impl Drop for Writers {
     fn drop(&mut self) {
         self.jobs = None;
         self.threads.drain(..).for_each(|thread| {
@@ -93,19 +94,26 @@ impl<K> Drop for Writers<K> {
     }
 }
 
-fn write<K>(job: Job<K>, symbolizer: &Symbolizer) -> Done<K> {
-    let Job { key, path, recording } = job;
+fn write(job: Job, symbolizer: &Symbolizer) -> Done {
+    let Job { path, snapshot } = job;
     // A fault of ours costs this profile, not those of the session's other processes.
-    let written = catch_unwind(AssertUnwindSafe(|| named_and_written(&path, &recording, symbolizer)));
-    let result =
-        written.unwrap_or_else(|_| Err(io::Error::other("it met a fault of heaptrace's, please report it")));
-    Done { key, result }
+    let written = catch_unwind(AssertUnwindSafe(|| {
+        let recording = snapshot.recording();
+        (recording.counters, named_and_written(&path, &recording, symbolizer))
+    }));
+    let fault = || io::Error::other("it met a fault of heaptrace's, please report it");
+    let (counters, result) = written.unwrap_or_else(|_| (snapshot.counters, Err(fault())));
+    Done { key: snapshot.key, counters, result }
 }
 
 fn named_and_written(path: &Path, recording: &Recording, symbolizer: &Symbolizer) -> io::Result<()> {
+    heaptrace_pprof::write_file(path, &profile(recording, &symbols(recording, symbolizer)))
+}
+
+/// The names of a recording's frames.
+pub fn symbols(recording: &Recording, symbolizer: &Symbolizer) -> Symbols {
     let mut frames: Vec<_> = recording.stacks.leaves().collect();
     frames.sort_unstable();
     frames.dedup();
-    let symbols = symbolizer.symbolize(&recording.modules, &frames, recording.pid);
-    heaptrace_pprof::write_file(path, &profile(recording, &symbols))
+    symbolizer.symbolize(&recording.modules, &frames, recording.pid)
 }

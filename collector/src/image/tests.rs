@@ -6,7 +6,7 @@ use std::process::Command;
 use heaptrace_channel::Geometry;
 use heaptrace_channel::header::{Header, Start};
 use heaptrace_channel::modules::{Module, ModuleId};
-use heaptrace_channel::ring::{LastRing, Rseq, Words};
+use heaptrace_channel::ring::{Event, LastRing, Rseq, Words};
 use heaptrace_channel::stacks::{Entry, Part, ROOT};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
@@ -99,14 +99,14 @@ impl Memory {
             if !image.drain_written() {
                 continue;
             }
-            let over = image.members().filter(|(_, member)| image.is_over(member));
+            let over = image.members().iter().filter(|(_, member)| image.is_over(member));
             let over: Vec<_> = over.map(|(process, _)| process).collect();
             for process in over {
-                assert!(image.recording(process).is_some());
+                assert!(image.snapshot(1, process).unwrap().recording().pid > 0);
                 image.tell_written(process);
                 image.remove(process);
             }
-            if image.members().next().is_none() {
+            if image.members().iter().next().is_none() {
                 return true;
             }
         }

@@ -64,12 +64,6 @@ impl Index {
         self.places.extend(places);
     }
 
-    /// The stacks that have cells, in order.
-    pub fn stacks(&self) -> impl Iterator<Item = Stack> {
-        let rows = self.rows.iter().enumerate();
-        rows.filter(|(_, row)| row.start > 0).map(|(index, _)| Stack(index as u32))
-    }
-
     /// The cells of a stack.
     pub fn cells(&self, stack: Stack) -> impl Iterator<Item = (SizeClass, u32)> {
         self.taken(self.row(stack)).filter_map(|place| Some((place.class?, place.cell)))
@@ -137,7 +131,7 @@ mod tests {
             }
         }
         assert_eq!(index.cells(Stack(7)).count(), classes().len());
-        assert_eq!(index.stacks().collect::<Vec<_>>(), [Stack(0), Stack(7), Stack(1000)]);
+        assert_eq!(index.cells(Stack(8)).count(), 0);
     }
 
     #[test]

@@ -12,7 +12,8 @@ use heaptrace_channel::ring::Event;
 use heaptrace_channel::stacks::Stack;
 use heaptrace_channel::weight::weight;
 
-use crate::recording::Values;
+use crate::pieces::{Pieces, Shared};
+use crate::recording::{Since, Values};
 use index::Index;
 use size_class::SizeClass;
 
@@ -57,16 +58,35 @@ struct Cell {
 
 const _: () = assert!(size_of::<Cell>() == 64);
 
+/// A page: so much is copied at the first change to a cell after a snapshot.
+const CELLS_SHARED: usize = 64;
+
+/// They are only added to.
+const OWNERS_SHARED: usize = 1024;
+
+/// Whose sums a cell has.
+type Owner = (Stack, SizeClass);
+
 /// One process's sums.
 #[derive(Debug)]
 pub struct Live {
     rate: u64,
     index: Index,
-    cells: Vec<Cell>,
+    cells: Pieces<Cell, CELLS_SHARED>,
+    /// Of each cell.
+    owners: Pieces<Owner, OWNERS_SHARED>,
     space_in_use: f64,
     /// The largest `space_in_use` so far.
     peak: f64,
     /// How many peaks there have been.
+    peak_number: u64,
+}
+
+/// What was in [`Live`] at one moment.
+#[derive(Debug, Clone)]
+pub struct Sums {
+    cells: Shared<Cell, CELLS_SHARED>,
+    owners: Shared<Owner, OWNERS_SHARED>,
     peak_number: u64,
 }
 
@@ -86,7 +106,15 @@ pub struct Sum {
 impl Live {
     /// The sums of a process that is sampled every `rate` bytes.
     pub fn new(rate: u64) -> Live {
-        Live { rate, index: Index::new(), cells: Vec::new(), space_in_use: 0.0, peak: 0.0, peak_number: 1 }
+        Live {
+            rate,
+            index: Index::new(),
+            cells: Pieces::new(),
+            owners: Pieces::new(),
+            space_in_use: 0.0,
+            peak: 0.0,
+            peak_number: 1,
+        }
     }
 
     /// Adds an event.
@@ -120,7 +148,7 @@ impl Live {
             if space <= 0.0 {
                 break;
             }
-            let cell = &mut self.cells[cell as usize];
+            let cell = self.cells.get_mut(cell as usize);
             let in_use = cell.in_use.shown();
             let part = (in_use.0.min(objects), in_use.1.min(space));
             keep_peak(cell, self.peak_number);
@@ -130,21 +158,68 @@ impl Live {
         }
     }
 
-    /// The stacks that have sums.
-    pub fn stacks(&self) -> impl Iterator<Item = Stack> + use<> {
-        self.index.stacks().collect::<Vec<_>>().into_iter()
-    }
-
     /// Has the stack any?
     pub fn has(&self, stack: Stack) -> bool {
         self.index.cells(stack).next().is_some()
     }
 
-    /// All sums.
-    pub fn sums(&self) -> impl Iterator<Item = Sum> {
-        let cells =
-            self.index.stacks().flat_map(|stack| self.index.cells(stack).map(move |cell| (stack, cell)));
-        cells.map(|(stack, (class, cell))| self.sum(stack, class, &self.cells[cell as usize]))
+    /// What all sums are now, for whoever has the time to look at them.
+    pub fn sums(&mut self) -> Sums {
+        Sums { cells: self.cells.share(), owners: self.owners.share(), peak_number: self.peak_number }
+    }
+
+    /// The cell of a block, about to be changed: what it had at the latest peak is kept.
+    #[inline]
+    fn cell(&mut self, stack: Stack, size: u64) -> &mut Cell {
+        let class = SizeClass::of(size);
+        let cell = self.index.find(stack, class).unwrap_or_else(|| self.add(stack, class));
+        let cell = self.cells.get_mut(cell as usize);
+        keep_peak(cell, self.peak_number);
+        cell
+    }
+
+    #[cold]
+    fn add(&mut self, stack: Stack, class: SizeClass) -> u32 {
+        let cell = self.cells.len() as u32;
+        self.cells.push(Cell::default());
+        self.owners.push((stack, class));
+        self.index.insert(stack, class, cell);
+        cell
+    }
+
+    fn grow(&mut self, space: f64) {
+        self.space_in_use += space;
+        if self.space_in_use > self.peak {
+            self.peak = self.space_in_use;
+            self.peak_number += 1;
+        }
+    }
+}
+
+impl Sums {
+    /// All of them. What is one of them stays at its position.
+    pub fn iter(&self) -> impl Iterator<Item = Sum> {
+        let cells = self.owners.iter().zip(self.cells.iter());
+        cells.map(|(&(stack, class), cell)| self.sum(stack, class, cell))
+    }
+
+    /// Those that differ from what they were in `earlier`, of the same process: the differences.
+    pub fn since(&self, earlier: &Sums, what: Since) -> impl Iterator<Item = Sum> {
+        let before = earlier.iter().map(Some).chain(std::iter::repeat(None));
+        self.iter().zip(before).filter_map(move |(mut now, before)| {
+            let Some(before) = before else { return Some(now) };
+            now.samples = now.samples.saturating_sub(before.samples);
+            let mut then = before.values;
+            if what == Since::Allocations {
+                then = Values {
+                    alloc_objects: then.alloc_objects,
+                    alloc_space: then.alloc_space,
+                    ..Values::default()
+                };
+            }
+            now.values -= then;
+            (now.values != Values::default()).then_some(now)
+        })
     }
 
     fn sum(&self, stack: Stack, class: SizeClass, cell: &Cell) -> Sum {
@@ -162,32 +237,6 @@ impl Live {
                 peak_objects: at_peak.0,
                 peak_space: at_peak.1,
             },
-        }
-    }
-
-    /// The cell of a block, about to be changed: what it had at the latest peak is kept.
-    #[inline]
-    fn cell(&mut self, stack: Stack, size: u64) -> &mut Cell {
-        let class = SizeClass::of(size);
-        let cell = self.index.find(stack, class).unwrap_or_else(|| self.add(stack, class));
-        let cell = &mut self.cells[cell as usize];
-        keep_peak(cell, self.peak_number);
-        cell
-    }
-
-    #[cold]
-    fn add(&mut self, stack: Stack, class: SizeClass) -> u32 {
-        let cell = self.cells.len() as u32;
-        self.cells.push(Cell::default());
-        self.index.insert(stack, class, cell);
-        cell
-    }
-
-    fn grow(&mut self, space: f64) {
-        self.space_in_use += space;
-        if self.space_in_use > self.peak {
-            self.peak = self.space_in_use;
-            self.peak_number += 1;
         }
     }
 }
@@ -209,7 +258,7 @@ mod tests {
     fn live(events: &[Event]) -> Vec<Sum> {
         let mut live = Live::new(1);
         events.iter().for_each(|&event| live.apply(event));
-        live.sums().collect()
+        live.sums().iter().collect()
     }
 
     fn values(sums: &[Sum], stack: u32) -> [f64; 6] {
@@ -252,8 +301,27 @@ mod tests {
         live.apply(Event::Allocated(Stack(1), 100));
         live.apply(Event::Allocated(Stack(1), 1000));
         live.apply_lost_frees(Stack(1), (2.0, 1100.0));
-        let left: f64 = live.sums().map(|s| s.values.inuse_space).sum();
+        let left: f64 = live.sums().iter().map(|s| s.values.inuse_space).sum();
         assert_eq!(left, 0.0);
+    }
+
+    #[test]
+    fn sums_stay_what_they_were_and_later_ones_tell_what_came_since() {
+        use Event::*;
+        let (a, b) = (Stack(1), Stack(2));
+        let mut live = Live::new(1);
+        [Allocated(a, 100), Allocated(a, 100), Freed(a, 100)].into_iter().for_each(|event| live.apply(event));
+        let then = live.sums();
+        assert_eq!(live.sums().since(&then, Since::Everything).count(), 0);
+        [Freed(a, 100), Allocated(b, 50)].into_iter().for_each(|event| live.apply(event));
+        let now = live.sums();
+        let since = |what| now.since(&then, what).collect::<Vec<_>>();
+        assert_eq!(values(&since(Since::Everything), 1)[..4], [0.0, 0.0, -1.0, -100.0]);
+        assert_eq!(values(&since(Since::Everything), 2)[..4], [1.0, 50.0, 1.0, 50.0]);
+        [Allocated(b, 50)].into_iter().for_each(|event| live.apply(event));
+        let in_use_now = live.sums().since(&now, Since::Allocations).collect::<Vec<_>>();
+        assert_eq!(values(&in_use_now, 2)[..4], [1.0, 50.0, 2.0, 100.0]);
+        assert_eq!(values(&then.iter().collect::<Vec<_>>(), 1)[..4], [2.0, 200.0, 1.0, 100.0]);
     }
 
     /// What `Live` does, told simply: all sums are copied at each peak.

@@ -1,0 +1,111 @@
+//! The processes of an image.
+
+use std::time::SystemTime;
+
+use heaptrace_channel::processes::Process;
+use heaptrace_channel::ring::Event;
+
+use crate::live::Live;
+use crate::watch::Watch;
+
+/// One process of an image that has recorded something, or the program itself.
+#[derive(Debug)]
+pub struct Member {
+    /// Tells it from all others of its image, also from those that had its slot before.
+    pub number: u64,
+    /// Its process id, in the namespace of whoever made the image.
+    pub pid: u32,
+    /// How its end is noticed.
+    pub watch: Watch,
+    /// It has gone on to another program.
+    has_left: bool,
+    /// When it began to be recorded.
+    pub started: SystemTime,
+    /// What it has in use, and its totals.
+    pub live: Live,
+    /// Events read.
+    pub events: u64,
+    /// Events in the profile that was last written of it at its end.
+    pub events_in_profile: Option<u64>,
+}
+
+impl Member {
+    /// Did it make the image, and announce it?
+    pub fn is_first(&self) -> bool {
+        self.number == 0
+    }
+
+    /// Adds an event.
+    #[inline]
+    pub fn apply(&mut self, event: Event) {
+        self.events += 1;
+        self.live.apply(event);
+    }
+}
+
+/// The processes of an image that have been seen, by their slots.
+#[derive(Debug)]
+pub struct Members {
+    slots: Vec<Option<Member>>,
+    next: u64,
+    rate: u64,
+}
+
+impl Members {
+    /// Nobody yet, of an image that is sampled every `rate` bytes.
+    pub fn new(rate: u64) -> Members {
+        Members { slots: Vec::new(), next: 0, rate }
+    }
+
+    /// Adds the process in a slot.
+    pub fn add(&mut self, process: Process, pid: u32, watch: Watch, started: SystemTime) {
+        let index = process.0 as usize;
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, || None);
+        }
+        let number = self.next;
+        self.next += 1;
+        self.slots[index] = Some(Member {
+            number,
+            pid,
+            watch,
+            has_left: false,
+            started,
+            live: Live::new(self.rate),
+            events: 0,
+            events_in_profile: None,
+        });
+    }
+
+    /// Forgets the process in a slot.
+    pub fn remove(&mut self, process: Process) {
+        self.slots[process.0 as usize] = None;
+    }
+
+    /// The process in a slot.
+    pub fn get(&self, process: Process) -> Option<&Member> {
+        self.slots.get(process.0 as usize)?.as_ref()
+    }
+
+    /// The process in a slot, to be changed.
+    #[inline]
+    pub fn get_mut(&mut self, process: Process) -> Option<&mut Member> {
+        self.slots.get_mut(process.0 as usize)?.as_mut()
+    }
+
+    /// All of them, with their slots.
+    pub fn iter(&self) -> impl Iterator<Item = (Process, &Member)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(index, member)| Some((Process(index as u16), member.as_ref()?)))
+    }
+
+    /// Marks the process `pid` as one that has gone on to another program. True if it was here.
+    pub fn replace(&mut self, pid: u32) -> bool {
+        let mut was_here = false;
+        for member in self.slots.iter_mut().flatten().filter(|member| member.pid == pid) {
+            was_here |= !member.has_left;
+            (member.watch, member.has_left) = (Watch::Over, true);
+        }
+        was_here
+    }
+}

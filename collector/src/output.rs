@@ -1,0 +1,128 @@
+//! The profiles of a session: which file each goes to, and what has become of it.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+use hashbrown::HashMap;
+use heaptrace_channel::processes::Process;
+use heaptrace_symbolize::{Complaint, Symbolizer};
+
+use crate::naming::{Pattern, Subject, insert};
+use crate::request::Witness;
+use crate::snapshot::{Key, Snapshot};
+use crate::summary::{Malloc, Outcome, Written};
+use crate::writer::{Done, Job, Writers};
+
+const WRITERS: usize = 2;
+
+/// The profiles of a session.
+#[derive(Debug)]
+pub struct Output {
+    pattern: Pattern,
+    writers: Writers,
+    witness: Option<Box<dyn Witness>>,
+    pending: HashMap<Key, Pending>,
+    /// Whose each path is.
+    paths: HashMap<PathBuf, Key>,
+}
+
+/// What a profile is of, beside what was recorded.
+#[derive(Debug)]
+pub struct About {
+    /// The program's name.
+    pub name: OsString,
+    /// It is that of the program that was asked for.
+    pub is_program: bool,
+    /// How the program came to its memory.
+    pub malloc: Malloc,
+    /// The process that waits for it, if it lives.
+    pub waiting: Option<Process>,
+}
+
+/// A profile that is being written.
+#[derive(Debug)]
+struct Pending {
+    written: Written,
+    waiting: Option<Process>,
+}
+
+impl Output {
+    /// No profile yet.
+    ///
+    /// # Errors
+    /// If there can be no threads that write.
+    pub fn new(
+        pattern: Pattern,
+        symbolizer: Arc<Symbolizer>,
+        witness: Option<Box<dyn Witness>>,
+    ) -> io::Result<Output> {
+        let writers = Writers::start(WRITERS, symbolizer)?;
+        Ok(Output { pattern, writers, witness, pending: HashMap::new(), paths: HashMap::new() })
+    }
+
+    /// Has the profile of a process written.
+    pub fn write(&mut self, snapshot: Snapshot, about: About) {
+        let About { name, is_program, malloc, waiting } = about;
+        let subject = Subject { name: &name, pid: snapshot.pid, started: snapshot.started, is_program };
+        let path = self.unused(self.pattern.path(&subject), snapshot.key);
+        let written = Written {
+            path: path.clone(),
+            is_program,
+            name,
+            pid: snapshot.pid,
+            counters: snapshot.counters,
+            rate: snapshot.rate,
+            malloc,
+            outcome: Outcome::File,
+        };
+        self.pending.insert(snapshot.key, Pending { written, waiting });
+        self.writers.write(Job { path, snapshot });
+    }
+
+    /// The path, or one like it if an earlier image of this session has that one.
+    fn unused(&mut self, path: PathBuf, key: Key) -> PathBuf {
+        let free = |path: &PathBuf| self.paths.get(path).is_none_or(|owner| *owner == key);
+        let candidates = std::iter::once(path.clone()).chain((2..).map(|n| insert(&path, &n.to_string())));
+        let chosen = candidates.into_iter().find(free).unwrap_or(path);
+        self.paths.insert(chosen.clone(), key);
+        chosen
+    }
+
+    /// What has become of a profile, and the process that waits for it.
+    pub fn written(&mut self, done: Done) -> Option<(Written, Option<Process>)> {
+        let Pending { mut written, waiting } = self.pending.remove(&done.key)?;
+        written.counters = done.counters;
+        written.outcome = match done.result {
+            Ok(()) if written.path.is_file() => Outcome::File,
+            Ok(()) => Outcome::Stream,
+            Err(error) => Outcome::Failed(error.to_string()),
+        };
+        if let (Outcome::Failed(_), Some(witness)) = (&written.outcome, &self.witness) {
+            witness.not_written(&written);
+        }
+        Some((written, waiting))
+    }
+
+    /// What the writers are done with.
+    pub fn done(&self) -> &Receiver<Done> {
+        self.writers.done()
+    }
+
+    /// Is the profile of a process being written?
+    pub fn is_writing(&self, key: Key) -> bool {
+        self.pending.contains_key(&key)
+    }
+
+    /// Is none being written?
+    pub fn is_idle(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// What the user should know about names that were not found.
+    pub fn complaints(&self) -> Vec<Complaint> {
+        self.writers.complaints()
+    }
+}

@@ -1,0 +1,115 @@
+//! A snapshot: what was recorded of a process up to one moment.
+//!
+//! Taking one copies next to nothing, so that the thread that drains goes on at once. What it comes to
+//! is worked out by whoever wants to know, beside that thread, as often as wanted.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::copied::{Copied, copy_stacks};
+use crate::fold::Folder;
+use crate::live::{Live, Sum, Sums};
+use crate::modules::{Modules, Selection};
+use crate::program::Program;
+use crate::recording::{Counters, Recording, Row, Since, Stacks};
+use crate::stacks::{Nodes, Tree};
+
+/// Which process of a session a snapshot is of: its image, and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The image.
+    pub image: u64,
+    /// Tells it from all others of its image.
+    pub number: u64,
+}
+
+/// What was recorded of a process up to one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Which process.
+    pub key: Key,
+    /// Its process id, as the collector sees it.
+    pub pid: u32,
+    /// What runs in it.
+    pub program: Arc<Program>,
+    /// When recording began.
+    pub started: SystemTime,
+    /// When the snapshot was taken.
+    pub taken: SystemTime,
+    /// Mean bytes between samples.
+    pub rate: u64,
+    /// What was counted by the process.
+    pub counters: Counters,
+    /// All stacks of its image.
+    pub nodes: Nodes,
+    /// All modules of its image.
+    pub modules: Modules,
+    /// Its sums.
+    pub sums: Sums,
+}
+
+impl Snapshot {
+    /// Of a program of which nothing was recorded.
+    pub fn of_nothing(key: Key, program: Program, rate: u64) -> Snapshot {
+        Snapshot {
+            key,
+            pid: program.pid,
+            program: Arc::new(program),
+            started: SystemTime::now(),
+            taken: SystemTime::now(),
+            rate,
+            counters: Counters::default(),
+            nodes: Tree::new().nodes(),
+            modules: Modules::default(),
+            sums: Live::new(rate).sums(),
+        }
+    }
+
+    /// How long it was recorded.
+    pub fn duration(&self) -> Duration {
+        self.taken.duration_since(self.started).unwrap_or_default()
+    }
+
+    /// What was recorded up to its moment.
+    pub fn recording(&self) -> Recording {
+        self.record(self.sums.iter().collect())
+    }
+
+    /// What was recorded between the moment of `earlier`, a snapshot of the same process, and its own.
+    pub fn recording_since(&self, earlier: &Snapshot, what: Since) -> Recording {
+        let mut recording = self.record(self.sums.since(&earlier.sums, what).collect());
+        if what == Since::Everything {
+            recording.started = earlier.taken;
+            recording.duration = self.taken.duration_since(earlier.taken).unwrap_or_default();
+        }
+        recording
+    }
+
+    fn record(&self, sums: Vec<Sum>) -> Recording {
+        let mut counters = self.counters;
+        let (mut stacks, mut modules) = (Stacks::default(), Selection::new(&self.modules));
+        let wanted = sums.iter().map(|sum| sum.stack);
+        let copied = copy_stacks(&self.nodes, wanted, &mut stacks, &mut modules);
+        let (mut rows, mut folder) = (Vec::new(), Folder::default());
+        for sum in sums {
+            let lost = Copied { truncated: true, ..Copied::default() };
+            let copy = copied.get(sum.stack.0 as usize).copied().unwrap_or(lost);
+            counters.samples += sum.samples;
+            let row = Row { stack: copy.stack, size_class: sum.size_class, values: sum.values };
+            let folded = folder.add(row, &mut rows, &mut stacks);
+            counters.truncated_stacks += if copy.truncated || folded { sum.samples } else { 0 };
+        }
+        Recording {
+            pid: self.pid,
+            command: self.program.command.clone(),
+            executable: self.program.executable.clone(),
+            started: self.started,
+            duration: self.duration(),
+            rate: self.rate,
+            counters,
+            modules: modules.into_modules(),
+            stacks,
+            rows,
+        }
+    }
+}
