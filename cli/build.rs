@@ -8,7 +8,14 @@ fn main() {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let workspace = manifest.parent().expect("the crate is in the workspace");
-    for part in ["preload/src", "preload/Cargo.toml", "preload/channel", "Cargo.toml", "Cargo.lock"] {
+    for part in [
+        "preload/src",
+        "preload/Cargo.toml",
+        "preload/channel",
+        "preload/recorder",
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
         println!("cargo::rerun-if-changed={}", workspace.join(part).display());
     }
     let library = build_library(workspace, &out.join("preload"));

@@ -3,9 +3,9 @@
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering::*};
 
-use crate::objects::Objects;
+use heaptrace_recorder::c_library::{Name, Objects};
+
 use crate::originals::{self, Original};
-use crate::symbols::Name;
 
 /// How many there are.
 pub const COUNT: usize = 20;

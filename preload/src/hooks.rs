@@ -14,11 +14,16 @@ use core::arch::naked_asm;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
-use crate::filter::{FILTER, STRETCH_BITS};
-use crate::forward::{Block, align_to_line, count_down, look_at_filter, tell_of_free, unless_recording};
+use heaptrace_recorder::filter::{FILTER, STRETCH_BITS};
+use heaptrace_recorder::record::{self, Call, Mark};
+use heaptrace_recorder::thread;
+
+use crate::arch::forward::{
+    Block, align_to_line, count_down, look_at_filter, tell_of_free, unless_recording,
+};
 use crate::originals::{self, Original};
-use crate::record::{self, Call, Mark};
-use crate::{shadow, thread};
+use crate::session::announce;
+use crate::{gate, shadow};
 
 /// Calls an original with the type that its name has in the C library.
 macro_rules! original {
@@ -49,7 +54,7 @@ pub unsafe extern "C" fn malloc(size: usize) -> Block {
         state = sym record::STATE,
         recording = const record::RECORDING,
         name = const shadow::MALLOC,
-        not_recording = sym record::not_recording,
+        not_recording = sym gate::not_recording,
         original = sym originals::MALLOC,
         slow = sym malloc_slow,
     )
@@ -75,7 +80,7 @@ pub unsafe extern "C" fn calloc(count: usize, size: usize) -> Block {
         state = sym record::STATE,
         recording = const record::RECORDING,
         name = const shadow::CALLOC,
-        not_recording = sym record::not_recording,
+        not_recording = sym gate::not_recording,
         original = sym originals::CALLOC,
         slow = sym calloc_slow,
     )
@@ -98,7 +103,7 @@ pub unsafe extern "C" fn realloc(block: Block, size: usize) -> Block {
         state = sym record::STATE,
         recording = const record::RECORDING,
         name = const shadow::REALLOC,
-        not_recording = sym record::not_recording,
+        not_recording = sym gate::not_recording,
         filter = sym FILTER,
         bits = const STRETCH_BITS,
         original = sym originals::REALLOC,
@@ -123,7 +128,7 @@ macro_rules! free_hooks {
                 bits = const STRETCH_BITS,
                 name = const shadow::$name,
                 original = sym originals::$original,
-                slow = sym record::free,
+                slow = sym gate::free,
             )
         }
     )*};
@@ -153,7 +158,7 @@ macro_rules! slow_hooks {
                 state = sym record::STATE,
                 recording = const record::RECORDING,
                 name = const shadow::OTHER,
-                not_recording = sym record::not_recording,
+                not_recording = sym gate::not_recording,
                 original = sym originals::$original,
                 slow = sym $slow,
             )
@@ -229,6 +234,7 @@ extern "C" fn reallocarray_slow(block: Block, count: usize, size: usize, sp: usi
 /// An allocation of `size` bytes: the original first, then a sample if one is due.
 #[inline(always)]
 fn allocate(call: Call, size: usize, original: impl FnOnce() -> Block) -> Block {
+    announce::export();
     let mark = Mark::default();
     let recording = record::enter(call, &mark);
     let block = original();
@@ -245,6 +251,7 @@ fn allocate(call: Call, size: usize, original: impl FnOnce() -> Block) -> Block 
 fn reallocate(block: Block, size: usize, call: Call, original: impl FnOnce() -> Block) -> Block {
     // The sample leaves the table before another thread can get the address from the original.
     let taken = record::take(block as usize);
+    announce::export();
     let mark = Mark::default();
     let recording = record::enter(call, &mark);
     let new = original();

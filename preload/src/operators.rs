@@ -13,14 +13,18 @@ use core::ffi::c_void;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering::*};
 
-use crate::filter::{FILTER, STRETCH_BITS};
+use heaptrace_recorder::arch::abort;
+use heaptrace_recorder::c_library::{Auxiliary, Name, Objects};
+use heaptrace_recorder::filter::{FILTER, STRETCH_BITS};
+use heaptrace_recorder::record::{self, Call, Mark};
+use heaptrace_recorder::thread;
+
+use crate::arch::forward::{
+    Block, align_to_line, count_down, look_at_filter, tell_of_free, unless_recording,
+};
 use crate::forms::{self, Form};
-use crate::forward::{Block, align_to_line, count_down, look_at_filter, tell_of_free, unless_recording};
-use crate::initial_stack::Auxiliary;
-use crate::objects::Objects;
-use crate::record::{self, Call, Mark};
-use crate::symbols::Name;
-use crate::{shadow, sys, thread};
+use crate::session::announce;
+use crate::{gate, shadow};
 
 /// The hooks, each with its form, and what its entry can be beside the original.
 macro_rules! hooks {
@@ -107,8 +111,8 @@ macro_rules! new {
             "jmp {slow}",
             state = sym super::record::STATE,
             recording = const super::record::RECORDING,
-            name = const super::shadow::OTHER,
-            not_recording = sym super::record::not_recording,
+            name = const super::shadow::OPERATOR,
+            not_recording = sym super::gate::not_recording,
             form = sym super::$form,
             slow = sym super::new_slow,
         )
@@ -125,9 +129,9 @@ macro_rules! delete {
             "jmp qword ptr [rip + {form} + 8]",
             filter = sym super::FILTER,
             bits = const super::STRETCH_BITS,
-            name = const super::shadow::OTHER,
+            name = const super::shadow::OPERATOR,
             form = sym super::$form,
-            slow = sym super::record::free,
+            slow = sym super::gate::free,
         )
     };
 }
@@ -169,7 +173,7 @@ extern "C" fn resolve_late(form: &Form) {
     forms::know(&FORMS);
     let objects = Auxiliary::find().and_then(Objects::of);
     if !objects.is_some_and(|objects| form.resolve(objects)) {
-        sys::abort(); // the caller has a name that nobody defines
+        abort(); // the caller has a name that nobody defines
     }
 }
 
@@ -181,6 +185,7 @@ extern "C" fn new_slow(size: usize, second: usize, third: usize, sp: usize, bp: 
         let original: New = core::mem::transmute(form.original.load(Relaxed));
         original(size, second, third)
     };
+    announce::export();
     let call = Call { sp, bp };
     let mark = Mark::default();
     let Some(mut recording) = record::enter(call, &mark) else {

@@ -8,9 +8,7 @@ use core::ffi::c_void;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering::*};
 
-use crate::initial_stack::Auxiliary;
-use crate::objects::Objects;
-use crate::symbols::Name;
+use heaptrace_recorder::c_library::{Auxiliary, Name, Objects};
 
 /// Where a hook jumps to. The assembly of [`crate::hooks`] reads it.
 pub type Original = AtomicPtr<c_void>;

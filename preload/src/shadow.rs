@@ -7,9 +7,9 @@
 
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use crate::objects::Objects;
+use heaptrace_recorder::c_library::{Name, Objects};
+
 use crate::originals;
-use crate::symbols::Name;
 
 /// The names that decide it, as bits.
 pub const MALLOC: u8 = 1;
@@ -18,6 +18,8 @@ pub const CALLOC: u8 = 4;
 pub const REALLOC: u8 = 8;
 /// A hook that decides nothing.
 pub const OTHER: u8 = 0;
+/// One of C++'s operators, which decides nothing either.
+pub const OPERATOR: u8 = 16;
 
 static SHADOWED: AtomicU8 = AtomicU8::new(0);
 

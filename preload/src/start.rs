@@ -13,16 +13,12 @@ use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH, Start};
 use heaptrace_channel::sanitizer::SANITIZERS;
 use heaptrace_channel::{Geometry, Segment};
 
-use crate::complain::complain;
-use crate::initial_stack::{Auxiliary, Strings};
-use crate::objects::Objects;
-use crate::session::Joined;
-use crate::settings::Settings;
-use crate::symbols::Name;
-use crate::text::Text;
-use crate::{
-    budget, export, fork, glibc, operators, originals, process, record, session, shadow, spawn, sys, unwind,
-};
+use heaptrace_recorder::c_library::{self, Auxiliary, Name, Objects, Strings};
+use heaptrace_recorder::memory::{budget, map_shared};
+use heaptrace_recorder::{fork, process, record, sys, unwind};
+
+use crate::session::{self, Joined, Settings, Text, announce, complain};
+use crate::{gate, operators, originals, shadow};
 
 #[cfg(not(test))]
 #[used]
@@ -39,7 +35,7 @@ extern "C" fn construct(_: c_int, arguments: *const *const c_char, environment: 
     originals::ensure();
     let surroundings = Surroundings::find((Strings(arguments), Strings(environment)));
     if surroundings.and_then(Surroundings::begin).is_none() {
-        record::stop();
+        gate::stop();
     }
     if let Some(Surroundings { objects, has_sanitizer: true, .. }) = surroundings {
         objects.pass_for_kernels();
@@ -109,8 +105,8 @@ impl Surroundings {
     #[inline(never)] // so that its frame is not below what `Auxiliary::find` starts from
     fn begin(self) -> Option<()> {
         let Surroundings { vector, arguments, environment, objects, .. } = self;
-        export::start(objects);
-        glibc::find(objects);
+        announce::start(objects);
+        c_library::find(objects);
         shadow::start(objects);
         // A name that nobody else has is not to be found here either.
         objects.withdraw(originals::missing().chain(operators::start(objects)));
@@ -125,7 +121,8 @@ impl Surroundings {
         let (rate, seed) = (settings.rate(), settings.seed());
         let program = Program { session, rate, surroundings: self, children, unwinds };
         let handed_over = program.hand_over(connection);
-        let recorded = if is_new { spawn::is_recorded(connection, handed_over) } else { handed_over.is_ok() };
+        let recorded =
+            if is_new { session::is_recorded(connection, handed_over) } else { handed_over.is_ok() };
         connection.close();
         if !recorded {
             return None;
@@ -135,7 +132,7 @@ impl Surroundings {
         }
         WAITS.store(session.waits, Relaxed);
         IS_PROGRAM.store(session.program == sys::pid(), Relaxed);
-        record::start(rate, seed);
+        record::start(rate, seed, shadow::is_likely());
         Some(())
     }
 
@@ -168,7 +165,7 @@ impl Program<'_> {
     fn hand_over(&self, connection: sys::Fd) -> Result<(), Option<Refusal>> {
         let token: [u8; TOKEN_LENGTH] = self.session.token.try_into().map_err(|_| None)?;
         let name = Hello::name_of(self.started_as());
-        let send = |refusal, file| sys::send(connection, &Hello { token, refusal, name }.encode(), file);
+        let send = |refusal, file| session::send(connection, &Hello { token, refusal, name }.encode(), file);
         match self.segment_file() {
             Ok(file) => {
                 let sent = send(None, Some(file));
@@ -211,7 +208,7 @@ impl Program<'_> {
     }
 
     fn segment(&self, file: sys::Fd, geometry: Geometry) -> Option<Segment> {
-        let base = sys::map_shared(file, Segment::size(geometry))?;
+        let base = map_shared(file, Segment::size(geometry))?;
         // SAFETY: the mapping has that size and is never given back.
         let segment = unsafe { Segment::create(base.as_ptr(), geometry) };
         let (mut command, mut executable) = (Text::<MAX_COMMAND>::of(&[]), [0; MAX_PATH]);

@@ -1,0 +1,211 @@
+//! What the kernel put at the top of the first thread's stack: the arguments, the environment, and
+//! behind it the auxiliary vector.
+//!
+//! It is looked for from the stack pointer upwards, because a hook may be called before anybody has
+//! told this library where it is, and because musl's dynamic linker tells constructors nothing.
+//! [`Auxiliary::find`] runs before this library is relocated, too (see [`super::objects`]).
+
+use core::cell::UnsafeCell;
+use core::ffi::{CStr, c_char};
+use core::ptr::{self, null_mut};
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+use crate::memory::is_readable;
+use crate::sys::{self, PAGE};
+
+/// A list of C strings that ends with a null pointer.
+#[derive(Debug, Clone, Copy)]
+pub struct Strings(pub *const *const c_char);
+
+impl Strings {
+    fn pointers(self) -> impl Iterator<Item = *const c_char> {
+        // SAFETY: the kernel and the C library make lists that end with a null pointer.
+        (0..).map_while(move |i| Some(unsafe { *self.0.add(i) }).filter(|string| !string.is_null()))
+    }
+
+    /// The strings.
+    pub fn iter(self) -> impl Iterator<Item = &'static CStr> {
+        // SAFETY: the strings end with a NUL and stay where they are.
+        self.pointers().map(|string| unsafe { CStr::from_ptr(string) })
+    }
+
+    /// The value of an environment variable.
+    pub fn value(self, name: &str) -> Option<&'static CStr> {
+        self.pointers().find_map(|entry| {
+            // SAFETY: a C string, of which nothing is read behind the first byte that differs.
+            let byte = |i: usize| unsafe { *entry.add(i) } as u8;
+            let is_named = name.bytes().chain([b'=']).enumerate().all(|(i, wanted)| byte(i) == wanted);
+            // SAFETY: the tail of a C string is one.
+            is_named.then(|| unsafe { CStr::from_ptr(entry.add(name.len() + 1)) })
+        })
+    }
+}
+
+/// An entry of the vector: what it tells, and its value.
+pub type Entry = [u64; 2];
+
+/// The auxiliary vector: entries up to the one that tells AT_NULL.
+#[derive(Debug, Clone, Copy)]
+pub struct Auxiliary(*const Entry);
+
+/// The vector, once it is found.
+static FOUND: AtomicPtr<Entry> = AtomicPtr::new(null_mut());
+
+/// Room for a copy of the vector.
+#[repr(align(16))]
+struct Copied(UnsafeCell<[u8; Copied::SIZE]>);
+
+impl Copied {
+    const SIZE: usize = 64 * size_of::<Entry>();
+}
+
+// SAFETY: written by whoever looks first, and with the same bytes by all others.
+unsafe impl Sync for Copied {}
+
+static COPIED: Copied = Copied(UnsafeCell::new([0; Copied::SIZE]));
+
+/// As far as the vector is looked for. Between it and the first function are, beside a few frames,
+/// only the pointers to arguments and environment.
+const REACH: usize = 8 << 20;
+
+impl Auxiliary {
+    /// The vector of this process. First called by the first thread, on the stack that the kernel
+    /// gave it.
+    pub fn find() -> Option<Auxiliary> {
+        let mut vector = FOUND.load(Relaxed).cast_const();
+        if vector.is_null() {
+            let here = 0usize;
+            vector = Auxiliary::above(&raw const here as usize).or_else(Auxiliary::copied)?.0;
+            FOUND.store(vector.cast_mut(), Relaxed);
+        }
+        Some(Auxiliary(vector))
+    }
+
+    /// The vector that lies somewhere above `start`, an address on the stack.
+    fn above(start: usize) -> Option<Auxiliary> {
+        const LENGTH: usize = 3 * size_of::<Entry>();
+        let mut readable = start.next_multiple_of(PAGE);
+        let mut at = start;
+        while at < start + REACH {
+            if at + LENGTH > readable {
+                if !is_readable(readable) {
+                    return None;
+                }
+                readable += PAGE;
+            }
+            // SAFETY: these words are in pages that can be read, and volatile reads may find anything.
+            let word = |i: usize| unsafe { (at as *const u64).add(i).read_volatile() };
+            // All kernels tell of the program headers in this order.
+            if word(0) == libc::AT_PHDR
+                && word(2) == libc::AT_PHENT
+                && word(3) == size_of::<libc::Elf64_Phdr>() as u64
+                && word(4) == libc::AT_PHNUM
+            {
+                return Some(Auxiliary::around(at as *const Entry));
+            }
+            at += size_of::<u64>();
+        }
+        None
+    }
+
+    /// The vector that has an entry there. Its first follows a null pointer: the environment's end.
+    fn around(mut entry: *const Entry) -> Auxiliary {
+        // The kinds are small numbers. Before the first is a pointer or a null pointer instead.
+        const KINDS: core::ops::Range<u64> = 1..512;
+        // SAFETY: before the vector are at least two null pointers and a count.
+        while KINDS.contains(unsafe { &(*entry.sub(1))[0] }) {
+            entry = entry.wrapping_sub(1);
+        }
+        Auxiliary(entry)
+    }
+
+    /// A copy of the vector, which the kernel shows in a file.
+    fn copied() -> Option<Auxiliary> {
+        let copy = COPIED.0.get();
+        // SAFETY: as `Copied` is shared. What is not written is zero, and so ends the vector.
+        let buffer = unsafe { &mut (&mut *copy)[..Copied::SIZE - size_of::<Entry>()] };
+        let known = !sys::read(c"/proc/self/auxv", buffer).is_empty();
+        known.then_some(Auxiliary(copy.cast()))
+    }
+
+    /// The entries, without the last.
+    pub fn entries(self) -> impl Iterator<Item = Entry> + Clone {
+        // SAFETY: the vector ends with AT_NULL, and stays.
+        (0..).map_while(move |i| unsafe {
+            let entry = *self.0.add(i);
+            (entry[0] != libc::AT_NULL).then_some(entry)
+        })
+    }
+
+    /// What it has of a kind.
+    pub fn value(self, kind: u64) -> Option<u64> {
+        self.entries().find(|entry| entry[0] == kind).map(|entry| entry[1])
+    }
+
+    /// Address and number of the program headers of what the kernel was told to execute.
+    pub fn program_headers(self) -> (usize, usize) {
+        let headers = self.value(libc::AT_PHDR).zip(self.value(libc::AT_PHNUM));
+        headers.map_or((0, 0), |(at, count)| (at as usize, count as usize))
+    }
+
+    /// The path that was given to exec.
+    pub fn path_given_to_exec(self) -> Option<&'static CStr> {
+        // SAFETY: the kernel's own C string, which stays.
+        self.value(libc::AT_EXECFN).map(|at| unsafe { CStr::from_ptr(at as *const c_char) })
+    }
+
+    /// The arguments and the environment, which lie before the vector; `None` if this is a copy.
+    pub fn arguments_and_environment(self) -> Option<(Strings, Strings)> {
+        // SAFETY: from the stack pointer of its start a process has the number of arguments, the
+        // arguments, a null pointer, the environment, and a null pointer, behind which the vector is.
+        (!ptr::eq(self.0, COPIED.0.get().cast())).then(|| unsafe {
+            let start_of_list = |end: *const *const c_char| {
+                let mut start = end;
+                let is_string = |at: *const *const c_char| {
+                    !(*at).is_null() && *at as usize != end.offset_from(at) as usize - 1
+                };
+                while is_string(start.sub(1)) {
+                    start = start.sub(1);
+                }
+                start
+            };
+            let environment = start_of_list(self.0.cast::<*const c_char>().sub(1));
+            let arguments = start_of_list(environment.sub(1));
+            (Strings(arguments), Strings(environment))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_vector_is_found_on_a_stack_and_in_proc() {
+        let vector: [u64; 16] = [
+            0x7ffc_1234, // an environment
+            0,
+            libc::AT_SYSINFO_EHDR,
+            0x7fff_0000,
+            libc::AT_PAGESZ,
+            4096,
+            libc::AT_PHDR,
+            0x40,
+            libc::AT_PHENT,
+            56,
+            libc::AT_PHNUM,
+            9,
+            libc::AT_ENTRY,
+            0,
+            libc::AT_NULL,
+            0,
+        ];
+        let found = Auxiliary::above(&raw const vector[0] as usize).unwrap();
+        assert_eq!(found.entries().count(), 6);
+        assert_eq!(found.program_headers(), (0x40, 9));
+        let own = Auxiliary::copied().unwrap();
+        // SAFETY: takes numbers.
+        assert_eq!(own.value(libc::AT_ENTRY), Some(unsafe { libc::getauxval(libc::AT_ENTRY) }));
+        assert!(own.path_given_to_exec().is_some());
+    }
+}

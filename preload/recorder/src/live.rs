@@ -1,0 +1,430 @@
+//! The live table: the sampled blocks that have not been freed, by address.
+//!
+//! A table of cache-line buckets, lock-free: a thread claims an empty entry by compare-exchange,
+//! fills it, and publishes its key. Each bucket is for a granule of addresses in which about one
+//! sampled block is expected, and neighbours in memory are neighbours here, so that the table is as
+//! local as the program's own use of its heap. When all entries of a bucket are taken a block goes
+//! into one of those beside it, a group of four; when these are full, to the level below, and when
+//! there is room in none, to a new level on top, a table four times as large, mapped then. Nothing is
+//! ever moved. So most blocks are found at the first look, into the bucket of the top level.
+//!
+//! No two threads work on the same address at once, because a block has one owner: it is inserted
+//! before `malloc` returns it and taken before the original `free` gets it. So only the claim of an
+//! empty entry is a matter of who is first, and that only where there are other threads.
+
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
+
+use heaptrace_channel::stacks::Stack;
+
+use crate::c_library;
+use crate::memory::budget;
+
+/// A sampled block as it was allocated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// Who allocated it.
+    pub stack: Stack,
+    /// Bytes requested, below 2^48.
+    pub size: u64,
+}
+
+/// There was no memory for the table to grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoRoom;
+
+const WAYS: usize = 4;
+const LEVELS: usize = 12;
+const GROWTH_BITS: u32 = 2;
+/// Buckets of which each takes the others' blocks when they are full.
+const GROUP: usize = 4;
+/// The smallest granule: as many blocks of glibc begin in 128 bytes as a bucket has entries.
+const SMALLEST_GRANULE_BITS: u32 = 7;
+/// The first level is for that many bytes of heap, of which it needs no more than half.
+const FIRST_BYTES_BITS: u32 = 19;
+/// The first level has at least so many buckets.
+const FIRST_BITS: u32 = 10;
+/// Buckets that have a [`Level::notes`] together.
+const CHUNK: usize = 64;
+/// There ever was a block in the chunk.
+const USED: u8 = 1;
+/// There ever was one that is not in its own bucket.
+const SPILLED: u8 = 2;
+
+const EMPTY: u64 = 0;
+/// Claimed, not filled yet. No address has this key: that of a block is at least 2^16.
+const CLAIMED: u64 = 1;
+
+/// A key holds address and high bits of the size, a value the stack and the low bits of the size.
+const SIZE_HIGH_BITS: u32 = 16;
+
+#[repr(C)]
+struct Entry {
+    key: AtomicU64,
+    value: AtomicU64,
+}
+
+#[repr(C, align(64))]
+struct Bucket([Entry; WAYS]);
+
+/// The table.
+#[derive(Debug)]
+pub struct LiveTable {
+    /// Binary logarithm of the granule in bytes.
+    granule_bits: AtomicU32,
+    /// Binary logarithm of the first level's buckets.
+    first_bits: AtomicU32,
+    levels: [AtomicPtr<Bucket>; LEVELS],
+    /// The highest level that is mapped.
+    top: AtomicUsize,
+}
+
+/// The live table of this process.
+pub static LIVE: LiveTable = LiveTable::new();
+
+/// A level that is mapped.
+struct Level<'t> {
+    /// Binary logarithm of the number of buckets.
+    bits: u32,
+    buckets: &'t [Bucket],
+    /// For each chunk of buckets, [`USED`] and [`SPILLED`].
+    notes: &'t [AtomicU8],
+}
+
+impl Level<'_> {
+    const fn bytes(bits: u32) -> usize {
+        (size_of::<Bucket>() << bits) + (1 << bits) / CHUNK // the buckets, and the notes
+    }
+
+    /// The bucket of a granule.
+    #[inline(always)]
+    fn index(&self, granule: usize) -> usize {
+        // A heap larger than the level lies over itself, each time in another order.
+        let lap = (granule >> self.bits).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (granule ^ (lap >> 32)) & (self.buckets.len() - 1)
+    }
+
+    /// The buckets beside the one at `index`.
+    fn beside(&self, index: usize) -> impl Iterator<Item = &Bucket> {
+        (1..GROUP).map(move |distance| &self.buckets[index ^ distance])
+    }
+
+    #[inline(always)]
+    fn note(&self, index: usize, what: u8) {
+        let notes = &self.notes[index / CHUNK];
+        if notes.load(Relaxed) & what != what {
+            notes.fetch_or(what, Relaxed);
+        }
+    }
+
+    /// Adds a block; false if all buckets of its group are full.
+    #[inline(always)]
+    fn claim(&self, granule: usize, address: usize, sample: Sample) -> bool {
+        let index = self.index(granule);
+        self.note(index, USED);
+        self.buckets[index].claim(address, sample) || self.spill(index, address, sample)
+    }
+
+    #[cold]
+    fn spill(&self, index: usize, address: usize, sample: Sample) -> bool {
+        // Noted by whoever hands the block on before it does.
+        self.note(index, SPILLED);
+        self.beside(index).any(|bucket| bucket.claim(address, sample))
+    }
+
+    /// May a block of that bucket be in one beside it?
+    #[inline(always)]
+    fn has_spilled(&self, index: usize) -> bool {
+        self.notes[index / CHUNK].load(Relaxed) & SPILLED != 0
+    }
+
+    /// Removes the block at `address`, if it is in here.
+    fn take(&self, granule: usize, address: usize) -> Option<Sample> {
+        let index = self.index(granule);
+        let own = self.buckets[index].take(address);
+        if own.is_none() && self.has_spilled(index) {
+            return self.beside(index).find_map(|bucket| bucket.take(address));
+        }
+        own
+    }
+}
+
+impl Entry {
+    /// The key, if it is that of `address`, which is one of a block.
+    #[inline]
+    fn matches(&self, address: usize) -> Option<u64> {
+        let key = self.key.load(Acquire); // pairs with the publishing store in `claim`
+        (key >> SIZE_HIGH_BITS == address as u64).then_some(key)
+    }
+
+    fn sample(&self, key: u64) -> Sample {
+        let value = self.value.load(Relaxed);
+        let size = (key & ((1 << SIZE_HIGH_BITS) - 1)) << 32 | (value & 0xFFFF_FFFF);
+        Sample { stack: Stack((value >> 32) as u32), size }
+    }
+
+    /// Fills the entry if it is empty.
+    #[inline(always)]
+    fn claim(&self, address: usize, sample: Sample) -> bool {
+        if self.key.load(Relaxed) != EMPTY {
+            return false;
+        }
+        if !c_library::is_alone() && self.key.compare_exchange(EMPTY, CLAIMED, Acquire, Relaxed).is_err() {
+            return false;
+        }
+        self.value.store(u64::from(sample.stack.0) << 32 | (sample.size & 0xFFFF_FFFF), Relaxed);
+        let key = (address as u64) << SIZE_HIGH_BITS | (sample.size >> 32 & 0xFFFF);
+        self.key.store(key, Release); // pairs with the load in `matches`
+        true
+    }
+}
+
+impl Bucket {
+    /// Adds a block; false if it is full.
+    #[inline(always)]
+    fn claim(&self, address: usize, sample: Sample) -> bool {
+        self.0.iter().any(|entry| entry.claim(address, sample))
+    }
+
+    /// Removes the block at `address`, if it is in here.
+    #[inline(always)]
+    fn take(&self, address: usize) -> Option<Sample> {
+        let (entry, key) = self.0.iter().find_map(|entry| Some((entry, entry.matches(address)?)))?;
+        let sample = entry.sample(key);
+        entry.key.store(EMPTY, Release); // pairs with the exchange in `claim`
+        Some(sample)
+    }
+}
+
+impl Default for LiveTable {
+    fn default() -> LiveTable {
+        LiveTable::new()
+    }
+}
+
+impl LiveTable {
+    /// An empty table.
+    pub const fn new() -> LiveTable {
+        LiveTable {
+            granule_bits: AtomicU32::new(SMALLEST_GRANULE_BITS),
+            first_bits: AtomicU32::new(FIRST_BYTES_BITS - SMALLEST_GRANULE_BITS),
+            levels: [const { AtomicPtr::new(null_mut()) }; LEVELS],
+            top: AtomicUsize::new(0),
+        }
+    }
+
+    /// Sets the table up for a rate. Called once, before the first block is added.
+    pub fn start(&self, rate: u64) {
+        // A sample stands for as many bytes, of which a heap has no more than addresses.
+        let granule_bits = rate.max(1).ilog2().max(SMALLEST_GRANULE_BITS);
+        self.granule_bits.store(granule_bits, Relaxed);
+        self.first_bits.store(FIRST_BYTES_BITS.saturating_sub(granule_bits).max(FIRST_BITS), Relaxed);
+    }
+
+    fn granule(&self, address: usize) -> usize {
+        address >> self.granule_bits.load(Relaxed)
+    }
+
+    /// Binary logarithm of a level's buckets.
+    fn bits(&self, level: usize) -> u32 {
+        self.first_bits.load(Relaxed) + GROWTH_BITS * level as u32
+    }
+
+    /// A level, if it is there.
+    #[inline]
+    fn level(&self, level: usize) -> Option<Level<'_>> {
+        let start = NonNull::new(self.levels[level].load(Acquire))?; // pairs with `grow`
+        let bits = self.bits(level);
+        let buckets = 1 << bits;
+        // SAFETY: a level is that large, and never given back.
+        unsafe {
+            Some(Level {
+                bits,
+                buckets: core::slice::from_raw_parts(start.as_ptr(), buckets),
+                notes: core::slice::from_raw_parts(start.as_ptr().add(buckets).cast(), buckets / CHUNK),
+            })
+        }
+    }
+
+    /// The levels, the largest first.
+    #[inline]
+    fn top_down(&self) -> impl Iterator<Item = Level<'_>> {
+        (0..=self.top.load(Acquire)).rev().filter_map(|index| self.level(index))
+    }
+
+    #[cold]
+    fn grow(&self, level: usize) -> Option<Level<'_>> {
+        let bytes = Level::bytes(self.bits(level));
+        if self.levels.get(level)?.load(Relaxed).is_null() {
+            let new = budget::map(bytes)?;
+            let linked =
+                self.levels[level].compare_exchange(null_mut(), new.as_ptr().cast(), AcqRel, Relaxed);
+            if linked.is_err() {
+                // SAFETY: another thread's level was first; nobody has seen this one.
+                unsafe { budget::give_back(new, bytes) };
+            }
+        }
+        self.top.fetch_max(level, Release); // pairs with `top_down`
+        self.level(level)
+    }
+
+    /// Adds a block. Returns the one at the same address that was in the table, freed unseen.
+    ///
+    /// # Errors
+    /// [`NoRoom`] if the table is full and cannot grow.
+    #[inline]
+    pub fn insert(&self, address: usize, sample: Sample) -> Result<Option<Sample>, NoRoom> {
+        let granule = self.granule(address);
+        let displaced = self.take(address);
+        let top = self.level(self.top.load(Acquire));
+        if !top.is_some_and(|level| level.claim(granule, address, sample)) {
+            self.add_below(granule, address, sample)?;
+        }
+        Ok(displaced)
+    }
+
+    /// Adds a block that has no room at the top.
+    #[inline(never)]
+    fn add_below(&self, granule: usize, address: usize, sample: Sample) -> Result<(), NoRoom> {
+        if self.top_down().skip(1).any(|level| level.claim(granule, address, sample)) {
+            return Ok(());
+        }
+        let mut next = if self.level(0).is_none() { 0 } else { self.top.load(Relaxed) + 1 };
+        // What several threads fill at once may be full again.
+        while !self.grow(next).ok_or(NoRoom)?.claim(granule, address, sample) {
+            next += 1;
+        }
+        Ok(())
+    }
+
+    /// Removes the block at `address`, if it is a sampled one.
+    #[inline]
+    pub fn take(&self, address: usize) -> Option<Sample> {
+        if address >> SIZE_HIGH_BITS == 0 {
+            return None; // null would match what is empty
+        }
+        let (granule, top) = (self.granule(address), self.top.load(Acquire));
+        let level = self.level(top)?;
+        let index = level.index(granule);
+        let own = level.buckets[index].take(address);
+        if own.is_some() || top == 0 && !level.has_spilled(index) {
+            return own;
+        }
+        self.take_elsewhere(granule, address)
+    }
+
+    /// Removes a block that is not in the first bucket that was looked into.
+    #[inline(never)]
+    fn take_elsewhere(&self, granule: usize, address: usize) -> Option<Sample> {
+        self.top_down().find_map(|level| level.take(granule, address))
+    }
+
+    /// Calls `each` for every block in the table.
+    pub fn for_each(&self, mut each: impl FnMut(Sample)) {
+        for level in self.top_down() {
+            let chunks = level.buckets.chunks(CHUNK).zip(level.notes);
+            let used = chunks.filter(|(_, notes)| notes.load(Relaxed) != 0);
+            for entry in used.flat_map(|(chunk, _)| chunk).flat_map(|bucket| &bucket.0) {
+                let key = entry.key.load(Acquire); // pairs with the publishing store in `claim`
+                if key > CLAIMED {
+                    each(entry.sample(key));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Heaps may lie anywhere, in parts as far from each other as glibc's are.
+    #[test]
+    fn a_heap_of_many_parts_is_found_again_at_any_rate() {
+        for rate in [1, 4096, 512 * 1024] {
+            let table = LiveTable::new();
+            table.start(rate);
+            let parts = [0x5555_5555_0000, 0x7fff_0000_0000, 0x7ffe_0000_0000, 0x7ffd_0400_0000];
+            let step = 32.max(rate as usize / 4);
+            let addresses = || parts.into_iter().flat_map(|part| (0..20_000).map(move |i| part + i * step));
+            for (address, n) in addresses().zip(0..) {
+                assert_eq!(table.insert(address, sample(n)), Ok(None));
+            }
+            for (address, n) in addresses().zip(0..) {
+                assert_eq!(table.take(address), Some(sample(n)), "rate {rate}, {address:#x}");
+            }
+        }
+    }
+
+    fn sample(n: u32) -> Sample {
+        Sample { stack: Stack(n), size: u64::from(n) << 20 }
+    }
+
+    #[test]
+    fn a_block_is_taken_once_with_what_was_put_in() {
+        let table = LiveTable::new();
+        let large = Sample { stack: Stack(u32::MAX), size: (1 << 47) + 12345 };
+        assert_eq!(table.insert(0x7fff_ffff_fff0, large), Ok(None));
+        assert_eq!(table.take(0x7fff_ffff_ffe0), None);
+        assert_eq!(table.take(0x7fff_ffff_fff0), Some(large));
+        assert_eq!(table.take(0x7fff_ffff_fff0), None);
+    }
+
+    #[test]
+    fn a_block_takes_the_place_of_one_at_its_address_that_was_freed_unseen() {
+        let table = LiveTable::new();
+        // Neighbours that fill the bucket, so that the old block is at a deeper level than the new.
+        (0..5).for_each(|i| assert_eq!(table.insert(0x10000 + i * 16, sample(i as u32)), Ok(None)));
+        table.take(0x10000).unwrap();
+        assert_eq!(table.insert(0x10040, sample(9)), Ok(Some(sample(4))));
+        assert_eq!(table.take(0x10040), Some(sample(9)));
+        assert_eq!(table.take(0x10040), None);
+    }
+
+    /// `free(NULL)` must not match an empty entry, which still has the value of its last block.
+    #[test]
+    fn there_is_no_block_at_null() {
+        let table = LiveTable::new();
+        for i in 1..10_000 {
+            table.insert(i << 16, sample(1)).unwrap();
+            table.take(i << 16).unwrap();
+            assert_eq!(table.take(0), None);
+        }
+    }
+
+    #[test]
+    fn the_table_grows_and_finds_everything_again() {
+        let table = LiveTable::new();
+        let address = |i: u32| 0x5555_0000_0000 + i as usize * 48;
+        (0..200_000).for_each(|i| assert_eq!(table.insert(address(i), sample(i)), Ok(None)));
+        let mut count = 0;
+        table.for_each(|_| count += 1);
+        assert_eq!(count, 200_000);
+        (0..200_000).for_each(|i| assert_eq!(table.take(address(i)), Some(sample(i))));
+        table.for_each(|s| panic!("left behind: {s:?}"));
+    }
+
+    #[test]
+    fn threads_insert_and_take_each_others_blocks() {
+        let table = LiveTable::new();
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1000);
+        std::thread::scope(|scope| {
+            for t in 0..2usize {
+                let (table, sender) = (&table, sender.clone());
+                scope.spawn(move || {
+                    for i in 0..50_000usize {
+                        let address = (t + 1) << 40 | i << 4;
+                        table.insert(address, sample(i as u32)).unwrap();
+                        sender.send((address, i)).unwrap();
+                    }
+                });
+            }
+            drop(sender);
+            scope.spawn(|| {
+                for (address, i) in receiver {
+                    assert_eq!(table.take(address), Some(sample(i as u32)));
+                }
+            });
+        });
+    }
+}

@@ -1,0 +1,121 @@
+//! Pages of memory: mapped, given back, advised on, and asked about.
+
+use core::ptr::{NonNull, null_mut};
+
+use heaptrace_channel::sys::PAGE;
+
+use crate::call;
+use crate::sys::{Errno, Fd};
+
+/// Fresh zeroed memory of `size` bytes, which only costs what is touched. It is left out of core
+/// dumps and has no huge pages, whose first touch would clear 2 MiB at once.
+pub fn map_private(size: usize) -> Option<NonNull<u8>> {
+    let (protection, flags) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
+    // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
+    let at = unsafe { call!(libc::SYS_mmap, null_mut::<u8>(), size, protection, flags, -1isize, 0) }.ok()?;
+    advise(at, size, libc::MADV_NOHUGEPAGE);
+    advise(at, size, libc::MADV_DONTDUMP);
+    NonNull::new(at as *mut u8)
+}
+
+/// Zeros that can only be read, and take no memory.
+pub fn map_zeros(size: usize) -> Option<NonNull<u8>> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: as in `map_private`.
+    let at =
+        unsafe { call!(libc::SYS_mmap, null_mut::<u8>(), size, libc::PROT_READ, flags, -1isize, 0) }.ok()?;
+    NonNull::new(at as *mut u8)
+}
+
+/// Maps `size` bytes of a file, shared with other processes.
+pub fn map_shared(fd: Fd, size: usize) -> Option<NonNull<u8>> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: as in `map_private`.
+    let at = unsafe {
+        call!(
+            libc::SYS_mmap,
+            null_mut::<u8>(),
+            size,
+            protection,
+            libc::MAP_SHARED | libc::MAP_NORESERVE,
+            fd.0,
+            0
+        )
+    }
+    .ok()?;
+    advise(at, size, libc::MADV_DONTDUMP);
+    NonNull::new(at as *mut u8)
+}
+
+/// Gives back what `map_private` or `map_shared` made.
+///
+/// # Safety
+/// Nobody uses the memory any more.
+pub unsafe fn unmap(at: NonNull<u8>, size: usize) {
+    // SAFETY: the caller's promise.
+    let _ = unsafe { call!(libc::SYS_munmap, at.as_ptr(), size) };
+}
+
+/// Makes a page inaccessible.
+///
+/// # Safety
+/// The page belongs to the caller and nobody will touch it.
+pub unsafe fn guard_page(at: *mut u8) {
+    // SAFETY: the caller's promise.
+    let _ = unsafe { call!(libc::SYS_mprotect, at, PAGE, libc::PROT_NONE) };
+}
+
+/// Runs `write` while the memory there, which can only be read, can be written to. Does not run it if
+/// the kernel does not allow that.
+///
+/// # Safety
+/// The memory belongs to the caller, and nobody else reads it meanwhile.
+pub unsafe fn make_writable(memory: core::ops::Range<usize>, write: impl FnOnce()) {
+    let start = memory.start & !(PAGE - 1);
+    let length = memory.end.next_multiple_of(PAGE) - start;
+    let protect = |protection| {
+        // SAFETY: pages that could be read can be after both calls.
+        unsafe { call!(libc::SYS_mprotect, start, length, protection) }.is_ok()
+    };
+    if protect(libc::PROT_READ | libc::PROT_WRITE) {
+        write();
+        protect(libc::PROT_READ);
+    }
+}
+
+/// Advises on memory of our own. True if the kernel took the advice.
+pub fn advise(at: usize, size: usize, advice: i32) -> bool {
+    // SAFETY: the advices used here (NOHUGEPAGE, DONTDUMP, WIPEONFORK) change no contents now.
+    unsafe { call!(libc::SYS_madvise, at, size, advice) }.is_ok()
+}
+
+/// Can the word at `address`, a multiple of 4, be read?
+///
+/// Asks the kernel to wait for it to change, for no time: it reads the word first (EFAULT if it
+/// cannot), and finds another value than the one given (EAGAIN) or no time left (ETIMEDOUT).
+pub fn is_readable(address: usize) -> bool {
+    const UNLIKELY: u32 = 0x9E37_79B9;
+    let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let wait = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the kernel only reads, and minds what it reads.
+    let result = unsafe { call!(libc::SYS_futex, address, wait, UNLIKELY, &raw const no_time) };
+    matches!(result, Err(Errno(libc::EAGAIN | libc::ETIMEDOUT)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readable_is_what_can_be_read() {
+        let word = 1u64;
+        assert!(is_readable(&raw const word as usize));
+        assert!(!is_readable(8));
+        let at = map_private(2 * PAGE).unwrap();
+        assert!(is_readable(at.as_ptr() as usize));
+        // SAFETY: the second page is this test's own and not used.
+        unsafe { guard_page(at.as_ptr().add(PAGE)) };
+        assert!(!is_readable(at.as_ptr() as usize + PAGE));
+    }
+}

@@ -1,0 +1,306 @@
+//! The stacks that this process has told of, to find their numbers again.
+//!
+//! A tree of tries: a frame is looked for by a hash of itself and its caller, first in a table and
+//! from there on by two bits a step. Nothing is ever moved or removed, so it grows by the node, and a
+//! thread that links one needs no lock. The nodes are in chunks, each twice as large as the one before.
+
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
+
+use heaptrace_channel::Segment;
+use heaptrace_channel::ring::{Message, Words};
+use heaptrace_channel::stacks::{Entry, Part, Stack};
+
+use crate::memory::budget;
+use crate::process;
+
+/// A frame that was told of: a stack by its leaf.
+#[repr(C)]
+struct Node {
+    entry: AtomicU64,
+    caller: AtomicU32,
+    /// Its own number.
+    stack: AtomicU32,
+    /// Indexes of the nodes in which to look on, 0 for none.
+    next: [Link; 1 << STEP_BITS],
+}
+
+/// Index of a node, 0 for none.
+type Link = AtomicU32;
+
+const STEP_BITS: u32 = 2;
+const TABLE_BITS: u32 = 15;
+/// Binary logarithm of the nodes in the first chunk: 32 KiB.
+const FIRST_BITS: u32 = 10;
+/// As many as there are numbers for.
+const CHUNKS: usize = 16;
+
+/// Why there is no stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoStack {
+    /// No memory could be had for it.
+    NoMemory,
+    /// The collector could not be told of it.
+    Untold,
+}
+
+/// The stacks of a process.
+#[derive(Debug)]
+pub struct Stacks {
+    table: [Link; 1 << TABLE_BITS],
+    chunks: [AtomicPtr<Node>; CHUNKS],
+    /// Nodes that are taken, with the one of index 0, which is none.
+    count: AtomicU32,
+    /// Numbers of stacks that could not be told of, 0 for none: the next ones to use. Else a collector
+    /// that is gone for a while would cost them all.
+    spare: [AtomicU32; 64],
+}
+
+/// The stacks of this process.
+pub static STACKS: Stacks = Stacks::new();
+
+impl Default for Stacks {
+    fn default() -> Stacks {
+        Stacks::new()
+    }
+}
+
+impl Stacks {
+    /// None.
+    pub const fn new() -> Stacks {
+        Stacks {
+            table: [const { Link::new(0) }; 1 << TABLE_BITS],
+            chunks: [const { AtomicPtr::new(null_mut()) }; CHUNKS],
+            count: AtomicU32::new(1),
+            spare: [const { AtomicU32::new(0) }; 64],
+        }
+    }
+
+    /// Forgets numbers that the parent will use.
+    pub fn after_fork(&self) {
+        self.spare.iter().for_each(|spare| spare.store(0, Relaxed));
+    }
+
+    /// The stack that has `entry` called from `caller`. If it is new, the collector is told.
+    ///
+    /// # Errors
+    /// [`NoStack`] if it is new and cannot be kept or told of.
+    #[inline]
+    pub fn intern(&self, caller: Stack, entry: Entry, segment: &Segment) -> Result<Stack, NoStack> {
+        let bits = entry.pack();
+        let mut hash =
+            (bits ^ u64::from(caller.0) << 32 ^ u64::from(caller.0)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut link = &self.table[(hash >> (64 - TABLE_BITS)) as usize];
+        hash <<= TABLE_BITS;
+        loop {
+            let at = link.load(Acquire); // pairs with the exchange in `link`
+            if at == 0 {
+                return self.add(link, hash, caller, entry, segment);
+            }
+            let node = self.node(at);
+            if node.is(bits, caller) {
+                return Ok(node.stack());
+            }
+            (link, hash) = node.step(hash);
+        }
+    }
+
+    /// Adds a node where a search has ended, or further on if another thread was first.
+    #[cold]
+    fn add<'s>(
+        &'s self,
+        mut link: &'s Link,
+        mut hash: u64,
+        caller: Stack,
+        entry: Entry,
+        segment: &Segment,
+    ) -> Result<Stack, NoStack> {
+        self.chunk_of(self.count.load(Relaxed)).ok_or(NoStack::NoMemory)?; // before it is told of
+        let stack = self.tell(caller, entry, segment)?;
+        let new = self.take_node().ok_or(NoStack::NoMemory)?;
+        let (node, bits) = (self.node(new), entry.pack());
+        node.entry.store(bits, Relaxed);
+        node.caller.store(caller.0, Relaxed);
+        node.stack.store(stack.0, Relaxed);
+        while let Err(at) = link.compare_exchange(0, new, Release, Acquire) {
+            let other = self.node(at);
+            if other.is(bits, caller) {
+                return Ok(other.stack()); // ours stays unused, and its number: the price of a lost race
+            }
+            (link, hash) = other.step(hash);
+        }
+        Ok(stack)
+    }
+
+    /// Gives the stack a number and tells the collector what it is.
+    fn tell(&self, caller: Stack, entry: Entry, segment: &Segment) -> Result<Stack, NoStack> {
+        let spare = self.spare.iter().map(|spare| spare.swap(0, Relaxed)).find(|&number| number != 0);
+        let number = spare.map_or_else(|| segment.stacks().take(), |number| Ok(Stack(number)));
+        let stack = number.map_err(|_| NoStack::NoMemory)?;
+        let [first, second] = Part::all(caller, entry).map(|part| Words::of(Message::Told(stack, part)));
+        if process::send(segment, first).is_err() {
+            let free = |spare: &&AtomicU32| spare.compare_exchange(0, stack.0, Relaxed, Relaxed).is_ok();
+            let _ = self.spare.iter().find(free);
+            return Err(NoStack::Untold);
+        }
+        process::send(segment, second).map_err(|_| NoStack::Untold)?; // the number is of no use any more
+        Ok(stack)
+    }
+
+    fn take_node(&self) -> Option<u32> {
+        loop {
+            let index = self.count.load(Relaxed);
+            self.chunk_of(index)?;
+            if self.count.compare_exchange(index, index + 1, Relaxed, Relaxed).is_ok() {
+                return Some(index);
+            }
+        }
+    }
+
+    /// The chunk that a node is in, mapped if need be, and where in there.
+    fn chunk_of(&self, index: u32) -> Option<(*mut Node, usize)> {
+        let (chunk, place) = place(index);
+        let start = self.chunks.get(chunk)?.load(Acquire);
+        let start = if start.is_null() { self.map_chunk(chunk)? } else { start };
+        Some((start, place))
+    }
+
+    #[cold]
+    fn map_chunk(&self, chunk: usize) -> Option<*mut Node> {
+        let bytes = chunk_bytes(chunk);
+        let new = budget::map(bytes)?;
+        let first = self.chunks[chunk].compare_exchange(null_mut(), new.as_ptr().cast(), AcqRel, Acquire);
+        first.map_or_else(
+            |other| {
+                // SAFETY: another thread's chunk was first; nobody has seen this one.
+                unsafe { budget::give_back(new, bytes) };
+                Some(other)
+            },
+            |_| Some(new.as_ptr().cast()),
+        )
+    }
+
+    /// A node that was taken.
+    #[inline]
+    fn node(&self, index: u32) -> &Node {
+        let (chunk, place) = place(index);
+        // SAFETY: the chunk was mapped before the index was given out, is that large, and stays; nodes
+        // are made of atomics, valid as zeros.
+        unsafe { &*self.chunks[chunk].load(Acquire).add(place) }
+    }
+}
+
+impl Drop for Stacks {
+    fn drop(&mut self) {
+        for (chunk, start) in self.chunks.iter().enumerate() {
+            if let Some(start) = NonNull::new(start.load(Relaxed)) {
+                // SAFETY: mapped by `map_chunk`, in that size, and nobody has a node any more.
+                unsafe { budget::give_back(start.cast(), chunk_bytes(chunk)) };
+            }
+        }
+    }
+}
+
+fn chunk_bytes(chunk: usize) -> usize {
+    size_of::<Node>() << (FIRST_BITS + chunk as u32)
+}
+
+/// The chunk of a node, and its place there.
+#[inline]
+fn place(index: u32) -> (usize, usize) {
+    let number = index + (1 << FIRST_BITS);
+    let bits = number.ilog2();
+    ((bits - FIRST_BITS) as usize, (number ^ 1 << bits) as usize)
+}
+
+impl Node {
+    #[inline]
+    fn is(&self, entry: u64, caller: Stack) -> bool {
+        self.entry.load(Relaxed) == entry && self.caller.load(Relaxed) == caller.0
+    }
+
+    #[inline]
+    fn stack(&self) -> Stack {
+        Stack(self.stack.load(Relaxed))
+    }
+
+    /// Where to look on, and what is left of the hash.
+    #[inline]
+    fn step(&self, hash: u64) -> (&Link, u64) {
+        (&self.next[(hash >> (64 - STEP_BITS)) as usize], hash << STEP_BITS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heaptrace_channel::modules::ModuleId;
+    use heaptrace_channel::ring::Reader;
+    use heaptrace_channel::stacks::ROOT;
+
+    use crate::testing::segment;
+
+    fn frame(address: u64) -> Entry {
+        Entry::Frame { address, module: ModuleId::BY_ADDRESS }
+    }
+
+    fn told(segment: &Segment) -> Vec<Message> {
+        let mut all = Vec::new();
+        Reader::new(*segment.rings()).drain(|message| all.push(message));
+        all
+    }
+
+    #[test]
+    fn equal_stacks_are_one_and_told_of_once() {
+        let (stacks, segment) = (Stacks::new(), segment(1 << 10));
+        let main = stacks.intern(ROOT, frame(0x1000), &segment).unwrap();
+        let leaf = stacks.intern(main, frame(0x2000), &segment).unwrap();
+        assert_eq!(stacks.intern(ROOT, frame(0x1000), &segment), Ok(main));
+        assert_eq!(stacks.intern(main, frame(0x2000), &segment), Ok(leaf));
+        let other = Entry::Frame { address: 0x1000, module: ModuleId(1) };
+        assert_ne!(stacks.intern(ROOT, other, &segment), Ok(main));
+        let told = told(&segment);
+        assert_eq!(told.len(), 2 * 3);
+        assert_eq!(told[2..4], Part::all(main, frame(0x2000)).map(|part| Message::Told(leaf, part)));
+    }
+
+    #[test]
+    fn many_stacks_are_found_again() {
+        const COUNT: u64 = 100_000;
+        let (stacks, segment) = (Box::leak(Box::new(Stacks::new())), segment(1 << 18));
+        let caller = |i: u64| Stack(i as u32 % 7);
+        let numbers: Vec<_> = (0..COUNT).map(|i| stacks.intern(caller(i), frame(i * 5), &segment)).collect();
+        assert!(numbers.iter().all(Result::is_ok));
+        (0..COUNT).for_each(|i| {
+            assert_eq!(stacks.intern(caller(i), frame(i * 5), &segment), numbers[i as usize]);
+        });
+        assert_eq!(stacks.count.load(Relaxed), COUNT as u32 + 1);
+    }
+
+    #[test]
+    fn threads_that_intern_the_same_stacks_get_the_same_numbers() {
+        let (stacks, segment) = (&Stacks::new(), segment(1 << 14));
+        let intern_all = || {
+            (1..2000u64).map(|a| stacks.intern(ROOT, frame(a << 12), &segment).unwrap()).collect::<Vec<_>>()
+        };
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(intern_all)).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        assert!(results.iter().all(|r| *r == results[0]));
+    }
+
+    /// Neither memory nor numbers are used up by trying.
+    #[test]
+    fn a_stack_that_cannot_be_told_of_is_none() {
+        let (stacks, segment) = (Stacks::new(), segment(16));
+        (0..8).for_each(|i| assert!(stacks.intern(ROOT, frame(i), &segment).is_ok()));
+        for _ in 0..1000 {
+            assert_eq!(stacks.intern(ROOT, frame(99), &segment), Err(NoStack::Untold));
+        }
+        assert_eq!(stacks.count.load(Relaxed), 9);
+        assert!(stacks.intern(ROOT, frame(7), &segment).is_ok(), "what was told of is still known");
+        told(&segment);
+        assert_eq!(stacks.intern(ROOT, frame(99), &segment), Ok(Stack(9)));
+    }
+}

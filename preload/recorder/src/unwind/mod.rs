@@ -1,0 +1,27 @@
+//! The unwinder: from the call of a hook to a stack, in the program, at the sample.
+//!
+//! A *rule* tells how to get from a frame to its caller: where the canonical frame address (CFA)
+//! is and where the caller's `rbp` was saved. Rules are read from `.eh_frame` once for each call
+//! site (`cfi`, on a stack of its own: `private_stack`) and kept in a table that all threads
+//! share (`rules`). A walk is then a few loads a frame (`walk`). It ends early where the rest
+//! of the stack is the one of an earlier walk, provably: see `last::Last`.
+//!
+//! Only `rip`, `rsp` and `rbp` are followed: no other register is needed to find return addresses
+//! in code that compilers make. Memory is read only inside the readable pages above the stack
+//! pointer (`stack_range`), whatever the unwind information says.
+
+mod cfi;
+mod last;
+mod modules;
+mod place;
+mod private_stack;
+mod registers;
+mod rules;
+mod stack_range;
+mod unwinder;
+mod walk;
+
+pub use registers::Registers;
+pub use rules::RULES;
+pub use stack_range::{StackRange, set_main_stack_top};
+pub use unwinder::{after_fork, stack, start};

@@ -1,0 +1,287 @@
+//! The walk from frame to frame.
+
+use heaptrace_channel::Segment;
+use heaptrace_channel::modules::ModuleId;
+use heaptrace_channel::processes::Process;
+use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
+
+use super::last::Frame;
+use super::place::State;
+use super::registers::Registers;
+use super::rules::{Cached, RULES, Rule};
+use super::stack_range::{Readable, StackRange};
+use super::{cfi, modules, private_stack};
+use crate::arch;
+use crate::stacks::{NoStack, STACKS};
+
+/// The stack from `registers` on, told to `to` as that of this process.
+///
+/// # Errors
+/// [`NoStack`] if it is new and cannot be told of.
+pub fn walk(
+    state: &mut State,
+    registers: Registers,
+    range: &mut StackRange,
+    to: (Process, &Segment),
+) -> Result<Stack, NoStack> {
+    let (_, segment) = to;
+    let mut memory = range.from(registers.sp - 8);
+    if !memory.own || !state.last.is_of(range.high()) {
+        state.last.begin(range.high());
+    }
+    let outer = state.collect(registers, &mut memory, range, to);
+    if !memory.own || !matches!(outer, Outer::Known(_)) {
+        state.last.begin(range.high());
+    }
+    let base = match outer {
+        Outer::Known(stack) => stack,
+        Outer::Root => ROOT,
+        Outer::Missing(why) => STACKS.intern(ROOT, Entry::Truncated(why), segment)?,
+    };
+    state.intern(base, memory.own, segment)
+}
+
+/// What lies beyond the fresh frames.
+enum Outer {
+    /// Nothing: the walk reached the root.
+    Root,
+    /// The rest of an earlier walk.
+    Known(Stack),
+    /// Frames that could not be reached.
+    Missing(Truncation),
+}
+
+impl State {
+    /// Walks, and keeps the frames that are not in `last`.
+    fn collect(
+        &mut self,
+        start: Registers,
+        memory: &mut Readable,
+        range: &mut StackRange,
+        to: (Process, &Segment),
+    ) -> Outer {
+        let mut frame = Frame::of(start);
+        let mut verified = false;
+        self.count = 0;
+        loop {
+            if let Some(stack) = self.last.find(&frame.registers, &mut verified) {
+                return Outer::Known(stack);
+            }
+            if self.count == self.fresh.len() && !self.grow() {
+                return Outer::Missing(Truncation::TooDeep);
+            }
+            let next = step(&mut frame, memory, range, to);
+            self.fresh[self.count] = frame;
+            self.count += 1;
+            match next {
+                Ok(Some(next)) => frame = next,
+                Ok(None) => return Outer::Root,
+                Err(why) => return Outer::Missing(why),
+            }
+        }
+    }
+
+    /// Adds the frames to the tree and to `last`, from the root to the leaf.
+    fn intern(&mut self, base: Stack, keep: bool, segment: &Segment) -> Result<Stack, NoStack> {
+        while keep && !self.last.has_room(self.count) && self.grow() {}
+        let mut stack = base;
+        for frame in self.fresh[..self.count].iter().rev() {
+            let address = frame.registers.address() as u64;
+            stack = STACKS.intern(stack, Entry::Frame { address, module: frame.module }, segment)?;
+            if keep {
+                self.last.add(frame, stack);
+            }
+        }
+        Ok(stack)
+    }
+}
+
+/// Finds a frame's module, and goes to its caller; `None` at the root.
+fn step(
+    at: &mut Frame,
+    memory: &mut Readable,
+    range: &mut StackRange,
+    to: (Process, &Segment),
+) -> Result<Option<Frame>, Truncation> {
+    let (rule, module) = rule(at.registers.address(), to)?;
+    at.module = module;
+    match rule {
+        Rule::Signal => interrupted(at.registers.sp, memory, range).map(Some),
+        rule => follow(rule, &at.registers, |address| memory.read(address)),
+    }
+}
+
+/// Applies a rule other than a signal frame's.
+fn follow(
+    rule: Rule,
+    at: &Registers,
+    mut read: impl FnMut(usize) -> Option<usize>,
+) -> Result<Option<Frame>, Truncation> {
+    let mut sp_at = 0;
+    let (cfa, bp_at) = match rule {
+        Rule::End => return Ok(None),
+        Rule::Signal => return Err(Truncation::BadUnwindInfo),
+        Rule::Sp { offset, saved_bp } => {
+            let cfa = at.sp.wrapping_add_signed(offset as isize);
+            (cfa, saved_bp.address(cfa))
+        }
+        Rule::Bp { offset, saved_bp } => {
+            let cfa = at.bp.wrapping_add_signed(offset as isize);
+            (cfa, saved_bp.address(cfa))
+        }
+        Rule::Realigned { offset } => {
+            sp_at = at.bp.wrapping_add_signed(offset as isize);
+            (read(sp_at).ok_or(Truncation::Unreadable)?, at.bp)
+        }
+        // The psABI has rbp at 0 in the outermost frame.
+        Rule::FramePointer if at.bp == 0 => return Ok(None),
+        Rule::FramePointer => (at.bp.wrapping_add(16), at.bp),
+    };
+    if cfa <= at.sp {
+        return Err(Truncation::BadUnwindInfo);
+    }
+    let unreadable =
+        if rule == Rule::FramePointer { Truncation::NoUnwindInfo } else { Truncation::Unreadable };
+    let ip = read(cfa.wrapping_sub(8)).ok_or(unreadable)?;
+    if ip == 0 {
+        return Ok(None);
+    }
+    let bp = if bp_at == 0 { at.bp } else { read(bp_at).ok_or(unreadable)? };
+    let registers = Registers { ip, sp: cfa, bp, exact: false };
+    Ok(Some(Frame { bp_at, sp_at, ..Frame::of(registers) }))
+}
+
+/// The frame that a signal interrupted: its registers are in the `ucontext_t` at `context`.
+fn interrupted(context: usize, memory: &mut Readable, range: &mut StackRange) -> Result<Frame, Truncation> {
+    let [ip, sp, bp] = arch::CONTEXT_REGISTERS.map(|at| memory.read(context + at));
+    let (Some(ip), Some(sp), Some(bp)) = (ip, sp, bp) else { return Err(Truncation::Unreadable) };
+    memory.switch(sp, range);
+    Ok(Frame::of(Registers { ip, sp, bp, exact: true }))
+}
+
+/// The rule for an address, and its module: from the tables if that is still the same, else read anew.
+#[inline]
+fn rule(address: usize, to: (Process, &Segment)) -> Result<(Rule, ModuleId), Truncation> {
+    match RULES.get(address) {
+        Some(Cached { rule, stable: true }) => Ok((rule, ModuleId::BY_ADDRESS)),
+        Some(Cached { rule, .. }) if let Some(module) = modules::unchanged(address) => Ok((rule, module)),
+        _ => read_rule(address, to),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn read_rule(address: usize, to: (Process, &Segment)) -> Result<(Rule, ModuleId), Truncation> {
+    let read = || {
+        let (rule, (module, stable)) = match modules::find(address) {
+            Some(module) => {
+                let noted = module.note(to); // forgets the rules of what was there before
+                (cfi::rule(&module, address), noted)
+            }
+            None => {
+                modules::forget(address);
+                (Rule::FramePointer, (ModuleId::BY_ADDRESS, false))
+            }
+        };
+        RULES.put(address, Cached { rule, stable });
+        (rule, module)
+    };
+    private_stack::run(read).ok_or(Truncation::Busy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::c_library::{Auxiliary, Objects};
+    use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
+    use framehop::{ExplicitModuleSectionInfo, FrameAddress, Module, Unwinder};
+    use std::num::NonZeroU64;
+    use std::ops::Range;
+
+    /// A stack of which every word is its own address, scrambled: what was read where is told apart.
+    fn word_at(address: u64) -> u64 {
+        address.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1
+    }
+
+    /// framehop's unwinder for one module of this process.
+    fn framehop(module: &modules::Found) -> UnwinderX86_64<&'static [u8]> {
+        let bytes = |from: usize| {
+            let end = module.segment_end(from);
+            // SAFETY: the test's own modules stay mapped.
+            (from as u64..end as u64, unsafe { core::slice::from_raw_parts(from as *const u8, end - from) })
+        };
+        let (header_range, header): (Range<u64>, &'static [u8]) = bytes(module.eh_frame_hdr);
+        // eh_frame_hdr: version, three encodings, then the 32-bit distance to .eh_frame from here.
+        let distance = i32::from_le_bytes(header[4..8].try_into().unwrap());
+        let (frames_range, frames) = bytes((module.eh_frame_hdr + 4).wrapping_add_signed(distance as isize));
+        let sections = ExplicitModuleSectionInfo {
+            base_svma: module.start as u64,
+            eh_frame_hdr_svma: Some(header_range),
+            eh_frame_hdr: Some(header),
+            eh_frame_svma: Some(frames_range),
+            eh_frame: Some(frames),
+            ..Default::default()
+        };
+        let range = module.start as u64..module.end as u64;
+        let mut unwinder = UnwinderX86_64::new();
+        unwinder.add_module(Module::new("module".into(), range, module.start as u64, sections));
+        unwinder
+    }
+
+    /// framehop, an independent unwinder, comes to the same caller from every instruction of the C
+    /// library and of this binary for which unwind tables have a plain rule.
+    #[test]
+    fn rules_lead_where_framehop_goes() {
+        let objects = Auxiliary::find().and_then(Objects::of).unwrap();
+        assert!(modules::start(objects, (0, 0)));
+        let (sp, bp) = (0x7000_0000_0000u64, 0x7000_0001_0000u64);
+        for function in [libc::qsort as *const () as usize, word_at as *const () as usize] {
+            let module = modules::find(function).unwrap();
+            let (unwinder, mut cache) = (framehop(&module), CacheX86_64::<_>::new());
+            let (from, to) =
+                (function.saturating_sub(0x20_000).max(module.start), (function + 0x40_000).min(module.end));
+            let mut compared = 0;
+            for address in (from..to).step_by(5) {
+                let at = Registers { ip: address + 1, sp: sp as usize, bp: bp as usize, exact: false };
+                let rule = cfi::rule(&module, address);
+                if !matches!(rule, Rule::Sp { .. } | Rule::Bp { .. } | Rule::End) {
+                    continue;
+                }
+                // framehop takes no notice of what would return to the beginning of a function.
+                if rule == Rule::End && cfi::rule(&module, address + 1) != Rule::End {
+                    continue;
+                }
+                let ours = follow(rule, &at, |address| Some(word_at(address as u64) as usize)).ok().flatten();
+                let ours = ours.map(|frame| [frame.registers.ip, frame.registers.sp, frame.registers.bp]);
+                let mut registers = UnwindRegsX86_64::new(address as u64 + 1, sp, bp);
+                let frame = FrameAddress::ReturnAddress(NonZeroU64::new(address as u64 + 1).unwrap());
+                let caller =
+                    unwinder.unwind_frame(frame, &mut registers, &mut cache, &mut |a| Ok(word_at(a)));
+                let theirs =
+                    caller.ok().flatten().map(|ip| [ip, registers.sp(), registers.bp()].map(|r| r as usize));
+                assert_eq!(ours, theirs, "{rule:?} at {:#x} of the module", address - module.start);
+                compared += 1;
+            }
+            assert!(compared > 10_000, "only {compared} addresses have a rule");
+        }
+    }
+
+    #[test]
+    fn a_walk_goes_through_what_it_finds_in_memory() {
+        let memory = [0usize, 7, 8, 9, 0x1234];
+        let base = memory.as_ptr() as usize;
+        let at = Registers { ip: 1, sp: base, bp: base + 8, exact: false };
+        let read = |address: usize| memory.get((address - base) / 8).copied();
+        let next = |rule| {
+            follow(rule, &at, read)
+                .map(|frame| frame.map(|f| (f.registers.ip, f.registers.sp, f.registers.bp)))
+        };
+        let saved_bp = super::super::rules::SavedBp::Below(16);
+        assert_eq!(next(Rule::Sp { offset: 24, saved_bp }), Ok(Some((8, base + 24, 7))));
+        assert_eq!(next(Rule::FramePointer), Ok(Some((8, base + 24, 7))));
+        assert_eq!(next(Rule::Sp { offset: 8, saved_bp: super::super::rules::SavedBp::Kept }), Ok(None));
+        assert_eq!(next(Rule::Bp { offset: -8, saved_bp }), Err(Truncation::BadUnwindInfo));
+        assert_eq!(next(Rule::Sp { offset: 800, saved_bp }), Err(Truncation::Unreadable));
+        assert_eq!(next(Rule::End), Ok(None));
+    }
+}
