@@ -3,11 +3,12 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
 use support::wanted::wanted;
-use support::{HEAPTRACE, Launch, Room, program, signal_process, wait_until};
+use support::{HEAPTRACE, Launch, Room, print_of, program, signal_process, wait_until};
 
 impl Room {
     /// Builds a library in the room whose function of that name allocates.
@@ -294,4 +295,39 @@ fn a_program_without_build_id_is_found_by_its_name() {
         !is_named && said.contains("program: not found; --debug-dir names a folder that has it\n"),
         "{said}"
     );
+}
+
+/// Only debug information knows of the inlined function. It is wiped out behind heaptrace's back: what
+/// still knows of it has kept it.
+#[test]
+fn names_that_debug_information_gave_are_kept_for_the_next_run() {
+    let room = Room::new();
+    let source = "#include <stdlib.h>\nvoid *volatile kept;\n\
+                  static inline __attribute__((always_inline)) void inlined(void) { kept = malloc(100); }\n\
+                  int main(void) { inlined(); return 0; }\n";
+    fs::write(room.path("program.c"), source).unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-g", "-O1", "-Wl,--build-id", "-o", "program", "program.c"]).current_dir(room.path(""));
+    assert!(gcc.status().unwrap().success());
+    let run = |option: &str| {
+        let launch = room.run_path("./program").option(option).env("XDG_CACHE_HOME", room.path("cache"));
+        launch.go().well();
+        room.profile("out.prof").under("inlined", "alloc_objects")
+    };
+    let kept = || fs::read_dir(room.path("cache/heaptrace/names")).map_or(0, Iterator::count);
+    assert_eq!((run("--no-cache"), kept()), (1, 0));
+    assert_eq!(run("-q"), 1);
+    wait_until("names are kept", || kept() > 0);
+
+    let modified = fs::metadata(room.path("program")).unwrap().modified().unwrap();
+    let sections = print_of("readelf", &["-SW".as_ref(), room.path("program").as_os_str()]);
+    let line = sections.lines().find(|line| line.contains(".debug_info")).unwrap();
+    let numbers: Vec<_> = line.rsplit("PROGBITS").next().unwrap().split_whitespace().collect();
+    let [offset, size] = [1, 2].map(|i| u64::from_str_radix(numbers[i], 16).unwrap());
+    let file = fs::OpenOptions::new().write(true).open(room.path("program")).unwrap();
+    file.write_all_at(&vec![0; size as usize], offset).unwrap();
+    file.set_modified(modified).unwrap();
+    drop(file);
+    assert_eq!(run("-q"), 1);
+    assert_eq!(run("--no-cache"), 0);
 }

@@ -41,7 +41,8 @@ pub fn run() -> Result<()> {
     let pattern = text(config::OUT).and_then(|text| Pattern::parse(&text).ok());
     let rate = text(config::RATE).and_then(|text| config::parse_rate(text.as_bytes()));
     let mode = text(config::SYMBOLIZE).and_then(|text| text.to_str()?.parse().ok());
-    let options = Options { mode: mode.unwrap_or_default(), ..Options::default() };
+    let names = Options::names_folder().filter(|_| text(config::NO_CACHE).is_none());
+    let options = Options { mode: mode.unwrap_or_default(), names, ..Options::default() };
     let pattern = pattern.unwrap_or_default().on_behalf_of(session.program);
     let program = running_program(session.program);
     let complaints = Stderr::of(session.program).map(|stderr| Complaints::begin(stderr, &pattern, &program));
@@ -56,8 +57,10 @@ pub fn run() -> Result<()> {
         children: true,
         witness: complaints.map(|complaints| Box::new(complaints) as Box<dyn Witness>),
     };
-    keep_names(&config);
-    Ok(session::run(config, None)?)
+    let symbolizer = keep_names(&config);
+    session::run(config, None)?;
+    symbolizer.keep();
+    Ok(())
 }
 
 /// Says on the program's own standard error what nobody else will say: that there is no profile.
@@ -87,8 +90,9 @@ impl Witness for Complaints {
 }
 
 /// What was read to look names up goes with the process: to free it bit by bit takes a millisecond.
-fn keep_names(config: &Config) {
+fn keep_names(config: &Config) -> Arc<Symbolizer> {
     std::mem::forget(Arc::clone(&config.symbolizer));
+    Arc::clone(&config.symbolizer)
 }
 
 fn running_program(pid: u32) -> Program {
@@ -107,11 +111,12 @@ fn running_program(pid: u32) -> Program {
 /// Runs a session for a `heaptrace run` at the other end of `control`, which gets the summary when the
 /// program has ended, or hears why there is no session.
 pub fn serve(config: Config, program: Program, control: &UnixStream) -> io::Result<()> {
-    keep_names(&config);
+    let symbolizer = keep_names(&config);
     let served = answer_to(config, program, control);
     if let Err(error) = &served {
         control::send(control, &Report::Failed(error.to_string())).ok();
     }
+    symbolizer.keep(); // nobody waits any more
     served
 }
 

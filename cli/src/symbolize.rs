@@ -23,6 +23,9 @@ pub struct Args {
     /// several times
     #[arg(long, value_name = "DIR")]
     debug_dir: Vec<PathBuf>,
+    /// Neither use nor keep names that were found in debug information
+    #[arg(long)]
+    no_cache: bool,
 }
 
 /// Runs the command.
@@ -36,8 +39,11 @@ pub fn run(args: &Args) -> Result<()> {
         profile.sample.push(sample.clone());
         Ok(())
     })?;
-    let symbolizer =
-        Symbolizer::new(&Options { debug_folders: args.debug_dir.clone(), ..Options::default() });
+    let symbolizer = Symbolizer::new(&Options {
+        debug_folders: args.debug_dir.clone(),
+        names: Options::names_folder().filter(|_| !args.no_cache),
+        ..Options::default()
+    });
     let fill = || add_names(&mut profile, &symbolizer);
     let Filled { named, unnamed, modules } = progress::shown_during(&symbolizer, fill);
     heaptrace_pprof::write_file(&args.output, &profile)
@@ -46,5 +52,6 @@ pub fn run(args: &Args) -> Result<()> {
     modules.iter().filter_map(messages::sought).for_each(say);
     let left = if unnamed > 0 { format!(", {unnamed} still have none") } else { String::new() };
     say(format_args!("{}: {named} addresses got a name{left}", args.output.display()));
+    symbolizer.keep();
     Ok(())
 }

@@ -30,6 +30,9 @@ pub struct Args {
     /// Search DIR, laid out like /usr/lib/debug, for debug files; can be given several times
     #[arg(long, value_name = "DIR")]
     pub debug_dir: Vec<PathBuf>,
+    /// Neither use nor keep names that were found in debug information
+    #[arg(long)]
+    pub no_cache: bool,
     /// Say nothing at the end
     #[arg(short, long)]
     pub quiet: bool,

@@ -88,8 +88,12 @@ fn start_collector(args: &Args, command: &Command, sockets: Sockets, token: &str
     let executable = std::fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
     let words = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = Program { pid: 0, executable, started_as: command.path.clone(), command: words };
-    let options =
-        Options { mode: args.symbolize, debug_folders: args.debug_dir.clone(), ..Options::default() };
+    let options = Options {
+        mode: args.symbolize,
+        debug_folders: args.debug_dir.clone(),
+        names: Options::names_folder().filter(|_| !args.no_cache),
+        ..Options::default()
+    };
     let config = Config {
         sockets,
         token: token.as_bytes().try_into().context("malformed token")?,

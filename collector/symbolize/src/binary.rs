@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::debug_file::{DebugFile, DebugFolders, Kind};
 use super::demangle::{is_mangled, is_obscure};
@@ -13,6 +13,7 @@ use super::dwarf::{DebugInfo, DwarfFrame};
 use super::elf::Elf;
 use super::function::{Function, Functions};
 use super::function_bounds::FunctionBounds;
+use super::kept;
 use super::later::Later;
 use super::lock::lock;
 use super::module::Module;
@@ -122,6 +123,11 @@ impl Binary {
         self.names.get_or_init(read)
     }
 
+    /// Keeps on disk what is not there yet.
+    pub(super) fn keep(&self) {
+        self.names.get().into_iter().for_each(Names::keep);
+    }
+
     /// About how much memory it takes, in bytes.
     pub(super) fn size(&self) -> usize {
         size_of::<Binary>() + self.names.get().map_or(0, Names::size)
@@ -139,17 +145,45 @@ pub(super) struct Names {
     functions: Mutex<Functions>,
     /// By the addresses that the file has.
     resolved: Mutex<HashMap<u64, Arc<[ResolvedFrame]>>>,
+    kept: Option<Kept>,
+}
+
+/// What debug information told, and is kept for the next time.
+#[derive(Debug)]
+struct Kept {
+    place: kept::Place,
+    /// The addresses, and how many of them are kept already.
+    addresses: Mutex<(HashSet<u64>, usize)>,
+}
+
+impl Kept {
+    /// Takes what was kept the last time.
+    fn read(place: kept::Place) -> (Kept, kept::Names) {
+        let names = place.read();
+        let addresses: HashSet<u64> = names.keys().copied().collect();
+        let count = addresses.len();
+        (Kept { place, addresses: Mutex::new((addresses, count)) }, names)
+    }
 }
 
 impl Names {
     /// Reads what belongs to `module`, as much of it as `mode` asks for.
-    pub(super) fn read(module: &Module, folders: &Arc<DebugFolders>, mode: Mode) -> Names {
+    pub(super) fn read(
+        module: &Module,
+        folders: &Arc<DebugFolders>,
+        kept: Option<&kept::Folder>,
+        mode: Mode,
+    ) -> Names {
         let image = image(module, folders).ok();
         let separate = separate(module, image.as_ref().map(|image| &image.elf), folders);
         let mini = image.as_ref().and_then(|image| mini_debug(&image.elf));
         let files = || separate.iter().chain(&image);
-        let load = |file| DebugInfo::load(file, &module.path, folders);
-        let debug = files().filter(|_| mode == Mode::Full).find_map(load);
+        let load = |file: &DebugFile| {
+            let place = || kept?.place(&module.build_id, &file.path, file.elf.stamp()?);
+            Some((DebugInfo::load(file, &module.path, folders)?, place().map(Kept::read)))
+        };
+        let (debug, kept) = files().filter(|_| mode == Mode::Full).find_map(load).unzip();
+        let (kept, resolved) = kept.flatten().unzip();
         let symbols = SymbolTable::new(files().map(|file| &file.elf).chain(&mini));
         let image = image.map(|image| Arc::new(image.elf));
         let permit = image.as_ref().and_then(|_| Permit::new());
@@ -161,7 +195,8 @@ impl Names {
             plt: image.as_ref().map(|image| Plt::new(image, permit.as_ref())).unwrap_or_default(),
             bounds: image.as_ref().map(bounds).unwrap_or_default(),
             functions: Mutex::default(),
-            resolved: Mutex::default(),
+            resolved: Mutex::new(resolved.unwrap_or_default()),
+            kept,
         }
     }
 
@@ -175,6 +210,22 @@ impl Names {
             bounds: Later::default(),
             functions: Mutex::default(),
             resolved: Mutex::default(),
+            kept: None,
+        }
+    }
+
+    /// Keeps on disk what debug information has told since the last time.
+    pub(super) fn keep(&self) {
+        let Some(Kept { place, addresses }) = &self.kept else { return };
+        let (addresses, kept) = &mut *lock(addresses);
+        if addresses.len() > *kept {
+            let resolved = lock(&self.resolved);
+            let names = addresses.iter().filter_map(|address| resolved.get_key_value(address));
+            let names = names.map(|(&address, frames)| (address, Arc::clone(frames))).collect();
+            drop(resolved);
+            if place.write(&names).is_ok() {
+                *kept = addresses.len();
+            }
         }
     }
 
@@ -195,6 +246,9 @@ impl Names {
         }
         let debug = self.debug.as_ref().filter(|_| Instant::now() < deadline);
         let mut frames = debug.map(|debug| debug.frames(address, deadline)).unwrap_or_default();
+        if let Some(kept) = self.kept.as_ref().filter(|_| !frames.is_empty()) {
+            lock(&kept.addresses).0.insert(address);
+        }
         self.add_symbol(address, &mut frames);
         let frames = frames.into_iter().map(|frame| ResolvedFrame {
             line: frame.line.unwrap_or(0),

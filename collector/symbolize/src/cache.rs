@@ -76,6 +76,11 @@ impl Cache {
         Arc::clone(&entry.binary)
     }
 
+    /// All that were asked for.
+    pub(super) fn binaries(&self) -> Vec<Arc<OnceLock<Binary>>> {
+        lock(&self.0).by_key.values().map(|entry| Arc::clone(&entry.binary)).collect()
+    }
+
     /// Drops what was used least recently, until what is left is within the limit, and those whose
     /// file was not found: the next process may lead to it.
     pub(super) fn trim(&self) {

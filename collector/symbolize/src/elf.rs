@@ -1,6 +1,7 @@
 //! ELF files: their headers, sections and build id, read piece by piece.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use goblin::elf::program_header::{PT_LOAD, PT_NOTE};
 use goblin::elf::section_header::{SHF_COMPRESSED, SHN_XINDEX, SHT_NOBITS, SHT_NOTE};
 use goblin::elf::{Elf as Parser, Header, ProgramHeader, SectionHeader};
 use goblin::elf64::header::SIZEOF_EHDR;
+use serde::{Deserialize, Serialize};
 
 use super::contents::{Compression, Contents};
 use super::regular::open_regular;
@@ -21,6 +23,14 @@ const NOTE_LIMIT: u64 = 1 << 16;
 
 /// Longest name read, in bytes. Names of expression templates reach 50,000.
 pub(super) const TEXT_LIMIT: usize = 1 << 16;
+
+/// What tells of a file that it is the same, unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stamp {
+    pub(super) size: u64,
+    /// Seconds and nanoseconds since 1970.
+    pub(super) modified: (i64, i64),
+}
 
 /// An ELF file, open, its headers parsed. Whatever in it makes no sense is treated as absent.
 #[derive(Debug)]
@@ -44,6 +54,13 @@ impl Elf {
     pub(super) fn of_file(file: Arc<File>) -> Option<Elf> {
         let size = file.metadata().ok()?.len();
         Elf::of_source(Source::File { file, size })
+    }
+
+    /// The state of the file; `None` if it is in memory only.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        let Source::File { file, .. } = &self.source else { return None };
+        let metadata = file.metadata().ok()?;
+        Some(Stamp { size: metadata.len(), modified: (metadata.mtime(), metadata.mtime_nsec()) })
     }
 
     /// Reads the headers of a file that is in memory.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use super::demangle::{demangle, is_mangled, template_of};
 
 /// A function.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Function {
     /// The name to show: demangled, without parameters and hash. If nothing names the function,
     /// the module and where the function begins in its file, or if that is not known either the

@@ -21,6 +21,7 @@ mod elf;
 mod function;
 mod function_bounds;
 mod hex;
+mod kept;
 mod later;
 mod lock;
 mod module;

@@ -43,6 +43,8 @@ pub struct Options {
     pub debuginfod_cache: Option<PathBuf>,
     /// Debuginfod servers to ask for what is in no folder. They need the cache.
     pub debuginfod_urls: Vec<String>,
+    /// The folder in which names that were found are kept for the next time, if they are.
+    pub names: Option<PathBuf>,
     /// How long all answers of servers together may take.
     pub debuginfod_time_limit: Duration,
     /// How long debug information is read for one profile. What was not found by then has the names
@@ -50,14 +52,23 @@ pub struct Options {
     pub time_limit: Duration,
 }
 
+impl Options {
+    /// The user's folder for names that are kept.
+    pub fn names_folder() -> Option<PathBuf> {
+        folder("XDG_CACHE_HOME", "heaptrace/names").or_else(|| folder("HOME", ".cache/heaptrace/names"))
+    }
+}
+
+/// A folder below the one that a variable names.
+fn folder(variable: &str, below: &str) -> Option<PathBuf> {
+    let value = env::var_os(variable).filter(|value| !value.is_empty())?;
+    Some(PathBuf::from(value).join(below))
+}
+
 impl Default for Options {
     /// All there is, with the folders that the environment names for pprof, and the debuginfod cache
-    /// and servers: see debuginfod_find_debuginfo(3).
+    /// and servers: see debuginfod_find_debuginfo(3). No names are kept.
     fn default() -> Options {
-        let folder = |name, below: &str| {
-            let value = env::var_os(name).filter(|value| !value.is_empty())?;
-            Some(PathBuf::from(value).join(below))
-        };
         let cache = folder("DEBUGINFOD_CACHE_PATH", "")
             .or_else(|| folder("XDG_CACHE_HOME", "debuginfod_client"))
             .or_else(|| folder("HOME", ".cache/debuginfod_client"));
@@ -74,6 +85,7 @@ impl Default for Options {
             binary_folders,
             debuginfod_cache: cache,
             debuginfod_urls: urls.map(str::to_owned).collect(),
+            names: None,
             debuginfod_time_limit: Duration::from_secs(30),
             time_limit: Duration::from_secs(60),
         }

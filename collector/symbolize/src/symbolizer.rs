@@ -15,6 +15,7 @@ use super::complaint::Complaint;
 use super::contain::{Fault, contain};
 use super::debug_file::DebugFolders;
 use super::function::Functions;
+use super::kept;
 use super::lock::lock;
 use super::module::{Frame, Module};
 use super::options::{Mode, Options};
@@ -34,6 +35,8 @@ pub struct Symbolizer {
     time_limit: Duration,
     folders: Arc<DebugFolders>,
     cache: Cache,
+    /// Where names are kept for the next session.
+    kept: Option<kept::Folder>,
     count: Count,
     /// The files that could not be read for a fault of this crate.
     faults: Mutex<BTreeSet<PathBuf>>,
@@ -47,8 +50,18 @@ impl Symbolizer {
             time_limit: options.time_limit,
             folders: Arc::new(DebugFolders::new(options)),
             cache: Cache::default(),
+            kept: options.names.clone().and_then(kept::Folder::open),
             count: Count::default(),
             faults: Mutex::default(),
+        }
+    }
+
+    /// Keeps the names that were found for the next session, if it was told where. To be called when
+    /// nobody waits any more.
+    pub fn keep(&self) {
+        if let Some(folder) = &self.kept {
+            self.cache.binaries().iter().filter_map(|binary| binary.get()).for_each(Binary::keep);
+            folder.trim();
         }
     }
 
@@ -147,7 +160,7 @@ impl Symbolizer {
         let mut found =
             Found { module: job.module, segments: binary.segments(module.bias), resolved: Vec::new() };
         if self.mode != Mode::None && !job.addresses.is_empty() {
-            let read = || contain(|| Names::read(module, &self.folders, self.mode));
+            let read = || contain(|| Names::read(module, &self.folders, self.kept.as_ref(), self.mode));
             let names =
                 binary.names(|| read().unwrap_or_else(|fault| self.note(fault, module, Names::none(module))));
             let resolve = |&address: &u64| {

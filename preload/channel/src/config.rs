@@ -12,6 +12,8 @@ pub const OUT: &str = "HEAPTRACE_OUT";
 pub const CHILDREN: &str = "HEAPTRACE_CHILDREN";
 /// `none`, `symbols` or `full`: which names the collector looks up.
 pub const SYMBOLIZE: &str = "HEAPTRACE_SYMBOLIZE";
+/// Neither use nor keep names of other sessions, if it is not empty.
+pub const NO_CACHE: &str = "HEAPTRACE_NO_CACHE";
 /// Path of the `heaptrace` binary.
 pub const COLLECTOR: &str = "HEAPTRACE_COLLECTOR";
 /// Where the collector of this tree of processes listens: a [`Session`].
