@@ -9,6 +9,7 @@ use heaptrace_collector::recording::{Counters, Frame, Recording, Row, Stack, Sta
 use heaptrace_collector::symbolize::{Located, Mode, Options, Symbolizer, hex};
 use heaptrace_collector::{Filled, add_names, profile};
 use heaptrace_pprof::proto::{Location, Profile};
+use heaptrace_pprof::time_line::{Point, TimeLine};
 use wanted::has;
 use workshop::{Workshop, module};
 
@@ -72,6 +73,13 @@ fn recording(program: &Path, bias: u64) -> Recording {
             row(in_main, 112, 1.0, 0.0, 100.0),
             row(in_main, 16, 0.2, 0.0, 1.0),
         ],
+        time_line: vec![Point {
+            at: 1_400_000_000,
+            in_use: 40,
+            most_in_use: 220,
+            allocated: 220,
+            resident: 1 << 20,
+        }],
     }
 }
 
@@ -108,6 +116,16 @@ fn top(text: &str) -> Vec<(&str, &str, &str)> {
         (words[0], words[3], words[5])
     })
     .collect()
+}
+
+#[test]
+fn the_time_line_is_in_the_profile() {
+    let workshop = Workshop::new("time_line");
+    workshop.run("gcc -O2 -g @inline.c -o program");
+    let recording = recording(&workshop.path("program"), BIAS);
+    let symbols = Symbolizer::new(&options()).symbolize(&recording.modules, &[], recording.pid);
+    let line: Option<TimeLine> = profile(&recording, &symbols).time_line;
+    assert_eq!(line.unwrap().points(), recording.time_line);
 }
 
 #[test]

@@ -41,5 +41,7 @@ mod sampled;
 mod signals;
 #[path = "run/stacks.rs"]
 mod stacks;
+#[path = "run/time_line.rs"]
+mod time_line;
 #[path = "run/words.rs"]
 mod words;

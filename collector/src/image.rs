@@ -120,6 +120,8 @@ impl Image {
             passed += self.apply_events();
         }
         self.attention.grow(passed > 0, self.mapping.file(), &self.waker);
+        let now = Instant::now();
+        self.members.iter_mut().for_each(|member| member.note(now));
         passed
     }
 
@@ -190,13 +192,24 @@ impl Image {
         const POLLED: Duration = Duration::from_millis(100);
         /// Each look takes a tenth of a millisecond of a processor that slept.
         const IDLE: Duration = Duration::from_secs(1);
+        /// The events of a process that says little are of the time when they are read: so often, in the
+        /// time that it has run, a young one is looked at all the same.
+        const LOOKS: u32 = 50;
+        const SOONEST: Duration = Duration::from_millis(20);
         let is_polled = || self.members.iter().any(|(_, member)| matches!(member.watch, Watch::Stat(_)));
         match &self.attention {
             _ if self.blocked.is_some() => BLOCKED,
             Attention::Nudges(_) if is_polled() => POLLED,
-            Attention::Nudges(_) => IDLE,
+            Attention::Nudges(_) => (self.youngest_age() / LOOKS).clamp(SOONEST, IDLE),
             Attention::Young(_) | Attention::None => SILENT,
         }
+    }
+
+    /// How long the process that was taken on last has been recorded.
+    fn youngest_age(&self) -> Duration {
+        let now = Instant::now();
+        let ages = self.members.iter().map(|(_, member)| member.time_line.age(now));
+        ages.min().unwrap_or(Duration::MAX)
     }
 
     /// Is there no process whose end would wake the session? Others may live.
@@ -312,6 +325,7 @@ impl Image {
             counters,
             nodes: self.stacks.nodes(),
             modules: self.modules.clone(),
+            time_line: member.time_line.with_last(member.point(Instant::now())),
             sums: member.live.sums(),
         })
     }

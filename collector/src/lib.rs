@@ -27,6 +27,7 @@ pub mod snapshot;
 mod stacks;
 pub mod stderr;
 pub mod summary;
+mod time_line;
 mod wake;
 mod watch;
 mod writer;

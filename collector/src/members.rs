@@ -1,11 +1,13 @@
 //! The processes of an image.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::Event;
+use heaptrace_pprof::time_line::Point;
 
 use crate::live::Live;
+use crate::time_line::{TimeLine, point, resident};
 use crate::watch::Watch;
 
 /// One process of an image that has recorded something, or the program itself.
@@ -23,6 +25,8 @@ pub struct Member {
     pub started: SystemTime,
     /// What it has in use, and its totals.
     pub live: Live,
+    /// Its heap over time.
+    pub time_line: TimeLine,
     /// Events read.
     pub events: u64,
     /// Events in the profile that was last written of it at its end.
@@ -40,6 +44,20 @@ impl Member {
     pub fn apply(&mut self, event: Event) {
         self.events += 1;
         self.live.apply(event);
+    }
+
+    /// Adds a point to its time line, if that is due.
+    pub fn note(&mut self, now: Instant) {
+        if self.time_line.is_due(self.time_line.age(now)) {
+            self.time_line.add(self.point(now));
+            self.live.begin_stretch();
+        }
+    }
+
+    /// The point of its time line that would be of now.
+    pub fn point(&self, now: Instant) -> Point {
+        let resident = if self.watch.is_seen() { resident(self.pid) } else { 0 };
+        point(self.time_line.age(now), self.live.totals(), resident)
     }
 }
 
@@ -72,6 +90,7 @@ impl Members {
             has_left: false,
             started,
             live: Live::new(self.rate),
+            time_line: TimeLine::new(started.elapsed().unwrap_or_default()),
             events: 0,
             events_in_profile: None,
         });
@@ -93,6 +112,11 @@ impl Members {
         self.slots.get_mut(process.0 as usize)?.as_mut()
     }
 
+    /// All of them, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Member> {
+        self.slots.iter_mut().flatten()
+    }
+
     /// All of them, with their slots.
     pub fn iter(&self) -> impl Iterator<Item = (Process, &Member)> {
         let slots = self.slots.iter().enumerate();
@@ -102,7 +126,7 @@ impl Members {
     /// Marks the process `pid` as one that has gone on to another program. True if it was here.
     pub fn replace(&mut self, pid: u32) -> bool {
         let mut was_here = false;
-        for member in self.slots.iter_mut().flatten().filter(|member| member.pid == pid) {
+        for member in self.iter_mut().filter(|member| member.pid == pid) {
             was_here |= !member.has_left;
             (member.watch, member.has_left) = (Watch::Over, true);
         }

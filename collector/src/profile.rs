@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use hashbrown::HashMap;
 use heaptrace_pprof::proto::{Label, Location, Mapping, Profile, Sample, ValueType, signed};
+use heaptrace_pprof::time_line::TimeLine;
 use heaptrace_pprof::{StringTable, drop_frames};
 
 use crate::fold::LEFT_OUT;
@@ -80,6 +81,7 @@ impl<'a> Builder<'a> {
             duration_nanos: i64::try_from(recording.duration.as_nanos()).unwrap_or(i64::MAX),
             default_sample_type: strings.index("inuse_space"),
             drop_frames: strings.index(&drop_frames()),
+            time_line: TimeLine::of(&recording.time_line),
             comment: comments(recording).iter().map(|text| strings.index(text)).collect(),
             ..Profile::default()
         };

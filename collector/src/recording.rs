@@ -4,6 +4,7 @@ use std::ops::{AddAssign, SubAssign};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use heaptrace_pprof::time_line::Point;
 pub use heaptrace_symbolize::{Frame, Module};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,8 @@ pub struct Recording {
     pub stacks: Stacks,
     /// The samples, one row for each pair of stack and size class.
     pub rows: Vec<Row>,
+    /// The heap over time, up to now.
+    pub time_line: Vec<Point>,
 }
 
 /// Counts that tell how complete a recording is.

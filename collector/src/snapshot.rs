@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use heaptrace_pprof::time_line::Point;
+
 use crate::copied::{Copied, copy_stacks};
 use crate::fold::Folder;
 use crate::live::{Live, Sum, Sums};
@@ -46,6 +48,8 @@ pub struct Snapshot {
     pub modules: Modules,
     /// Its sums.
     pub sums: Sums,
+    /// Its heap over time.
+    pub time_line: Vec<Point>,
 }
 
 impl Snapshot {
@@ -62,6 +66,7 @@ impl Snapshot {
             nodes: Tree::new().nodes(),
             modules: Modules::default(),
             sums: Live::new(rate).sums(),
+            time_line: Vec::new(),
         }
     }
 
@@ -72,7 +77,7 @@ impl Snapshot {
 
     /// What was recorded up to its moment.
     pub fn recording(&self) -> Recording {
-        self.record(self.sums.iter().collect())
+        Recording { time_line: self.time_line.clone(), ..self.record(self.sums.iter().collect()) }
     }
 
     /// What was recorded between the moment of `earlier`, a snapshot of the same process, and its own.
@@ -110,6 +115,7 @@ impl Snapshot {
             modules: modules.into_modules(),
             stacks,
             rows,
+            time_line: Vec::new(), // of a difference there is none
         }
     }
 }

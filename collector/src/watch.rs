@@ -38,6 +38,11 @@ impl Watch {
         }
     }
 
+    /// Is its id known, and that of nobody else?
+    pub fn is_seen(&self) -> bool {
+        matches!(self, Watch::Pidfd(_) | Watch::Stat(_))
+    }
+
     /// Is it over? `abandoned` tells whether its image is.
     pub fn is_over(&self, abandoned: bool) -> bool {
         match self {

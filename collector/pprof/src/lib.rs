@@ -10,6 +10,7 @@ mod foreign;
 pub mod proto;
 mod read;
 mod string_table;
+pub mod time_line;
 pub mod whole_file;
 mod write;
 

@@ -5,6 +5,8 @@
 
 #![allow(missing_docs)] // the fields are documented at their source
 
+use crate::time_line::TimeLine;
+
 /// A whole profile.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Profile {
@@ -38,6 +40,9 @@ pub struct Profile {
     pub default_sample_type: i64,
     #[prost(int64, tag = "15")]
     pub doc_url: i64,
+    /// Not pprof's: see [`TimeLine`].
+    #[prost(message, optional, tag = "1001")]
+    pub time_line: Option<TimeLine>,
 }
 
 /// What a value means: a type and its unit.

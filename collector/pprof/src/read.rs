@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::fields::{Field, Fields};
 use crate::foreign::Foreign;
 use crate::proto;
+use crate::time_line::TimeLine;
 
 /// Largest file read, in bytes.
 const FILE_LIMIT: u64 = 1 << 30;
@@ -25,8 +26,10 @@ const ENTRIES_LIMIT: usize = 1 << 22;
 /// Numbers of fields in `profile.proto`.
 const SAMPLE: u64 = 2;
 const STRING_TABLE: u64 = 6;
-/// Those of which a profile has one at most: from `drop_frames` to `doc_url`, but for `comment`.
-const SINGLE: [u64; 8] = [7, 8, 9, 10, 11, 12, 14, 15];
+const TIME_LINE: u64 = 1001;
+/// Those of which a profile has one at most: from `drop_frames` to `doc_url`, but for `comment`; and
+/// ours.
+const SINGLE: [u64; 9] = [7, 8, 9, 10, 11, 12, 14, 15, TIME_LINE];
 
 /// A kind of value and its unit, such as `inuse_space` in `bytes`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -160,6 +163,11 @@ fn tables(bytes: &[u8]) -> Result<proto::Profile, Error> {
         }
         entries += 1;
         entries += tables.location[locations..].iter().map(|l| l.line.len()).sum::<usize>();
+        entries += if field.number == TIME_LINE {
+            tables.time_line.as_ref().map_or(0, TimeLine::numbers)
+        } else {
+            0
+        };
         if entries > ENTRIES_LIMIT {
             return Err(Error::Invalid(format!("more than {ENTRIES_LIMIT} locations, functions or strings")));
         }

@@ -76,10 +76,24 @@ pub struct Live {
     /// Of each cell.
     owners: Pieces<Owner, OWNERS_SHARED>,
     space_in_use: f64,
+    /// The largest `space_in_use` since [`Live::begin_stretch`].
+    most_in_use: f64,
+    space_allocated: f64,
     /// The largest `space_in_use` so far.
     peak: f64,
     /// How many peaks there have been.
     peak_number: u64,
+}
+
+/// Bytes of a whole process, estimated.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Totals {
+    /// In use.
+    pub in_use: f64,
+    /// The most in use since [`Live::begin_stretch`].
+    pub most_in_use: f64,
+    /// Allocated since the beginning.
+    pub allocated: f64,
 }
 
 /// What was in [`Live`] at one moment.
@@ -112,6 +126,8 @@ impl Live {
             cells: Pieces::new(),
             owners: Pieces::new(),
             space_in_use: 0.0,
+            most_in_use: 0.0,
+            space_allocated: 0.0,
             peak: 0.0,
             peak_number: 1,
         }
@@ -127,6 +143,7 @@ impl Live {
                 cell.samples += 1;
                 cell.allocated.add(weight);
                 cell.in_use.add(weight);
+                self.space_allocated += weight.1;
                 self.grow(weight.1);
             }
             Event::Inherited(stack, size) => {
@@ -163,6 +180,20 @@ impl Live {
         self.index.cells(stack).next().is_some()
     }
 
+    /// The bytes of all stacks.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            in_use: self.space_in_use.max(0.0),
+            most_in_use: self.most_in_use.max(0.0),
+            allocated: self.space_allocated,
+        }
+    }
+
+    /// From now on, the most bytes in use are counted anew.
+    pub fn begin_stretch(&mut self) {
+        self.most_in_use = self.space_in_use;
+    }
+
     /// What all sums are now, for whoever has the time to look at them.
     pub fn sums(&mut self) -> Sums {
         Sums { cells: self.cells.share(), owners: self.owners.share(), peak_number: self.peak_number }
@@ -189,6 +220,7 @@ impl Live {
 
     fn grow(&mut self, space: f64) {
         self.space_in_use += space;
+        self.most_in_use = self.most_in_use.max(self.space_in_use);
         if self.space_in_use > self.peak {
             self.peak = self.space_in_use;
             self.peak_number += 1;

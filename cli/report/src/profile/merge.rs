@@ -16,6 +16,7 @@ use crate::profile::row::{Row, string};
 use crate::profile::tables::{
     DIFF_BASE, Function, Label, LabelValue, Line, Location, Mapping, Profile, Sample,
 };
+use crate::profile::time_line;
 
 /// Most frames in all distinct stacks, labels in all distinct sets, values in all samples.
 const ITEMS_LIMIT: usize = 1 << 28;
@@ -79,6 +80,7 @@ impl Merger {
                 profile.doc_url = text(source, tables.doc_url);
             }
         }
+        profile.time_line = time_line::merged(sources, profile.time_nanos);
         Merger {
             profile,
             mappings: HashMap::new(),

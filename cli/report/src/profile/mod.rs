@@ -10,3 +10,4 @@ pub mod place;
 pub mod prune;
 pub mod row;
 pub mod tables;
+pub mod time_line;

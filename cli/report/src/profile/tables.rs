@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use heaptrace_pprof::SampleType;
+use heaptrace_pprof::time_line::Point;
 
 use crate::profile::intern::{Slices, Strings, Text};
 
@@ -30,6 +31,8 @@ pub struct Profile {
     pub time_nanos: i64,
     /// How long the recording took.
     pub duration_nanos: i64,
+    /// The heap over time, in nanoseconds since `time_nanos`; empty if it is not known.
+    pub time_line: Vec<Point>,
     /// What the writers of the files noted, file by file.
     pub comments: Vec<String>,
     /// Where what the profile shows is explained.

@@ -49,6 +49,7 @@ pub fn header(out: &mut dyn Write, header: &Header) -> io::Result<()> {
     line("live", amount_text(header, header.live))?;
     line("peak", peak(header))?;
     line("allocated", allocated(header))?;
+    line("over time", over_time(header))?;
     for comment in &header.comments {
         line("comment", comment.clone())?;
     }
@@ -109,6 +110,24 @@ fn peak(header: &Header) -> String {
     let mut text = amount_text(header, header.peak);
     if header.more > 0 && !text.is_empty() {
         text += ", each process at its own, with what it inherited";
+    }
+    text
+}
+
+/// The heap over time as a line of blocks.
+fn over_time(header: &Header) -> String {
+    let Some(line) = &header.over_time else {
+        return String::new();
+    };
+    let most = line.most().max(1) as f64;
+    let block = |&bytes: &i64| match (bytes as f64 / most * 8.0).ceil() as usize {
+        0 => ' ',
+        eighths => ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'][eighths.min(8) - 1],
+    };
+    let blocks: String = line.columns.iter().map(block).collect();
+    let mut text = format!("{blocks} up to {}", measure::label(line.most(), "bytes", "auto"));
+    if let Some(resident) = line.resident {
+        text += &format!(", resident up to {}", measure::label(resident, "bytes", "auto"));
     }
     text
 }

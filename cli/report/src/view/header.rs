@@ -5,9 +5,12 @@ use heaptrace_channel::weight::finer_rate;
 
 use crate::profile::tables::Profile;
 use crate::view::basis::View;
+use crate::view::time_line::OverTime;
 
 /// What is little against something that many times as large.
 const LITTLE: i64 = 100;
+/// How many columns of text the heap over time takes.
+const COLUMNS: usize = 48;
 
 /// What a profile says of itself. A field is absent where the profile does not say.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +37,8 @@ pub struct Header {
     pub live: Option<Amount>,
     /// What lived when it was most.
     pub peak: Option<Amount>,
+    /// The heap over time.
+    pub over_time: Option<OverTime>,
     /// What was allocated in all.
     pub allocated: Option<Amount>,
     /// Comments of other writers.
@@ -113,6 +118,7 @@ impl Header {
             .collect(),
             live: amount(profile, "inuse"),
             peak: amount(profile, "peak"),
+            over_time: OverTime::new(&profile.time_line, COLUMNS).filter(|_| !view.is_difference()),
             allocated: amount(profile, "alloc"),
             comments: match notes("command").next() {
                 Some(_) => Vec::new(),

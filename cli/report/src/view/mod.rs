@@ -16,6 +16,7 @@ pub mod own;
 pub mod pack;
 pub mod paths;
 pub mod tags;
+pub mod time_line;
 pub mod top;
 pub mod traces;
 pub mod tree;

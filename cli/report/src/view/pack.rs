@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use heaptrace_pprof::time_line::TimeLine;
 use heaptrace_pprof::{SampleType, proto};
 
 use crate::profile::intern::Text;
@@ -61,6 +62,7 @@ impl<'a> Packer<'a> {
         self.message.period = profile.period;
         self.message.time_nanos = profile.time_nanos;
         self.message.duration_nanos = profile.duration_nanos;
+        self.message.time_line = TimeLine::of(&profile.time_line);
     }
 
     fn string(&mut self, text: &'a str) -> i64 {
