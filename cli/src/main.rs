@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::{env, io, panic};
 
 use clap::Parser;
-use heaptrace::{collect, library, run, symbolize};
+use heaptrace::{check, collect, library, run, symbolize};
 use heaptrace_collector::symbolize::panics_are_contained;
 use heaptrace_report as report;
 use heaptrace_report::say::say;
@@ -16,11 +16,14 @@ use heaptrace_report::say::say;
 enum Cli {
     Run(run::Args),
     Report(Box<report::Args>),
+    Check(Box<check::Args>),
     Symbolize(symbolize::Args),
     Lib(library::Args),
     /// What the library starts when there is no `heaptrace run`
     #[command(hide = true)]
     Collect,
+    #[command(hide = true)]
+    Waste(check::Waste),
 }
 
 /// Before Rust's runtime changes what the program is to inherit.
@@ -35,11 +38,13 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let result = match cli {
-        Cli::Run(args) => return run::run(args),
+        Cli::Run(args) => return run::run(&args),
+        Cli::Check(args) => return check::run(&args),
         Cli::Report(args) => report::run(&args),
         Cli::Symbolize(args) => symbolize::run(&args),
         Cli::Lib(args) => library::run(&args),
         Cli::Collect => collect::run(),
+        Cli::Waste(waste) => waste.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,8 +85,9 @@ fn refuse(error: &clap::Error) -> ExitCode {
     let paragraph = text.split("\n\n").next().unwrap_or_default();
     let words: Vec<_> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
     say(format_args!("{} (see heaptrace --help)", words.join(" ")));
-    let is_run = std::env::args_os().nth(1).is_some_and(|command| command == "run");
-    ExitCode::from(if is_run { run::FAILED } else { 2 })
+    let command = std::env::args_os().nth(1);
+    let has_own_failures = command.is_some_and(|command| command == "run" || command == "check");
+    ExitCode::from(if has_own_failures { run::FAILED } else { 2 })
 }
 
 /// Whether the reader of our output, such as `head`, has had enough.

@@ -1,5 +1,8 @@
 //! What heaptrace says on standard error about a run: every fact in words, and nowhere else.
 
+pub mod budgets;
+pub mod verdict;
+
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::ExitStatusExt;

@@ -22,4 +22,8 @@ mod view;
 
 pub use ask::{Args, run, show, two_dashes};
 pub use measure::grouped;
+pub use pattern::Pattern;
 pub use render::output::Output;
+pub use render::shorten::to_width;
+pub use view::cost;
+pub use view::noise::Estimate;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Args as _, FromArgMatches as _};
 use heaptrace_channel::config::parse_rate;
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
 use heaptrace_collector::symbolize::Mode;
@@ -48,6 +49,17 @@ pub enum Children {
     All,
     /// None.
     None,
+}
+
+impl Args {
+    /// The arguments in these words, as after `heaptrace run`.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args> {
+        let command = Args::augment_args(clap::Command::new("run").no_binary_name(true));
+        Ok(Args::from_arg_matches(&command.try_get_matches_from(words)?)?)
+    }
 }
 
 fn rate(text: &str) -> Result<u64> {

@@ -18,5 +18,5 @@ pub use args::Args;
 pub use inherited::keep as keep_inherited;
 pub use no_summary::NoSummary;
 pub use preflight::Obstacle;
-pub use prepared::run;
+pub use prepared::{record, run};
 pub use status::FAILED;

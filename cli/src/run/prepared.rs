@@ -25,18 +25,57 @@ use crate::progress::Line;
 use crate::{library, messages};
 
 /// `heaptrace run`.
-pub fn run(args: Args) -> ExitCode {
-    match prepare(&args) {
-        Ok(prepared) => prepared.go(&args),
-        Err(error) => {
-            say(format_args!("{error:#}"));
-            ExitCode::from(match error.downcast_ref() {
-                Some(NotStarted::NotFound(_)) => NOT_FOUND,
-                Some(NotStarted::NotExecutable(..)) => NOT_EXECUTABLE,
-                None => FAILED,
-            })
+pub fn run(args: &Args) -> ExitCode {
+    ExitCode::from(record(args).map_or_else(
+        |status| status,
+        |recorded| {
+            recorded.tell();
+            recorded.status
+        },
+    ))
+}
+
+/// A program that has run, and what became of its profiles.
+#[expect(missing_debug_implementations, reason = "a set of signals has no text")]
+pub struct Recorded {
+    /// What it would have exited with under a shell.
+    pub status: u8,
+    /// The profiles.
+    pub summary: Result<Summary, NoSummary>,
+    lines: Vec<String>,
+    signals: Signals,
+}
+
+impl Recorded {
+    /// Says what is to be said at the end.
+    pub fn tell(&self) {
+        if !self.lines.is_empty() {
+            say::begin_line();
         }
+        self.lines.iter().for_each(say);
     }
+
+    /// Lets signals reach this process again, which does more than to stand in for the program.
+    pub fn go_on(&self) {
+        self.signals.restore();
+    }
+}
+
+/// Runs a program and records it. Where it could not be started, that is said, and this answers what to
+/// exit with.
+///
+/// # Errors
+/// See there.
+pub fn record(args: &Args) -> Result<Recorded, u8> {
+    let started = prepare(args).and_then(|prepared| prepared.go(args));
+    started.map_err(|error| {
+        say(format_args!("{error:#}"));
+        match error.downcast_ref() {
+            Some(NotStarted::NotFound(_)) => NOT_FOUND,
+            Some(NotStarted::NotExecutable(..)) => NOT_EXECUTABLE,
+            None => FAILED,
+        }
+    })
 }
 
 /// All that can fail is done before the program starts.
@@ -109,15 +148,10 @@ fn start_collector(args: &Args, command: &Command, sockets: Sockets, token: &str
 }
 
 impl Prepared {
-    fn go(mut self, args: &Args) -> ExitCode {
+    fn go(mut self, args: &Args) -> Result<Recorded> {
         let signals = Signals::block();
-        let pid = match self.command.start(&signals, |pid| self.collector.program_started(pid)) {
-            Ok(pid) => pid,
-            Err(why) => {
-                say(format_args!("cannot start {}: {why}", self.command.path.display()));
-                return ExitCode::from(FAILED);
-            }
-        };
+        let started = self.command.start(&signals, |pid| self.collector.program_started(pid));
+        let pid = started.with_context(|| format!("cannot start {}", self.command.path.display()))?;
         let status = supervise(&signals, pid, |pid, status| self.collector.note_end(pid, status));
         signals.interrupted(); // what ended the program is not meant for us
         let line = Line::new(args.quiet);
@@ -127,11 +161,7 @@ impl Prepared {
         });
         drop(line);
         let lines = self.lines(&summary, args.quiet);
-        if !lines.is_empty() {
-            say::begin_line();
-        }
-        lines.iter().for_each(say);
-        ExitCode::from(status)
+        Ok(Recorded { status, summary, lines, signals })
     }
 
     /// The summary, without the program as one that was missed if it is known why.

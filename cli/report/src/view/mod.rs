@@ -3,6 +3,7 @@
 
 pub mod basis;
 pub mod call_graph;
+pub mod cost;
 pub mod filter;
 pub mod flame;
 pub mod graph;

@@ -1,0 +1,135 @@
+//! Profiles that a check makes for itself, in a folder of its own.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use heaptrace_collector::summary::{Malloc, Outcome};
+use tempfile::TempDir;
+
+use crate::check::args::Args;
+use crate::messages::budgets as words;
+use crate::run;
+
+/// This program, wherever it is.
+const OURSELVES: &str = "/proc/self/exe";
+
+/// Where profiles are that go with the check.
+#[derive(Debug)]
+pub struct Room(TempDir);
+
+/// What a run came to.
+#[derive(Debug)]
+pub enum Run {
+    /// Its profiles.
+    Profiles(Vec<PathBuf>),
+    /// The program did not succeed: what to exit with.
+    Failed(u8),
+    /// It could not be started, which has been said: what to exit with.
+    NotStarted(u8),
+}
+
+impl Room {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// If there can be no folder.
+    pub fn new() -> Result<Room> {
+        Ok(Room(tempfile::Builder::new().prefix("heaptrace-check-").tempdir()?))
+    }
+
+    /// Runs the program as `heaptrace run` does.
+    ///
+    /// # Errors
+    /// If it ran, but there is no profile of it.
+    pub fn run(&self, args: &Args) -> Result<Run> {
+        let pattern = args.profile.clone().unwrap_or_else(|| self.pattern());
+        let options = options(args, &pattern).into_iter().chain(["--quiet".into(), "--".into()]);
+        let run = run::Args::parse(options.chain(args.command.iter().cloned()))?;
+        let recorded = match run::record(&run) {
+            Ok(recorded) => recorded,
+            Err(status) => return Ok(Run::NotStarted(status)),
+        };
+        recorded.tell();
+        recorded.go_on();
+        if recorded.status != 0 {
+            return Ok(Run::Failed(recorded.status));
+        }
+        let Ok(summary) = &recorded.summary else { bail!(words::NOT_PROFILED) };
+        let program = summary.profiles.iter().find(|written| written.is_program);
+        let is_seen = program.is_some_and(|program| match program.malloc {
+            Malloc::Hooked | Malloc::NeverCalled => true,
+            Malloc::Own => program.counters.samples > 0,
+            Malloc::Unseen => false,
+        });
+        ensure!(is_seen, words::NOT_PROFILED);
+        let files = summary.profiles.iter().filter(|written| written.outcome == Outcome::File);
+        Ok(Run::Profiles(files.map(|written| written.path.clone()).collect()))
+    }
+
+    /// Runs another program instead, of which nothing is heard but errors.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn run_apart(&self, args: &Args, program: &OsStr) -> Result<Vec<PathBuf>> {
+        let words = args.command.iter().skip(1).map(OsString::as_os_str);
+        self.record_apart(options(args, &self.pattern()), [program].into_iter().chain(words))
+            .with_context(|| words::baseline_failed(program))
+    }
+
+    /// Allocates `count` blocks of `size` bytes and frees them, and leaks one of `leaked`, as a profiled
+    /// program.
+    ///
+    /// # Errors
+    /// If that cannot be.
+    pub fn waste(&self, rate: u64, [count, size, leaked]: [u64; 3]) -> Result<Vec<PathBuf>> {
+        let options = vec!["--rate".into(), rate.to_string().into(), "--output".into(), self.pattern()];
+        let numbers = [count, size, leaked].map(|number| OsString::from(number.to_string()));
+        let waste = [OURSELVES, "waste"].map(OsStr::new).into_iter();
+        self.record_apart(options, waste.chain(numbers.iter().map(OsString::as_os_str)))
+            .context(words::NO_WASTE)
+    }
+
+    fn record_apart<'a>(
+        &self,
+        options: Vec<OsString>,
+        command: impl Iterator<Item = &'a OsStr>,
+    ) -> Result<Vec<PathBuf>> {
+        let before = self.profiles()?;
+        let mut run = Command::new(OURSELVES);
+        run.arg("run").args(options).args(["--quiet", "--"]).args(command);
+        let status = run.stdin(Stdio::null()).stdout(Stdio::null()).status()?;
+        ensure!(status.success(), "{status}");
+        let mut files = self.profiles()?;
+        files.retain(|file| !before.contains(file));
+        ensure!(!files.is_empty(), words::NOT_PROFILED);
+        Ok(files)
+    }
+
+    fn profiles(&self) -> Result<Vec<PathBuf>> {
+        let entries = std::fs::read_dir(self.0.path())?;
+        let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        files.sort();
+        Ok(files)
+    }
+
+    /// A name for each process.
+    fn pattern(&self) -> OsString {
+        let folder = escaped(self.0.path());
+        [folder, "/%n.%p.prof".into()].into_iter().collect()
+    }
+}
+
+/// A path as a pattern that stands for it.
+fn escaped(path: &Path) -> OsString {
+    let bytes = path.as_os_str().as_bytes().iter();
+    let double = |&byte: &u8| if byte == b'%' { vec![byte; 2] } else { vec![byte] };
+    OsString::from_vec(bytes.flat_map(double).collect())
+}
+
+fn options(args: &Args, pattern: &OsStr) -> Vec<OsString> {
+    let words = ["--rate".as_ref(), args.rate.as_ref(), "--children".as_ref(), args.children.as_ref()];
+    words.into_iter().chain(["--output".as_ref(), pattern]).map(OsStr::to_owned).collect()
+}
