@@ -31,6 +31,7 @@ const ARGUMENTS: [&[&str]; 16] = [
     &["--proto", "--hide", "a"],
     &["--callgrind"],
     &["--flamegraph", "/dev/null"],
+    &["--html", "/dev/null"],
     &["--normalize", "--diff-base", FILE, FILE],
 ];
 /// In memory. Only one process at a time can use it.

@@ -7,6 +7,7 @@ use crate::pattern::Pattern;
 use crate::render::callgrind;
 use crate::render::dot;
 use crate::render::flame;
+use crate::render::html;
 use crate::render::json;
 use crate::render::output::Output;
 use crate::render::picture::{self, Format};
@@ -23,6 +24,7 @@ use crate::view::tags::Tags;
 use crate::view::top::Top;
 use crate::view::traces::{Folded, Traces};
 use crate::view::tree::Tree;
+use crate::view::viewer::Viewer;
 
 /// A view and what it needs to know beside the options.
 #[derive(Clone, Debug)]
@@ -57,6 +59,8 @@ pub enum Command {
     Callgrind,
     /// A flame graph.
     Flamegraph,
+    /// The viewer.
+    Html,
 }
 
 /// A view as it is asked for.
@@ -104,7 +108,7 @@ const fn of_functions(name: &'static str, help: &'static str, command: fn(Patter
 }
 
 /// All views.
-pub static VIEWS: [ViewKind; 17] = [
+pub static VIEWS: [ViewKind; 18] = [
     kind(
         "top",
         true,
@@ -127,6 +131,11 @@ pub static VIEWS: [ViewKind; 17] = [
     kind("proto", false, "The profile as a file again: filtered, added up, subtracted", Command::Proto),
     kind("callgrind", false, "The call graph for KCachegrind", Command::Callgrind),
     to_file("flamegraph", "A flame graph, written to FILE", Command::Flamegraph),
+    to_file(
+        "html",
+        "The viewer for browsers as one file, with the profile inside, written to FILE",
+        Command::Html,
+    ),
 ];
 
 impl ViewKind {
@@ -175,6 +184,10 @@ impl Command {
             Command::Flamegraph => {
                 let flame = Flame::new(view)?;
                 out.data("svg", |out| Ok(flame::write(out, &flame)?))?;
+            }
+            Command::Html => {
+                let page = html::page(&Viewer::new(view, read))?;
+                out.data("html", |out| Ok(out.write_all(page.as_bytes())?))?;
             }
         }
         Ok(())

@@ -87,6 +87,7 @@ settings! {
         Text paths.source;
     Options "trim_path" "trim-path" "PATH" "Prefixes to cut off the names of source files, separated by colons"
         Text paths.trim;
+    Options "no_source" "no-source" "" "Put no lines of source into the viewer" Flag no_source;
     Filters "focus" "focus" "REGEX" "Only samples with a matching frame: by function, source file, or file of the mapping"
         Regex filters.focus;
     Filters "ignore" "ignore" "REGEX" "No samples with a matching frame" Regex filters.ignore;

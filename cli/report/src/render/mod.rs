@@ -3,6 +3,7 @@
 pub mod callgrind;
 pub mod dot;
 pub mod flame;
+pub mod html;
 pub mod json;
 pub mod output;
 pub mod picture;

@@ -158,7 +158,8 @@ fn allocated(header: &Header) -> String {
     }
 }
 
-fn hint_text(hint: &Hint) -> String {
+/// What to do next, in words.
+pub fn hint_text(hint: &Hint) -> String {
     match hint {
         Hint::NoNames => {
             "most addresses have no names; heaptrace symbolize PROFILE -o NAMED looks them up".to_owned()

@@ -50,6 +50,8 @@ pub struct Options {
     pub filters: Filters,
     /// Where sources are.
     pub paths: SourcePaths,
+    /// Whether the viewer is to have no lines of source.
+    pub no_source: bool,
 }
 
 impl Options {
@@ -84,6 +86,7 @@ impl Default for Options {
             unit: "minimum".to_owned(),
             filters: Filters::default(),
             paths: SourcePaths::default(),
+            no_source: false,
         }
     }
 }
@@ -114,6 +117,11 @@ impl<'a> View<'a> {
             false => total(profile, profile.values_of(index)),
         };
         Ok(View { profile, options, selection, index, total })
+    }
+
+    /// What percentages of a sample type are of if they are of the whole profile.
+    pub fn total_of(&self, index: usize) -> i64 {
+        total(self.profile, self.profile.values_of(index))
     }
 
     /// The sample type shown.

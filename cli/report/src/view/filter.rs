@@ -9,7 +9,7 @@ use crate::profile::intern::Text;
 use crate::profile::prune;
 use crate::profile::tables::{Code, Label, Line, Location, Profile, Sample};
 use crate::view::label::{self, TagFilter};
-use crate::view::own::{Own, OwnCode};
+use crate::view::own::{Origin, Own, OwnCode};
 
 /// The filters of one report, each absent unless asked for.
 #[derive(Clone, Debug, Default)]
@@ -194,8 +194,9 @@ impl<'a> Selection<'a> {
     /// Leaves out all frames that are not the program's own.
     fn keep_own(&mut self, own: &Own) {
         let is_named: Vec<bool> = self.code.locations.iter().map(|l| !l.lines.is_empty()).collect();
-        let is_foreign: Vec<bool> = self.code.locations.iter().map(|l| !own.location(l)).collect();
-        self.code.to_mut().retain_lines(|location, line| own.line(location, line));
+        let is_foreign: Vec<bool> =
+            self.code.locations.iter().map(|l| own.location(l) != Origin::Program).collect();
+        self.code.to_mut().retain_lines(|location, line| own.line(location, line) == Origin::Program);
         self.hide_emptied(|i| is_named[i] || is_foreign[i]);
         self.leave_out_hidden();
     }

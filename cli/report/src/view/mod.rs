@@ -3,6 +3,7 @@
 
 pub mod basis;
 pub mod call_graph;
+pub mod call_tree;
 pub mod cost;
 pub mod filter;
 pub mod flame;
@@ -21,3 +22,4 @@ pub mod time_line;
 pub mod top;
 pub mod traces;
 pub mod tree;
+pub mod viewer;

@@ -1,70 +1,63 @@
-//! Which code is the program's own: neither the language's library, nor an allocator's plumbing, nor
-//! a library of the system or of a registry.
+//! Whose code is which: the program's own is neither the language's library, nor an allocator's
+//! plumbing, nor a library of the system or of a registry.
 
 use crate::pattern::Pattern;
 use crate::profile::tables::{Function, Line, Location, Profile};
 use crate::view::paths::base;
 
-/// What is in the path of a source file of a compiler, a toolchain, a registry or the system.
-const LIBRARY_SOURCES: [&str; 30] = [
+/// What is in the path of a source file of a compiler, of a language's library or of its toolchain.
+const LANGUAGE_SOURCES: [&str; 17] = [
     // Rust.
     "/rustc/",
     "/rustlib/",
-    "/registry/src/",
-    "/git/checkouts/",
     "/rust/deps/",
     // C and C++.
-    "/usr/include/",
-    "/usr/local/include/",
-    "/usr/lib/",
-    "/usr/lib64/",
     "/include/c++/",
     "/c++/v1/",
     "/libstdc++-v3/",
     "/libgcc/",
     "/gcc/include/",
     "/libcxx/",
-    "/sysdeps/",
-    "/glibc",
-    "/csu/",
-    "/nptl/",
-    "/usr/src/",
-    "/nix/store/",
     // Ada, D, Fortran, Go, Zig.
     "/adainclude/",
     "/druntime/",
     "/phobos/",
     "/libgfortran/",
     "/usr/local/go/src/",
-    "/go/pkg/mod/",
     "/go/src/runtime/",
     "/zig/lib/std/",
     "/lib/zig/",
+];
+
+/// What is in the path of a source file of the C library.
+const SYSTEM_SOURCES: [&str; 4] = ["/sysdeps/", "/glibc", "/csu/", "/nptl/"];
+
+/// What is in the path of a source file of a registry or of the system.
+const DEPENDENCY_SOURCES: [&str; 9] = [
+    "/registry/src/",
+    "/git/checkouts/",
+    "/go/pkg/mod/",
+    "/usr/include/",
+    "/usr/local/include/",
+    "/usr/lib/",
+    "/usr/lib64/",
+    "/usr/src/",
+    "/nix/store/",
 ];
 
 /// Where mapped files are that come with the system.
 const SYSTEM_FOLDERS: [&str; 6] =
     ["/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/local/lib/", "/nix/store/"];
 
-/// Mapped files that are a language's or an allocator's wherever they are.
-const LIBRARY_FILES: [&str; 16] = [
-    "[",
-    "ld-linux",
-    "ld-musl",
-    "libasan",
-    "libc++",
-    "libc.",
-    "libgcc_s",
-    "libgfortran",
-    "libgnat",
-    "libjemalloc",
-    "libmimalloc",
-    "libphobos",
-    "libpthread",
-    "libstd-",
-    "libstdc++",
-    "libtcmalloc",
-];
+/// Mapped files that are a language's wherever they are.
+const LANGUAGE_FILES: [&str; 7] =
+    ["libc++", "libgcc_s", "libgfortran", "libgnat", "libphobos", "libstd-", "libstdc++"];
+
+/// Mapped files of the C library and the kernel.
+const SYSTEM_FILES: [&str; 5] = ["[", "ld-linux", "ld-musl", "libc.", "libpthread"];
+
+/// Mapped files that are an allocator's wherever they are.
+const ALLOCATOR_FILES: [&str; 4] = ["libasan", "libjemalloc", "libmimalloc", "libtcmalloc"];
 
 /// The crates and namespaces of languages' libraries and of allocators' plumbing.
 const LIBRARY_ROOTS: [&str; 16] = [
@@ -86,18 +79,12 @@ const LIBRARY_ROOTS: [&str; 16] = [
     "ada",
 ];
 
-/// Functions that only start the program, pass a request for memory on, or end something.
-const LIBRARY_FUNCTIONS: [&str; 9] = [
-    "_start",
-    "__libc_",
-    "operator new",
-    "operator delete",
-    "__cxa_",
-    "_GLOBAL__",
-    "__rust",
-    "_dl_",
-    "lang_start",
-];
+/// Functions of a language that only start the program, pass a request for memory on, or end something.
+const LANGUAGE_FUNCTIONS: [&str; 6] =
+    ["operator new", "operator delete", "__cxa_", "_GLOBAL__", "__rust", "lang_start"];
+
+/// The same of the system.
+const SYSTEM_FUNCTIONS: [&str; 3] = ["_start", "__libc_", "_dl_"];
 
 /// What else is the program's own, and what else is not.
 #[derive(Clone, Debug, Default)]
@@ -108,21 +95,26 @@ pub struct OwnCode {
     pub not: Option<Pattern>,
 }
 
-/// The program's own code in a profile.
+/// Whose code is in a profile.
 #[derive(Debug)]
 pub struct Own {
-    functions: Vec<Origin>,
-    /// For each mapping, whether code in it is the program's own if nothing else is known of it.
-    mappings: Vec<bool>,
+    /// For each function whose it is; `None`: of whoever its mapping is.
+    functions: Vec<Option<Origin>>,
+    /// For each mapping, whose code in it is if nothing else is known of it.
+    mappings: Vec<Origin>,
 }
 
-/// Where a function is from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
+/// Whose code something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// The program's own.
     Program,
-    Library,
-    /// From wherever its mapping is.
-    Mapping,
+    /// A library's that the program uses, or an allocator's.
+    Dependency,
+    /// The language's library's.
+    Language,
+    /// The C library's, the loader's or the kernel's.
+    System,
 }
 
 impl OwnCode {
@@ -132,22 +124,23 @@ impl OwnCode {
         let program = profile.mappings.first().map(|mapping| mapping.file);
         let mappings = profile.mappings.iter().map(|mapping| {
             let path = profile.text(mapping.file);
-            Some(mapping.file) == program || self.is_below(path) || !is_system(path)
+            match Some(mapping.file) == program || self.is_below(path) {
+                true => Origin::Program,
+                false => origin_of_file(path),
+            }
         });
         let functions = profile.functions.iter().map(|function| self.origin(profile, function));
         Own { functions: functions.collect(), mappings: mappings.collect() }
     }
 
-    fn origin(&self, profile: &Profile, function: &Function) -> Origin {
+    fn origin(&self, profile: &Profile, function: &Function) -> Option<Origin> {
         let (name, file) = (profile.text(function.name), profile.text(function.file));
         if self.not.as_ref().is_some_and(|not| not.is_match(name) || not.is_match(file)) {
-            Origin::Library
+            Some(Origin::Dependency)
         } else if self.is_below(file) {
-            Origin::Program
-        } else if is_library_name(name) || LIBRARY_SOURCES.iter().any(|part| file.contains(part)) {
-            Origin::Library
+            Some(Origin::Program)
         } else {
-            Origin::Mapping
+            origin_of_name(name).or_else(|| origin_of_source(file))
         }
     }
 
@@ -161,29 +154,49 @@ impl OwnCode {
 }
 
 impl Own {
-    /// Whether a line is of the program's own code.
-    pub fn line(&self, location: &Location, line: &Line) -> bool {
-        match self.functions[line.function as usize] {
-            Origin::Program => true,
-            Origin::Library => false,
-            Origin::Mapping => self.location(location),
-        }
+    /// Whose code a line is.
+    pub fn line(&self, location: &Location, line: &Line) -> Origin {
+        self.functions[line.function as usize].unwrap_or_else(|| self.location(location))
     }
 
-    /// Whether an address of which nothing is known but its mapping is.
-    pub fn location(&self, location: &Location) -> bool {
-        location.mapping.is_none_or(|mapping| self.mappings[mapping as usize])
+    /// Whose code an address is of which nothing is known but its mapping.
+    pub fn location(&self, location: &Location) -> Origin {
+        location.mapping.map_or(Origin::Program, |mapping| self.mappings[mapping as usize])
     }
 }
 
-fn is_system(path: &str) -> bool {
-    SYSTEM_FOLDERS.iter().any(|folder| path.starts_with(folder))
-        || LIBRARY_FILES.iter().any(|file| base(path).starts_with(file))
+fn origin_of_file(path: &str) -> Origin {
+    let is_one_of = |files: &[&str]| files.iter().any(|file| base(path).starts_with(file));
+    if is_one_of(&LANGUAGE_FILES) {
+        Origin::Language
+    } else if is_one_of(&SYSTEM_FILES) {
+        Origin::System
+    } else if is_one_of(&ALLOCATOR_FILES) || SYSTEM_FOLDERS.iter().any(|folder| path.starts_with(folder)) {
+        Origin::Dependency
+    } else {
+        Origin::Program
+    }
 }
 
-/// Whether a function is of a language's library, by its name alone.
-fn is_library_name(name: &str) -> bool {
-    LIBRARY_FUNCTIONS.iter().any(|start| name.starts_with(start)) || is_library_path(name)
+/// Whose a source file is, if it is not the program's.
+fn origin_of_source(file: &str) -> Option<Origin> {
+    let is_in = |parts: &[&str]| parts.iter().any(|part| file.contains(part));
+    if is_in(&LANGUAGE_SOURCES) {
+        Some(Origin::Language)
+    } else if is_in(&SYSTEM_SOURCES) {
+        Some(Origin::System)
+    } else {
+        is_in(&DEPENDENCY_SOURCES).then_some(Origin::Dependency)
+    }
+}
+
+/// Whose a function is, if its name alone tells that it is not the program's.
+fn origin_of_name(name: &str) -> Option<Origin> {
+    let begins = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
+    if begins(&SYSTEM_FUNCTIONS) {
+        return Some(Origin::System);
+    }
+    (begins(&LANGUAGE_FUNCTIONS) || is_library_path(name)).then_some(Origin::Language)
 }
 
 /// The same for names with a path, of a function or of the type in `<…>` that it is of.
@@ -231,7 +244,7 @@ mod tests {
             "operator new",
             "runtime.mallocgc",
         ] {
-            assert!(is_library_name(name), "{name}");
+            assert!(origin_of_name(name).is_some(), "{name}");
         }
         for name in [
             "main",
@@ -248,23 +261,35 @@ mod tests {
             "{lambda(int)#1}::operator()",
             "",
         ] {
-            assert!(!is_library_name(name), "{name}");
+            assert_eq!(origin_of_name(name), None, "{name}");
         }
     }
 
     #[test]
     fn libraries_are_known_by_where_they_are() {
-        for path in [
-            "/usr/lib/x86_64-linux-gnu/libssl.so.3",
-            "/lib64/ld-linux-x86-64.so.2",
-            "/opt/gcc/lib64/libstdc++.so.6.0.33",
-            "/home/me/.local/lib/libjemalloc.so.2",
-            "[vdso]",
+        use Origin::{Dependency, Language, Program, System};
+        for (path, origin) in [
+            ("/usr/lib/x86_64-linux-gnu/libssl.so.3", Dependency),
+            ("/home/me/.local/lib/libjemalloc.so.2", Dependency),
+            ("/lib64/ld-linux-x86-64.so.2", System),
+            ("[vdso]", System),
+            ("/opt/gcc/lib64/libstdc++.so.6.0.33", Language),
+            ("/home/me/target/debug/app", Program),
+            ("/opt/app/lib/libapp.so", Program),
+            ("/usr/bin/python3.11", Program),
+            ("", Program),
         ] {
-            assert!(is_system(path), "{path}");
+            assert_eq!(origin_of_file(path), origin, "{path}");
         }
-        for path in ["/home/me/target/debug/app", "/opt/app/lib/libapp.so", "/usr/bin/python3.11", ""] {
-            assert!(!is_system(path), "{path}");
+        for (file, origin) in [
+            ("/usr/include/c++/12/bits/stl_vector.h", Some(Language)),
+            ("/rustc/abc/library/alloc/src/vec/mod.rs", Some(Language)),
+            ("./nptl/pthread_create.c", Some(System)),
+            ("/usr/include/boost/any.hpp", Some(Dependency)),
+            ("/home/me/.cargo/registry/src/index/serde-1.0/src/lib.rs", Some(Dependency)),
+            ("/home/me/src/main.rs", None),
+        ] {
+            assert_eq!(origin_of_source(file), origin, "{file}");
         }
     }
 }

@@ -1,0 +1,10 @@
+//! The viewer for browsers: one page with its scripts, its style and the profile inside.
+
+mod columns;
+mod data;
+mod link;
+mod modules;
+mod page;
+mod state;
+
+pub use page::page;

@@ -1,0 +1,181 @@
+//! Leaving the smallest nodes out of a tree that is too large for a browser. Nothing gets lost: what
+//! they hold is in one node below the caller that is left.
+
+use std::cmp::Reverse;
+
+use hashbrown::HashMap;
+
+use crate::view::call_tree::build::{CallTree, Node, Row};
+use crate::view::call_tree::frame::SMALLER;
+
+/// `tree` with the `limit` largest of its nodes, and one for the rest below each that has some.
+pub fn prune(tree: CallTree, types: usize, limit: usize) -> CallTree {
+    let shares = tree.shares(types);
+    let mut order: Vec<u32> = (0..tree.nodes.len() as u32).collect();
+    // A caller is at least as large as what it calls, and before it.
+    order.select_nth_unstable_by(limit, |&a, &b| {
+        let key = |node: u32| (Reverse(shares[node as usize].to_bits()), node);
+        key(a).cmp(&key(b))
+    });
+    let mut is_kept = vec![false; tree.nodes.len()];
+    for &node in &order[..limit] {
+        is_kept[node as usize] = true;
+    }
+    let (nodes, place) = kept_nodes(&tree, &is_kept);
+    let left_out = is_kept.iter().filter(|kept| !**kept).count();
+    let CallTree { frames, rows, values, gross, .. } = tree;
+    let mut pruned =
+        CallTree { frames, nodes, rows: Vec::new(), values: Vec::new(), gross: Vec::new(), left_out };
+    add_rows(&mut pruned, types, &rows, &place, &values, &gross);
+    pruned
+}
+
+/// The nodes that are left, and for each node of the whole tree the one that it is now or is in.
+fn kept_nodes(tree: &CallTree, is_kept: &[bool]) -> (Vec<Node>, Vec<u32>) {
+    let mut children: Vec<Vec<u32>> = vec![Vec::new(); tree.nodes.len()];
+    let callers = tree.callers();
+    for (node, caller) in callers.iter().enumerate().rev() {
+        if let Some(caller) = caller {
+            children[*caller as usize].push(node as u32);
+        }
+    }
+    let mut nodes = Vec::new();
+    let mut place = vec![0; tree.nodes.len()];
+    let mut left: Vec<u32> =
+        callers.iter().enumerate().rev().filter(|(_, c)| c.is_none()).map(|(i, _)| i as u32).collect();
+    // What is too small among the roots has no caller to be below.
+    let mut smaller_root = None;
+    while let Some(node) = left.pop() {
+        let i = node as usize;
+        let Node { depth, frame } = tree.nodes[i];
+        if !is_kept[i] {
+            let of_caller = callers[i].map(|caller| place[caller as usize]);
+            place[i] = match of_caller {
+                Some(caller) if nodes_frame(&nodes, caller) == SMALLER => caller,
+                Some(caller) => smaller_below(&mut nodes, caller),
+                None => *smaller_root.get_or_insert_with(|| push(&mut nodes, 0, SMALLER)),
+            };
+        } else {
+            place[i] = push(&mut nodes, depth, frame);
+        }
+        // Those that are left out first, so that the node for them is just behind its caller.
+        let (kept, small): (Vec<u32>, Vec<u32>) =
+            children[i].iter().partition(|&&child| is_kept[child as usize]);
+        left.extend(kept);
+        left.extend(small);
+    }
+    (nodes, place)
+}
+
+fn push(nodes: &mut Vec<Node>, depth: u32, frame: u32) -> u32 {
+    nodes.push(Node { depth, frame });
+    nodes.len() as u32 - 1
+}
+
+fn nodes_frame(nodes: &[Node], node: u32) -> u32 {
+    nodes[node as usize].frame
+}
+
+/// The node below `caller` for what is too small there, which is just behind it.
+fn smaller_below(nodes: &mut Vec<Node>, caller: u32) -> u32 {
+    match nodes.get(caller as usize + 1) {
+        Some(node) if node.frame == SMALLER => caller + 1,
+        _ => {
+            let depth = nodes[caller as usize].depth + 1;
+            push(nodes, depth, SMALLER)
+        }
+    }
+}
+
+/// Adds the rows at their new nodes, those with the same labels at one that stands for others together.
+fn add_rows(tree: &mut CallTree, types: usize, rows: &[Row], place: &[u32], values: &[i64], gross: &[i64]) {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|&i| place[rows[i].node as usize]);
+    let mut known: HashMap<(u32, u32), usize> = HashMap::new();
+    for i in order {
+        let node = place[rows[i].node as usize];
+        let labels = rows[i].labels;
+        let range = i * types..(i + 1) * types;
+        let next = tree.rows.len();
+        let at = match tree.nodes[node as usize].frame {
+            SMALLER => *known.entry((node, labels)).or_insert(next),
+            _ => next,
+        };
+        if at == next {
+            tree.rows.push(Row { node, labels });
+            tree.values.extend_from_slice(&values[range.clone()]);
+            tree.gross.extend_from_slice(gross.get(range).unwrap_or_default());
+            continue;
+        }
+        let add = |sums: &mut [i64], own: &[i64]| {
+            sums.iter_mut().zip(own).for_each(|(sum, value)| *sum += value);
+        };
+        add(&mut tree.values[at * types..(at + 1) * types], &values[range.clone()]);
+        if let Some(own) = gross.get(range) {
+            add(&mut tree.gross[at * types..(at + 1) * types], own);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heaptrace_pprof::SampleType;
+
+    use super::*;
+    use crate::profile::tables::{Location, Profile, Sample};
+    use crate::view::own::OwnCode;
+
+    /// A profile of stacks of addresses, the innermost first, each with a value.
+    fn profile(stacks: &[(&[u32], i64)]) -> Profile {
+        let mut profile = Profile {
+            sample_types: vec![SampleType { name: "space".into(), unit: "bytes".into() }],
+            ..Profile::default()
+        };
+        let location = |i| Location { mapping: None, address: i, lines: 0..0, folded: false };
+        profile.code.locations = (0..10).map(location).collect();
+        let labels = profile.label_sets.intern(&[]);
+        for (stack, value) in stacks {
+            let stack = profile.stacks.intern(stack);
+            profile.samples.push(Sample { stack, labels });
+            profile.values.push(*value);
+        }
+        profile
+    }
+
+    #[test]
+    fn what_is_too_small_is_in_one_node_below_its_caller() {
+        // Frames differ by what is known of them, so these have mappings.
+        let mut profile = profile(&[
+            (&[3, 2, 1], 1),
+            (&[4, 2, 1], 2),
+            (&[2, 1], 50),
+            (&[5, 1], 3),
+            (&[7, 6], 4),
+            (&[1], 40),
+        ]);
+        for (i, location) in profile.code.locations.iter_mut().enumerate() {
+            location.mapping = Some(i as u32);
+        }
+        profile.mappings = (0..10)
+            .map(|_| crate::profile::tables::Mapping {
+                start: 0,
+                limit: 0,
+                offset: 0,
+                file: Default::default(),
+                build_id: Default::default(),
+                has: [false; 4],
+            })
+            .collect();
+        let own = OwnCode::default().find(&profile);
+        let whole = CallTree::new(&profile, &own, 100);
+        assert_eq!((whole.nodes.len(), whole.rows.len(), whole.left_out), (7, 6, 0));
+        let tree = CallTree::new(&profile, &own, 2);
+        let mapping = |node: &Node| tree.frames[node.frame as usize].mapping;
+        let shape: Vec<_> = tree.nodes.iter().map(|node| (node.depth, mapping(node))).collect();
+        assert_eq!(shape, [(0, Some(1)), (1, None), (1, Some(2)), (2, None), (0, None)]);
+        let held: Vec<_> =
+            tree.rows.iter().zip(&tree.values).map(|(row, value)| (row.node, *value)).collect();
+        assert_eq!(held, [(0, 40), (1, 3), (2, 50), (3, 3), (4, 4)]);
+        assert_eq!(tree.left_out, 5);
+    }
+}

@@ -1,0 +1,125 @@
+// A profile as the page gets it: the other end of render/html/data.rs.
+
+import { Columns } from './columns.js';
+
+/**
+ * @typedef {{ name: string, unit: string, total: number, sampled: boolean }} SampleType
+ * @typedef {{ key: string, text: string, number: number | null, unit: string }} Label
+ * @typedef {{ file: number, first: number, text: string }} Excerpt
+ * @typedef {{
+ *   version: string, command: string | null, pid: string | null, more: number, time: number, duration: number,
+ *   rate: number | null, samples: number | null, losses: [string, number][], comments: string[], hints: string[],
+ * }} About
+ * @typedef {{
+ *   about: About, types: SampleType[], default_type: number, difference: boolean, period: number,
+ *   strings: string[], labels: Label[][], excerpts: Excerpt[], left_out: number, state: [string, string][],
+ *   columns: { name: string, count: number, bytes: number }[],
+ * }} Description
+ */
+
+/**
+ * Nodes are numbered from 1, each behind its caller; node 0 is around all.
+ *
+ * @typedef {object} Profile
+ * @property {Description} is
+ * @property {string[]} strings
+ * @property {{ function: Float64Array, line: Float64Array, mapping: Float64Array, kind: Float64Array }} frames
+ *     the function and the mapping are numbered from 1, 0 is none
+ * @property {{ name: Float64Array, file: Float64Array, start: Float64Array }} functions
+ * @property {Float64Array} mappings the file of each
+ * @property {Int32Array} parent of each node
+ * @property {Int32Array} frame of each node
+ * @property {{ node: Int32Array, labels: Int32Array, values: Float64Array[], gross: Float64Array[] }} rows
+ */
+
+/** Whose code a frame is: the bits of `frames.kind` above the lowest, which tells that it is inlined. */
+export const KINDS = ['own', 'library', 'language', 'system'];
+
+/**
+ * @param {Uint8Array} bytes compressed
+ * @returns {Promise<Profile>}
+ */
+export async function readProfile(bytes) {
+    const stream = new Blob([/** @type {BlobPart} */ (bytes)]).stream().pipeThrough(new DecompressionStream('gzip'));
+    const all = new Uint8Array(await new Response(stream).arrayBuffer());
+    const length = new DataView(all.buffer).getUint32(0, true);
+    /** @type {Description} */
+    const is = JSON.parse(new TextDecoder().decode(all.subarray(4, 4 + length)));
+    const columns = new Columns(all.subarray(4 + length), is.columns);
+    const tree = readTree(columns);
+    const one = (/** @type {string} */ name) => columns.read(name);
+    return {
+        is,
+        strings: is.strings,
+        ...tree,
+        frames: {
+            function: one('frame.function'),
+            line: one('frame.line'),
+            mapping: one('frame.mapping'),
+            kind: one('frame.kind'),
+        },
+        functions: { name: one('function.name'), file: one('function.file'), start: one('function.start') },
+        mappings: one('mapping.file'),
+        rows: {
+            node: summed(one('row.node')),
+            labels: Int32Array.from(one('row.labels')),
+            values: columns.readAllSigned('value'),
+            gross: columns.readAllSigned('gross'),
+        },
+    };
+}
+
+/**
+ * A node is told by how many of the callers before it are none of its own, and by which of the callees
+ * of its caller's frame it is.
+ *
+ * @param {Columns} columns
+ */
+function readTree(columns) {
+    const ups = columns.read('up');
+    const ranks = columns.read('rank');
+    const news = columns.read('new');
+    const count = ups.length;
+    const parent = new Int32Array(count + 1).fill(-1);
+    const frame = new Int32Array(count + 1).fill(-1);
+    /** @type {number[][]} */
+    const callees = [];
+    const ofRoot = /** @type {number[]} */ ([]);
+    let frames = 1;
+    let nextNew = 0;
+    let at = 0;
+    for (let i = 0; i < count; i++) {
+        for (let up = ups[i]; up > 0; up--) {
+            at = parent[at];
+        }
+        const own = at === 0 ? ofRoot : (callees[frame[at]] ??= []);
+        const rank = ranks[i];
+        if (rank === own.length) {
+            const number = frames - news[nextNew++];
+            own.push(number);
+            if (number === frames) {
+                frames++;
+            }
+        }
+        const node = i + 1;
+        parent[node] = at;
+        frame[node] = own[rank];
+        at = node;
+    }
+    return { parent, frame };
+}
+
+/**
+ * Rows tell how far their node is from that of the row before, counted from node 1.
+ *
+ * @param {Float64Array} gaps
+ */
+function summed(gaps) {
+    const sums = new Int32Array(gaps.length);
+    let sum = 1;
+    for (let i = 0; i < gaps.length; i++) {
+        sum += gaps[i];
+        sums[i] = sum;
+    }
+    return sums;
+}

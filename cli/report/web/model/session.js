@@ -1,0 +1,217 @@
+// From a state to what views show, each step made once and kept while it is the same.
+
+/** @import { Profile } from '../data/profile.js' */
+/** @import { State } from './state.js' */
+/** @import { Calls } from './calls.js' */
+/** @import { Keys, Granularity } from './keys.js' */
+/** @import { Filters } from './filters.js' */
+/** @import { Metric } from './sums.js' */
+/** @import { Row } from './rows.js' */
+
+import { frameInfo } from '../data/frame.js';
+import { escaped, pattern } from '../text/pattern.js';
+import { callsOf } from './calls.js';
+import { filtersOf } from './filters.js';
+import { keysOf } from './keys.js';
+import { rowsOf } from './rows.js';
+import { metricOf } from './sums.js';
+
+/**
+ * What is shown.
+ *
+ * @typedef {object} Shown
+ * @property {State} state
+ * @property {number} type index of the sample type
+ * @property {string} unit
+ * @property {boolean} difference
+ * @property {Keys} keys
+ * @property {Filters} filters
+ * @property {Calls} calls
+ * @property {Metric} metric
+ * @property {Search | null} search
+ */
+
+/**
+ * @typedef {object} Search
+ * @property {Uint8Array} keys for each key whether it matches
+ * @property {number} count
+ * @property {string} wrong why the expression is none
+ */
+
+/** Steps that are kept. */
+const KEPT = 12;
+
+export class Session {
+    /** @param {Profile} profile */
+    constructor(profile) {
+        this.profile = profile;
+        /** @type {Map<string, unknown>} */
+        this.kept = new Map();
+    }
+
+    /**
+     * @param {State} state
+     * @returns {Shown}
+     */
+    shown(state) {
+        const type = this.typeOf(state.si);
+        const keys = this.keys(state);
+        const filters = this.filters(state);
+        const calls = this.calls(state);
+        const metric = this.once(`metric ${type} ${state.rel} ${calls_(state)}`, () =>
+            metricOf(this.profile, calls, type, state.rel),
+        );
+        const { unit } = this.profile.is.types[type];
+        const search = this.search(state.q, keys, granularityOf(state));
+        return { state, type, unit, difference: this.profile.is.difference, keys, filters, calls, metric, search };
+    }
+
+    /** @param {State} state */
+    keys(state) {
+        const granularity = granularityOf(state);
+        return this.once(`keys ${granularity}`, () => keysOf(this.profile, granularity));
+    }
+
+    /** @param {State} state */
+    filters(state) {
+        return this.once(`filters ${filters_(state)}`, () => filtersOf(this.profile, state));
+    }
+
+    /** @param {State} state */
+    calls(state) {
+        return this.once(`calls ${calls_(state)}`, () =>
+            callsOf(this.profile, this.keys(state), this.filters(state), state),
+        );
+    }
+
+    /**
+     * The rows of the table.
+     *
+     * @param {Shown} shown
+     * @returns {Row[]}
+     */
+    rows(shown) {
+        const { state, type } = shown;
+        return this.once(`rows ${type} ${calls_(state)}`, () => rowsOf(shown.calls, shown.metric));
+    }
+
+    /**
+     * The index of the sample type called that; the default if there is none.
+     *
+     * @param {string} name
+     */
+    typeOf(name) {
+        const { types, default_type: otherwise } = this.profile.is;
+        const index = types.findIndex((type) => type.name === name);
+        const byNumber = name !== '' && Number.isInteger(Number(name)) && Number(name) < types.length ? Number(name) : -1;
+        return index >= 0 ? index : byNumber >= 0 ? byNumber : otherwise;
+    }
+
+    /**
+     * @param {string} source
+     * @param {Keys} keys
+     * @param {Granularity} granularity
+     * @returns {Search | null}
+     */
+    search(source, keys, granularity) {
+        if (source === '') {
+            return null;
+        }
+        return this.once(`search ${granularity} ${source}`, () => {
+            const regex = pattern(source);
+            if (typeof regex === 'string') {
+                return { keys: new Uint8Array(keys.names.length), count: 0, wrong: regex };
+            }
+            const found = Uint8Array.from(keys.names, (name) => Number(regex.test(name)));
+            return { keys: found, count: found.reduce((sum, one) => sum + one, 0), wrong: '' };
+        });
+    }
+
+    /**
+     * The keys that an expression matches as a whole name, as `p` has it.
+     *
+     * @param {Shown} shown
+     * @returns {Set<number>}
+     */
+    pivots(shown) {
+        const { p } = shown.state;
+        const regex = p === '' ? '' : pattern(p);
+        /** @type {Set<number>} */
+        const found = new Set();
+        if (typeof regex !== 'string') {
+            shown.keys.names.forEach((name, key) => regex.test(name) && found.add(key));
+        }
+        return found;
+    }
+
+    /**
+     * Whose code a key is: an index into KINDS.
+     *
+     * @param {Keys} keys
+     * @param {number} key
+     */
+    kind(keys, key) {
+        return key < 0 ? 3 : this.profile.frames.kind[keys.frames[key]] >> 1;
+    }
+
+    /**
+     * @param {Keys} keys
+     * @param {number} key
+     */
+    info(keys, key) {
+        return frameInfo(this.profile, keys.frames[key]);
+    }
+
+    /**
+     * @template T
+     * @param {string} name
+     * @param {() => T} make
+     * @returns {T}
+     */
+    once(name, make) {
+        let found = /** @type {T | undefined} */ (this.kept.get(name));
+        if (found === undefined) {
+            found = make();
+        }
+        // The one used last is the last to go.
+        this.kept.delete(name);
+        this.kept.set(name, found);
+        for (const oldest of this.kept.keys()) {
+            if (this.kept.size <= KEPT) {
+                break;
+            }
+            this.kept.delete(oldest);
+        }
+        return found;
+    }
+}
+
+/**
+ * What boxes stand for.
+ *
+ * @param {State} state
+ * @returns {Granularity}
+ */
+export function granularityOf(state) {
+    return state.g === '' ? (state.own && state.view === 'top' ? 'lines' : 'functions') : state.g;
+}
+
+/**
+ * An expression that matches this name and no other.
+ *
+ * @param {string} name
+ */
+export function exactly(name) {
+    return `^${escaped(name)}$`;
+}
+
+/** @param {State} state */
+function filters_(state) {
+    const { f, i, h, s, sf, prunefrom, tf, ti, own, noinlines } = state;
+    return JSON.stringify([f, i, h, s, sf, prunefrom, tf, ti, own, noinlines]);
+}
+
+/** @param {State} state */
+function calls_(state) {
+    return `${granularityOf(state)} ${state.rec} ${state.lib} ${filters_(state)}`;
+}

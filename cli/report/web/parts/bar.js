@@ -1,0 +1,88 @@
+// The row with the views, the sample type and the search.
+
+/** @import { App } from '../app.js' */
+/** @import { Shown } from '../model/session.js' */
+/** @import { ViewName } from '../model/state.js' */
+
+import { grouped } from '../text/units.js';
+import { button, el, fill } from './dom.js';
+
+/** @type {Record<ViewName, string>} */
+export const VIEW_NAMES = {
+    flamegraph: 'Flame graph',
+    sandwich: 'Sandwich',
+    bottomup: 'Bottom-up',
+    top: 'Top',
+};
+
+export class Bar {
+    /**
+     * @param {App} app
+     * @param {HTMLElement} element
+     */
+    constructor(app, element) {
+        this.app = app;
+        const { types } = app.profile.is;
+        this.types = el('select', { 'aria-label': 'Sample', change: () => app.go({ si: this.types.value, z: '' }) },
+            ...types.map((type) => el('option', { value: type.name }, type.name)));
+        this.search = el('input', {
+            type: 'search', id: 'search', placeholder: 'Search functions', 'aria-label': 'Search functions: a regular expression',
+            autocomplete: 'off', spellcheck: 'false',
+            input: () => app.go({ q: this.search.value }, true),
+            keydown: (/** @type {KeyboardEvent} */ event) => this.key(event),
+        });
+        this.found = el('span', { id: 'found', role: 'status' });
+        this.views = el('div', { class: 'views', role: 'tablist', 'aria-label': 'Views', keydown: (/** @type {KeyboardEvent} */ event) => this.turn(event) });
+        fill(element, this.views,
+            el('label', { class: 'sample' }, el('span', {}, 'Sample'), this.types),
+            el('div', { class: 'search' }, this.search, this.found));
+    }
+
+    /** @param {Shown} shown */
+    update(shown) {
+        const { state, search } = shown;
+        fill(this.views, ...Object.entries(VIEW_NAMES).map(([view, name]) =>
+            button(name, () => this.app.go({ view: /** @type {ViewName} */ (view), z: '' }), {
+                role: 'tab', 'aria-selected': String(view === state.view), tabindex: view === state.view ? '0' : '-1', 'aria-controls': 'view',
+            })));
+        this.types.value = this.app.profile.is.types[shown.type].name;
+        if (document.activeElement !== this.search) {
+            this.search.value = state.q;
+        }
+        const wrong = search?.wrong ?? '';
+        this.search.setAttribute('aria-invalid', String(wrong !== ''));
+        this.search.title = wrong;
+        this.found.textContent = !search ? '' : wrong || `${grouped(search.count)} found`;
+    }
+
+    /** @param {KeyboardEvent} event */
+    key(event) {
+        if (event.key === 'Enter' && this.search.value !== '') {
+            // As in pprof: what was searched for is focused on.
+            this.app.go({ f: this.search.value, q: '', z: '' });
+            this.search.value = '';
+            this.app.focusView();
+        } else if (event.key === 'Escape') {
+            this.search.value = '';
+            this.app.go({ q: '' }, true);
+            this.app.focusView();
+        } else {
+            return;
+        }
+        event.preventDefault();
+        event.stopPropagation();
+    }
+
+    /** @param {KeyboardEvent} event */
+    turn(event) {
+        const tabs = [...this.views.querySelectorAll('button')];
+        const place = tabs.findIndex((tab) => tab.getAttribute('aria-selected') === 'true');
+        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        if (step) {
+            tabs.at((place + step) % tabs.length)?.click();
+            this.views.querySelector('button[aria-selected="true"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+            /** @type {HTMLElement | null} */ (this.views.querySelector('button[aria-selected="true"]'))?.focus();
+            event.preventDefault();
+        }
+    }
+}

@@ -1,0 +1,70 @@
+// Colours of boxes: whose code it is, or in a difference what grew and what shrank.
+
+/** Hue, saturation and lightness of each kind of code, on light and on dark. */
+const KIND_COLOURS = /** @type {[number, number, number][][]} */ ([
+    [
+        [158, 48, 62],
+        [206, 62, 74],
+        [268, 44, 83],
+        [215, 12, 83],
+    ],
+    [
+        [160, 52, 36],
+        [208, 46, 38],
+        [264, 24, 40],
+        [215, 8, 32],
+    ],
+]);
+
+/** @returns {boolean} */
+export function isDark() {
+    const theme = document.documentElement.dataset.theme;
+    return theme ? theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+}
+
+/**
+ * @param {number} kind
+ * @param {string} name so that neighbours can be told apart, and a function has one colour everywhere
+ */
+export function kindColour(kind, name) {
+    const [hue, saturation, lightness] = KIND_COLOURS[isDark() ? 1 : 0][kind];
+    const shade = hash(name);
+    return `hsl(${hue + (shade % 17) - 8} ${saturation}% ${lightness + ((shade >> 5) % 9) - 4}%)`;
+}
+
+/**
+ * Orange for what grew, blue for what shrank, the stronger the more of what changed did; grey within
+ * the noise.
+ *
+ * @param {number} share from −1 to 1
+ * @param {boolean} noise
+ */
+export function changeColour(share, noise) {
+    const dark = isDark();
+    if (noise || share === 0) {
+        return dark ? 'hsl(215 6% 34%)' : 'hsl(215 8% 84%)';
+    }
+    const strength = Math.abs(share);
+    const hue = share > 0 ? 30 : 210;
+    return dark
+        ? `hsl(${hue} ${30 + 45 * strength}% ${30 + 10 * strength}%)`
+        : `hsl(${hue} ${40 + 50 * strength}% ${88 - 24 * strength}%)`;
+}
+
+/** @param {string} text */
+function hash(text) {
+    let sum = 0x811c9dc5;
+    for (let i = 0; i < text.length; i++) {
+        sum = Math.imul(sum ^ text.charCodeAt(i), 0x01000193);
+    }
+    return sum >>> 0;
+}
+
+/**
+ * A value of the style.
+ *
+ * @param {string} name
+ */
+export function themed(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}

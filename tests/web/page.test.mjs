@@ -1,0 +1,154 @@
+// The page from disk in a browser.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { open, selected, withBrowser } from './browser.mjs';
+import { profileOf } from './builder.mjs';
+import { heaptrace, orders, pageOf, reportRows, sqlite } from './heaptrace.mjs';
+
+withBrowser();
+
+test('a page from disk asks for nothing, and breaks no rule of its own', async () => {
+    const { page, notes, close } = await open(pageOf(orders()));
+    for (const tab of await page.locator('[role=tab]').all()) {
+        await tab.click();
+    }
+    assert.deepEqual(notes.requests.filter((url) => !url.startsWith('data:')).length, 1);
+    assert.deepEqual(notes.faults, []);
+    await close();
+});
+
+test('the total is that of the sample type, and Back leads to the one before', async () => {
+    const { page, close } = await open(pageOf(orders()));
+    const total = () => page.locator('.total strong').textContent();
+    const select = page.getByLabel('Sample');
+    const before = await total();
+    await select.selectOption('alloc_space');
+    const header = heaptrace('report', orders());
+    assert.match(header, new RegExp(`allocated +${(await total()).replace('.', '\\.')} `));
+    assert.match(page.url(), /si=alloc_space/);
+    await page.goBack();
+    await page.waitForFunction((text) => document.querySelector('.total strong').textContent === text, before);
+    await close();
+});
+
+test('a click comes closer to a box, Escape leads back', async () => {
+    const { page, close } = await open(pageOf(orders()), { hash: '#/flamegraph?si=alloc_space' });
+    await page.locator('.flame canvas').click({ position: { x: 60, y: 21 * 3 + 8 } });
+    assert.match(page.url(), /z=/);
+    assert.equal(await page.locator('.way [aria-current]').textContent(), 'handle');
+    assert.match(await page.locator('.details h2').textContent(), /^handle$/);
+    await page.keyboard.press('Escape');
+    assert.doesNotMatch(page.url(), /z=/);
+    await close();
+});
+
+test('keys walk through the tree, which is told to who does not see it', async () => {
+    const { page, close } = await open(pageOf(orders()), { hash: '#/flamegraph?si=alloc_space' });
+    for (let i = 0; i < 3; i++) {
+        await page.keyboard.press('ArrowDown');
+    }
+    assert.match(await selected(page).textContent(), /^handle, .*GB, \d/);
+    assert.equal(await selected(page).getAttribute('aria-level'), '4');
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await selected(page).getAttribute('aria-posinset'), '2');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.locator('.way [aria-current]').textContent(), 'handle');
+    await page.keyboard.press('f');
+    assert.equal(await page.locator('.chip input').inputValue(), '^handle$');
+    await page.keyboard.press('4');
+    assert.equal(await page.locator('[role=tab][aria-selected=true]').textContent(), 'Top');
+    await page.keyboard.press('?');
+    assert.ok(await page.getByRole('dialog').isVisible());
+    await page.keyboard.press('Escape');
+    await close();
+});
+
+test('a search finds, becomes a filter, and the filter can be taken away', async () => {
+    const { page, close } = await open(pageOf(orders()), { hash: '#/top?si=alloc_space' });
+    const count = async () => Number(await page.locator('table.top').getAttribute('aria-rowcount')) - 1;
+    const all = await count();
+    await page.keyboard.press('/');
+    await page.keyboard.type('checksum|render');
+    assert.equal(await count(), 2);
+    await page.keyboard.press('Enter');
+    assert.equal(await page.locator('.chip input').inputValue(), 'checksum|render');
+    const theirs = reportRows(orders(), '-s', 'alloc_space', '--focus', 'checksum|render');
+    assert.equal(await count(), theirs.length);
+    await page.getByRole('button', { name: 'Remove focus' }).click();
+    assert.equal(await count(), all);
+    await close();
+});
+
+test('an expression that is none is shown as wrong, and shows all', async () => {
+    const { page, close } = await open(pageOf(orders()), { hash: '#/flamegraph?f=a(%3F%3Db)' });
+    assert.match(await page.locator('.chip.wrong em').textContent(), /unsupported Perl syntax/);
+    assert.doesNotMatch(await page.locator('.total').textContent(), /^0/);
+    await page.keyboard.press('/');
+    await page.keyboard.type('(');
+    assert.equal(await page.locator('#search').getAttribute('aria-invalid'), 'true');
+    await close();
+});
+
+test('the rows of the table are those of the report', async () => {
+    const { page, close } = await open(pageOf(sqlite()), { hash: '#/top?si=alloc_space' });
+    const theirs = reportRows(sqlite(), '-s', 'alloc_space');
+    const found = new Map();
+    const scroller = page.locator('.scroller');
+    for (let top = 0; found.size < theirs.length; top += 300) {
+        await scroller.evaluate((element, to) => element.scrollTo(0, to), top);
+        await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+        const rows = await page.locator('tbody tr:not(.gap)').evaluateAll((lines) =>
+            lines.map((line) => [line.getAttribute('aria-rowindex'), line.querySelector('.name button').textContent]),
+        );
+        rows.forEach(([index, name]) => found.set(Number(index), name));
+        assert.ok(top < 30 * theirs.length + 2000, 'all rows come by');
+    }
+    assert.deepEqual([...found].sort(([a], [b]) => a - b).map(([, name]) => name), theirs.map((row) => row.name));
+    await page.getByRole('button', { name: 'Cum' }).click();
+    const cum = reportRows(sqlite(), '-s', 'alloc_space', '--cum');
+    assert.equal(await page.locator('tbody tr .name button').first().textContent(), cum[0].name);
+    await close();
+});
+
+test('all calls of a function are together in the sandwich', async () => {
+    const { page, close } = await open(pageOf(sqlite()), { hash: '#/sandwich?si=alloc_space&p=%5Esqlite3VdbeExec%24' });
+    const row = reportRows(sqlite(), '-s', 'alloc_space').find((one) => one.name === 'sqlite3VdbeExec');
+    assert.ok(row, 'sqlite3 is profiled with names');
+    const stats = await page.locator('.details .values').textContent();
+    const peek = heaptrace('report', '-s', 'alloc_space', '--unit', 'auto', '--peek', '^sqlite3VdbeExec$', sqlite());
+    assert.ok(peek.includes(stats.split(',')[0]), `${stats} is in ${peek}`);
+    await close();
+});
+
+test('names are text, whatever is in them', async () => {
+    const evil = ['<img src=x onerror="document.title=\'owned\'">', '</script><script>document.title="owned"</script>', '"><b id=owned>', '__proto__', '\u202egnp.exe', '{data}'];
+    const profile = profileOf('evil.prof', [[evil, 100], [['constructor', '</style>'], 50]]);
+    const { page, notes, close } = await open(pageOf(profile));
+    for (const view of ['flamegraph', 'top', 'sandwich', 'bottomup']) {
+        await page.goto(page.url().replace(/#.*/, '') + `#/${view}?`);
+        await page.waitForSelector('[role=tab][aria-selected=true]');
+    }
+    await page.goto(page.url().replace(/#.*/, '') + '#/top?');
+    const names = await page.locator('tbody .name button').allTextContents();
+    for (const name of evil) {
+        assert.ok(names.includes(name) || names.some((one) => one.includes(name.replace('\u202e', ''))), name);
+    }
+    assert.equal(await page.locator('#owned, #view img').count(), 0);
+    assert.notEqual(await page.title(), 'owned');
+    assert.deepEqual(notes.faults, []);
+    await close();
+});
+
+test('what programs do before main is one box until it is opened', async () => {
+    const { page, close } = await open(pageOf(orders()), { hash: '#/flamegraph?si=alloc_space' });
+    await page.keyboard.press('ArrowDown');
+    assert.match(await selected(page).textContent(), /^start of the program/);
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Home');
+    await page.keyboard.press('ArrowDown');
+    assert.match(await selected(page).textContent(), /^_start/);
+    await close();
+});
