@@ -12,7 +12,7 @@ use crate::profile::tables::{Line, Profile};
 use crate::profile::{load, prune};
 use crate::view::basis::{Options, View};
 use crate::view::noise::{Estimate, Sampling};
-use crate::view::own::{Own, OwnCode};
+use crate::view::own::{Origin, Own, OwnCode};
 use crate::view::pack::pack;
 use crate::view::paths::base;
 
@@ -337,14 +337,14 @@ impl Cost {
     }
 
     fn is_own_line(&self, &(location, line): &(u32, &Line)) -> bool {
-        self.own.line(&self.profile.code.locations[location as usize], line)
+        self.own.line(&self.profile.code.locations[location as usize], line) == Origin::Program
     }
 
     /// Whether code at a location is the program's own.
     fn is_own(&self, location: u32) -> bool {
         let code = &self.profile.code;
         match code.lines(location) {
-            [] => self.own.location(&code.locations[location as usize]),
+            [] => self.own.location(&code.locations[location as usize]) == Origin::Program,
             lines => lines.iter().any(|line| self.is_own_line(&(location, line))),
         }
     }

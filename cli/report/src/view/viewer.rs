@@ -1,8 +1,9 @@
 //! All that the viewer in a browser is given.
 
 use crate::view::basis::View;
-use crate::view::call_tree::build::{CallTree, NODES_LIMIT};
+use crate::view::call_tree::build::{NODES_LIMIT, call_tree};
 use crate::view::call_tree::excerpt::{Excerpt, excerpts};
+use crate::view::call_tree::tree::CallTree;
 use crate::view::header::Header;
 use crate::view::noise::Sampling;
 
@@ -35,7 +36,7 @@ impl<'a> Viewer<'a> {
     pub fn new(view: &'a View<'a>, read: impl Fn(&str) -> Option<String>) -> Viewer<'a> {
         let profile = view.profile;
         let own = view.options.filters.own_code.find(profile);
-        let tree = CallTree::new(profile, &own, NODES_LIMIT);
+        let tree = call_tree(profile, &own, NODES_LIMIT);
         let kind =
             |index| Kind { total: view.total_of(index), sampled: Sampling::new(profile, index).is_some() };
         Viewer {

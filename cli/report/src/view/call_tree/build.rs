@@ -1,109 +1,41 @@
 //! Building the tree.
 
 use crate::profile::tables::Profile;
-use crate::view::call_tree::frame::{Frame, Frames};
+use crate::view::call_tree::frame::Frames;
 use crate::view::call_tree::prune;
+use crate::view::call_tree::tree::{CallTree, Node, Row};
 use crate::view::own::Own;
 
 /// Most nodes. What is smaller than all of these is in nodes of [`crate::view::call_tree::frame::SMALLER`].
 pub const NODES_LIMIT: usize = 2_000_000;
 
-/// All stacks of a profile as one tree.
-#[derive(Debug)]
-pub struct CallTree {
-    /// What nodes are of.
-    pub frames: Vec<Frame>,
-    /// The nodes, each behind its caller and all that its caller's earlier callees call.
-    pub nodes: Vec<Node>,
-    /// The samples, in the order of their nodes.
-    pub rows: Vec<Row>,
-    /// Values of one row after the other.
-    pub values: Vec<i64>,
-    /// The same with what was subtracted added; only of a difference.
-    pub gross: Vec<i64>,
-    /// Nodes that were left out for being small.
-    pub left_out: usize,
-}
-
-/// A frame with all its callers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Node {
-    /// The number of its callers.
-    pub depth: u32,
-    /// Index of its frame.
-    pub frame: u32,
-}
-
-/// A sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Index of the node of its innermost frame.
-    pub node: u32,
-    /// Index of its label set.
-    pub labels: u32,
-}
-
-impl CallTree {
-    /// The tree of all samples with a stack.
-    pub fn new(profile: &Profile, own: &Own, limit: usize) -> CallTree {
-        let frames = Frames::new(profile, own);
-        let (nodes, node_of_stack) = nodes(profile, &frames);
-        let mut samples: Vec<(u32, usize)> = profile
-            .samples
-            .iter()
-            .enumerate()
-            .filter_map(|(i, sample)| Some((node_of_stack[sample.stack as usize]?, i)))
-            .collect();
-        samples.sort_unstable();
-        let types = profile.sample_types.len();
-        let in_order = |values: &[i64]| -> Vec<i64> {
-            samples.iter().flat_map(|&(_, i)| values[i * types..(i + 1) * types].iter().copied()).collect()
-        };
-        let row = |&(node, i): &(u32, usize)| Row { node, labels: profile.samples[i].labels };
-        let tree = CallTree {
-            frames: frames.frames,
-            nodes,
-            rows: samples.iter().map(row).collect(),
-            values: in_order(&profile.values),
-            gross: profile.gross.as_deref().map(in_order).unwrap_or_default(),
-            left_out: 0,
-        };
-        match tree.nodes.len() > limit {
-            true => prune::prune(tree, types, limit),
-            false => tree,
-        }
-    }
-
-    /// For each node the largest share that it has of any sample type's sum, with all that it calls.
-    pub fn shares(&self, types: usize) -> Vec<f64> {
-        let values = if self.gross.is_empty() { &self.values } else { &self.gross };
-        let mut largest = vec![0.0_f64; self.nodes.len()];
-        for index in 0..types {
-            let mut sums = vec![0.0; self.nodes.len()];
-            for (row, values) in self.rows.iter().zip(values.chunks_exact(types)) {
-                sums[row.node as usize] += values[index].unsigned_abs() as f64;
-            }
-            let whole: f64 = sums.iter().sum();
-            for (node, caller) in self.callers().into_iter().enumerate().rev() {
-                largest[node] = largest[node].max(sums[node] / whole.max(1.0));
-                if let Some(caller) = caller {
-                    sums[caller as usize] += sums[node];
-                }
-            }
-        }
-        largest
-    }
-
-    /// For each node its caller.
-    pub fn callers(&self) -> Vec<Option<u32>> {
-        let mut path: Vec<u32> = Vec::new();
-        let caller = |(i, node): (usize, &Node)| {
-            path.truncate(node.depth as usize);
-            let caller = path.last().copied();
-            path.push(i as u32);
-            caller
-        };
-        self.nodes.iter().enumerate().map(caller).collect()
+/// The tree of all samples with a stack.
+pub fn call_tree(profile: &Profile, own: &Own, limit: usize) -> CallTree {
+    let frames = Frames::new(profile, own);
+    let (nodes, node_of_stack) = nodes(profile, &frames);
+    let mut samples: Vec<(u32, usize)> = profile
+        .samples
+        .iter()
+        .enumerate()
+        .filter_map(|(i, sample)| Some((node_of_stack[sample.stack as usize]?, i)))
+        .collect();
+    samples.sort_unstable();
+    let types = profile.sample_types.len();
+    let in_order = |values: &[i64]| -> Vec<i64> {
+        samples.iter().flat_map(|&(_, i)| values[i * types..(i + 1) * types].iter().copied()).collect()
+    };
+    let row = |&(node, i): &(u32, usize)| Row { node, labels: profile.samples[i].labels };
+    let tree = CallTree {
+        frames: frames.frames,
+        nodes,
+        rows: samples.iter().map(row).collect(),
+        values: in_order(&profile.values),
+        gross: profile.gross.as_deref().map(in_order).unwrap_or_default(),
+        left_out: 0,
+    };
+    match tree.nodes.len() > limit {
+        true => prune::prune(tree, types, limit),
+        false => tree,
     }
 }
 

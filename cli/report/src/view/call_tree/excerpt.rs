@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use crate::profile::intern::Text;
 use crate::profile::tables::Profile;
-use crate::view::call_tree::build::CallTree;
+use crate::view::call_tree::tree::CallTree;
 use crate::view::own::Origin;
 
 /// Lines shown around those that are in the tree.

@@ -4,3 +4,4 @@ pub mod build;
 pub mod excerpt;
 pub mod frame;
 pub mod prune;
+pub mod tree;

@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 
 use hashbrown::HashMap;
 
-use crate::view::call_tree::build::{CallTree, Node, Row};
 use crate::view::call_tree::frame::SMALLER;
+use crate::view::call_tree::tree::{CallTree, Node, Row};
 
 /// `tree` with the `limit` largest of its nodes, and one for the rest below each that has some.
 pub fn prune(tree: CallTree, types: usize, limit: usize) -> CallTree {
@@ -123,6 +123,7 @@ mod tests {
 
     use super::*;
     use crate::profile::tables::{Location, Profile, Sample};
+    use crate::view::call_tree::build::call_tree;
     use crate::view::own::OwnCode;
 
     /// A profile of stacks of addresses, the innermost first, each with a value.
@@ -167,9 +168,9 @@ mod tests {
             })
             .collect();
         let own = OwnCode::default().find(&profile);
-        let whole = CallTree::new(&profile, &own, 100);
+        let whole = call_tree(&profile, &own, 100);
         assert_eq!((whole.nodes.len(), whole.rows.len(), whole.left_out), (7, 6, 0));
-        let tree = CallTree::new(&profile, &own, 2);
+        let tree = call_tree(&profile, &own, 2);
         let mapping = |node: &Node| tree.frames[node.frame as usize].mapping;
         let shape: Vec<_> = tree.nodes.iter().map(|node| (node.depth, mapping(node))).collect();
         assert_eq!(shape, [(0, Some(1)), (1, None), (1, Some(2)), (2, None), (0, None)]);
