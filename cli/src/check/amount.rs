@@ -79,11 +79,10 @@ impl fmt::Display for Amount {
         let text = match UNITS.iter().find(|(_, shift)| size >= 10u64 << shift) {
             Some((unit, shift)) if is_bytes && *shift > 0 => {
                 let scaled = size as f64 / 2f64.powi(*shift);
-                let decimals = if scaled == scaled.round() { 0 } else { 1 };
-                let whole = grouped(scaled.trunc() as u64);
-                match decimals {
-                    0 => format!("{whole} {unit}"),
-                    _ => format!("{scaled:.1} {unit}"),
+                let tenths = (scaled * 10.0).round() as u64;
+                match tenths % 10 {
+                    0 => format!("{} {unit}", grouped(tenths / 10)),
+                    tenth => format!("{}.{tenth} {unit}", grouped(tenths / 10)),
                 }
             }
             _ if is_bytes => format!("{} B", grouped(size)),
@@ -150,6 +149,7 @@ mod tests {
         assert_eq!(text(9_999, true), "9,999 B");
         assert_eq!(text(64 << 20, true), "64 MiB");
         assert_eq!(text((64 << 20) + 300_000, true), "64.3 MiB");
+        assert_eq!(text(3_514_470, true), "3,432.1 KiB");
         assert_eq!(text(1_234_567, false), "1,234,567");
         assert_eq!(text(-2048, true), "-2,048 B");
     }
