@@ -1,4 +1,4 @@
-//! docs/tutorial.md, played: every command is run, and what it prints is what the page shows.
+//! docs/tutorial.md and README.md, played: every command is run, and what it prints is what the page shows.
 //!
 //! A block ```` ```console ```` has commands, which begin with `$ `, each with what it prints. With
 //! `head=N` only the first N lines of what each prints are shown. Numbers, widths, the order of rows and the folder differ
@@ -167,15 +167,15 @@ fn written(pieces: &[Piece], printed: &[Vec<String>]) -> String {
     page
 }
 
-#[test]
-fn the_page_shows_what_its_commands_print() {
-    let path = repository().join("docs/tutorial.md");
+/// Plays a page after some commands that it does not show.
+fn assert_shows_what_is_printed(page: &str, before: &[&str]) {
+    let path = repository().join(page);
     let page = fs::read_to_string(&path).unwrap();
     let pieces = pieces(&page);
-    let commands: Vec<_> = steps(&pieces).map(|step| step.command.as_str()).collect();
-    let printed = play(&commands);
+    let shown = steps(&pieces).map(|step| step.command.as_str());
+    let printed = &play(&before.iter().copied().chain(shown).collect::<Vec<_>>())[before.len()..];
     if std::env::var_os("TUTORIAL_UPDATE").is_some() {
-        fs::write(&path, written(&pieces, &printed)).unwrap();
+        fs::write(&path, written(&pieces, printed)).unwrap();
         return;
     }
     // Rows of about the same value may change places.
@@ -184,35 +184,44 @@ fn the_page_shows_what_its_commands_print() {
         normal.sort();
         normal
     };
-    for (step, printed) in steps(&pieces).zip(&printed) {
+    for (step, printed) in steps(&pieces).zip(printed) {
         let printed = shown_of(printed, step.head);
         assert_eq!(normal(&step.shown), normal(&printed), "$ {}: {printed:#?}", step.command);
     }
 }
 
-/// Blocks and bytes in the line `allocated … in … blocks` of a report.
-fn allocated(program: &str) -> (f64, f64) {
-    let command =
-        format!("heaptrace run -q -r 1 -o p -- ./{program}; heaptrace report --json -s alloc_INDEX p");
-    let totals = ["objects", "space"].map(|index| {
-        let compile = match program.split_once('.') {
-            Some((name, _)) => format!("rustc --edition 2024 -O -o {program} {name}.rs"),
-            None => format!("g++ -O1 -o {program} {program}.cpp"),
-        };
-        let command = command.replace("INDEX", index);
-        let printed = play(&["cd scripts/tutorial", &compile, &command]);
-        let start = printed[2].iter().position(|line| line.starts_with('{')).unwrap();
-        let report: serde_json::Value = serde_json::from_str(&printed[2][start..].join("\n")).unwrap();
+#[test]
+fn the_tutorial_shows_what_its_commands_print() {
+    assert_shows_what_is_printed("docs/tutorial.md", &[]);
+}
+
+#[test]
+fn the_readme_s_first_screen_shows_what_its_commands_print() {
+    let build = ["cd scripts/tutorial", "g++ -g -O1 -o before before.cpp"];
+    assert_shows_what_is_printed("README.md", &build);
+}
+
+/// Blocks and bytes that a program of the tutorial allocates.
+fn allocated(program: &str) -> [f64; 2] {
+    let compile = match program.split_once('.') {
+        Some((name, _)) => format!("rustc --edition 2024 -O -o {program} {name}.rs"),
+        None => format!("g++ -O1 -o {program} {program}.cpp"),
+    };
+    let run = format!("heaptrace run -q -r 1 -o p -- ./{program}");
+    let report = |index| format!("heaptrace report --json -s {index} p");
+    let (objects, space) = (report("alloc_objects"), report("alloc_space"));
+    let printed = play(&["cd scripts/tutorial", &compile, &run, &objects, &space]);
+    [3, 4].map(|step| {
+        let report: serde_json::Value = serde_json::from_str(&printed[step].join("\n")).unwrap();
         report["total"].as_f64().unwrap()
-    });
-    (totals[0], totals[1])
+    })
 }
 
 #[test]
 fn the_fixed_programs_make_a_tenth_of_the_allocations_and_a_fifth_of_the_bytes() {
-    for [before, after] in [["before", "after"], ["before.rust", "after.rust"]] {
-        let (old, new) = (allocated(before), allocated(after));
-        assert!((9.5..10.5).contains(&(old.0 / new.0)), "{before}: {old:?} {new:?}");
-        assert!((4.5..5.5).contains(&(old.1 / new.1)), "{before}: {old:?} {new:?}");
+    for programs in [["before", "after"], ["before.rust", "after.rust"]] {
+        let [old, new] = programs.map(allocated);
+        assert!((9.5..10.5).contains(&(old[0] / new[0])), "{programs:?}: {old:?} {new:?}");
+        assert!((4.5..5.5).contains(&(old[1] / new[1])), "{programs:?}: {old:?} {new:?}");
     }
 }
