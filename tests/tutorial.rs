@@ -87,7 +87,7 @@ fn play(commands: &[&str]) -> Vec<Vec<String>> {
     let output = shell.output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let text = text.replace(folder.path().to_str().unwrap(), SHOWN_FOLDER);
-    let printed: Vec<_> = text.split(&format!("\n{MARK}\n")).map(|part| lines(part)).collect();
+    let printed: Vec<_> = text.split(&format!("\n{MARK}\n")).map(lines).collect();
     assert_eq!(printed.len(), commands.len() + 1, "{text}");
     printed[..commands.len()].to_vec()
 }
