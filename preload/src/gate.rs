@@ -1,18 +1,48 @@
-//! What the hooks do before they record: look up what they forward to, and find out whether calls are
-//! recorded at all.
+//! The recorder of this process, and what the hooks do before they record: look up what they forward to,
+//! and find out whether calls are recorded at all.
 
-use heaptrace_recorder::record::{self, Unrecorded};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use heaptrace_recorder::{Recorder, Unrecorded, arch, thread};
 
 use crate::session::announce;
 use crate::{forms, originals, shadow};
 
+/// The recorder of this process.
+pub static RECORDER: Recorder = Recorder::new();
+
+/// Where the fast path of the hooks finds the calling thread's countdown, from its control block on.
+///
+/// Until [`start`] that is a word of the control block itself which is 0 in every C library, so that
+/// every call takes the slow path: before the constructor this library may not be relocated, and does
+/// not know its place.
+pub static OFFSET: AtomicUsize = AtomicUsize::new(arch::ZERO_IN_CONTROL_BLOCK);
+
+fn let_fast_path_work() {
+    let countdown = &raw const thread::current().countdown;
+    OFFSET.store((countdown as usize).wrapping_sub(arch::control_block()), Relaxed);
+}
+
+/// Begins to record, if it is sure that the program's blocks come from here. In the constructor.
+pub fn start(rate: u64, seed: u64) {
+    let_fast_path_work();
+    RECORDER.start(rate, seed, shadow::is_likely(), thread::current());
+}
+
+/// Records nothing from now on. In the constructor.
+pub fn stop() {
+    let_fast_path_work();
+    RECORDER.stop();
+    forms::stop();
+}
+
 /// Begins to record if that a hook is called shows that the program's blocks come from here. True if
 /// calls are recorded now.
 fn is_recording_since(hook: u8) -> bool {
-    if record::is_doubted() && shadow::is_refuted_by(hook) {
-        record::believe();
+    if RECORDER.is_doubted() && shadow::is_refuted_by(hook) {
+        RECORDER.believe(thread::current());
     }
-    record::is_recording()
+    RECORDER.is_recording()
 }
 
 /// A hook was called while nothing is recorded, to allocate `bytes`. Returns whether now calls are,
@@ -23,7 +53,7 @@ pub extern "C" fn not_recording(hook: u8, bytes: usize) -> bool {
     if is_recording_since(hook) {
         return true;
     }
-    let state = record::unrecorded(bytes);
+    let state = RECORDER.unrecorded(bytes, thread::current());
     if state != Unrecorded::Starting {
         announce::export();
     }
@@ -35,17 +65,11 @@ pub extern "C" fn not_recording(hook: u8, bytes: usize) -> bool {
 
 /// A block is about to be freed, by way of the slow path of a hook.
 pub extern "C" fn free(block: usize, sp: usize, hook: u8) {
-    if !record::is_recording() {
+    if !RECORDER.is_recording() {
         originals::ensure();
         if !is_recording_since(hook) {
             return;
         }
     }
-    record::free(block, sp);
-}
-
-/// Records nothing from now on.
-pub fn stop() {
-    record::stop();
-    forms::stop();
+    RECORDER.free(block, sp, thread::current());
 }

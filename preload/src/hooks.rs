@@ -14,16 +14,17 @@ use core::arch::naked_asm;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
-use heaptrace_recorder::filter::{FILTER, STRETCH_BITS};
-use heaptrace_recorder::record::{self, Call, Mark};
-use heaptrace_recorder::thread;
+use heaptrace_recorder::filter::STRETCH_BITS;
+use heaptrace_recorder::record::{Call, Mark, nested};
+use heaptrace_recorder::{Recorder, thread};
 
 use crate::arch::forward::{
     Block, align_to_line, count_down, look_at_filter, tell_of_free, unless_recording,
 };
+use crate::gate::{self, RECORDER};
 use crate::originals::{self, Original};
 use crate::session::announce;
-use crate::{gate, shadow};
+use crate::shadow;
 
 /// Calls an original with the type that its name has in the C library.
 macro_rules! original {
@@ -50,9 +51,10 @@ pub unsafe extern "C" fn malloc(size: usize) -> Block {
         "mov rdx, rbp",
         "jmp {slow}",
         align_to_line!(),
-        offset = sym thread::OFFSET,
-        state = sym record::STATE,
-        recording = const record::RECORDING,
+        offset = sym gate::OFFSET,
+        recorder = sym RECORDER,
+        state = const Recorder::STATE,
+        recording = const Recorder::RECORDING,
         name = const shadow::MALLOC,
         not_recording = sym gate::not_recording,
         original = sym originals::MALLOC,
@@ -76,9 +78,10 @@ pub unsafe extern "C" fn calloc(count: usize, size: usize) -> Block {
         "mov rcx, rbp",
         "jmp {slow}",
         align_to_line!(),
-        offset = sym thread::OFFSET,
-        state = sym record::STATE,
-        recording = const record::RECORDING,
+        offset = sym gate::OFFSET,
+        recorder = sym RECORDER,
+        state = const Recorder::STATE,
+        recording = const Recorder::RECORDING,
         name = const shadow::CALLOC,
         not_recording = sym gate::not_recording,
         original = sym originals::CALLOC,
@@ -99,12 +102,13 @@ pub unsafe extern "C" fn realloc(block: Block, size: usize) -> Block {
         "mov rcx, rbp",
         "jmp {slow}",
         align_to_line!(),
-        offset = sym thread::OFFSET,
-        state = sym record::STATE,
-        recording = const record::RECORDING,
+        offset = sym gate::OFFSET,
+        recorder = sym RECORDER,
+        state = const Recorder::STATE,
+        recording = const Recorder::RECORDING,
         name = const shadow::REALLOC,
         not_recording = sym gate::not_recording,
-        filter = sym FILTER,
+        filter = const Recorder::FILTER,
         bits = const STRETCH_BITS,
         original = sym originals::REALLOC,
         slow = sym realloc_slow,
@@ -124,7 +128,8 @@ macro_rules! free_hooks {
                 tell_of_free!(),
                 "jmp qword ptr [rip + {original}]",
                 align_to_line!(),
-                filter = sym FILTER,
+                recorder = sym RECORDER,
+                filter = const Recorder::FILTER,
                 bits = const STRETCH_BITS,
                 name = const shadow::$name,
                 original = sym originals::$original,
@@ -155,8 +160,9 @@ macro_rules! slow_hooks {
                 concat!("mov ", $sp, ", rsp"),
                 concat!("mov ", $bp, ", rbp"),
                 "jmp {slow}",
-                state = sym record::STATE,
-                recording = const record::RECORDING,
+                recorder = sym RECORDER,
+                state = const Recorder::STATE,
+                recording = const Recorder::RECORDING,
                 name = const shadow::OTHER,
                 not_recording = sym gate::not_recording,
                 original = sym originals::$original,
@@ -235,13 +241,13 @@ extern "C" fn reallocarray_slow(block: Block, count: usize, size: usize, sp: usi
 #[inline(always)]
 fn allocate(call: Call, size: usize, original: impl FnOnce() -> Block) -> Block {
     announce::export();
-    let mark = Mark::default();
-    let recording = record::enter(call, &mark);
+    let (thread, mark) = (thread::current(), Mark::default());
+    let recording = RECORDER.enter(thread, call, &mark);
     let block = original();
     match recording {
-        Some(mut recording) if !block.is_null() => recording.allocated(block as usize, size),
+        Some(mut recording) if !block.is_null() => RECORDER.allocated(&mut recording, block as usize, size),
         Some(_) => {}
-        None => record::nested(block as usize, call),
+        None => nested(thread, block as usize, call),
     }
     block
 }
@@ -249,18 +255,18 @@ fn allocate(call: Call, size: usize, original: impl FnOnce() -> Block) -> Block 
 /// A block that changes its size: a free of the old one and an allocation of the new one.
 #[inline(always)]
 fn reallocate(block: Block, size: usize, call: Call, original: impl FnOnce() -> Block) -> Block {
-    // The sample leaves the table before another thread can get the address from the original.
-    let taken = record::take(block as usize);
     announce::export();
-    let mark = Mark::default();
-    let recording = record::enter(call, &mark);
+    // The sample leaves the table before another thread can get the address from the original.
+    let taken = RECORDER.take(block as usize);
+    let (thread, mark) = (thread::current(), Mark::default());
+    let recording = RECORDER.enter(thread, call, &mark);
     let new = original();
     if let Some(sample) = taken {
         let kept = new.is_null() && size > 0; // it failed, and the old block is still there
-        if kept { record::put_back(block as usize, sample) } else { record::freed(sample) }
+        if kept { RECORDER.put_back(block as usize, sample, thread) } else { RECORDER.freed(sample, thread) }
     }
     if let Some(mut recording) = recording.filter(|_| !new.is_null()) {
-        recording.allocated(new as usize, size);
+        RECORDER.allocated(&mut recording, new as usize, size);
     }
     new
 }

@@ -6,7 +6,7 @@
 //! came from a hook of ours after all. To count twice would be as wrong as not at all.
 //!
 //! An exception that the original throws passes through the frames here: they have unwind
-//! information and nothing to clean up, and the thread heals as after `longjmp` (see [`record`]).
+//! information and nothing to clean up, and the thread heals as after `longjmp` (see [`Mark`]).
 
 use core::arch::naked_asm;
 use core::ffi::c_void;
@@ -15,16 +15,17 @@ use core::sync::atomic::{AtomicPtr, Ordering::*};
 
 use heaptrace_recorder::arch::abort;
 use heaptrace_recorder::c_library::{Auxiliary, Name, Objects};
-use heaptrace_recorder::filter::{FILTER, STRETCH_BITS};
-use heaptrace_recorder::record::{self, Call, Mark};
-use heaptrace_recorder::thread;
+use heaptrace_recorder::filter::STRETCH_BITS;
+use heaptrace_recorder::record::{Call, Mark, nested};
+use heaptrace_recorder::{Recorder, thread};
 
 use crate::arch::forward::{
     Block, align_to_line, count_down, look_at_filter, tell_of_free, unless_recording,
 };
 use crate::forms::{self, Form};
+use crate::gate::{self, RECORDER};
 use crate::session::announce;
-use crate::{gate, shadow};
+use crate::shadow;
 
 /// The hooks, each with its form, and what its entry can be beside the original.
 macro_rules! hooks {
@@ -97,7 +98,7 @@ macro_rules! new {
             "jmp qword ptr [rip + {form} + 8]",
             "2: jmp {seen}",
             super::align_to_line!(),
-            offset = sym super::thread::OFFSET,
+            offset = sym super::gate::OFFSET,
             form = sym super::$form,
             seen = sym super::seen::$symbol,
         )
@@ -109,8 +110,9 @@ macro_rules! new {
             "mov r8, rbp",
             "lea r9, [rip + {form}]",
             "jmp {slow}",
-            state = sym super::record::STATE,
-            recording = const super::record::RECORDING,
+            recorder = sym super::RECORDER,
+            state = const super::Recorder::STATE,
+            recording = const super::Recorder::RECORDING,
             name = const super::shadow::OPERATOR,
             not_recording = sym super::gate::not_recording,
             form = sym super::$form,
@@ -127,7 +129,8 @@ macro_rules! delete {
             "jmp qword ptr [rip + {form} + 8]",
             super::tell_of_free!(),
             "jmp qword ptr [rip + {form} + 8]",
-            filter = sym super::FILTER,
+            recorder = sym super::RECORDER,
+            filter = const super::Recorder::FILTER,
             bits = const super::STRETCH_BITS,
             name = const super::shadow::OPERATOR,
             form = sym super::$form,
@@ -187,10 +190,10 @@ extern "C" fn new_slow(size: usize, second: usize, third: usize, sp: usize, bp: 
     };
     announce::export();
     let call = Call { sp, bp };
-    let mark = Mark::default();
-    let Some(mut recording) = record::enter(call, &mark) else {
+    let (thread, mark) = (thread::current(), Mark::default());
+    let Some(mut recording) = RECORDER.enter(thread, call, &mark) else {
         let block = original();
-        record::nested(block as usize, call);
+        nested(thread, block as usize, call);
         return block;
     };
     let undecided = form.is_undecided();
@@ -199,7 +202,7 @@ extern "C" fn new_slow(size: usize, second: usize, third: usize, sp: usize, bp: 
     }
     let block = original();
     if !block.is_null() {
-        recording.allocated(block as usize, size);
+        RECORDER.allocated(&mut recording, block as usize, size);
         if undecided {
             form.see(mark.nested() != block as usize);
         }

@@ -14,11 +14,12 @@ use heaptrace_channel::sanitizer::SANITIZERS;
 use heaptrace_channel::{Geometry, Segment};
 
 use heaptrace_recorder::c_library::{self, Auxiliary, Name, Objects, Strings};
-use heaptrace_recorder::memory::{budget, map_shared};
-use heaptrace_recorder::{fork, process, record, sys, unwind};
+use heaptrace_recorder::memory::map_shared;
+use heaptrace_recorder::sys;
 
+use crate::gate::{self, RECORDER};
 use crate::session::{self, Joined, Settings, Text, announce, complain};
-use crate::{gate, operators, originals, shadow};
+use crate::{operators, originals, shadow};
 
 #[cfg(not(test))]
 #[used]
@@ -44,8 +45,8 @@ extern "C" fn construct(_: c_int, arguments: *const *const c_char, environment: 
 
 extern "C" fn destruct() {
     if WAITS.load(Relaxed) {
-        record::notice_fork();
-        let ended = process::finish(IS_PROGRAM.load(Relaxed));
+        RECORDER.notice_fork();
+        let ended = RECORDER.process.finish(IS_PROGRAM.load(Relaxed));
         if !ended && ERRORS.lead_where_they_led() {
             complain(&[b"there is no profile: the collector was ended"]);
         }
@@ -110,14 +111,14 @@ impl Surroundings {
         shadow::start(objects);
         // A name that nobody else has is not to be found here either.
         objects.withdraw(originals::missing().chain(operators::start(objects)));
-        budget::start();
-        let unwinds = unwind::start(objects, vector.program_headers());
+        RECORDER.budget.start();
+        let unwinds = RECORDER.unwinder.start(objects, vector.program_headers(), &RECORDER.budget);
         let children = Settings { environment, complains: false }.children();
         let Joined { session, connection, is_new } =
             session::join(environment, objects.own_path(), children)?;
         let settings = Settings { environment, complains: is_new };
         settings.check();
-        unwind::set_main_stack_top(arguments.0 as usize);
+        RECORDER.unwinder.set_main_stack_top(arguments.0 as usize);
         let (rate, seed) = (settings.rate(), settings.seed());
         let program = Program { session, rate, surroundings: self, children, unwinds };
         let handed_over = program.hand_over(connection);
@@ -132,7 +133,7 @@ impl Surroundings {
         }
         WAITS.store(session.waits, Relaxed);
         IS_PROGRAM.store(session.program == sys::pid(), Relaxed);
-        record::start(rate, seed, shadow::is_likely());
+        gate::start(rate, seed);
         Some(())
     }
 
@@ -193,18 +194,18 @@ impl Program<'_> {
                 },
             )?;
         let segment = self.segment(file, geometry).ok_or(Refusal::NoMemory);
-        let ready = segment.and_then(|segment| fork::start().map(|()| segment));
+        let ready = segment.and_then(|segment| RECORDER.watch_forks().map(|()| segment));
         // SAFETY: this is the constructor.
-        let started = ready.map(|segment| unsafe { process::start(segment, self.children) });
+        let started = ready.map(|segment| unsafe { RECORDER.process.start(segment, self.children) });
         started.map(|()| file).inspect_err(|_| file.close())
     }
 
     /// The segment's size that the budget allows: that for the rate may take half of it.
     fn geometry(&self) -> Option<Geometry> {
         let usual = Geometry::for_rate(self.rate, sys::processors());
-        let much = budget::is_much_shared(Segment::size(usual));
+        let much = RECORDER.budget.is_much_shared(Segment::size(usual));
         let geometry = if much { Geometry::SMALLEST } else { usual };
-        budget::take_shared(Segment::size(geometry)).then_some(geometry)
+        RECORDER.budget.take_shared(Segment::size(geometry)).then_some(geometry)
     }
 
     fn segment(&self, file: sys::Fd, geometry: Geometry) -> Option<Segment> {

@@ -4,6 +4,7 @@
 mod bench_settings;
 
 use std::arch::naked_asm;
+use std::cell::Cell;
 use std::hint::black_box;
 use std::marker::PhantomData;
 use std::ptr::null_mut;
@@ -12,24 +13,26 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Bencher, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use heaptrace_channel::header::Start;
 use heaptrace_channel::modules::ModuleId;
-use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::Reader;
+use heaptrace_channel::ring::{LastRing, Reader};
 use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Geometry, Segment};
 use heaptrace_recorder::c_library::{Auxiliary, Objects};
-use heaptrace_recorder::filter::FILTER;
+use heaptrace_recorder::filter::Filter;
 use heaptrace_recorder::live::{LiveTable, Sample};
+use heaptrace_recorder::memory::Budget;
+use heaptrace_recorder::process::OwnProcess;
 use heaptrace_recorder::sampler::Sampler;
 use heaptrace_recorder::stacks::Stacks;
-use heaptrace_recorder::unwind::Registers;
-use heaptrace_recorder::{thread, unwind};
+use heaptrace_recorder::thread;
+use heaptrace_recorder::unwind::{Registers, Unwinder};
 
+static BUDGET: Budget = Budget::new();
 const RATE: u64 = heaptrace_channel::config::DEFAULT_RATE;
 
 fn sampler(criterion: &mut Criterion) {
     let sampler = Sampler::new(RATE, 1);
-    let mut random = sampler.stream(0);
-    criterion.bench_function("sampler/next gap", |bencher| bencher.iter(|| sampler.next_gap(&mut random)));
+    let random = Cell::new(sampler.stream(0));
+    criterion.bench_function("sampler/next gap", |bencher| bencher.iter(|| sampler.next_gap(&random)));
 }
 
 /// Addresses like those of `count` blocks in one heap, `distance` bytes apart, in no order.
@@ -44,16 +47,17 @@ fn blocks(count: usize, distance: usize) -> Vec<usize> {
 }
 
 fn filter(criterion: &mut Criterion) {
-    FILTER.start(RATE);
+    let filter = Filter::new();
+    filter.start(RATE, &BUDGET);
     let blocks = blocks(16 * 1024, 4208); // of a heap of 64 MiB
     let mut group = criterion.benchmark_group("filter");
     let mut next = blocks.iter().cycle();
-    group.bench_function("look", |bencher| bencher.iter(|| FILTER.is_marked(*next.next().unwrap())));
+    group.bench_function("look", |bencher| bencher.iter(|| filter.is_marked(*next.next().unwrap())));
     group.bench_function("mark and unmark", |bencher| {
         bencher.iter(|| {
             let block = *next.next().unwrap();
-            FILTER.mark(block);
-            FILTER.unmark(block);
+            filter.mark(block);
+            filter.unmark(block);
         })
     });
 }
@@ -63,24 +67,26 @@ fn stacks(criterion: &mut Criterion) {
     /// Half of a ring, as each new frame is two messages, which are drained after.
     const COUNT: u64 = 2_048;
     /// Frames of stacks that are `DEPTH` deep and have none in common.
-    fn intern(stacks: &Stacks, segment: &Segment, count: u64) {
+    fn intern(stacks: &Stacks, own: &OwnProcess, count: u64) {
         const DEPTH: u64 = 16;
+        let last_ring = LastRing::default();
+        let to = own.writer(&last_ring).unwrap();
         let mut stack = ROOT;
         for frame in 0..count {
             let caller = if frame % DEPTH == 0 { ROOT } else { stack };
             let entry = Entry::Frame { address: 0x5555_5555_0000 + frame * 37, module: ModuleId::BY_ADDRESS };
-            stack = stacks.intern(caller, black_box(entry), segment).unwrap();
+            stack = stacks.intern(caller, black_box(entry), to, &BUDGET).unwrap();
         }
     }
     let mut group = criterion.benchmark_group("stacks");
     group.throughput(Throughput::Elements(1));
-    let segment = segment();
+    let (segment, own) = channel();
     let mut reader = Reader::new(*segment.rings());
     let portions =
         |frames: u64| (0..frames).step_by(COUNT as usize).map(move |done| COUNT.min(frames - done));
     let mut time = |stacks: &Stacks, count| {
         let start = Instant::now();
-        intern(stacks, &segment, count);
+        intern(stacks, &own, count);
         let elapsed = start.elapsed();
         reader.drain(|_| {});
         elapsed
@@ -106,7 +112,7 @@ fn live(criterion: &mut Criterion) {
         // No block begins there.
         let others: Vec<_> = blocks.iter().map(|block| block + 16).collect();
         let insert_all =
-            || blocks.iter().for_each(|&block| assert_eq!(table.insert(block, SAMPLE), Ok(None)));
+            || blocks.iter().for_each(|&block| assert_eq!(table.insert(block, SAMPLE, &BUDGET), Ok(None)));
         let mut next = others.iter().cycle();
         let mut take_miss =
             |bencher: &mut Bencher| bencher.iter(|| table.take(black_box(*next.next().unwrap())));
@@ -123,7 +129,7 @@ fn live(criterion: &mut Criterion) {
                         black_box(table.take(block));
                     }
                     elapsed += start.elapsed();
-                    some.iter().for_each(|&block| assert_eq!(table.insert(block, SAMPLE), Ok(None)));
+                    some.iter().for_each(|&block| assert_eq!(table.insert(block, SAMPLE, &BUDGET), Ok(None)));
                 }
                 elapsed
             })
@@ -132,7 +138,7 @@ fn live(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("insert and take", format!("{count} {name}")), |bencher| {
             bencher.iter(|| {
                 let block = *next.next().unwrap();
-                black_box(table.insert(block, SAMPLE)).unwrap();
+                black_box(table.insert(block, SAMPLE, &BUDGET)).unwrap();
                 black_box(table.take(block))
             })
         });
@@ -144,8 +150,8 @@ fn live(criterion: &mut Criterion) {
     }
 }
 
-/// A segment as a program has it, but for the file behind it.
-fn segment() -> Segment {
+/// A process, and a segment as a program has it, but for the file behind it.
+fn channel() -> (Segment, OwnProcess) {
     let geometry = Geometry::for_rate(RATE, 1);
     let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
     // SAFETY: a new mapping, of zeros and of the segment's size, that stays.
@@ -155,16 +161,24 @@ fn segment() -> Segment {
         Segment::create(base.cast(), geometry)
     };
     segment.header().publish(&Start { geometry, ..Default::default() });
-    segment
+    let own = OwnProcess::new();
+    // SAFETY: called once.
+    unsafe { own.start(segment, true) };
+    (segment, own)
 }
+
+static STACKS: Stacks = Stacks::new();
+static UNWINDER: Unwinder = Unwinder::new();
 
 /// A stack walk from its caller on, begun as a hook begins one.
 #[unsafe(naked)]
-extern "C" fn hook(segment: &Segment) -> u32 {
-    extern "C" fn walk(segment: &Segment, sp: usize, bp: usize) -> u32 {
-        // SAFETY: `hook` passes the stack pointer of its first instruction; the state is this thread's.
-        let (registers, thread) = unsafe { (Registers::at_call(sp, bp), &mut *thread::current()) };
-        unwind::stack(registers, thread, (Process(0), segment)).unwrap().0
+extern "C" fn hook(own: &OwnProcess) -> u32 {
+    extern "C" fn walk(own: &OwnProcess, sp: usize, bp: usize) -> u32 {
+        // SAFETY: `hook` passes the stack pointer of its first instruction.
+        let registers = unsafe { Registers::at_call(sp, bp) };
+        let thread = thread::current();
+        let to = own.writer(&thread.last_ring).unwrap();
+        UNWINDER.stack(registers, thread, &STACKS, &BUDGET, to).unwrap().0
     }
     naked_asm!("mov rsi, rsp", "mov rdx, rbp", "jmp {walk}", walk = sym walk)
 }
@@ -215,11 +229,11 @@ fn in_turn(turn: &mut bool, mut inner: impl FnMut()) {
 
 fn unwind(criterion: &mut Criterion) {
     let vector = Auxiliary::find().unwrap();
-    unwind::start(Objects::of(vector).unwrap(), vector.program_headers()).unwrap();
-    unwind::set_main_stack_top(vector.value(libc::AT_EXECFN).unwrap() as usize);
-    let segment = &segment();
+    UNWINDER.start(Objects::of(vector).unwrap(), vector.program_headers(), &BUDGET).unwrap();
+    UNWINDER.set_main_stack_top(vector.value(libc::AT_EXECFN).unwrap() as usize);
+    let (_, own) = &channel();
     let walk = || {
-        black_box(hook(segment));
+        black_box(hook(own));
     };
     let mut group = criterion.benchmark_group("unwind");
     let mut turn = false;
@@ -238,7 +252,7 @@ fn unwind(criterion: &mut Criterion) {
     });
     group.bench_function("30 new frames, rules to be read", |bencher| {
         let forget = || {
-            unwind::RULES.clear();
+            UNWINDER.forget_rules();
             walk(); // the last walk in the place, which shares no frame of `Thirty`
         };
         bencher.iter_batched(forget, |()| Thirty::call(&mut { walk }), BatchSize::PerIteration);

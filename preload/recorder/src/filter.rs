@@ -6,9 +6,10 @@
 //! one stretch in 256 has a sample in a heap of up to that size. At low rates, where most stretches would
 //! have one, there is no filter, and every block is looked for.
 
-use core::sync::atomic::{AtomicIsize, AtomicU8, Ordering::*};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::*};
 
-use crate::memory::{budget, map_zeros};
+use crate::memory::{Budget, map_zeros};
 
 /// Binary logarithm of a stretch in bytes, for the assembly too.
 pub const STRETCH_BITS: u32 = 11;
@@ -19,52 +20,52 @@ const LOWEST_RATE: u64 = 1024;
 /// A count that has reached this stays: the stretch is looked at for good.
 const MANY: u8 = u8::MAX;
 
-/// Where the counts are, or `LOOK`, which says that every block is to be looked for.
+/// Where the counts are, negated; 0 says that there are none, and every block is to be looked for.
 ///
-/// The assembly of `free` adds a stretch's number and looks at the byte there, unless the sum is
-/// negative. So before the start, and even before this library is relocated, it looks at nothing.
-#[derive(Debug)]
+/// The assembly of `free` subtracts it from a stretch's number, and looks at the byte there if that
+/// borrows. So before the start, and even before this library is relocated, it looks at nothing.
+#[derive(Debug, Default)]
 #[repr(transparent)]
-pub struct Filter(AtomicIsize);
-
-const LOOK: isize = isize::MIN;
-
-/// The filter of this process.
-pub static FILTER: Filter = Filter::new();
+pub struct Filter(AtomicUsize);
 
 impl Filter {
-    const fn new() -> Filter {
-        Filter(AtomicIsize::new(LOOK))
+    /// One without counts.
+    pub const fn new() -> Filter {
+        Filter(AtomicUsize::new(0))
     }
 
     /// Sets the filter up for a rate. Called once, before the first sample.
-    pub fn start(&self, rate: u64) {
+    pub fn start(&self, rate: u64, budget: &Budget) {
         if rate < LOWEST_RATE {
             return;
         }
-        if budget::is_much(STRETCHES) {
+        if budget.is_much(STRETCHES) {
             return; // other tables need it more
         }
-        if let Some(counts) = budget::map(STRETCHES) {
-            self.0.store(counts.as_ptr() as isize, Release);
+        if let Some(counts) = budget.map(STRETCHES) {
+            self.look_at(counts);
         }
     }
 
     /// Nothing is sampled, so nothing needs a look.
-    pub fn stop(&self) {
-        if budget::is_much_shared(STRETCHES) {
+    pub fn stop(&self, budget: &Budget) {
+        if budget.is_much_shared(STRETCHES) {
             return; // every free is looked for then, in vain
         }
         if let Some(zeros) = map_zeros(STRETCHES) {
-            self.0.store(zeros.as_ptr() as isize, Release);
+            self.look_at(zeros);
         }
     }
 
+    fn look_at(&self, counts: NonNull<u8>) {
+        self.0.store((counts.as_ptr() as usize).wrapping_neg(), Release);
+    }
+
     fn count(&self, address: usize) -> Option<&AtomicU8> {
-        let counts = self.0.load(Relaxed);
+        let negated = self.0.load(Relaxed);
+        let counts = negated.wrapping_neg() as *const AtomicU8;
         // SAFETY: there is a count for each stretch, always; they are never given back.
-        (counts != LOOK)
-            .then(|| unsafe { &*(counts as *const AtomicU8).add(address as u32 as usize >> STRETCH_BITS) })
+        (negated != 0).then(|| unsafe { &*counts.add(address as u32 as usize >> STRETCH_BITS) })
     }
 
     /// May a sampled block begin at `address`?
@@ -93,7 +94,7 @@ mod tests {
 
     fn filter() -> Filter {
         let filter = Filter::new();
-        filter.start(512 * 1024);
+        filter.start(512 * 1024, &Budget::new());
         filter
     }
 
@@ -115,5 +116,23 @@ mod tests {
         (0..300).for_each(|_| filter.mark(0x1000));
         (0..300).for_each(|_| filter.unmark(0x1000));
         assert!(filter.is_marked(0x1000));
+    }
+
+    #[test]
+    fn without_counts_every_block_is_looked_for() {
+        let (filter, budget) = (Filter::new(), Budget::new());
+        filter.start(1, &budget);
+        budget.leave(STRETCHES);
+        filter.start(512 * 1024, &budget);
+        filter.unmark(0x1000);
+        assert!(filter.is_marked(0x1000));
+    }
+
+    #[test]
+    fn nothing_is_looked_for_any_more_when_it_is_stopped() {
+        let filter = filter();
+        filter.mark(0x1000);
+        filter.stop(&Budget::new());
+        assert!(!filter.is_marked(0x1000));
     }
 }

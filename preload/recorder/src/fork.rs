@@ -8,36 +8,47 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::*};
 
 use heaptrace_channel::handshake::Refusal;
 
-use crate::memory::{self, budget};
+use crate::memory::{self, Budget};
 use crate::sys::PAGE;
 
-/// The word that is 0 in a process that has not noticed yet that it is a forked child.
-static KNOWN: AtomicPtr<AtomicU32> = AtomicPtr::new(null_mut());
-
-/// Maps the page. Called by the constructor.
-///
-/// # Errors
-/// If there is no memory, or the kernel does not mark forked children.
-pub fn start() -> Result<(), Refusal> {
-    /// No advice that there is. An emulator takes this one too, and does nothing on any.
-    const NO_ADVICE: i32 = 0x5EED;
-    let page = budget::map(PAGE).ok_or(Refusal::NoMemory)?;
-    let advise = |advice| memory::advise(page.as_ptr() as usize, PAGE, advice);
-    if !advise(libc::MADV_WIPEONFORK) || advise(NO_ADVICE) {
-        return Err(Refusal::ForksUnseen);
-    }
-    let known: *mut AtomicU32 = page.as_ptr().cast();
-    // SAFETY: the page is zeroed, mapped for good, and large enough.
-    unsafe { (*known).store(1, Relaxed) };
-    KNOWN.store(known, Release);
-    Ok(())
+/// The page. As zeros, there is none, and nothing is noticed.
+#[derive(Debug, Default)]
+pub struct ForkMark {
+    /// The word that is 0 in a process that has not noticed yet that it is a forked child.
+    known: AtomicPtr<AtomicU32>,
 }
 
-/// Has this process turned out to be a forked child? True once in each. Cheap: one load.
-#[inline]
-pub fn noticed() -> bool {
-    // SAFETY: null before the start, else the word in the page, which stays mapped.
-    let known = unsafe { KNOWN.load(Relaxed).as_ref() };
-    // Only the thread that forked is here, until it makes others.
-    known.is_some_and(|known| known.load(Relaxed) == 0 && known.swap(1, Relaxed) == 0)
+impl ForkMark {
+    /// Without a page.
+    pub const fn new() -> ForkMark {
+        ForkMark { known: AtomicPtr::new(null_mut()) }
+    }
+
+    /// Maps the page. Called by the constructor.
+    ///
+    /// # Errors
+    /// If there is no memory, or the kernel does not mark forked children.
+    pub fn start(&self, budget: &Budget) -> Result<(), Refusal> {
+        /// No advice that there is. An emulator takes this one too, and does nothing on any.
+        const NO_ADVICE: i32 = 0x5EED;
+        let page = budget.map(PAGE).ok_or(Refusal::NoMemory)?;
+        let advise = |advice| memory::advise(page.as_ptr() as usize, PAGE, advice);
+        if !advise(libc::MADV_WIPEONFORK) || advise(NO_ADVICE) {
+            return Err(Refusal::ForksUnseen);
+        }
+        let known: *mut AtomicU32 = page.as_ptr().cast();
+        // SAFETY: the page is zeroed, mapped for good, and large enough.
+        unsafe { (*known).store(1, Relaxed) };
+        self.known.store(known, Release);
+        Ok(())
+    }
+
+    /// Has this process turned out to be a forked child? True once in each. Cheap: one load.
+    #[inline]
+    pub fn is_noticed(&self) -> bool {
+        // SAFETY: null before the start, else the word in the page, which stays mapped.
+        let known = unsafe { self.known.load(Relaxed).as_ref() };
+        // Only the thread that forked is here, until it makes others.
+        known.is_some_and(|known| known.load(Relaxed) == 0 && known.swap(1, Relaxed) == 0)
+    }
 }

@@ -13,29 +13,20 @@
 pub mod arch;
 pub mod c_library;
 pub mod filter;
-pub mod fork;
+mod fork;
 pub mod live;
 pub mod memory;
 pub mod process;
 pub mod record;
+mod recorder;
 pub mod sampler;
 pub mod stacks;
 pub mod sys;
 pub mod thread;
 pub mod unwind;
 
-#[cfg(test)]
-mod testing {
-    use heaptrace_channel::header::Start;
-    use heaptrace_channel::{Geometry, Segment};
+pub use recorder::Recorder;
+pub use recorder::Unrecorded;
 
-    /// A segment in ordinary memory that lives as long as the test binary.
-    pub fn segment(ring_slots: u32) -> Segment {
-        let geometry = Geometry { ring_slots, ..Geometry::SMALLEST };
-        let layout = std::alloc::Layout::from_size_align(Segment::size(geometry), 4096).unwrap();
-        // SAFETY: the layout has a size; the memory is zeroed, aligned and never freed.
-        let segment = unsafe { Segment::create(std::alloc::alloc_zeroed(layout), geometry) };
-        segment.header().publish(&Start { geometry, ..Default::default() });
-        segment
-    }
-}
+#[cfg(test)]
+mod testing;

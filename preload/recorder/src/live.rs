@@ -18,7 +18,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use heaptrace_channel::stacks::Stack;
 
 use crate::c_library;
-use crate::memory::budget;
+use crate::memory::Budget;
 
 /// A sampled block as it was allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +67,8 @@ struct Entry {
 #[repr(C, align(64))]
 struct Bucket([Entry; WAYS]);
 
-/// The table.
-#[derive(Debug)]
+/// The table. As zeros, it is one that has to be started.
+#[derive(Debug, Default)]
 pub struct LiveTable {
     /// Binary logarithm of the granule in bytes.
     granule_bits: AtomicU32,
@@ -78,9 +78,6 @@ pub struct LiveTable {
     /// The highest level that is mapped.
     top: AtomicUsize,
 }
-
-/// The live table of this process.
-pub static LIVE: LiveTable = LiveTable::new();
 
 /// A level that is mapped.
 struct Level<'t> {
@@ -196,18 +193,12 @@ impl Bucket {
     }
 }
 
-impl Default for LiveTable {
-    fn default() -> LiveTable {
-        LiveTable::new()
-    }
-}
-
 impl LiveTable {
     /// An empty table.
     pub const fn new() -> LiveTable {
         LiveTable {
-            granule_bits: AtomicU32::new(SMALLEST_GRANULE_BITS),
-            first_bits: AtomicU32::new(FIRST_BYTES_BITS - SMALLEST_GRANULE_BITS),
+            granule_bits: AtomicU32::new(0),
+            first_bits: AtomicU32::new(0),
             levels: [const { AtomicPtr::new(null_mut()) }; LEVELS],
             top: AtomicUsize::new(0),
         }
@@ -253,15 +244,15 @@ impl LiveTable {
     }
 
     #[cold]
-    fn grow(&self, level: usize) -> Option<Level<'_>> {
+    fn grow(&self, level: usize, budget: &Budget) -> Option<Level<'_>> {
         let bytes = Level::bytes(self.bits(level));
         if self.levels.get(level)?.load(Relaxed).is_null() {
-            let new = budget::map(bytes)?;
+            let new = budget.map(bytes)?;
             let linked =
                 self.levels[level].compare_exchange(null_mut(), new.as_ptr().cast(), AcqRel, Relaxed);
             if linked.is_err() {
                 // SAFETY: another thread's level was first; nobody has seen this one.
-                unsafe { budget::give_back(new, bytes) };
+                unsafe { budget.give_back(new, bytes) };
             }
         }
         self.top.fetch_max(level, Release); // pairs with `top_down`
@@ -273,25 +264,31 @@ impl LiveTable {
     /// # Errors
     /// [`NoRoom`] if the table is full and cannot grow.
     #[inline]
-    pub fn insert(&self, address: usize, sample: Sample) -> Result<Option<Sample>, NoRoom> {
+    pub fn insert(&self, address: usize, sample: Sample, budget: &Budget) -> Result<Option<Sample>, NoRoom> {
         let granule = self.granule(address);
         let displaced = self.take(address);
         let top = self.level(self.top.load(Acquire));
         if !top.is_some_and(|level| level.claim(granule, address, sample)) {
-            self.add_below(granule, address, sample)?;
+            self.add_below(granule, address, sample, budget)?;
         }
         Ok(displaced)
     }
 
     /// Adds a block that has no room at the top.
     #[inline(never)]
-    fn add_below(&self, granule: usize, address: usize, sample: Sample) -> Result<(), NoRoom> {
+    fn add_below(
+        &self,
+        granule: usize,
+        address: usize,
+        sample: Sample,
+        budget: &Budget,
+    ) -> Result<(), NoRoom> {
         if self.top_down().skip(1).any(|level| level.claim(granule, address, sample)) {
             return Ok(());
         }
         let mut next = if self.level(0).is_none() { 0 } else { self.top.load(Relaxed) + 1 };
         // What several threads fill at once may be full again.
-        while !self.grow(next).ok_or(NoRoom)?.claim(granule, address, sample) {
+        while !self.grow(next, budget).ok_or(NoRoom)?.claim(granule, address, sample) {
             next += 1;
         }
         Ok(())
@@ -338,17 +335,28 @@ impl LiveTable {
 mod tests {
     use super::*;
 
+    static BUDGET: Budget = Budget::new();
+
+    fn table(rate: u64) -> LiveTable {
+        let table = LiveTable::new();
+        table.start(rate);
+        table
+    }
+
+    fn insert(table: &LiveTable, address: usize, sample: Sample) -> Result<Option<Sample>, NoRoom> {
+        table.insert(address, sample, &BUDGET)
+    }
+
     /// Heaps may lie anywhere, in parts as far from each other as glibc's are.
     #[test]
     fn a_heap_of_many_parts_is_found_again_at_any_rate() {
         for rate in [1, 4096, 512 * 1024] {
-            let table = LiveTable::new();
-            table.start(rate);
+            let table = table(rate);
             let parts = [0x5555_5555_0000, 0x7fff_0000_0000, 0x7ffe_0000_0000, 0x7ffd_0400_0000];
             let step = 32.max(rate as usize / 4);
             let addresses = || parts.into_iter().flat_map(|part| (0..20_000).map(move |i| part + i * step));
             for (address, n) in addresses().zip(0..) {
-                assert_eq!(table.insert(address, sample(n)), Ok(None));
+                assert_eq!(insert(&table, address, sample(n)), Ok(None));
             }
             for (address, n) in addresses().zip(0..) {
                 assert_eq!(table.take(address), Some(sample(n)), "rate {rate}, {address:#x}");
@@ -362,9 +370,9 @@ mod tests {
 
     #[test]
     fn a_block_is_taken_once_with_what_was_put_in() {
-        let table = LiveTable::new();
+        let table = table(1);
         let large = Sample { stack: Stack(u32::MAX), size: (1 << 47) + 12345 };
-        assert_eq!(table.insert(0x7fff_ffff_fff0, large), Ok(None));
+        assert_eq!(insert(&table, 0x7fff_ffff_fff0, large), Ok(None));
         assert_eq!(table.take(0x7fff_ffff_ffe0), None);
         assert_eq!(table.take(0x7fff_ffff_fff0), Some(large));
         assert_eq!(table.take(0x7fff_ffff_fff0), None);
@@ -372,11 +380,11 @@ mod tests {
 
     #[test]
     fn a_block_takes_the_place_of_one_at_its_address_that_was_freed_unseen() {
-        let table = LiveTable::new();
+        let table = table(1);
         // Neighbours that fill the bucket, so that the old block is at a deeper level than the new.
-        (0..5).for_each(|i| assert_eq!(table.insert(0x10000 + i * 16, sample(i as u32)), Ok(None)));
+        (0..5).for_each(|i| assert_eq!(insert(&table, 0x10000 + i * 16, sample(i as u32)), Ok(None)));
         table.take(0x10000).unwrap();
-        assert_eq!(table.insert(0x10040, sample(9)), Ok(Some(sample(4))));
+        assert_eq!(insert(&table, 0x10040, sample(9)), Ok(Some(sample(4))));
         assert_eq!(table.take(0x10040), Some(sample(9)));
         assert_eq!(table.take(0x10040), None);
     }
@@ -384,9 +392,9 @@ mod tests {
     /// `free(NULL)` must not match an empty entry, which still has the value of its last block.
     #[test]
     fn there_is_no_block_at_null() {
-        let table = LiveTable::new();
+        let table = table(1);
         for i in 1..10_000 {
-            table.insert(i << 16, sample(1)).unwrap();
+            insert(&table, i << 16, sample(1)).unwrap();
             table.take(i << 16).unwrap();
             assert_eq!(table.take(0), None);
         }
@@ -394,9 +402,9 @@ mod tests {
 
     #[test]
     fn the_table_grows_and_finds_everything_again() {
-        let table = LiveTable::new();
+        let table = table(1);
         let address = |i: u32| 0x5555_0000_0000 + i as usize * 48;
-        (0..200_000).for_each(|i| assert_eq!(table.insert(address(i), sample(i)), Ok(None)));
+        (0..200_000).for_each(|i| assert_eq!(insert(&table, address(i), sample(i)), Ok(None)));
         let mut count = 0;
         table.for_each(|_| count += 1);
         assert_eq!(count, 200_000);
@@ -406,7 +414,7 @@ mod tests {
 
     #[test]
     fn threads_insert_and_take_each_others_blocks() {
-        let table = LiveTable::new();
+        let table = table(1);
         let (sender, receiver) = std::sync::mpsc::sync_channel(1000);
         std::thread::scope(|scope| {
             for t in 0..2usize {
@@ -414,7 +422,7 @@ mod tests {
                 scope.spawn(move || {
                     for i in 0..50_000usize {
                         let address = (t + 1) << 40 | i << 4;
-                        table.insert(address, sample(i as u32)).unwrap();
+                        insert(table, address, sample(i as u32)).unwrap();
                         sender.send((address, i)).unwrap();
                     }
                 });
@@ -426,5 +434,18 @@ mod tests {
                 }
             });
         });
+    }
+
+    #[test]
+    fn a_table_that_cannot_grow_keeps_what_it_has() {
+        let (table, budget) = (table(1), Budget::new());
+        assert!(table.insert(0x10000, sample(1), &budget).is_ok());
+        budget.leave(0);
+        let address = |i: usize| 0x20000 + i * 16;
+        let full = (0..).find(|&i| table.insert(address(i), sample(2), &budget).is_err()).unwrap();
+        assert_eq!(table.insert(address(full), sample(2), &budget), Err(NoRoom));
+        assert_eq!(table.take(0x10000), Some(sample(1)));
+        (0..full).for_each(|i| assert_eq!(table.take(address(i)), Some(sample(2))));
+        assert_eq!(table.insert(address(full), sample(2), &budget), Ok(None), "there is room again");
     }
 }

@@ -5,168 +5,262 @@
 //! segment and tells what it inherited.
 
 use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
 use core::time::Duration;
 
 use heaptrace_channel::Segment;
-use heaptrace_channel::processes::{MAX_PROCESSES, Process};
-use heaptrace_channel::ring::{Event, Full, Message, Words};
+use heaptrace_channel::processes::{MAX_PROCESSES, Process, ProcessSlot};
+use heaptrace_channel::ring::{Event, Full, LastRing, Message, Words};
 
-use crate::live::LIVE;
+use crate::c_library;
+use crate::live::LiveTable;
 use crate::sys::{self, Patience};
-use crate::{c_library, thread};
 
-/// Set once, before recording starts.
-struct Cell(UnsafeCell<Option<Segment>>);
+/// This process. As zeros, it has no segment.
+#[derive(Debug, Default)]
+pub struct OwnProcess {
+    segment: SegmentCell,
+    /// The process's slot, from [`FIRST_SLOT`] on, or what else it is.
+    slot: AtomicU32,
+    /// Forked children are not recorded.
+    is_childless: AtomicBool,
+}
 
-// SAFETY: written in the constructor, while there is one thread; read only after.
-unsafe impl Sync for Cell {}
-
-static SEGMENT: Cell = Cell(UnsafeCell::new(None));
-/// The process's slot, or what else it is.
-static SLOT: AtomicU32 = AtomicU32::new(NOBODY);
-/// Forked children are recorded too.
-static CHILDREN: AtomicBool = AtomicBool::new(true);
-
-const NOBODY: u32 = u32::MAX;
+const NOBODY: u32 = 0;
 /// One thread is telling what was inherited; the others wait.
-const JOINING: u32 = u32::MAX - 1;
+const JOINING: u32 = 1;
 /// There is no slot for this process.
-const NO_SLOT: u32 = u32::MAX - 2;
+const NO_SLOT: u32 = 2;
+const FIRST_SLOT: u32 = 3;
 
-/// The segment of this program, once it records.
-#[inline]
-pub fn segment() -> Option<&'static Segment> {
-    // SAFETY: see `Cell`.
-    unsafe { (*SEGMENT.0.get()).as_ref() }
+/// The segment, once there is one.
+#[derive(Debug)]
+struct SegmentCell {
+    is_set: AtomicBool,
+    segment: UnsafeCell<MaybeUninit<Segment>>,
 }
 
-/// Makes this the program's own process.
-///
-/// # Safety
-/// Called once, in the constructor.
-pub unsafe fn start(segment: Segment, children: bool) {
-    // SAFETY: nobody reads it yet.
-    unsafe { *SEGMENT.0.get() = Some(segment) };
-    CHILDREN.store(children, Relaxed);
-    SLOT.store(segment.processes().claim(sys::pid()).map_or(NO_SLOT, |process| process.0.into()), Release);
-}
+// SAFETY: written once, before `is_set`; read only after.
+unsafe impl Sync for SegmentCell {}
 
-/// Makes this the process of a forked child. True if that is recorded.
-pub fn after_fork() -> bool {
-    let recorded = CHILDREN.load(Relaxed);
-    SLOT.store(if recorded { NOBODY } else { NO_SLOT }, Release);
-    recorded
-}
-
-/// Where this process's samples go; joins the segment if it is a child that has not yet.
-pub fn recording() -> Option<(Process, &'static Segment)> {
-    if SLOT.load(Acquire) == NOBODY {
-        join();
+impl Default for SegmentCell {
+    fn default() -> SegmentCell {
+        SegmentCell::new()
     }
-    recorded()
 }
 
-/// Where this process's events go, if it has recorded any.
-#[inline]
-pub fn recorded() -> Option<(Process, &'static Segment)> {
-    let mut slot = SLOT.load(Acquire);
-    if slot == JOINING {
-        slot = wait_for_join();
+impl SegmentCell {
+    const fn new() -> SegmentCell {
+        SegmentCell { is_set: AtomicBool::new(false), segment: UnsafeCell::new(MaybeUninit::zeroed()) }
     }
-    ((slot as usize) < MAX_PROCESSES).then_some((Process(slot as u16), segment()?))
+
+    /// Sets it.
+    ///
+    /// # Safety
+    /// Called once.
+    unsafe fn set(&self, segment: Segment) {
+        // SAFETY: nobody reads it yet, and nobody else writes it.
+        unsafe { (*self.segment.get()).write(segment) };
+        self.is_set.store(true, Release); // pairs with `get`
+    }
+
+    fn get(&self) -> Option<&Segment> {
+        // SAFETY: it is set.
+        self.is_set.load(Acquire).then(|| unsafe { self.known() })
+    }
+
+    /// The segment, which is known to be set.
+    ///
+    /// # Safety
+    /// It was, before something that this thread has loaded with [`Acquire`].
+    #[inline(always)]
+    unsafe fn known(&self) -> &Segment {
+        // SAFETY: the caller's promise. It stays as it is.
+        unsafe { (*self.segment.get()).assume_init_ref() }
+    }
 }
 
-/// Writes an event; waits for room as long as the collector makes progress.
-///
-/// # Errors
-/// [`Full`]: nothing was written.
-#[inline(always)] // packing a known event is a few instructions
-pub fn write(process: Process, segment: &Segment, event: Event) -> Result<(), Full> {
-    send(segment, Words::of(Message::Happened(process, event)))
+/// Where a thread's messages go: this process's end of the channel. Two words, so that it is in registers.
+#[derive(Debug, Clone, Copy)]
+pub struct Writer<'a> {
+    own: &'a OwnProcess,
+    last_ring: &'a LastRing,
 }
 
-/// Writes a message, as [`write()`] does an event.
-///
-/// # Errors
-/// [`Full`]: nothing was written.
-pub fn send(segment: &Segment, message: Words) -> Result<(), Full> {
-    // SAFETY: the calling thread's own.
-    let last = unsafe { &(*thread::current()).last_ring };
-    segment.rings().write(c_library::rseq(), last, message, || segment.header().nudge())
+impl<'a> Writer<'a> {
+    /// Writes an event; waits for room as long as the collector makes progress.
+    ///
+    /// # Errors
+    /// [`Full`]: nothing was written.
+    #[inline(always)] // packing a known event is a few instructions
+    pub fn write(self, event: Event) -> Result<(), Full> {
+        self.send(Words::of(Message::Happened(self.process(), event)))
+    }
+
+    /// Writes a message, as [`Writer::write`] does an event.
+    ///
+    /// # Errors
+    /// [`Full`]: nothing was written.
+    #[inline]
+    pub fn send(self, message: Words) -> Result<(), Full> {
+        send(self.segment(), self.last_ring, message)
+    }
+
+    /// The process that the messages are of. After a fork in a signal handler, in the midst of a sample, it
+    /// may be none.
+    #[inline]
+    pub fn process(self) -> Process {
+        const { assert!(MAX_PROCESSES.is_power_of_two()) };
+        let number = self.own.slot.load(Relaxed).wrapping_sub(FIRST_SLOT) as usize;
+        Process((number & (MAX_PROCESSES - 1)) as u16)
+    }
+
+    /// Its segment.
+    #[inline]
+    pub fn segment(self) -> &'a Segment {
+        // SAFETY: a writer is of a process that has a slot, and so a segment.
+        unsafe { self.own.segment.known() }
+    }
+
+    /// Its counters.
+    #[inline]
+    pub fn counters(self) -> &'a ProcessSlot {
+        self.segment().processes().slot(self.process())
+    }
 }
 
-/// Waits for the thread that joins, which itself waits for nothing but the ring. Not for ever: it may
-/// be this very thread, interrupted by a signal handler that frees.
-#[cold]
-fn wait_for_join() -> u32 {
-    const STEP: Duration = Duration::from_millis(10);
-    const TRIES: u32 = 50;
-    for _ in 0..TRIES {
-        sys::futex_wait(&SLOT, JOINING, STEP);
-        let slot = SLOT.load(Acquire);
-        if slot != JOINING {
-            return slot;
+fn send(segment: &Segment, last_ring: &LastRing, message: Words) -> Result<(), Full> {
+    segment.rings().write(c_library::rseq(), last_ring, message, || segment.header().nudge())
+}
+
+impl OwnProcess {
+    /// One without a segment.
+    pub const fn new() -> OwnProcess {
+        OwnProcess {
+            segment: SegmentCell::new(),
+            slot: AtomicU32::new(NOBODY),
+            is_childless: AtomicBool::new(false),
         }
     }
-    JOINING
-}
 
-#[cold]
-fn join() {
-    if SLOT.compare_exchange(NOBODY, JOINING, Acquire, Relaxed).is_err() {
-        return;
+    /// Makes this the program's own process, in its segment; forked children are recorded if `children`.
+    ///
+    /// # Safety
+    /// Called once.
+    pub unsafe fn start(&self, segment: Segment, children: bool) {
+        // SAFETY: the caller's promise.
+        unsafe { self.segment.set(segment) };
+        self.is_childless.store(!children, Relaxed);
+        self.take_slot(segment.processes().claim(sys::pid()));
     }
-    let joined = segment().and_then(|segment| {
-        // Without an id the collector learns of the end of this process only with the image's.
-        let process = segment.processes().claim(sys::thread_id().unwrap_or(0))?;
-        segment.header().nudge(); // so that it finds the process of this thread, which may end soon
-        LIVE.for_each(|sample| {
-            // What finds no room is not in the child's in-use set, and neither will be its free.
-            if write(process, segment, Event::Inherited(sample.stack, sample.size)).is_err() {
-                segment.processes().slot(process).lost_samples.fetch_add(1, Relaxed);
+
+    fn take_slot(&self, process: Option<Process>) {
+        let slot = process.map_or(NO_SLOT, |process| FIRST_SLOT + u32::from(process.0));
+        self.slot.store(slot, Release); // pairs with `writer`
+    }
+
+    /// Makes this the process of a forked child. True if that is recorded.
+    pub fn after_fork(&self) -> bool {
+        let recorded = !self.is_childless.load(Relaxed);
+        self.slot.store(if recorded { NOBODY } else { NO_SLOT }, Release);
+        recorded
+    }
+
+    /// Where this process's samples go; joins the segment if it is a child that has not yet, which has
+    /// inherited what is in the table.
+    pub fn joined_writer<'a>(&'a self, last_ring: &'a LastRing, live: &LiveTable) -> Option<Writer<'a>> {
+        if self.slot.load(Acquire) == NOBODY {
+            self.join(last_ring, live);
+        }
+        self.writer(last_ring)
+    }
+
+    /// Where this process's events go, if it has recorded any.
+    #[inline]
+    pub fn writer<'a>(&'a self, last_ring: &'a LastRing) -> Option<Writer<'a>> {
+        let mut slot = self.slot.load(Acquire);
+        if slot == JOINING {
+            slot = self.wait_for_join();
+        }
+        (slot >= FIRST_SLOT).then_some(Writer { own: self, last_ring })
+    }
+
+    /// Waits for the thread that joins, which itself waits for nothing but the ring. Not for ever: it may
+    /// be this very thread, interrupted by a signal handler that frees.
+    #[cold]
+    fn wait_for_join(&self) -> u32 {
+        const STEP: Duration = Duration::from_millis(10);
+        const TRIES: u32 = 50;
+        for _ in 0..TRIES {
+            sys::futex_wait(&self.slot, JOINING, STEP);
+            let slot = self.slot.load(Acquire);
+            if slot != JOINING {
+                return slot;
             }
+        }
+        JOINING
+    }
+
+    #[cold]
+    fn join(&self, last_ring: &LastRing, live: &LiveTable) {
+        if self.slot.compare_exchange(NOBODY, JOINING, Acquire, Relaxed).is_err() {
+            return;
+        }
+        // Without an id the collector learns of the end of this process only with the image's.
+        let process = self.segment.get().and_then(|segment| {
+            let process = segment.processes().claim(sys::thread_id().unwrap_or(0))?;
+            segment.header().nudge(); // so that it finds the process of this thread, which may end soon
+            live.for_each(|sample| {
+                let inherited = Message::Happened(process, Event::Inherited(sample.stack, sample.size));
+                // What finds no room is not in the child's in-use set, and neither will be its free.
+                if send(segment, last_ring, Words::of(inherited)).is_err() {
+                    segment.processes().slot(process).lost_samples.fetch_add(1, Relaxed);
+                }
+            });
+            Some(process)
         });
-        Some(process)
-    });
-    SLOT.store(joined.map_or(NO_SLOT, |process| process.0.into()), Release);
-    sys::futex_wake(&SLOT);
-}
-
-/// Notes that the program has called a hook at all.
-pub fn note_called() {
-    if let Some(segment) = segment() {
-        segment.header().called.store(1, Relaxed);
+        self.take_slot(process);
+        sys::futex_wake(&self.slot);
     }
-}
 
-/// Asks for this process's profile and waits until it is written, as long as the collector works.
-/// Where nothing was recorded there will be none, but for the program's own. False if there is no
-/// collector any more; only the program, which has its ids, looks for it.
-/// A forked child has noticed that it is one.
-pub fn finish(is_program: bool) -> bool {
-    const STEP: Duration = Duration::from_millis(50);
-    /// How long without a sign of life from the collector, and from one that never gave any.
-    const PATIENCE: [Duration; 2] = [Duration::from_secs(2), Duration::from_millis(200)];
-    let Some((process, segment)) = recorded() else { return true };
-    if segment.rings().written() == 0 && !is_program {
-        return true;
-    }
-    let slot = segment.processes().slot(process);
-    slot.exiting.store(1, Release);
-    segment.header().nudge();
-    let beat = || segment.header().heartbeat.load(Relaxed);
-    let mut seen = beat();
-    let mut patience = Patience::new(PATIENCE[usize::from(seen == 0)]);
-    while slot.written.load(Acquire) == 0 && patience.wait(&slot.written, 0, STEP) {
-        if beat() != seen {
-            (seen, patience) = (beat(), Patience::new(PATIENCE[0]));
-            continue;
-        }
-        let collector = segment.header().collector.load(Relaxed);
-        if is_program && collector != 0 && sys::has_ended(collector) {
-            return slot.written.load(Acquire) != 0;
+    /// Notes that the program has called a hook at all.
+    pub fn note_called(&self) {
+        if let Some(segment) = self.segment.get() {
+            segment.header().called.store(1, Relaxed);
         }
     }
-    true
+
+    /// Asks for this process's profile and waits until it is written, as long as the collector works.
+    /// Where nothing was recorded there will be none, but for the program's own. False if there is no
+    /// collector any more; only the program, which has its ids, looks for it.
+    /// A forked child has noticed that it is one.
+    pub fn finish(&self, is_program: bool) -> bool {
+        const STEP: Duration = Duration::from_millis(50);
+        /// How long without a sign of life from the collector, and from one that never gave any.
+        const PATIENCE: [Duration; 2] = [Duration::from_secs(2), Duration::from_millis(200)];
+        let last_ring = LastRing::default();
+        let Some(writer) = self.writer(&last_ring) else { return true };
+        let segment = writer.segment();
+        if segment.rings().written() == 0 && !is_program {
+            return true;
+        }
+        let slot = writer.counters();
+        slot.exiting.store(1, Release);
+        segment.header().nudge();
+        let beat = || segment.header().heartbeat.load(Relaxed);
+        let mut seen = beat();
+        let mut patience = Patience::new(PATIENCE[usize::from(seen == 0)]);
+        while slot.written.load(Acquire) == 0 && patience.wait(&slot.written, 0, STEP) {
+            if beat() != seen {
+                (seen, patience) = (beat(), Patience::new(PATIENCE[0]));
+                continue;
+            }
+            let collector = segment.header().collector.load(Relaxed);
+            if is_program && collector != 0 && sys::has_ended(collector) {
+                return slot.written.load(Acquire) != 0;
+            }
+        }
+        true
+    }
 }

@@ -9,6 +9,8 @@
 //! Gaps are whole numbers of bytes, rounded up: a block of `Z` bytes is then sampled exactly if
 //! the real gap is at most `Z`.
 
+use core::cell::Cell;
+
 /// Draws the gaps. A plain value: the same seed and rate give the same gaps.
 #[derive(Debug, Clone, Copy)]
 pub struct Sampler {
@@ -30,14 +32,14 @@ impl Sampler {
 
     /// Bytes until the next sample: at least 1, but 0 at a rate of 1, where even a request for no
     /// bytes is a sample.
-    pub fn next_gap(&self, random: &mut u64) -> u64 {
+    pub fn next_gap(&self, random: &Cell<u64>) -> u64 {
         if self.rate <= 1 {
             return 0;
         }
         // SplitMix64 (Steele, Lea, Flood 2014): a counter and a mix.
-        *random = random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        random.set(random.get().wrapping_add(0x9E37_79B9_7F4A_7C15));
         // Uniform in (0, 1], in steps of 2^-53: the longest gap is 36.7 rates.
-        let uniform = ((mix(*random) >> 11) + 1) as f64 * (1.0 / (1u64 << 53) as f64);
+        let uniform = ((mix(random.get()) >> 11) + 1) as f64 * (1.0 / (1u64 << 53) as f64);
         let gap = -libm::log(uniform) * self.rate as f64;
         (libm::ceil(gap) as u64).max(1)
     }
@@ -56,8 +58,8 @@ mod tests {
 
     fn gaps(rate: u64, seed: u64, n: usize) -> Vec<u64> {
         let sampler = Sampler::new(rate, seed);
-        let mut random = sampler.stream(0);
-        (0..n).map(|_| sampler.next_gap(&mut random)).collect()
+        let random = Cell::new(sampler.stream(0));
+        (0..n).map(|_| sampler.next_gap(&random)).collect()
     }
 
     #[test]

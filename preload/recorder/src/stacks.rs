@@ -7,12 +7,11 @@
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 
-use heaptrace_channel::Segment;
 use heaptrace_channel::ring::{Message, Words};
 use heaptrace_channel::stacks::{Entry, Part, Stack};
 
-use crate::memory::budget;
-use crate::process;
+use crate::memory::{Budget, unmap};
+use crate::process::Writer;
 
 /// A frame that was told of: a stack by its leaf.
 #[repr(C)]
@@ -44,20 +43,17 @@ pub enum NoStack {
     Untold,
 }
 
-/// The stacks of a process.
+/// The stacks of a process. As zeros, there are none.
 #[derive(Debug)]
 pub struct Stacks {
     table: [Link; 1 << TABLE_BITS],
     chunks: [AtomicPtr<Node>; CHUNKS],
-    /// Nodes that are taken, with the one of index 0, which is none.
+    /// Nodes that are taken. That of index 0 is none.
     count: AtomicU32,
     /// Numbers of stacks that could not be told of, 0 for none: the next ones to use. Else a collector
     /// that is gone for a while would cost them all.
     spare: [AtomicU32; 64],
 }
-
-/// The stacks of this process.
-pub static STACKS: Stacks = Stacks::new();
 
 impl Default for Stacks {
     fn default() -> Stacks {
@@ -71,7 +67,7 @@ impl Stacks {
         Stacks {
             table: [const { Link::new(0) }; 1 << TABLE_BITS],
             chunks: [const { AtomicPtr::new(null_mut()) }; CHUNKS],
-            count: AtomicU32::new(1),
+            count: AtomicU32::new(0),
             spare: [const { AtomicU32::new(0) }; 64],
         }
     }
@@ -86,7 +82,7 @@ impl Stacks {
     /// # Errors
     /// [`NoStack`] if it is new and cannot be kept or told of.
     #[inline]
-    pub fn intern(&self, caller: Stack, entry: Entry, segment: &Segment) -> Result<Stack, NoStack> {
+    pub fn intern(&self, caller: Stack, entry: Entry, to: Writer, budget: &Budget) -> Result<Stack, NoStack> {
         let bits = entry.pack();
         let mut hash =
             (bits ^ u64::from(caller.0) << 32 ^ u64::from(caller.0)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -95,7 +91,7 @@ impl Stacks {
         loop {
             let at = link.load(Acquire); // pairs with the exchange in `link`
             if at == 0 {
-                return self.add(link, hash, caller, entry, segment);
+                return self.add((link, hash), (caller, entry), to, budget);
             }
             let node = self.node(at);
             if node.is(bits, caller) {
@@ -109,15 +105,15 @@ impl Stacks {
     #[cold]
     fn add<'s>(
         &'s self,
-        mut link: &'s Link,
-        mut hash: u64,
-        caller: Stack,
-        entry: Entry,
-        segment: &Segment,
+        (mut link, mut hash): (&'s Link, u64),
+        (caller, entry): (Stack, Entry),
+        to: Writer,
+        budget: &Budget,
     ) -> Result<Stack, NoStack> {
-        self.chunk_of(self.count.load(Relaxed)).ok_or(NoStack::NoMemory)?; // before it is told of
-        let stack = self.tell(caller, entry, segment)?;
-        let new = self.take_node().ok_or(NoStack::NoMemory)?;
+        // Before it is told of.
+        self.chunk_of(self.count.load(Relaxed) + 1, budget).ok_or(NoStack::NoMemory)?;
+        let stack = self.tell(caller, entry, to)?;
+        let new = self.take_node(budget).ok_or(NoStack::NoMemory)?;
         let (node, bits) = (self.node(new), entry.pack());
         node.entry.store(bits, Relaxed);
         node.caller.store(caller.0, Relaxed);
@@ -133,47 +129,48 @@ impl Stacks {
     }
 
     /// Gives the stack a number and tells the collector what it is.
-    fn tell(&self, caller: Stack, entry: Entry, segment: &Segment) -> Result<Stack, NoStack> {
+    fn tell(&self, caller: Stack, entry: Entry, to: Writer) -> Result<Stack, NoStack> {
         let spare = self.spare.iter().map(|spare| spare.swap(0, Relaxed)).find(|&number| number != 0);
-        let number = spare.map_or_else(|| segment.stacks().take(), |number| Ok(Stack(number)));
+        let number = spare.map_or_else(|| to.segment().stacks().take(), |number| Ok(Stack(number)));
         let stack = number.map_err(|_| NoStack::NoMemory)?;
         let [first, second] = Part::all(caller, entry).map(|part| Words::of(Message::Told(stack, part)));
-        if process::send(segment, first).is_err() {
+        if to.send(first).is_err() {
             let free = |spare: &&AtomicU32| spare.compare_exchange(0, stack.0, Relaxed, Relaxed).is_ok();
             let _ = self.spare.iter().find(free);
             return Err(NoStack::Untold);
         }
-        process::send(segment, second).map_err(|_| NoStack::Untold)?; // the number is of no use any more
+        to.send(second).map_err(|_| NoStack::Untold)?; // the number is of no use any more
         Ok(stack)
     }
 
-    fn take_node(&self) -> Option<u32> {
+    fn take_node(&self, budget: &Budget) -> Option<u32> {
         loop {
-            let index = self.count.load(Relaxed);
-            self.chunk_of(index)?;
-            if self.count.compare_exchange(index, index + 1, Relaxed, Relaxed).is_ok() {
+            let count = self.count.load(Relaxed);
+            let index = count + 1;
+            self.chunk_of(index, budget)?;
+            if self.count.compare_exchange(count, index, Relaxed, Relaxed).is_ok() {
                 return Some(index);
             }
         }
     }
 
     /// The chunk that a node is in, mapped if need be, and where in there.
-    fn chunk_of(&self, index: u32) -> Option<(*mut Node, usize)> {
+    fn chunk_of(&self, index: u32, budget: &Budget) -> Option<(*mut Node, usize)> {
         let (chunk, place) = place(index);
         let start = self.chunks.get(chunk)?.load(Acquire);
-        let start = if start.is_null() { self.map_chunk(chunk)? } else { start };
+        let start = if start.is_null() { self.map_chunk(chunk, budget)? } else { start };
         Some((start, place))
     }
 
     #[cold]
-    fn map_chunk(&self, chunk: usize) -> Option<*mut Node> {
+    fn map_chunk(&self, chunk: usize, budget: &Budget) -> Option<*mut Node> {
         let bytes = chunk_bytes(chunk);
-        let new = budget::map(bytes)?;
+        let new = budget.map(bytes)?;
         let first = self.chunks[chunk].compare_exchange(null_mut(), new.as_ptr().cast(), AcqRel, Acquire);
         first.map_or_else(
             |other| {
                 // SAFETY: another thread's chunk was first; nobody has seen this one.
-                unsafe { budget::give_back(new, bytes) };
+                unsafe { budget.give_back(new, bytes) };
                 Some(other)
             },
             |_| Some(new.as_ptr().cast()),
@@ -195,7 +192,7 @@ impl Drop for Stacks {
         for (chunk, start) in self.chunks.iter().enumerate() {
             if let Some(start) = NonNull::new(start.load(Relaxed)) {
                 // SAFETY: mapped by `map_chunk`, in that size, and nobody has a node any more.
-                unsafe { budget::give_back(start.cast(), chunk_bytes(chunk)) };
+                unsafe { unmap(start.cast(), chunk_bytes(chunk)) };
             }
         }
     }
@@ -235,31 +232,35 @@ impl Node {
 mod tests {
     use super::*;
     use heaptrace_channel::modules::ModuleId;
-    use heaptrace_channel::ring::Reader;
+    use heaptrace_channel::ring::{LastRing, Reader};
     use heaptrace_channel::stacks::ROOT;
 
-    use crate::testing::segment;
+    use crate::testing::Channel;
 
     fn frame(address: u64) -> Entry {
         Entry::Frame { address, module: ModuleId::BY_ADDRESS }
     }
 
-    fn told(segment: &Segment) -> Vec<Message> {
+    fn intern(stacks: &Stacks, caller: Stack, entry: Entry, channel: &Channel) -> Result<Stack, NoStack> {
+        stacks.intern(caller, entry, channel.own.writer(&LastRing::default()).unwrap(), &Budget::new())
+    }
+
+    fn told(channel: &Channel) -> Vec<Message> {
         let mut all = Vec::new();
-        Reader::new(*segment.rings()).drain(|message| all.push(message));
+        Reader::new(*channel.segment.rings()).drain(|message| all.push(message));
         all
     }
 
     #[test]
     fn equal_stacks_are_one_and_told_of_once() {
-        let (stacks, segment) = (Stacks::new(), segment(1 << 10));
-        let main = stacks.intern(ROOT, frame(0x1000), &segment).unwrap();
-        let leaf = stacks.intern(main, frame(0x2000), &segment).unwrap();
-        assert_eq!(stacks.intern(ROOT, frame(0x1000), &segment), Ok(main));
-        assert_eq!(stacks.intern(main, frame(0x2000), &segment), Ok(leaf));
+        let (stacks, channel) = (Stacks::new(), Channel::new(1 << 10));
+        let main = intern(&stacks, ROOT, frame(0x1000), &channel).unwrap();
+        let leaf = intern(&stacks, main, frame(0x2000), &channel).unwrap();
+        assert_eq!(intern(&stacks, ROOT, frame(0x1000), &channel), Ok(main));
+        assert_eq!(intern(&stacks, main, frame(0x2000), &channel), Ok(leaf));
         let other = Entry::Frame { address: 0x1000, module: ModuleId(1) };
-        assert_ne!(stacks.intern(ROOT, other, &segment), Ok(main));
-        let told = told(&segment);
+        assert_ne!(intern(&stacks, ROOT, other, &channel), Ok(main));
+        let told = told(&channel);
         assert_eq!(told.len(), 2 * 3);
         assert_eq!(told[2..4], Part::all(main, frame(0x2000)).map(|part| Message::Told(leaf, part)));
     }
@@ -267,21 +268,21 @@ mod tests {
     #[test]
     fn many_stacks_are_found_again() {
         const COUNT: u64 = 100_000;
-        let (stacks, segment) = (Box::leak(Box::new(Stacks::new())), segment(1 << 18));
+        let (stacks, channel) = (Box::leak(Box::new(Stacks::new())), Channel::new(1 << 18));
         let caller = |i: u64| Stack(i as u32 % 7);
-        let numbers: Vec<_> = (0..COUNT).map(|i| stacks.intern(caller(i), frame(i * 5), &segment)).collect();
+        let numbers: Vec<_> = (0..COUNT).map(|i| intern(stacks, caller(i), frame(i * 5), &channel)).collect();
         assert!(numbers.iter().all(Result::is_ok));
         (0..COUNT).for_each(|i| {
-            assert_eq!(stacks.intern(caller(i), frame(i * 5), &segment), numbers[i as usize]);
+            assert_eq!(intern(stacks, caller(i), frame(i * 5), &channel), numbers[i as usize]);
         });
-        assert_eq!(stacks.count.load(Relaxed), COUNT as u32 + 1);
+        assert_eq!(stacks.count.load(Relaxed), COUNT as u32);
     }
 
     #[test]
     fn threads_that_intern_the_same_stacks_get_the_same_numbers() {
-        let (stacks, segment) = (&Stacks::new(), segment(1 << 14));
+        let (stacks, channel) = (&Stacks::new(), Channel::new(1 << 14));
         let intern_all = || {
-            (1..2000u64).map(|a| stacks.intern(ROOT, frame(a << 12), &segment).unwrap()).collect::<Vec<_>>()
+            (1..2000u64).map(|a| intern(stacks, ROOT, frame(a << 12), &channel).unwrap()).collect::<Vec<_>>()
         };
         let results: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(intern_all)).collect();
@@ -293,14 +294,14 @@ mod tests {
     /// Neither memory nor numbers are used up by trying.
     #[test]
     fn a_stack_that_cannot_be_told_of_is_none() {
-        let (stacks, segment) = (Stacks::new(), segment(16));
-        (0..8).for_each(|i| assert!(stacks.intern(ROOT, frame(i), &segment).is_ok()));
+        let (stacks, channel) = (Stacks::new(), Channel::new(16));
+        (0..8).for_each(|i| assert!(intern(&stacks, ROOT, frame(i), &channel).is_ok()));
         for _ in 0..1000 {
-            assert_eq!(stacks.intern(ROOT, frame(99), &segment), Err(NoStack::Untold));
+            assert_eq!(intern(&stacks, ROOT, frame(99), &channel), Err(NoStack::Untold));
         }
-        assert_eq!(stacks.count.load(Relaxed), 9);
-        assert!(stacks.intern(ROOT, frame(7), &segment).is_ok(), "what was told of is still known");
-        told(&segment);
-        assert_eq!(stacks.intern(ROOT, frame(99), &segment), Ok(Stack(9)));
+        assert_eq!(stacks.count.load(Relaxed), 8);
+        assert!(intern(&stacks, ROOT, frame(7), &channel).is_ok(), "what was told of is still known");
+        told(&channel);
+        assert_eq!(intern(&stacks, ROOT, frame(99), &channel), Ok(Stack(9)));
     }
 }

@@ -1,6 +1,6 @@
-//! What each thread keeps: 64 bytes of initial-exec TLS ([`arch::thread_local`]).
+//! What each thread keeps.
 
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::cell::Cell;
 
 use heaptrace_channel::ring::LastRing;
 
@@ -8,21 +8,26 @@ use crate::arch;
 use crate::unwind::StackRange;
 
 /// The state of a thread. All zero at its start; nothing is destroyed at its end.
-#[derive(Debug)]
+///
+/// Made of cells, because a signal handler may run a hook in the middle of another, of the same thread. It
+/// leaves everything as it found it: [`Thread::inside`] has it forward its calls, until the hook that it
+/// interrupted is about to end. So at worst the gap to the next sample counts from a little earlier or
+/// later.
+#[derive(Debug, Default)]
 #[repr(C)]
 pub struct Thread {
     /// Bytes that may still be allocated before the next sample. The fast path of the hooks counts
     /// it down and leaves the rest to the slow path when a request is not below it. First in the
     /// struct, where the assembly of the hooks expects it.
-    pub countdown: u64,
+    pub countdown: Cell<u64>,
     /// State of the random numbers; 0 until the thread's first allocation.
-    pub random: u64,
+    pub random: Cell<u64>,
     /// The mark of the hook that this thread is in (see [`crate::record::Mark`]), 0 if it is in none.
-    pub inside: usize,
+    pub inside: Cell<usize>,
     /// Where the thread's own stack is known to be readable.
     pub stack: StackRange,
     /// Which of the places to unwind in it tries first.
-    pub place: u32,
+    pub place: Cell<u32>,
     /// Which ring its last event went to.
     pub last_ring: LastRing,
 }
@@ -30,22 +35,10 @@ pub struct Thread {
 const _: () =
     assert!(size_of::<Thread>() <= arch::THREAD_LOCAL && core::mem::offset_of!(Thread, countdown) == 0);
 
-/// Where the fast path of the hooks finds [`Thread::countdown`], relative to the control block.
-///
-/// Until [`start`] that is a word of the control block itself which is 0 in every C library, so that
-/// every call takes the slow path: before the constructor this library may not be relocated, and does
-/// not know its place.
-pub static OFFSET: AtomicUsize = AtomicUsize::new(arch::ZERO_IN_CONTROL_BLOCK);
-
-/// Lets the fast path of the hooks work. Called by the constructor.
-pub fn start() {
-    OFFSET.store((current() as usize).wrapping_sub(arch::control_block()), Relaxed);
-}
-
 /// The calling thread's state.
-///
-/// A pointer and not a reference: a signal handler may run a hook in the middle of another.
 #[inline(always)]
-pub fn current() -> *mut Thread {
-    arch::thread_local() as *mut Thread
+pub fn current() -> &'static Thread {
+    // SAFETY: the thread's own bytes, which zeros make valid, and only it gets a reference to them, which
+    // it cannot send.
+    unsafe { &*(arch::thread_local() as *const Thread) }
 }

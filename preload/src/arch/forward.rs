@@ -25,8 +25,8 @@ macro_rules! look_at_filter {
     () => {
         "mov eax, edi
          shr eax, {bits}
-         add rax, qword ptr [rip + {filter}]
-         js 2f
+         sub rax, qword ptr [rip + {recorder} + {filter}]
+         jae 2f
          cmp byte ptr [rax], 0
          jne 2f"
     };
@@ -40,7 +40,7 @@ macro_rules! unless_recording {
     };
     ($size:literal, $original:literal) => {
         concat!(
-            "2: cmp byte ptr [rip + {state}], {recording}\n",
+            "2: cmp byte ptr [rip + {recorder} + {state}], {recording}\n",
             "je 4f\n",
             "push rdi\n",
             "push rsi\n",

@@ -26,7 +26,8 @@ pub struct LinkMap {
     dynamic: *const Dynamic,
     /// The object that was loaded next.
     pub next: *const LinkMap,
-    previous: *const LinkMap,
+    /// And the one before.
+    pub previous: *const LinkMap,
 }
 
 impl LinkMap {

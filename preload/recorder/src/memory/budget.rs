@@ -16,74 +16,134 @@ use crate::sys::{self, PAGE};
 /// Our part of the program's memory: one of so many.
 const SHARE: usize = 8;
 
-/// Bytes that may still be taken of the address space, and of the data, which is private memory.
-static SPACE: AtomicUsize = AtomicUsize::new(usize::MAX);
-static DATA: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// What may be taken. As zeros, it has no limit.
+#[derive(Debug, Default)]
+pub struct Budget {
+    /// Of the address space.
+    space: Limited,
+    /// Of the data, which is private memory.
+    data: Limited,
+}
 
-/// Finds out how much may be taken. In the constructor.
-pub fn start() {
-    let limits = [libc::RLIMIT_AS, libc::RLIMIT_DATA].map(sys::limit);
-    if limits == [None; 2] {
-        return;
+/// How many of all bytes that there could be are not to be had, or not any more.
+#[derive(Debug, Default)]
+struct Limited(AtomicUsize);
+
+impl Limited {
+    fn left(&self) -> usize {
+        usize::MAX - self.0.load(Relaxed)
     }
-    // Pages: size, resident, shared, text, lib, data: see proc(5).
-    let mut text = [0; 128];
-    let mut words = sys::read(c"/proc/self/statm", &mut text).split(|&c| c == b' ');
-    let mut used = |skipped| words.nth(skipped).and_then(parse_number).unwrap_or(0) as usize * PAGE;
-    for ((left, limit), used) in [&SPACE, &DATA].into_iter().zip(limits).zip([used(0), used(4)]) {
-        if let Some(limit) = limit {
-            left.store(limit.saturating_sub(used) / SHARE, Relaxed);
+
+    fn leave(&self, bytes: usize) {
+        self.0.store(usize::MAX - bytes, Relaxed);
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        self.0.fetch_update(Relaxed, Relaxed, |gone| gone.checked_add(bytes)).is_ok()
+    }
+
+    fn put_back(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Relaxed);
+    }
+}
+
+impl Budget {
+    /// No limit.
+    pub const fn new() -> Budget {
+        Budget { space: Limited(AtomicUsize::new(0)), data: Limited(AtomicUsize::new(0)) }
+    }
+
+    /// Finds out how much may be taken. In the constructor.
+    pub fn start(&self) {
+        let limits = [libc::RLIMIT_AS, libc::RLIMIT_DATA].map(sys::limit);
+        if limits == [None; 2] {
+            return;
+        }
+        // Pages: size, resident, shared, text, lib, data: see proc(5).
+        let mut text = [0; 128];
+        let mut words = sys::read(c"/proc/self/statm", &mut text).split(|&c| c == b' ');
+        let mut used = |skipped| words.nth(skipped).and_then(parse_number).unwrap_or(0) as usize * PAGE;
+        let (space, data) = (used(0), used(4));
+        for ((limited, limit), used) in [&self.space, &self.data].into_iter().zip(limits).zip([space, data]) {
+            if let Some(limit) = limit {
+                limited.leave(limit.saturating_sub(used) / SHARE);
+            }
         }
     }
-}
 
-/// Would `size` bytes of shared memory take more than half of what is left?
-pub fn is_much_shared(size: usize) -> bool {
-    size > SPACE.load(Relaxed) / 2
-}
-
-/// Would `size` bytes of private memory?
-pub fn is_much(size: usize) -> bool {
-    is_much_shared(size) || size > DATA.load(Relaxed) / 2
-}
-
-/// Takes shared memory into account, which is mapped elsewhere. False if it is too much.
-pub fn take_shared(size: usize) -> bool {
-    take(&SPACE, size)
-}
-
-fn take(from: &AtomicUsize, size: usize) -> bool {
-    from.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(size)).is_ok()
-}
-
-fn put_back(size: usize) {
-    [&SPACE, &DATA].iter().for_each(|left| {
-        left.fetch_add(size, Relaxed);
-    });
-}
-
-/// Fresh zeroed memory: [`map_private`] within the budget.
-pub fn map(size: usize) -> Option<NonNull<u8>> {
-    if !take(&SPACE, size) {
-        return None;
+    /// Leaves so many bytes, from now on.
+    #[cfg(test)]
+    pub fn leave(&self, bytes: usize) {
+        self.space.leave(bytes);
     }
-    if !take(&DATA, size) {
-        SPACE.fetch_add(size, Relaxed);
-        return None;
+
+    /// Would `size` bytes of shared memory take more than half of what is left?
+    pub fn is_much_shared(&self, size: usize) -> bool {
+        size > self.space.left() / 2
     }
-    let mapped = map_private(size);
-    if mapped.is_none() {
-        put_back(size);
+
+    /// Would `size` bytes of private memory?
+    pub fn is_much(&self, size: usize) -> bool {
+        self.is_much_shared(size) || size > self.data.left() / 2
     }
-    mapped
+
+    /// Takes shared memory into account, which is mapped elsewhere. False if it is too much.
+    pub fn take_shared(&self, size: usize) -> bool {
+        self.space.take(size)
+    }
+
+    /// Fresh zeroed memory: [`map_private`] within the budget.
+    pub fn map(&self, size: usize) -> Option<NonNull<u8>> {
+        if !self.space.take(size) {
+            return None;
+        }
+        if !self.data.take(size) {
+            self.space.put_back(size);
+            return None;
+        }
+        let mapped = map_private(size);
+        if mapped.is_none() {
+            self.put_back(size);
+        }
+        mapped
+    }
+
+    /// Gives back what [`Budget::map`] made.
+    ///
+    /// # Safety
+    /// Nobody uses the memory any more.
+    pub unsafe fn give_back(&self, at: NonNull<u8>, size: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { unmap(at, size) };
+        self.put_back(size);
+    }
+
+    fn put_back(&self, size: usize) {
+        [&self.space, &self.data].iter().for_each(|limited| limited.put_back(size));
+    }
 }
 
-/// Gives back what [`map`] made.
-///
-/// # Safety
-/// Nobody uses the memory any more.
-pub unsafe fn give_back(at: NonNull<u8>, size: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { unmap(at, size) };
-    put_back(size);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_no_more() {
+        let budget = Budget::new();
+        budget.leave(3 * PAGE);
+        assert!(budget.is_much(2 * PAGE) && !budget.is_much(PAGE));
+        let two = budget.map(2 * PAGE).unwrap();
+        assert_eq!(budget.map(2 * PAGE), None);
+        assert!(budget.take_shared(PAGE) && !budget.take_shared(1));
+        // SAFETY: nobody has it.
+        unsafe { budget.give_back(two, 2 * PAGE) };
+        assert!(budget.map(2 * PAGE).is_some() && budget.map(1).is_none());
+    }
+
+    #[test]
+    fn without_a_limit_all_can_be_had() {
+        let budget = Budget::new();
+        assert!(!budget.is_much(usize::MAX / 2) && budget.is_much(usize::MAX));
+        assert!(budget.take_shared(usize::MAX) && !budget.take_shared(1));
+    }
 }

@@ -5,7 +5,7 @@ use gimli::{
     RegisterRule, UnwindContext, UnwindContextStorage, UnwindExpression, UnwindSection, UnwindTableRow,
 };
 
-use super::modules::Found;
+use super::found::Found;
 use super::rules::{Rule, SavedBp};
 use crate::arch::{BP, OP_BP, RETURN_ADDRESS, SP};
 

@@ -3,7 +3,7 @@
 use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::stacks::Stack;
 
-use super::modules;
+use super::modules::Modules;
 use super::registers::Registers;
 
 /// A frame, and where in memory its registers were found: all that a walk from it on depends on.
@@ -69,6 +69,7 @@ pub struct Known {
 /// A walk is a function of its registers, the memory it reads and the modules that it leads through.
 /// So when it comes to a frame with the registers of one in here, and all memory that led from there
 /// to the root is unchanged, as are the modules, the rest of the stack is the same, and the walk ends.
+#[derive(Debug)]
 pub struct Last {
     /// End of the stack that they are of.
     stack_end: usize,
@@ -111,7 +112,7 @@ impl Last {
     /// The stack of the frame with these registers, if it is in here and led to the same root.
     /// Drops the frames below it, which have returned.
     #[inline]
-    pub fn find(&mut self, registers: &Registers, verified: &mut bool) -> Option<Stack> {
+    pub fn find(&mut self, registers: &Registers, verified: &mut bool, modules: &Modules) -> Option<Stack> {
         loop {
             let frame = self.frames[..self.count].last()?;
             if frame.registers.sp > registers.sp {
@@ -123,7 +124,7 @@ impl Last {
             }
             let stack = frame.stack;
             if *verified || self.keep_unchanged() {
-                if self.modules_hold() {
+                if self.hold(modules) {
                     return Some(stack);
                 }
                 self.count = 0;
@@ -156,11 +157,11 @@ impl Last {
     }
 
     /// Are the modules that may be unloaded still those of the frames?
-    fn modules_hold(&self) -> bool {
+    fn hold(&self, modules: &Modules) -> bool {
         let frame = |number: u16| usize::from(number).checked_sub(1).map(|index| &self.frames[index]);
         let mut at = frame(self.count as u16);
         while let Some(inner) = at.and_then(|at| frame(at.loaded)) {
-            if modules::unchanged(inner.registers.address()) != Some(inner.module) {
+            if modules.unchanged(inner.registers.address()) != Some(inner.module) {
                 return false;
             }
             at = frame(inner.loaded - 1);

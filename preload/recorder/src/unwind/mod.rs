@@ -11,17 +11,20 @@
 //! pointer (`stack_range`), whatever the unwind information says.
 
 mod cfi;
+mod found;
+mod image;
 mod last;
+mod loaded;
 mod modules;
 mod place;
 mod private_stack;
 mod registers;
 mod rules;
 mod stack_range;
+mod tables;
 mod unwinder;
 mod walk;
 
 pub use registers::Registers;
-pub use rules::RULES;
-pub use stack_range::{StackRange, set_main_stack_top};
-pub use unwinder::{after_fork, stack, start};
+pub use stack_range::StackRange;
+pub use unwinder::Unwinder;

@@ -2,14 +2,14 @@
 //!
 //! A place is mapped at its first walk, and mapped anew, larger, when a stack is too deep for it.
 
-use core::cell::UnsafeCell;
-use core::mem::take;
+use core::cell::{Cell, UnsafeCell};
+use core::mem::{MaybeUninit, take};
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering::*};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
 
 use super::last::{Frame, Known, Last, Link};
 use crate::arch::control_block;
-use crate::memory::budget;
+use crate::memory::Budget;
 
 const PLACES: usize = 64;
 /// The first places stay with the thread that took them. The others are taken for one walk.
@@ -28,6 +28,7 @@ const MAX_FRAMES: usize = MOST_BYTES / FRAME_BYTES;
 const _: () = assert!(MAX_FRAMES <= u16::MAX as usize); // a `Known` counts them in a u16
 
 /// What a walk works with.
+#[derive(Debug)]
 pub struct State {
     /// What is kept of the last walk.
     pub last: Last,
@@ -39,17 +40,37 @@ pub struct State {
     memory: Option<(NonNull<u8>, usize)>,
 }
 
+#[derive(Debug)]
 struct Slot {
     /// Control block of the thread that has it, 0 for none.
     owner: AtomicUsize,
-    state: UnsafeCell<State>,
+    state: UnsafeCell<MaybeUninit<State>>,
 }
 
-// SAFETY: `owner` gives the state to one thread at a time.
+impl Slot {
+    const fn free() -> Slot {
+        Slot { owner: AtomicUsize::new(0), state: UnsafeCell::new(MaybeUninit::zeroed()) }
+    }
+}
+
+// SAFETY: `owner` gives the rest to one thread at a time.
 unsafe impl Sync for Slot {}
 
-static SLOTS: [Slot; PLACES] =
-    [const { Slot { owner: AtomicUsize::new(0), state: UnsafeCell::new(State::new()) } }; PLACES];
+/// The places of a process. As zeros, all are free, and without memory.
+#[derive(Debug)]
+pub struct Places {
+    slots: [Slot; PLACES],
+    /// A bit for each that some thread had, so that there is a state in it.
+    made: AtomicU64,
+}
+
+const _: () = assert!(PLACES <= u64::BITS as usize);
+
+impl Default for Places {
+    fn default() -> Places {
+        Places::new()
+    }
+}
 
 impl State {
     const fn new() -> State {
@@ -58,12 +79,12 @@ impl State {
 
     /// Makes room for more frames. False if there are as many as there can be, or there is no memory.
     #[cold]
-    pub fn grow(&mut self) -> bool {
+    pub fn grow(&mut self, budget: &Budget) -> bool {
         let bytes = self.memory.map_or(FIRST_BYTES, |(_, bytes)| bytes * GROWTH);
         if bytes > MOST_BYTES {
             return false;
         }
-        let Some(memory) = budget::map(bytes) else { return false };
+        let Some(memory) = budget.map(bytes) else { return false };
         let frames = bytes / FRAME_BYTES;
         // SAFETY: fresh memory for all three, of zeros, which all of them may be; their alignment is
         // the same. What was in use before is copied, and nobody else knows of it.
@@ -77,7 +98,7 @@ impl State {
             self.fresh = NonNull::slice_from_raw_parts(fresh, frames).as_mut();
             self.fresh[..self.count].copy_from_slice(&before[..self.count]);
             if let Some((old, bytes)) = self.memory.replace((memory, bytes)) {
-                budget::give_back(old, bytes);
+                budget.give_back(old, bytes);
             }
         }
         true
@@ -91,55 +112,122 @@ const _: () = assert!(
         && size_of::<Known>().is_multiple_of(8)
 );
 
-/// Frees the places of threads that the forked child does not have.
-pub fn after_fork() {
-    SLOTS.iter().for_each(|slot| slot.owner.store(0, Relaxed));
-}
-
 /// A place to walk in, this thread's until dropped or, of those that are kept, until a thread with
 /// the same control block comes after it.
-pub struct Place(usize);
+#[derive(Debug)]
+pub struct Place<'p> {
+    places: &'p Places,
+    index: usize,
+}
 
-impl Place {
+impl Places {
+    /// All free.
+    pub const fn new() -> Places {
+        Places { slots: [const { Slot::free() }; PLACES], made: AtomicU64::new(0) }
+    }
+
+    /// Frees the places of threads that the forked child does not have.
+    pub fn after_fork(&self) {
+        self.slots.iter().for_each(|slot| slot.owner.store(0, Relaxed));
+    }
+
     /// Takes the preferred place or else the next one free, which becomes the preferred one.
     /// `None` if all are taken: by that many threads at this instant.
     #[inline]
-    pub fn acquire(preferred: &mut u32) -> Option<Place> {
-        let index = *preferred as usize % PLACES;
+    pub fn acquire(&self, preferred: &Cell<u32>) -> Option<Place<'_>> {
+        let index = preferred.get() as usize % PLACES;
         // A walk is never begun in another: if it was, `longjmp` took this thread out of that.
-        if SLOTS[index].owner.load(Relaxed) == control_block() {
-            return Some(Place(index));
+        if self.slots[index].owner.load(Relaxed) == control_block() {
+            return Some(Place { places: self, index });
         }
-        let found = Place::find(index)?;
-        *preferred = found.0 as u32;
-        Some(found)
+        let index = self.find(index)?;
+        preferred.set(index as u32);
+        Some(Place { places: self, index })
     }
 
     #[cold]
-    fn find(first: usize) -> Option<Place> {
+    fn find(&self, first: usize) -> Option<usize> {
         let own = control_block();
-        let kept = || (0..KEPT).find(|&index| SLOTS[index].owner.load(Relaxed) == own);
-        let free = |&index: &usize| SLOTS[index].owner.compare_exchange(0, own, Acquire, Relaxed).is_ok();
+        let kept = || (0..KEPT).find(|&index| self.slots[index].owner.load(Relaxed) == own);
+        let free =
+            |&index: &usize| self.slots[index].owner.compare_exchange(0, own, Acquire, Relaxed).is_ok();
         // Who got none to keep is not to look through them each time.
         let found = if first < KEPT { kept().or_else(|| (0..KEPT).find(free)) } else { None };
-        found
-            .or_else(|| (0..PLACES - KEPT).map(|step| KEPT + (first + step) % (PLACES - KEPT)).find(free))
-            .map(Place)
-    }
-
-    /// What is in there.
-    #[inline]
-    pub fn state(&mut self) -> &mut State {
-        // SAFETY: this thread has the slot.
-        unsafe { &mut *SLOTS[self.0].state.get() }
+        let found = found
+            .or_else(|| (0..PLACES - KEPT).map(|step| KEPT + (first + step) % (PLACES - KEPT)).find(free))?;
+        if self.made.fetch_or(1 << found, Relaxed) & 1 << found == 0 {
+            // SAFETY: this thread has the slot, and nobody had it before.
+            unsafe { (*self.slots[found].state.get()).write(State::new()) };
+        }
+        Some(found)
     }
 }
 
-impl Drop for Place {
+impl Place<'_> {
+    /// What is in there.
+    #[inline]
+    pub fn state(&mut self) -> &mut State {
+        // SAFETY: this thread has the slot, of which `find` made the state.
+        unsafe { (*self.places.slots[self.index].state.get()).assume_init_mut() }
+    }
+}
+
+impl Drop for Place<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.0 >= KEPT {
-            SLOTS[self.0].owner.store(0, Release); // pairs with `find`
+        if self.index >= KEPT {
+            self.places.slots[self.index].owner.store(0, Release); // pairs with `find`
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+
+    #[test]
+    fn a_thread_keeps_its_place_and_what_it_grew_there() {
+        let (places, preferred, budget) = (Places::new(), Cell::new(0), Budget::new());
+        assert!(places.acquire(&preferred).unwrap().state().grow(&budget));
+        let mut again = places.acquire(&preferred).unwrap();
+        assert_eq!(again.state().fresh.len(), FIRST_BYTES / FRAME_BYTES);
+        let other = std::thread::scope(|scope| {
+            scope.spawn(|| places.acquire(&Cell::new(0)).unwrap().state().fresh.len()).join().unwrap()
+        });
+        assert_eq!(other, 0, "it is another place");
+    }
+
+    #[test]
+    fn more_threads_than_places_take_turns() {
+        let (places, together) = (Places::new(), Barrier::new(PLACES + 6));
+        let got = std::thread::scope(|scope| {
+            let walk = || {
+                let preferred = Cell::new(0);
+                let place = places.acquire(&preferred);
+                together.wait();
+                let had = place.is_some();
+                drop(place);
+                together.wait();
+                (had, places.acquire(&preferred).is_some() || !had)
+            };
+            let threads: Vec<_> = (0..PLACES + 6).map(|_| scope.spawn(walk)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(got.iter().filter(|(had, _)| *had).count(), PLACES);
+        places.after_fork();
+        assert!(places.acquire(&Cell::new(0)).is_some());
+    }
+
+    #[test]
+    fn without_memory_a_place_does_not_grow_and_there_is_an_end_to_it() {
+        let (places, budget) = (Places::new(), Budget::new());
+        let preferred = Cell::new(0);
+        let mut place = places.acquire(&preferred).unwrap();
+        budget.leave(FIRST_BYTES - 1);
+        assert!(!place.state().grow(&budget));
+        let budget = Budget::new();
+        let grown = (0..10).take_while(|_| place.state().grow(&budget)).count();
+        assert_eq!(FIRST_BYTES * GROWTH.pow(grown as u32 - 1), MOST_BYTES);
     }
 }

@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::*};
 use core::time::Duration;
 
 use crate::arch::call_on;
-use crate::memory::{budget, guard_page};
+use crate::memory::{Budget, guard_page};
 use crate::sys::{self, PAGE, SignalsBlocked};
 
 const SIZE: usize = 64 * 1024;
@@ -17,57 +17,68 @@ const SIZE: usize = 64 * 1024;
 const TRIES: u32 = 200;
 const STEP: Duration = Duration::from_micros(500);
 
-/// Top of the stack, 0 before the start.
-static TOP: AtomicUsize = AtomicUsize::new(0);
-static LOCK: AtomicU32 = AtomicU32::new(UNLOCKED);
-
 const UNLOCKED: u32 = 0;
 const LOCKED: u32 = 1;
 const CONTENDED: u32 = 2;
 
-/// Maps the stack, with a page below it that cannot be touched.
-pub fn start() -> bool {
-    let Some(bottom) = budget::map(PAGE + SIZE) else { return false };
-    // SAFETY: the page was just mapped for this.
-    unsafe { guard_page(bottom.as_ptr()) };
-    TOP.store(bottom.as_ptr() as usize + PAGE + SIZE, Release);
-    true
+/// The stack. As zeros, there is none yet.
+#[derive(Debug, Default)]
+pub struct PrivateStack {
+    /// Its top, 0 before the start.
+    top: AtomicUsize,
+    lock: AtomicU32,
 }
 
-/// Forgets a lock of a thread that the forked child does not have.
-pub fn after_fork() {
-    LOCK.store(UNLOCKED, Relaxed);
-}
-
-/// Runs `work` on the private stack; `None` if it was not to be had in time.
-pub fn run<R>(work: impl FnOnce() -> R) -> Option<R> {
-    let _signals = SignalsBlocked::new();
-    if !lock() {
-        return None;
+impl PrivateStack {
+    /// None.
+    pub const fn new() -> PrivateStack {
+        PrivateStack { top: AtomicUsize::new(0), lock: AtomicU32::new(UNLOCKED) }
     }
-    let mut job = (Some(work), None);
-    // SAFETY: the stack is this thread's alone while it holds the lock; `job` outlives the call.
-    unsafe { call_on(TOP.load(Acquire), &mut job) };
-    unlock();
-    job.1
-}
 
-fn lock() -> bool {
-    for _ in 0..TRIES {
-        if LOCK.compare_exchange(UNLOCKED, LOCKED, Acquire, Relaxed).is_ok() {
-            return true;
-        }
-        if LOCK.swap(CONTENDED, Acquire) == UNLOCKED {
-            return true;
-        }
-        sys::futex_wait(&LOCK, CONTENDED, STEP);
+    /// Maps the stack, with a page below it that cannot be touched.
+    pub fn start(&self, budget: &Budget) -> bool {
+        let Some(bottom) = budget.map(PAGE + SIZE) else { return false };
+        // SAFETY: the page was just mapped for this.
+        unsafe { guard_page(bottom.as_ptr()) };
+        self.top.store(bottom.as_ptr() as usize + PAGE + SIZE, Release);
+        true
     }
-    false
-}
 
-fn unlock() {
-    if LOCK.swap(UNLOCKED, Release) == CONTENDED {
-        sys::futex_wake(&LOCK);
+    /// Forgets a lock of a thread that the forked child does not have.
+    pub fn after_fork(&self) {
+        self.lock.store(UNLOCKED, Relaxed);
+    }
+
+    /// Runs `work` on the private stack; `None` if it was not to be had in time.
+    pub fn run<R>(&self, work: impl FnOnce() -> R) -> Option<R> {
+        let _signals = SignalsBlocked::new();
+        if !self.lock() {
+            return None;
+        }
+        let mut job = (Some(work), None);
+        // SAFETY: the stack is this thread's alone while it holds the lock; `job` outlives the call.
+        unsafe { call_on(self.top.load(Acquire), &mut job) };
+        self.unlock();
+        job.1
+    }
+
+    fn lock(&self) -> bool {
+        for _ in 0..TRIES {
+            if self.lock.compare_exchange(UNLOCKED, LOCKED, Acquire, Relaxed).is_ok() {
+                return true;
+            }
+            if self.lock.swap(CONTENDED, Acquire) == UNLOCKED {
+                return true;
+            }
+            sys::futex_wait(&self.lock, CONTENDED, STEP);
+        }
+        false
+    }
+
+    fn unlock(&self) {
+        if self.lock.swap(UNLOCKED, Release) == CONTENDED {
+            sys::futex_wake(&self.lock);
+        }
     }
 }
 
@@ -77,20 +88,21 @@ mod tests {
 
     #[test]
     fn work_runs_on_the_private_stack_and_its_result_comes_back() {
-        assert!(start());
-        let top = TOP.load(Relaxed);
+        let stack = PrivateStack::new();
+        assert!(stack.start(&Budget::new()));
+        let top = stack.top.load(Relaxed);
         let doubled = 21;
-        let (at, result) = run(|| (&raw const doubled as usize, doubled * 2)).unwrap();
+        let (at, result) = stack.run(|| (&raw const doubled as usize, doubled * 2)).unwrap();
         assert!(!(top - SIZE..top).contains(&at), "what is borrowed stays where it is");
         assert_eq!(result, 42);
-        let at = run(|| {
+        let at = stack.run(|| {
             let here = 0u8;
             &raw const here as usize
         });
         assert!((top - SIZE..top).contains(&at.unwrap()));
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..1000).for_each(|i| assert_eq!(run(|| i * 2), Some(i * 2))));
+                scope.spawn(|| (0..1000).for_each(|i| assert_eq!(stack.run(|| i * 2), Some(i * 2))));
             }
         });
     }

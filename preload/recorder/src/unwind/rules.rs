@@ -108,11 +108,9 @@ fn unpack(bits: u64) -> Option<Cached> {
 #[derive(Debug)]
 pub struct Rules([AtomicU64; 1 << INDEX_BITS]);
 
-/// The table of this process.
-pub static RULES: Rules = Rules::new();
-
 impl Rules {
-    const fn new() -> Rules {
+    /// None.
+    pub const fn new() -> Rules {
         Rules([const { AtomicU64::new(0) }; 1 << INDEX_BITS])
     }
 

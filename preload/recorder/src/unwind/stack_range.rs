@@ -6,7 +6,7 @@
 //! (glibc puts that at the top of every thread's stack) or, for the main thread, at the arguments.
 //! Other stacks (coroutines, signal stacks) are asked about anew in each walk.
 
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::cell::Cell;
 
 use crate::arch::control_block;
 use crate::memory::is_readable;
@@ -21,21 +21,14 @@ const MOST_IN_VAIN: u32 = 1 << 18;
 /// Most pages that a walk asks about on another stack.
 const OTHER_PAGES: usize = 256;
 
-static MAIN_STACK_TOP: AtomicUsize = AtomicUsize::new(0);
-
-/// Tells where the main thread's stack ends: the address of its arguments.
-pub fn set_main_stack_top(top: usize) {
-    MAIN_STACK_TOP.store(top, Relaxed);
-}
-
 /// The part of a thread's own stack that is known to be readable: `low..high`, empty at first.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 #[repr(C)]
 pub struct StackRange {
-    low: usize,
-    high: usize,
+    low: Cell<usize>,
+    high: Cell<usize>,
     /// Pages that were asked about for stacks with large frames that were none.
-    in_vain: u32,
+    in_vain: Cell<u32>,
 }
 
 /// What a walk may read.
@@ -54,11 +47,13 @@ const fn page_of(address: usize) -> usize {
 }
 
 impl StackRange {
-    /// What may be read from `sp` on.
-    pub fn from(&mut self, sp: usize) -> Readable {
-        let known = (self.low..self.high).contains(&sp) || self.grow_down(sp) || self.find(sp);
+    /// What may be read from `sp` on. The main thread's stack ends at `main_stack_top`.
+    pub fn from(&self, sp: usize, main_stack_top: usize) -> Readable {
+        let known = (self.low.get()..self.high.get()).contains(&sp)
+            || self.grow_down(sp)
+            || self.find(sp, main_stack_top);
         if known {
-            Readable { low: sp, high: self.high, budget: 0, own: true }
+            Readable { low: sp, high: self.high.get(), budget: 0, own: true }
         } else {
             Readable { low: sp, high: page_of(sp), budget: OTHER_PAGES, own: false }
         }
@@ -67,45 +62,46 @@ impl StackRange {
     /// Are both addresses on this stack? Each is that of a frame at some time, so it counts if it is
     /// in the known part or close below: the frames of a hook may reach into the next page.
     pub fn contains(&self, one: usize, other: usize) -> bool {
-        let near = self.low.saturating_sub(PAGE)..self.high;
+        let near = self.low.get().saturating_sub(PAGE)..self.high.get();
         near.contains(&one) && near.contains(&other)
     }
 
     /// Where the stack ends: the same for two walks if they are on the same stack.
     pub fn high(&self) -> usize {
-        self.high
+        self.high.get()
     }
 
-    fn grow_down(&mut self, sp: usize) -> bool {
-        let grows = self.reaches(sp, self.low);
+    fn grow_down(&self, sp: usize) -> bool {
+        let grows = self.reaches(sp, self.low.get());
         if grows {
-            self.low = page_of(sp);
+            self.low.set(page_of(sp));
         }
         grows
     }
 
     /// Is all readable from `sp` to `end`, and is it not too much to ask?
-    fn reaches(&mut self, sp: usize, end: usize) -> bool {
+    fn reaches(&self, sp: usize, end: usize) -> bool {
         let Some(pages) = end.checked_sub(page_of(sp)).map(|bytes| bytes.div_ceil(PAGE)) else {
             return false;
         };
         let is_large = pages > OWN_PAGES;
-        if sp >= end || pages > MOST_OWN_PAGES || (is_large && self.in_vain >= MOST_IN_VAIN) {
+        if sp >= end || pages > MOST_OWN_PAGES || (is_large && self.in_vain.get() >= MOST_IN_VAIN) {
             return false;
         }
         let readable = (page_of(sp)..end).step_by(PAGE).take_while(|&page| is_readable(page)).count();
         if is_large && readable < pages {
-            self.in_vain += readable as u32 + 1;
+            self.in_vain.set(self.in_vain.get() + readable as u32 + 1);
         }
         readable == pages
     }
 
     #[cold]
-    fn find(&mut self, sp: usize) -> bool {
-        let ends = [control_block(), MAIN_STACK_TOP.load(Relaxed)];
+    fn find(&self, sp: usize, main_stack_top: usize) -> bool {
+        let ends = [control_block(), main_stack_top];
         let end = ends.into_iter().find(|&end| self.reaches(sp, end));
         if let Some(end) = end {
-            (self.low, self.high) = (page_of(sp), end);
+            self.low.set(page_of(sp));
+            self.high.set(end);
         }
         end.is_some()
     }
@@ -136,9 +132,9 @@ impl Readable {
     }
 
     /// Goes over to the stack that a signal interrupted.
-    pub fn switch(&mut self, sp: usize, thread: &mut StackRange) {
+    pub fn switch(&mut self, sp: usize, thread: &StackRange, main_stack_top: usize) {
         if !(self.low..self.high).contains(&sp) {
-            *self = thread.from(sp);
+            *self = thread.from(sp, main_stack_top);
         }
         self.own = false;
     }
@@ -154,8 +150,8 @@ mod tests {
         std::thread::spawn(|| {
             let local = 77usize;
             let sp = &raw const local as usize;
-            let mut range = StackRange::default();
-            let mut readable = range.from(sp);
+            let range = StackRange::default();
+            let mut readable = range.from(sp, 0);
             assert!(readable.own);
             assert_eq!(readable.read(sp), Some(77));
             assert_eq!(readable.read(sp - 8), None);
@@ -169,7 +165,8 @@ mod tests {
 
     #[test]
     fn a_frame_close_below_the_known_part_is_on_the_stack() {
-        let range = StackRange { low: 0x10_0000, high: 0x20_0000, in_vain: 0 };
+        let range =
+            StackRange { low: Cell::new(0x10_0000), high: Cell::new(0x20_0000), in_vain: Cell::new(0) };
         assert!(range.contains(0x10_0000 - 100, 0x10_0100));
         assert!(!range.contains(0x10_0000 - 2 * PAGE, 0x10_0100));
         assert!(!range.contains(0x20_0000, 0x10_0100));
@@ -181,11 +178,12 @@ mod tests {
         let pages = 3 * OWN_PAGES;
         let memory = map_private((pages + 1) * PAGE).unwrap().as_ptr();
         let (sp, end) = (memory as usize + 16, memory as usize + pages * PAGE);
-        let mut range = StackRange::default();
-        assert!(range.reaches(sp, end) && range.in_vain == 0);
+        let range = StackRange::default();
+        assert!(range.reaches(sp, end) && range.in_vain.get() == 0);
         // SAFETY: this test's own page.
         unsafe { guard_page(memory.add((pages - 1) * PAGE)) };
-        let tries = (0..1000).take_while(|_| !range.reaches(sp, end) && range.in_vain < MOST_IN_VAIN).count();
+        let tries =
+            (0..1000).take_while(|_| !range.reaches(sp, end) && range.in_vain.get() < MOST_IN_VAIN).count();
         assert!((10..100).contains(&tries), "{tries}");
         assert!(range.reaches(sp, memory as usize + OWN_PAGES * PAGE), "what is small is always asked about");
         assert!(!range.reaches(sp, sp) && !range.reaches(sp, 8));
@@ -197,7 +195,7 @@ mod tests {
         // SAFETY: this test's own page.
         unsafe { guard_page(stack.add(2 * PAGE)) };
         let (sp, guard) = (stack as usize + 16, stack as usize + 2 * PAGE);
-        let mut readable = StackRange::default().from(sp);
+        let mut readable = StackRange::default().from(sp, 0);
         assert!(!readable.own);
         assert_eq!(readable.read(guard - 8), Some(0));
         assert_eq!(readable.read(guard), None);

@@ -1,42 +1,88 @@
 //! What the rest of the library asks of the unwinder.
 
-use heaptrace_channel::Segment;
+use core::sync::atomic::Ordering::Relaxed;
+
 use heaptrace_channel::handshake::Refusal;
-use heaptrace_channel::processes::Process;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 
-use super::place::{self, Place};
+use super::place::Places;
 use super::registers::Registers;
-use super::{modules, private_stack, walk};
+use super::tables::Tables;
+use super::walk::Walk;
 use crate::c_library::Objects;
-use crate::stacks::{NoStack, STACKS};
+use crate::memory::Budget;
+use crate::process::Writer;
+use crate::stacks::{NoStack, Stacks};
 use crate::thread::Thread;
 
-/// The stack of the calling thread from `registers` on, told to `to` as that of this process.
-///
-/// # Errors
-/// [`NoStack`] if it is new and cannot be told of.
-pub fn stack(registers: Registers, thread: &mut Thread, to: (Process, &Segment)) -> Result<Stack, NoStack> {
-    match Place::acquire(&mut thread.place) {
-        Some(mut place) => walk::walk(place.state(), registers, &mut thread.stack, to),
-        None => STACKS.intern(ROOT, Entry::Truncated(Truncation::Busy), to.1),
+/// The unwinder of a process: all that its threads share. As zeros, it knows nothing yet.
+#[derive(Debug)]
+pub struct Unwinder {
+    tables: Tables,
+    places: Places,
+}
+
+impl Default for Unwinder {
+    fn default() -> Unwinder {
+        Unwinder::new()
     }
 }
 
-/// Gets ready in the constructor, with what is loaded, and address and number of the program's own
-/// ELF program headers.
-///
-/// # Errors
-/// If this C library is too old, glibc before 2.35, or there is no memory.
-pub fn start(objects: Objects, program_headers: (usize, usize)) -> Result<(), Refusal> {
-    if !modules::start(objects, program_headers) {
-        return Err(Refusal::OldLibc);
+impl Unwinder {
+    /// One that knows nothing yet.
+    pub const fn new() -> Unwinder {
+        Unwinder { tables: Tables::new(), places: Places::new() }
     }
-    private_stack::start().then_some(()).ok_or(Refusal::NoMemory)
-}
 
-/// Makes everything usable in a forked child, whose other threads are gone with what they locked.
-pub fn after_fork() {
-    place::after_fork();
-    private_stack::after_fork();
+    /// Gets ready in the constructor, with what is loaded, and address and number of the program's own
+    /// ELF program headers.
+    ///
+    /// # Errors
+    /// If this C library is too old, glibc before 2.35, or there is no memory.
+    pub fn start(
+        &self,
+        objects: Objects,
+        program_headers: (usize, usize),
+        budget: &Budget,
+    ) -> Result<(), Refusal> {
+        if !self.tables.modules.start(objects, program_headers) {
+            return Err(Refusal::OldLibc);
+        }
+        self.tables.private_stack.start(budget).then_some(()).ok_or(Refusal::NoMemory)
+    }
+
+    /// Tells where the main thread's stack ends: the address of its arguments.
+    pub fn set_main_stack_top(&self, top: usize) {
+        self.tables.main_stack_top.store(top, Relaxed);
+    }
+
+    /// Makes everything usable in a forked child, whose other threads are gone with what they locked.
+    pub fn after_fork(&self) {
+        self.places.after_fork();
+        self.tables.private_stack.after_fork();
+    }
+
+    /// Forgets all rules, which are then read anew.
+    pub fn forget_rules(&self) {
+        self.tables.rules.clear();
+    }
+
+    /// The stack of the calling thread from `registers` on, as the process of `to` has told it.
+    ///
+    /// # Errors
+    /// [`NoStack`] if it is new and cannot be told of.
+    pub fn stack(
+        &self,
+        registers: Registers,
+        thread: &Thread,
+        stacks: &Stacks,
+        budget: &Budget,
+        to: Writer,
+    ) -> Result<Stack, NoStack> {
+        let Some(mut place) = self.places.acquire(&thread.place) else {
+            return stacks.intern(ROOT, Entry::Truncated(Truncation::Busy), to, budget);
+        };
+        let walk = Walk { tables: &self.tables, stacks, budget, to };
+        walk.run(place.state(), registers, &thread.stack)
+    }
 }

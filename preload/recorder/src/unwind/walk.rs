@@ -1,44 +1,30 @@
 //! The walk from frame to frame.
 
-use heaptrace_channel::Segment;
+use core::sync::atomic::Ordering::Relaxed;
+
 use heaptrace_channel::modules::ModuleId;
-use heaptrace_channel::processes::Process;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 
+use super::cfi;
 use super::last::Frame;
 use super::place::State;
 use super::registers::Registers;
-use super::rules::{Cached, RULES, Rule};
+use super::rules::{Cached, Rule};
 use super::stack_range::{Readable, StackRange};
-use super::{cfi, modules, private_stack};
+use super::tables::Tables;
 use crate::arch;
-use crate::stacks::{NoStack, STACKS};
+use crate::memory::Budget;
+use crate::process::Writer;
+use crate::stacks::{NoStack, Stacks};
 
-/// The stack from `registers` on, told to `to` as that of this process.
-///
-/// # Errors
-/// [`NoStack`] if it is new and cannot be told of.
-pub fn walk(
-    state: &mut State,
-    registers: Registers,
-    range: &mut StackRange,
-    to: (Process, &Segment),
-) -> Result<Stack, NoStack> {
-    let (_, segment) = to;
-    let mut memory = range.from(registers.sp - 8);
-    if !memory.own || !state.last.is_of(range.high()) {
-        state.last.begin(range.high());
-    }
-    let outer = state.collect(registers, &mut memory, range, to);
-    if !memory.own || !matches!(outer, Outer::Known(_)) {
-        state.last.begin(range.high());
-    }
-    let base = match outer {
-        Outer::Known(stack) => stack,
-        Outer::Root => ROOT,
-        Outer::Missing(why) => STACKS.intern(ROOT, Entry::Truncated(why), segment)?,
-    };
-    state.intern(base, memory.own, segment)
+/// What all walks of a thread have in common. Handed on by value, so that it is in registers.
+#[derive(Debug, Clone, Copy)]
+pub struct Walk<'a> {
+    pub tables: &'a Tables,
+    pub stacks: &'a Stacks,
+    pub budget: &'a Budget,
+    /// Who is told of what is new.
+    pub to: Writer<'a>,
 }
 
 /// What lies beyond the fresh frames.
@@ -51,28 +37,56 @@ enum Outer {
     Missing(Truncation),
 }
 
-impl State {
-    /// Walks, and keeps the frames that are not in `last`.
+impl Walk<'_> {
+    /// The stack from `registers` on.
+    ///
+    /// # Errors
+    /// [`NoStack`] if it is new and cannot be told of.
+    #[inline]
+    pub fn run(self, state: &mut State, registers: Registers, range: &StackRange) -> Result<Stack, NoStack> {
+        let mut memory = range.from(registers.sp - 8, self.main_stack_top());
+        if !memory.own || !state.last.is_of(range.high()) {
+            state.last.begin(range.high());
+        }
+        let outer = self.collect(state, registers, &mut memory, range);
+        if !memory.own || !matches!(outer, Outer::Known(_)) {
+            state.last.begin(range.high());
+        }
+        let base = match outer {
+            Outer::Known(stack) => stack,
+            Outer::Root => ROOT,
+            Outer::Missing(why) => self.intern(ROOT, Entry::Truncated(why))?,
+        };
+        self.intern_all(state, base, memory.own)
+    }
+
+    fn main_stack_top(self) -> usize {
+        self.tables.main_stack_top.load(Relaxed)
+    }
+
+    /// Walks, and keeps the frames that are not in the last walk.
+    #[inline]
     fn collect(
-        &mut self,
+        self,
+        state: &mut State,
         start: Registers,
         memory: &mut Readable,
-        range: &mut StackRange,
-        to: (Process, &Segment),
+        range: &StackRange,
     ) -> Outer {
         let mut frame = Frame::of(start);
         let mut verified = false;
-        self.count = 0;
+        state.count = 0;
         loop {
-            if let Some(stack) = self.last.find(&frame.registers, &mut verified) {
+            let modules = &self.tables.modules;
+            if let Some(stack) = state.last.find(&frame.registers, &mut verified, modules) {
                 return Outer::Known(stack);
             }
-            if self.count == self.fresh.len() && !self.grow() {
+            if state.count == state.fresh.len() && !state.grow(self.budget) {
                 return Outer::Missing(Truncation::TooDeep);
             }
-            let next = step(&mut frame, memory, range, to);
-            self.fresh[self.count] = frame;
-            self.count += 1;
+            let next = self.step(&mut frame, memory, range);
+            state.fresh[state.count] = frame;
+            state.count += 1;
             match next {
                 Ok(Some(next)) => frame = next,
                 Ok(None) => return Outer::Root,
@@ -81,33 +95,85 @@ impl State {
         }
     }
 
-    /// Adds the frames to the tree and to `last`, from the root to the leaf.
-    fn intern(&mut self, base: Stack, keep: bool, segment: &Segment) -> Result<Stack, NoStack> {
-        while keep && !self.last.has_room(self.count) && self.grow() {}
+    /// Adds the frames to the tree and to the last walk, from the root to the leaf.
+    #[inline]
+    fn intern_all(self, state: &mut State, base: Stack, keep: bool) -> Result<Stack, NoStack> {
+        while keep && !state.last.has_room(state.count) && state.grow(self.budget) {}
         let mut stack = base;
-        for frame in self.fresh[..self.count].iter().rev() {
+        for frame in state.fresh[..state.count].iter().rev() {
             let address = frame.registers.address() as u64;
-            stack = STACKS.intern(stack, Entry::Frame { address, module: frame.module }, segment)?;
+            stack = self.intern(stack, Entry::Frame { address, module: frame.module })?;
             if keep {
-                self.last.add(frame, stack);
+                state.last.add(frame, stack);
             }
         }
         Ok(stack)
     }
-}
 
-/// Finds a frame's module, and goes to its caller; `None` at the root.
-fn step(
-    at: &mut Frame,
-    memory: &mut Readable,
-    range: &mut StackRange,
-    to: (Process, &Segment),
-) -> Result<Option<Frame>, Truncation> {
-    let (rule, module) = rule(at.registers.address(), to)?;
-    at.module = module;
-    match rule {
-        Rule::Signal => interrupted(at.registers.sp, memory, range).map(Some),
-        rule => follow(rule, &at.registers, |address| memory.read(address)),
+    #[inline]
+    fn intern(self, caller: Stack, entry: Entry) -> Result<Stack, NoStack> {
+        self.stacks.intern(caller, entry, self.to, self.budget)
+    }
+
+    /// Finds a frame's module, and goes to its caller; `None` at the root.
+    #[inline]
+    fn step(
+        self,
+        at: &mut Frame,
+        memory: &mut Readable,
+        range: &StackRange,
+    ) -> Result<Option<Frame>, Truncation> {
+        let (rule, module) = self.rule(at.registers.address())?;
+        at.module = module;
+        match rule {
+            Rule::Signal => self.interrupted(at.registers.sp, memory, range).map(Some),
+            rule => follow(rule, &at.registers, |address| memory.read(address)),
+        }
+    }
+
+    /// The frame that a signal interrupted: its registers are in the `ucontext_t` at `context`.
+    fn interrupted(
+        self,
+        context: usize,
+        memory: &mut Readable,
+        range: &StackRange,
+    ) -> Result<Frame, Truncation> {
+        let [ip, sp, bp] = arch::CONTEXT_REGISTERS.map(|at| memory.read(context + at));
+        let (Some(ip), Some(sp), Some(bp)) = (ip, sp, bp) else { return Err(Truncation::Unreadable) };
+        memory.switch(sp, range, self.main_stack_top());
+        Ok(Frame::of(Registers { ip, sp, bp, exact: true }))
+    }
+
+    /// The rule for an address, and its module: from the tables if that is still the same, else read anew.
+    #[inline]
+    fn rule(self, address: usize) -> Result<(Rule, ModuleId), Truncation> {
+        let Tables { rules, modules, .. } = self.tables;
+        match rules.get(address) {
+            Some(Cached { rule, stable: true }) => Ok((rule, ModuleId::BY_ADDRESS)),
+            Some(Cached { rule, .. }) if let Some(module) = modules.unchanged(address) => Ok((rule, module)),
+            _ => self.read_rule(address),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_rule(self, address: usize) -> Result<(Rule, ModuleId), Truncation> {
+        let Tables { rules, modules, private_stack, .. } = self.tables;
+        let read = || {
+            let (rule, (module, stable)) = match modules.find(address) {
+                Some(module) => {
+                    let noted = modules.note(&module, rules, self.to); // forgets the rules of what was there before
+                    (cfi::rule(&module, address), noted)
+                }
+                None => {
+                    modules.forget(address, rules);
+                    (Rule::FramePointer, (ModuleId::BY_ADDRESS, false))
+                }
+            };
+            rules.put(address, Cached { rule, stable });
+            (rule, module)
+        };
+        private_stack.run(read).ok_or(Truncation::Busy)
     }
 }
 
@@ -151,48 +217,12 @@ fn follow(
     Ok(Some(Frame { bp_at, sp_at, ..Frame::of(registers) }))
 }
 
-/// The frame that a signal interrupted: its registers are in the `ucontext_t` at `context`.
-fn interrupted(context: usize, memory: &mut Readable, range: &mut StackRange) -> Result<Frame, Truncation> {
-    let [ip, sp, bp] = arch::CONTEXT_REGISTERS.map(|at| memory.read(context + at));
-    let (Some(ip), Some(sp), Some(bp)) = (ip, sp, bp) else { return Err(Truncation::Unreadable) };
-    memory.switch(sp, range);
-    Ok(Frame::of(Registers { ip, sp, bp, exact: true }))
-}
-
-/// The rule for an address, and its module: from the tables if that is still the same, else read anew.
-#[inline]
-fn rule(address: usize, to: (Process, &Segment)) -> Result<(Rule, ModuleId), Truncation> {
-    match RULES.get(address) {
-        Some(Cached { rule, stable: true }) => Ok((rule, ModuleId::BY_ADDRESS)),
-        Some(Cached { rule, .. }) if let Some(module) = modules::unchanged(address) => Ok((rule, module)),
-        _ => read_rule(address, to),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn read_rule(address: usize, to: (Process, &Segment)) -> Result<(Rule, ModuleId), Truncation> {
-    let read = || {
-        let (rule, (module, stable)) = match modules::find(address) {
-            Some(module) => {
-                let noted = module.note(to); // forgets the rules of what was there before
-                (cfi::rule(&module, address), noted)
-            }
-            None => {
-                modules::forget(address);
-                (Rule::FramePointer, (ModuleId::BY_ADDRESS, false))
-            }
-        };
-        RULES.put(address, Cached { rule, stable });
-        (rule, module)
-    };
-    private_stack::run(read).ok_or(Truncation::Busy)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::c_library::{Auxiliary, Objects};
+    use crate::unwind::found::Found;
+    use crate::unwind::modules::Modules;
     use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
     use framehop::{ExplicitModuleSectionInfo, FrameAddress, Module, Unwinder};
     use std::num::NonZeroU64;
@@ -204,7 +234,7 @@ mod tests {
     }
 
     /// framehop's unwinder for one module of this process.
-    fn framehop(module: &modules::Found) -> UnwinderX86_64<&'static [u8]> {
+    fn framehop(module: &Found) -> UnwinderX86_64<&'static [u8]> {
         let bytes = |from: usize| {
             let end = module.segment_end(from);
             // SAFETY: the test's own modules stay mapped.
@@ -233,10 +263,11 @@ mod tests {
     #[test]
     fn rules_lead_where_framehop_goes() {
         let objects = Auxiliary::find().and_then(Objects::of).unwrap();
-        assert!(modules::start(objects, (0, 0)));
+        let modules = Modules::new();
+        assert!(modules.start(objects, (0, 0)));
         let (sp, bp) = (0x7000_0000_0000u64, 0x7000_0001_0000u64);
         for function in [libc::qsort as *const () as usize, word_at as *const () as usize] {
-            let module = modules::find(function).unwrap();
+            let module = modules.find(function).unwrap();
             let (unwinder, mut cache) = (framehop(&module), CacheX86_64::<_>::new());
             let (from, to) =
                 (function.saturating_sub(0x20_000).max(module.start), (function + 0x40_000).min(module.end));

@@ -1,0 +1,37 @@
+//! What tests record into.
+
+use heaptrace_channel::header::Start;
+use heaptrace_channel::{Geometry, Segment};
+
+use crate::memory::map_shared;
+use crate::process::OwnProcess;
+use crate::sys::sealed_memfd;
+
+/// A process and its segment, in memory that is shared with forked children and stays.
+#[derive(Debug)]
+pub struct Channel {
+    pub segment: Segment,
+    pub own: OwnProcess,
+}
+
+impl Channel {
+    /// With so many slots in each ring.
+    pub fn new(ring_slots: u32) -> Channel {
+        let (segment, own) = (segment(ring_slots), OwnProcess::new());
+        // SAFETY: called once.
+        unsafe { own.start(segment, true) };
+        Channel { segment, own }
+    }
+}
+
+/// A segment with so many slots in each ring.
+pub fn segment(ring_slots: u32) -> Segment {
+    let geometry = Geometry { ring_slots, ..Geometry::SMALLEST };
+    let file = sealed_memfd(c"test", Segment::size(geometry)).unwrap();
+    let base = map_shared(file, Segment::size(geometry)).unwrap();
+    file.close();
+    // SAFETY: fresh memory of that size, which is never given back.
+    let segment = unsafe { Segment::create(base.as_ptr(), geometry) };
+    segment.header().publish(&Start { geometry, ..Default::default() });
+    segment
+}

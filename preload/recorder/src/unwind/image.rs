@@ -1,0 +1,97 @@
+//! What a module's own headers say of it, in memory.
+
+use crate::sys::PAGE;
+
+/// The ELF and program headers of a module, in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Image {
+    /// What was added to the file's addresses.
+    pub bias: usize,
+    /// Its program headers,
+    pub headers: *const libc::Elf64_Phdr,
+    /// and how many there are.
+    pub count: usize,
+}
+
+impl Image {
+    /// The image of a module that is mapped from `start` on; `None` if it does not begin with its headers
+    /// in its first page.
+    ///
+    /// # Safety
+    /// Such a module is there as long as the image is used.
+    pub unsafe fn at(start: usize, bias: usize) -> Option<Image> {
+        // SAFETY: a module's lowest mapping is at least a page long and, in all common layouts,
+        // readable.
+        let header = unsafe { &*(start as *const libc::Elf64_Ehdr) };
+        let (offset, count) = (header.e_phoff as usize, usize::from(header.e_phnum));
+        let fits = header.e_ident[..4] == *b"\x7fELF"
+            && usize::from(header.e_phentsize) == size_of::<libc::Elf64_Phdr>()
+            && offset < PAGE
+            && offset + count * size_of::<libc::Elf64_Phdr>() <= PAGE;
+        fits.then(|| Image { bias, headers: (start + offset) as *const _, count })
+    }
+
+    /// The program headers.
+    fn headers(&self) -> impl Iterator<Item = &libc::Elf64_Phdr> {
+        // SAFETY: `at` saw that they lie in the first page, or the kernel says where they are.
+        unsafe { core::slice::from_raw_parts(self.headers, self.count) }.iter()
+    }
+
+    /// The loaded segments.
+    pub fn segments(&self) -> impl Iterator<Item = core::ops::Range<usize>> {
+        let loaded = self.headers().filter(|header| header.p_type == libc::PT_LOAD);
+        loaded.map(|header| self.range(header))
+    }
+
+    fn range(&self, header: &libc::Elf64_Phdr) -> core::ops::Range<usize> {
+        let start = self.bias.wrapping_add(header.p_vaddr as usize);
+        start..start.wrapping_add(header.p_memsz as usize)
+    }
+
+    /// The GNU build id, if it lies in the module's extent; empty if there is none.
+    pub fn build_id<'module>(&self, module: core::ops::Range<usize>) -> &'module [u8] {
+        let notes =
+            self.headers().filter(|header| header.p_type == libc::PT_NOTE).map(|header| self.range(header));
+        let inside = notes.filter(|range| {
+            module.start <= range.start && range.start < range.end && range.end <= module.end
+        });
+        // SAFETY: notes are in a loaded segment, here inside the module's extent.
+        let bytes =
+            inside.map(|range| unsafe { core::slice::from_raw_parts(range.start as *const u8, range.len()) });
+        bytes.filter_map(build_id_of_notes).next().unwrap_or(&[])
+    }
+}
+
+/// Finds the note NT_GNU_BUILD_ID (type 3, name "GNU") among ELF notes.
+fn build_id_of_notes(mut notes: &[u8]) -> Option<&[u8]> {
+    const NT_GNU_BUILD_ID: u32 = 3;
+    let word = |bytes: &[u8], at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    loop {
+        let (name, length, kind) = (word(notes, 0)? as usize, word(notes, 4)? as usize, word(notes, 8)?);
+        let start = 12usize.checked_add(name.checked_next_multiple_of(4)?)?;
+        let end = start.checked_add(length)?;
+        if kind == NT_GNU_BUILD_ID && notes.get(12..16) == Some(b"GNU\0") {
+            return notes.get(start..end);
+        }
+        notes = notes.get(end.checked_next_multiple_of(4)?..)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_id_is_found_behind_other_notes() {
+        let mut notes = Vec::new();
+        for (kind, text) in [(1u32, &b"abi"[..]), (3, &[7; 20])] {
+            notes.extend([4u32, text.len() as u32, kind].map(u32::to_le_bytes).concat());
+            notes.extend(b"GNU\0");
+            notes.extend(text);
+            notes.resize(notes.len().next_multiple_of(4), 0);
+        }
+        assert_eq!(build_id_of_notes(&notes), Some(&[7; 20][..]));
+        assert_eq!(build_id_of_notes(&notes[..40]), None);
+        assert_eq!(build_id_of_notes(&[0xFF; 64]), None);
+    }
+}

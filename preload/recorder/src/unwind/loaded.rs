@@ -1,0 +1,126 @@
+//! The modules that were loaded after the start.
+
+use core::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering::*};
+
+use heaptrace_channel::modules::{MAX_MODULES, ModuleId};
+
+use super::found::Found;
+use super::rules::Rules;
+use crate::process::Writer;
+
+/// A module that was loaded after the start, and may be unloaded: what identifies it, as another one at
+/// the same place differs in this, and its record.
+#[derive(Debug)]
+struct Loaded {
+    /// 0 if there is none here. Stored last, so that who reads it first reads the rest of it too.
+    link_map: AtomicUsize,
+    start: AtomicUsize,
+    end: AtomicUsize,
+    /// Where eight bytes of its build id lie, 0 if it has none, and what they were.
+    id_at: AtomicUsize,
+    id: AtomicU64,
+    record: AtomicU16,
+}
+
+/// Those that a stack of this process led through, none of which lies where another does. Written
+/// under the lock of the private stack, read by anyone.
+#[derive(Debug)]
+pub struct LoadedModules {
+    list: [Loaded; MAX_MODULES],
+    /// There are none behind.
+    end: AtomicUsize,
+}
+
+impl Loaded {
+    const fn nothing() -> Loaded {
+        Loaded {
+            link_map: AtomicUsize::new(0),
+            start: AtomicUsize::new(0),
+            end: AtomicUsize::new(0),
+            id_at: AtomicUsize::new(0),
+            id: AtomicU64::new(0),
+            record: AtomicU16::new(0),
+        }
+    }
+
+    fn is(&self, found: &Found) -> bool {
+        let is_there = self.link_map.load(Acquire) == found.link_map as usize // pairs with `push`
+            && self.start.load(Relaxed) == found.start
+            && self.end.load(Relaxed) == found.end;
+        let id_at = self.id_at.load(Relaxed);
+        is_there
+            // SAFETY: a module of the same extent is mapped there, and its notes are in its first pages.
+            && (id_at == 0 || unsafe { (id_at as *const u64).read_unaligned() } == self.id.load(Relaxed))
+    }
+
+    fn overlaps(&self, start: usize, end: usize) -> bool {
+        self.start.load(Relaxed) < end && start < self.end.load(Relaxed)
+    }
+
+    fn record(&self) -> ModuleId {
+        ModuleId(self.record.load(Relaxed))
+    }
+}
+
+impl LoadedModules {
+    /// None.
+    pub const fn new() -> LoadedModules {
+        LoadedModules { list: [const { Loaded::nothing() }; MAX_MODULES], end: AtomicUsize::new(0) }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Loaded> {
+        let list = self.list[..self.end.load(Acquire).min(MAX_MODULES)].iter(); // pairs with `push`
+        list.filter(|loaded| loaded.link_map.load(Acquire) != 0)
+    }
+
+    /// The record of a module, which is given one if it has none.
+    pub fn note(&self, found: &Found, rules: &Rules, to: Writer) -> ModuleId {
+        if let Some(loaded) = self.iter().find(|loaded| loaded.is(found)) {
+            return loaded.record();
+        }
+        let build_id = found.build_id();
+        let replaces = self.forget(found.start, found.end, rules);
+        // What replaces a file of the same name is another one, unless the build ids say otherwise.
+        let record = found.add_record(build_id, false, replaces && build_id.is_empty(), to);
+        self.push(found, build_id, record);
+        record
+    }
+
+    /// Forgets what was loaded between two addresses, which is gone. True if anything was.
+    pub fn forget(&self, start: usize, end: usize, rules: &Rules) -> bool {
+        let mut any = false;
+        for loaded in self.iter().filter(|loaded| loaded.overlaps(start, end)) {
+            loaded.link_map.store(0, Release);
+            any = true;
+        }
+        if any {
+            rules.clear();
+        }
+        any
+    }
+
+    /// What lies at an address: the record of what a stack last led through there, if it is still the same as
+    /// `found` there; by address where nothing is in either.
+    pub fn unchanged(&self, address: usize, found: Option<Found>) -> Option<ModuleId> {
+        let loaded = self.iter().find(|loaded| loaded.overlaps(address, address + 1));
+        match (found, loaded) {
+            (Some(found), Some(loaded)) => loaded.is(&found).then(|| loaded.record()),
+            (None, None) => Some(ModuleId::BY_ADDRESS), // code that a JIT made
+            _ => None,
+        }
+    }
+
+    fn push(&self, found: &Found, build_id: &[u8], record: ModuleId) {
+        let free = self.list.iter().position(|loaded| loaded.link_map.load(Relaxed) == 0);
+        let Some(index) = free else { return };
+        let loaded = &self.list[index];
+        let id = build_id.first_chunk().map_or(0, |id| u64::from_ne_bytes(*id));
+        loaded.start.store(found.start, Relaxed);
+        loaded.end.store(found.end, Relaxed);
+        loaded.id_at.store(if build_id.len() < 8 { 0 } else { build_id.as_ptr() as usize }, Relaxed);
+        loaded.id.store(id, Relaxed);
+        loaded.record.store(record.0, Relaxed);
+        loaded.link_map.store(found.link_map as usize, Release); // pairs with `iter` and `is`
+        self.end.fetch_max(index + 1, Release); // pairs with `iter`
+    }
+}
