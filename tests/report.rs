@@ -14,6 +14,8 @@ mod own;
 mod patterns;
 #[path = "report/prompt.rs"]
 mod prompt;
+#[path = "report/random_options.rs"]
+mod random_options;
 #[path = "report/same_as_pprof.rs"]
 mod same_as_pprof;
 #[path = "report/spelling.rs"]

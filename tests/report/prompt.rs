@@ -79,6 +79,14 @@ fn a_sample_type_is_chosen_by_name_number_or_alone() {
 }
 
 #[test]
+fn averages_of_a_sample_type_are_chosen_by_its_name_too() {
+    let text = answers("mean_alloc_space\ntop\ntotal_alloc_space\ntop\n");
+    assert!(text.contains("Type: mean_alloc_space\n"), "{text}");
+    assert!(text.contains("     746B 39.35% 255.38%       746B 39.35%  orders::Cache::insert\n"), "{text}");
+    assert!(text.contains("Type: alloc_space\nShowing nodes accounting for 67.70MB"), "{text}");
+}
+
+#[test]
 fn a_switch_is_turned_on_by_its_name() {
     let text = answers("noinlines\ntop\nnoinlines=false\ntop\no\n");
     let tables: Vec<&str> = text.split("Type: inuse_space").collect();
@@ -128,7 +136,7 @@ fn output_goes_to_a_file() {
 fn what_it_does_not_understand_is_said_and_it_goes_on() {
     let folder = Folder::new();
     let file = folder.profile("own.prof", &fixtures::heaptrace());
-    let commands = "frobnicate\nfocus\nfocus Cache\nfocus=(\nmean\nnoinlines=maybe\ndivide_by=0\nlist\nlist nothing\nsample_index=9\nnodecount=many\ntop Nobody\nquit\ntop\n";
+    let commands = "frobnicate\nfocus\nfocus Cache\nfocus=(\nnoinlines=maybe\ndivide_by=0\nlist\nlist nothing\nsample_index=9\nnodecount=many\ntop Nobody\nquit\ntop\n";
     let (text, errors) = session(&file, commands);
     assert_eq!(
         errors.lines().collect::<Vec<_>>(),
@@ -137,7 +145,6 @@ fn what_it_does_not_understand_is_said_and_it_goes_on() {
             "heaptrace: to set it, type focus=VALUE",
             "heaptrace: to set it, type focus=Cache",
             "heaptrace: focus: \"(\" is no regular expression: missing closing )",
-            "heaptrace: there is no command \"mean\"; help shows those there are",
             "heaptrace: noinlines can be true or false",
             "heaptrace: divide_by: \"0\" is no number, or too small",
             "heaptrace: list needs an argument",

@@ -52,6 +52,15 @@ pub fn report_text(arguments: &[&str]) -> String {
     text(report(arguments).output().unwrap(), arguments)
 }
 
+/// What it writes, if it does not refuse.
+pub fn try_report(arguments: &[&str]) -> Option<String> {
+    written(report(arguments).output().unwrap())
+}
+
+fn written(output: Output) -> Option<String> {
+    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+}
+
 /// The one line with which it refuses.
 pub fn report_error(arguments: &[&str]) -> String {
     let output = report(arguments).output().unwrap();
@@ -70,14 +79,18 @@ fn text(output: Output, arguments: &[&str]) -> String {
 
 /// What `go tool pprof` writes, without symbolizing, so that the profile is all there is to show.
 pub fn pprof_text(arguments: &[&str]) -> String {
-    let output = Command::new("go")
-        .args(["tool", "pprof", "-symbolize=none"])
-        .args(arguments)
-        .env("TZ", "UTC")
-        .env("PPROF_TMPDIR", std::env::temp_dir())
-        .output()
-        .unwrap();
-    text(output, arguments)
+    text(pprof(arguments), arguments)
+}
+
+/// The same, if it does not refuse.
+pub fn try_pprof(arguments: &[&str]) -> Option<String> {
+    written(pprof(arguments))
+}
+
+fn pprof(arguments: &[&str]) -> Output {
+    let mut command = Command::new("go");
+    command.args(["tool", "pprof", "-symbolize=none"]).args(arguments);
+    command.env("TZ", "UTC").env("PPROF_TMPDIR", std::env::temp_dir()).output().unwrap()
 }
 
 /// The profiles that a tiny Go program writes of itself; made once, and left in the target folder.

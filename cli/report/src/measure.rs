@@ -199,11 +199,12 @@ impl Scale {
     }
 }
 
-/// A time in nanoseconds since 1970 in the local time zone; none if it is not known.
-pub fn local_time(nanos: i64) -> Option<String> {
+/// A time in nanoseconds since 1970 in the local time zone, in a format of `strftime`; none if it is not
+/// known.
+pub fn local_time(nanos: i64, format: &str) -> Option<String> {
     let time = jiff::Timestamp::from_nanosecond(nanos.into()).ok().filter(|_| nanos != 0)?;
     let local = time.to_zoned(jiff::tz::TimeZone::system());
-    Some(local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string())
+    Some(local.strftime(format).to_string())
 }
 
 /// A whole number with its digits in groups of three: `1,234,567`.

@@ -1,8 +1,9 @@
 //! The views by the commands that ask for them, of the command line and of the prompt.
 
+use anyhow::ensure;
 use heaptrace_pprof::encode;
 
-use crate::ask::source_files;
+use crate::ask::{first_screen, source_files};
 use crate::pattern::Pattern;
 use crate::render::callgrind;
 use crate::render::dot;
@@ -14,7 +15,7 @@ use crate::render::picture::{self, Format};
 use crate::render::raw;
 use crate::render::text;
 use crate::say::say;
-use crate::view::basis::View;
+use crate::view::basis::{Options, View};
 use crate::view::call_graph::CallGraph;
 use crate::view::flame::Flame;
 use crate::view::instructions::Instructions;
@@ -159,6 +160,13 @@ impl Command {
         for filter in &view.selection.unmatched {
             say(format_args!("{filter} matches nothing in this profile"));
         }
+        if let Command::Top = self
+            && !view.options.compact_labels
+        {
+            first_screen::write(view, out)?;
+        }
+        let is_flame = matches!(self, Command::Folded | Command::Flamegraph | Command::Html);
+        ensure!(!(view.options.mean && is_flame), "averages do not add up to a flame graph; leave mean out");
         let width = out.width();
         let read = |file: &str| source_files::read(&view.options.paths, file);
         match self {
@@ -170,7 +178,10 @@ impl Command {
             Command::Traces => text::traces(&mut out.text(), &Traces::new(view))?,
             Command::Tags => text::tags(&mut out.text(), &Tags::new(view))?,
             Command::Folded => text::folded(&mut out.text(), &Folded::new(view))?,
-            Command::Raw => raw::write(&mut out.text(), &pack(view))?,
+            Command::Raw => {
+                let undivided = Options { divide_by: 1.0, ..view.options.clone() };
+                raw::write(&mut out.text(), &pack(&View::new(view.profile, &undivided)?))?
+            }
             Command::Dot => dot::write(&mut out.text(), &CallGraph::new(view))?,
             Command::Picture(format) => {
                 let picture = picture::draw(&CallGraph::new(view), *format)?;

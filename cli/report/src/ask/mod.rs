@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod first_screen;
 mod history;
 mod option_args;
 mod prompt;

@@ -47,6 +47,8 @@ fn arguments_of(view: &ViewKind) -> String {
 
 /// Reads commands until there are no more.
 pub fn run(profile: &Profile, options: Options, out: &mut Output) -> anyhow::Result<()> {
+    // As in pprof, whose prompt says what the profile is once.
+    let options = Options { compact_labels: true, ..options };
     let mut session = Session { profile, options };
     text::header(&mut out.text(), &Header::new(&session.view()?))?;
     if !io::stdin().is_terminal() {
@@ -132,15 +134,32 @@ impl Session<'_> {
         }
     }
 
+    /// Understands `mean_` and `total_` before a sample type, as pprof does, and then what is below.
+    fn assign(&mut self, line: &str) -> anyhow::Result<bool> {
+        let means = [("mean_", true), ("total_", false)];
+        let of = |prefix: &str| line.strip_prefix(prefix).filter(|name| self.is_sample_type(name));
+        match means.into_iter().find_map(|(prefix, mean)| Some((of(prefix)?, mean))) {
+            Some((name, mean)) => {
+                self.options.mean = mean;
+                self.assign_one(name)
+            }
+            None => self.assign_one(line),
+        }
+    }
+
+    fn is_sample_type(&self, name: &str) -> bool {
+        self.profile.sample_types.iter().any(|t| t.name == name)
+    }
+
     /// Understands `name=value`, and a word that stands for such: a value that a variable can have, a
     /// switch, or a sample type. Whether it was one.
-    fn assign(&mut self, line: &str) -> anyhow::Result<bool> {
+    fn assign_one(&mut self, line: &str) -> anyhow::Result<bool> {
         let assigned = line.split_once('=').and_then(|(name, value)| {
             // pprof takes what `options` shows, with its remark, for an assignment.
             let value = value.split("//:").next().unwrap_or_default();
             Some((Setting::find(name.trim())?, value.trim()))
         });
-        let is_type = self.profile.sample_types.iter().any(|t| t.name == line);
+        let is_type = self.is_sample_type(line);
         let sample_type = || Setting::find("sample_index").filter(|_| is_type).map(|s| (s, line));
         match assigned.or_else(|| Setting::of_word(line)).or_else(sample_type) {
             Some((setting, value)) => set(&mut self.options, self.profile, setting, value)?,
@@ -186,7 +205,8 @@ impl Session<'_> {
             options.limit = options.limit.or(Some(TOP_LIMIT));
         }
         let file = modify(&mut options, name, &arguments)?;
-        let view = View::new(self.profile, &options)?;
+        let profile = options.with_label_frames(self.profile);
+        let view = View::new(&profile, &options)?;
         let Some(path) = own_file.or(file) else {
             return command.run(&view, out);
         };

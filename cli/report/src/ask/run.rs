@@ -6,14 +6,7 @@ use crate::ask::prompt;
 use crate::profile::tables::Profile;
 use crate::profile::{load, prune};
 use crate::render::output::Output;
-use crate::render::text;
 use crate::view::basis::{Options, View};
-use crate::view::graph::Sort;
-use crate::view::header::Header;
-use crate::view::top::Top;
-
-/// Lines of own code on the first screen.
-const OWN_LIMIT: usize = 10;
 
 /// Runs `heaptrace report`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -42,25 +35,7 @@ fn show_view(
     options: &Options,
     out: &mut Output,
 ) -> anyhow::Result<()> {
-    let view = View::new(profile, options)?;
-    if let Command::Top = command {
-        text::header(&mut out.text(), &Header::new(&view))?;
-        first_screen(profile, options, out)?;
-    }
-    command.run(&view, out)?;
+    let profile = options.with_label_frames(profile);
+    command.run(&View::new(&profile, options)?, out)?;
     out.flush()
-}
-
-/// Lines of the program's own code before the table of all functions, where there is other code too.
-fn first_screen(profile: &Profile, options: &Options, out: &mut Output) -> anyhow::Result<()> {
-    let own =
-        Options { limit: Some(OWN_LIMIT), sort: Sort::Flat, granularity: None, ..options.of_own_code() };
-    let view = View::new(profile, &own)?;
-    if !options.filters.own && view.selection.has_foreign_frames() {
-        let (top, width) = (Top::new(&view), out.width());
-        if top.rows.iter().any(|row| row.flat != 0) {
-            text::own(&mut out.text(), &top, width)?;
-        }
-    }
-    Ok(())
 }

@@ -81,6 +81,13 @@ settings! {
         Flag relative_percentages;
     Options "divide_by" "divide-by" "NUMBER" "Show values divided by this number, such as that of requests"
         Number divide_by;
+    Options "mean" "mean" ""
+        "Show averages: values divided by those of the first sample type, such as bytes by blocks allocated" Flag mean;
+    Options "call_tree" "call-tree" ""
+        "A box for each chain of callers of a function, in pictures of the call graph and for KCachegrind"
+        Flag call_tree;
+    Options "compact_labels" "compact-labels" "" "Only the table, without what the profile is and without own code first"
+        Flag compact_labels;
     Options "unit" "unit" "UNIT" "Unit of the values, such as MB or ms; minimum: the one that suits the smallest [default: minimum]"
         Text unit;
     Options "source_path" "source-path" "PATH" "Folders to search for sources, separated by colons [default: the current one]"
@@ -102,6 +109,10 @@ settings! {
     Filters "tagignore" "tag-ignore" "TAG" "No samples with a matching label" Tags filters.tag_ignore;
     Filters "tagshow" "tag-show" "REGEX" "Only labels whose key matches" Regex filters.tag_show;
     Filters "taghide" "tag-hide" "REGEX" "No labels whose key matches" Regex filters.tag_hide;
+    Filters "tagroot" "tag-root" "KEYS" "Show the values of these labels as callers of all, the first key outermost: `thread,bytes`"
+        Text tag_root;
+    Filters "tagleaf" "tag-leaf" "KEYS" "Show the values of these labels as called by all, the last key innermost"
+        Text tag_leaf;
     Filters "drop_negative" "drop-negative" "" "No functions whose value is negative, as in a difference what shrank"
         Flag drop_negative;
     Filters "trim" "trim" "" "Leave out what is small; =false: show all, whatever the limits [default: true]" Flag trim;

@@ -17,7 +17,7 @@ impl Text {
 }
 
 /// Texts, each stored once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Strings {
     texts: Vec<Box<str>>,
     index: HashTable<u32>,
@@ -56,7 +56,7 @@ impl Strings {
 }
 
 /// Slices of one kind of item, end to end in one vector, each distinct one stored once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Slices<T> {
     items: Vec<T>,
     ranges: Vec<Range<u32>>,

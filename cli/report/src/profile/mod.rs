@@ -3,6 +3,7 @@
 pub mod common;
 pub mod ids;
 pub mod intern;
+pub mod label_frames;
 pub mod load;
 pub mod merge;
 pub mod part;

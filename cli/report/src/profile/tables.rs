@@ -15,7 +15,7 @@ use crate::profile::intern::{Slices, Strings, Text};
 pub const DIFF_BASE: (&str, &str) = ("pprof::base", "true");
 
 /// One or several profiles, merged.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Profile {
     /// What each value of a sample means.
     pub sample_types: Vec<SampleType>,

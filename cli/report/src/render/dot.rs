@@ -60,14 +60,14 @@ fn node(out: &mut dyn Write, graph: &CallGraph, node: &Node, largest: i64) -> io
 fn call(out: &mut dyn Write, graph: &CallGraph, call: &Edge) -> io::Result<()> {
     let share = match graph.showing.total {
         0 => 0.0,
-        total => (call.weight as f64 / total as f64).abs().min(1.0),
+        total => (call.value() as f64 / total as f64).abs().min(1.0),
     };
     writeln!(
         out,
         "N{} -> N{} [label=\" {}{}\" weight={} penwidth={}{}]",
         call.caller,
         call.callee,
-        graph.scale.label(call.weight),
+        graph.scale.label(call.value()),
         if call.inline { "\\n (inline)" } else { "" },
         1 + (share * 100.0) as u32,
         1 + (share * 5.0) as u32,

@@ -39,8 +39,8 @@ pub fn top(out: &mut dyn Write, top: &Top) -> io::Result<()> {
         Row { name: &r.name, flat: r.flat, cum: r.cum, samples, stderr }
     });
     let document = Document {
-        sample_index: &top.sample_type.name,
-        unit: &top.sample_type.unit,
+        sample_index: &top.type_name,
+        unit: &top.unit,
         total: top.showing.total,
         rows: rows.collect(),
     };

@@ -19,7 +19,7 @@ pub fn write(out: &mut dyn Write, profile: &Profile) -> io::Result<()> {
     let period_type = profile.period_type.unwrap_or_default();
     writeln!(out, "PeriodType: {} {}", text(period_type.r#type), text(period_type.unit))?;
     writeln!(out, "Period: {}", profile.period)?;
-    if let Some(time) = measure::local_time(profile.time_nanos) {
+    if let Some(time) = measure::local_time(profile.time_nanos, "%Y-%m-%d %H:%M:%S%.f %z %Z") {
         writeln!(out, "Time: {time}")?;
     }
     if profile.duration_nanos != 0 {

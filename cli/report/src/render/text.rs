@@ -28,6 +28,8 @@ const FAINT: Style = Style::new().dimmed();
 const COLUMNS: usize = 50;
 /// Least width of a terminal for all columns.
 const WIDE: usize = 100;
+/// Characters of a filter that are shown.
+const FILTER_WIDTH: usize = 80;
 /// Least width to shorten a name to.
 const NAME_WIDTH: usize = 20;
 
@@ -74,7 +76,7 @@ fn program(header: &Header) -> String {
 }
 
 fn recorded(header: &Header) -> String {
-    let time = measure::local_time(header.time_nanos);
+    let time = measure::local_time(header.time_nanos, "%Y-%m-%d %H:%M:%S %Z");
     let duration =
         (header.duration_nanos > 0).then(|| measure::label(header.duration_nanos, "nanoseconds", "auto"));
     match (time, duration) {
@@ -179,14 +181,22 @@ pub fn hint_text(hint: &Hint) -> String {
     }
 }
 
-/// How much of the profile is shown, in pprof's words.
-pub fn showing(out: &mut dyn Write, showing: &Showing, scale: &Scale) -> io::Result<()> {
-    if !showing.filters.is_empty() {
+/// The filters, as pprof lists them.
+pub fn filters(out: &mut dyn Write, filters: &[String]) -> io::Result<()> {
+    if !filters.is_empty() {
         writeln!(out, "Active filters:")?;
     }
-    for filter in &showing.filters {
-        writeln!(out, "   {}", printable(filter))?;
+    for filter in filters {
+        let shown: String = filter.chars().take(FILTER_WIDTH).collect();
+        let rest = if shown.len() < filter.len() { "…" } else { "" };
+        writeln!(out, "   {}{rest}", printable(&shown))?;
     }
+    Ok(())
+}
+
+/// How much of the profile is shown, in pprof's words.
+pub fn showing(out: &mut dyn Write, showing: &Showing, scale: &Scale) -> io::Result<()> {
+    filters(out, &showing.filters)?;
     writeln!(
         out,
         "Showing nodes accounting for {}, {} of {} total",
@@ -212,7 +222,7 @@ pub fn showing(out: &mut dyn Write, showing: &Showing, scale: &Scale) -> io::Res
 /// The top table. On a terminal of `width` columns, long names are shortened to fit, and where there
 /// is little room the column of sums is left out.
 pub fn top(out: &mut dyn Write, top: &Top, width: Option<usize>) -> io::Result<()> {
-    writeln!(out, "Type: {}", top.sample_type.name)?;
+    writeln!(out, "Type: {}", top.type_name)?;
     showing(out, &top.showing, &top.scale)?;
     let with_sum = width.is_none_or(|width| width >= WIDE);
     let columns = COLUMNS - if with_sum { 0 } else { 7 } + if top.sampled { 14 } else { 0 };
@@ -250,7 +260,7 @@ pub fn top(out: &mut dyn Write, top: &Top, width: Option<usize>) -> io::Result<(
 pub fn own(out: &mut dyn Write, top: &Top, width: Option<usize>) -> io::Result<()> {
     let share = percentage(top.showing.all, top.showing.total);
     let all = top.scale.label(top.showing.all);
-    writeln!(out, "Own code: {all}, {} of {}, by line", share.trim_start(), top.sample_type.name)?;
+    writeln!(out, "Own code: {all}, {} of {}, by line", share.trim_start(), top.type_name)?;
     let columns = 19 + if top.sampled { 14 } else { 0 };
     let room = width.map(|width| width.saturating_sub(columns).max(NAME_WIDTH));
     let errors = if top.sampled { format!(" {:>7} {:>5}", "samples", "95%") } else { String::new() };
@@ -430,14 +440,26 @@ pub fn folded(out: &mut dyn Write, folded: &Folded) -> io::Result<()> {
     Ok(())
 }
 
-/// The labels.
+/// The labels, in pprof's columns.
 pub fn tags(out: &mut dyn Write, tags: &Tags) -> io::Result<()> {
-    let scale = &tags.scale;
+    let number = |value: i64| {
+        let (number, unit) = measure::scale(tags.scale.divided(value), &tags.scale.from, &tags.scale.to);
+        format!("{number:.1}{unit}")
+    };
     for key in &tags.keys {
-        writeln!(out, "{}: Total {}", styled(NAME, &key.name), scale.label(key.total))?;
-        for (value, sum) in &key.values {
-            let share = percentage(*sum, key.total);
-            writeln!(out, "{:>10} ({share}): {value}", scale.label(*sum))?;
+        let sums: Vec<String> = key
+            .values
+            .iter()
+            .map(|&(_, sum)| match key.total > 0 {
+                true => format!("{} ({}):", number(sum), percentage(sum, key.total)),
+                false => format!("{}:", number(sum)),
+            })
+            .collect();
+        let column = key.name.chars().count() + 2;
+        let width = sums.iter().map(|sum| sum.chars().count() + 1).max().unwrap_or(0);
+        writeln!(out, " {}: Total {}", styled(NAME, &key.name), number(key.total))?;
+        for ((value, _), sum) in key.values.iter().zip(&sums) {
+            writeln!(out, "{:column$}{sum:>width$} {value}", "")?;
         }
         writeln!(out)?;
     }

@@ -3,12 +3,15 @@
 //!
 //! After pprof's `internal/report/report.go`.
 
+use std::borrow::Cow;
+
 use heaptrace_pprof::SampleType;
 
 use crate::measure::Scale;
+use crate::profile::label_frames::{self, LabelFrames};
 use crate::profile::tables::{Profile, Sample};
 use crate::view::filter::{Filters, Selection};
-use crate::view::graph::{Graph, Sort};
+use crate::view::graph::{Graph, Order, Sort, average};
 use crate::view::label;
 use crate::view::node::{Granularity, Shape};
 use crate::view::noise::Sampling;
@@ -42,6 +45,16 @@ pub struct Options {
     pub relative_percentages: bool,
     /// What values are divided by when they are shown.
     pub divide_by: f64,
+    /// Whether values are averages: divided by those of the first sample type.
+    pub mean: bool,
+    /// Whether pictures of the call graph show a function for each chain of its callers.
+    pub call_tree: bool,
+    /// Whether tables have no header.
+    pub compact_labels: bool,
+    /// Keys of labels that are shown as callers of all, separated by commas, the outermost first.
+    pub tag_root: String,
+    /// Keys of labels that are shown as called by all, the innermost last.
+    pub tag_leaf: String,
     /// What nodes stand for; by default functions, and lines of the program's own code.
     pub granularity: Option<Granularity>,
     /// Unit of the values shown; `minimum`: the one that suits the smallest.
@@ -63,6 +76,16 @@ impl Options {
         })
     }
 
+    /// The profile with the frames that stand for labels, if any are asked for.
+    pub fn with_label_frames<'p>(&self, profile: &'p Profile) -> Cow<'p, Profile> {
+        let frames = LabelFrames { root: &self.tag_root, leaf: &self.tag_leaf, unit: &self.unit };
+        let mut profile = Cow::Borrowed(profile);
+        if !(frames.root.is_empty() && frames.leaf.is_empty()) {
+            label_frames::add(profile.to_mut(), &frames);
+        }
+        profile
+    }
+
     /// The same for the program's own code.
     pub fn of_own_code(&self) -> Options {
         Options { filters: Filters { own: true, ..self.filters.clone() }, ..self.clone() }
@@ -82,6 +105,11 @@ impl Default for Options {
             no_inlines: false,
             relative_percentages: false,
             divide_by: 1.0,
+            mean: false,
+            call_tree: false,
+            compact_labels: false,
+            tag_root: String::new(),
+            tag_leaf: String::new(),
             granularity: None,
             unit: "minimum".to_owned(),
             filters: Filters::default(),
@@ -111,17 +139,21 @@ impl<'a> View<'a> {
     /// The view of `profile` that `options` ask for.
     pub fn new(profile: &'a Profile, options: &'a Options) -> anyhow::Result<View<'a>> {
         let index = profile.sample_index(&options.sample_index).map_err(anyhow::Error::msg)?;
-        let selection = Selection::new(profile, &options.filters);
+        let mut selection = Selection::new(profile, &options.filters);
+        let tags = [("tagroot", &options.tag_root), ("tagleaf", &options.tag_leaf)];
+        let is_unmatched = |keys: &str| !keys.is_empty() && !has_label(profile, keys);
+        let unmatched = tags.into_iter().filter(|(_, keys)| is_unmatched(keys));
+        selection.unmatched.extend(unmatched.map(|(name, _)| name));
         let total = match options.relative_percentages {
-            true => total(profile, selection.samples(index).map(|(_, sample, value)| (sample, value))),
-            false => total(profile, profile.values_of(index)),
+            true => total(profile, selection.samples(index), options.mean),
+            false => total(profile, all_samples(profile, index), options.mean),
         };
         Ok(View { profile, options, selection, index, total })
     }
 
     /// What percentages of a sample type are of if they are of the whole profile.
     pub fn total_of(&self, index: usize) -> i64 {
-        total(self.profile, self.profile.values_of(index))
+        total(self.profile, all_samples(self.profile, index), false)
     }
 
     /// The sample type shown.
@@ -129,14 +161,20 @@ impl<'a> View<'a> {
         &self.profile.sample_types[self.index]
     }
 
+    /// Its name, as averages have it too.
+    pub fn type_name(&self) -> String {
+        let name = &self.sample_type().name;
+        if self.options.mean { format!("mean_{name}") } else { name.clone() }
+    }
+
     /// Whether values are differences.
     pub fn is_difference(&self) -> bool {
         self.profile.gross.is_some()
     }
 
-    /// Whether the error of values is known.
+    /// Whether the error of values is known. That of averages is not.
     pub fn is_sampled(&self) -> bool {
-        Sampling::new(self.profile, self.index).is_some()
+        !self.options.mean && Sampling::new(self.profile, self.index).is_some()
     }
 
     /// How the graph is built.
@@ -146,6 +184,8 @@ impl<'a> View<'a> {
             objects: false,
             inlines: !self.options.no_inlines,
             negative: !self.options.drop_negative,
+            call_tree: false,
+            mean: self.options.mean,
             paths: &self.options.paths,
         }
     }
@@ -178,11 +218,11 @@ impl<'a> View<'a> {
     }
 
     /// The graph of the nodes to show (`newTrimmedGraph`): at most `default` of them unless the
-    /// options say otherwise. `edges` tells whether edges are shown too.
-    pub fn graph(&self, default: usize, sort: Sort, edges: bool) -> Trimmed<'_> {
+    /// options say otherwise. `edges` tells whether edges are shown too, which pass over the nodes that
+    /// are not.
+    pub fn graph(&self, shape: &Shape, default: usize, order: Order, edges: bool) -> Trimmed<'_> {
         let limit = if self.options.trim { self.options.limit.unwrap_or(default) } else { 0 };
-        let shape = self.shape();
-        let mut graph = Graph::new(&self.selection, self.index, &shape, None);
+        let mut graph = Graph::new(&self.selection, self.index, shape, None);
         let whole = graph.flat_sum();
         let total = whole as f64;
         let cutoff = |fraction: f64| match limit {
@@ -192,27 +232,23 @@ impl<'a> View<'a> {
         let node_cutoff = cutoff(self.options.node_fraction);
         let edge_cutoff = cutoff(self.options.edge_fraction);
         let all = graph.order.len();
-        let Graph { nodes, order, .. } = &mut graph;
-        order.retain(|&i| nodes[i as usize].cum.value.abs() >= node_cutoff);
-        let worthy = order.len();
-        match edges {
-            // Graphs are in pprof's order.
-            true => graph.sort_by_name(sort),
-            false => graph.sort(sort),
-        }
+        let Graph { nodes, order: shown, .. } = &mut graph;
+        shown.retain(|&i| nodes[i as usize].cum.value.abs() >= node_cutoff);
+        let worthy = shown.len();
+        graph.sort(order);
         if limit > 0 {
             graph.order.truncate(limit);
         }
-        if edges {
-            // Edges pass over what is not shown, which takes another look at the stacks.
-            graph = Graph::new(&self.selection, self.index, &shape, Some(&graph.is_shown()));
-            graph.sort_by_name(sort);
+        if edges && graph.order.len() < all {
+            // That takes another look at the stacks.
+            graph = Graph::new(&self.selection, self.index, shape, Some(&graph.is_shown()));
+            graph.sort(order);
         }
         graph.edges.retain(|edge| edge.weight.abs() >= edge_cutoff);
         Trimmed {
             scale: self.scale_for(&graph),
             showing: Showing {
-                flat: graph.flat_sum(),
+                flat: graph.flat_value_sum(),
                 filters: self.options.filters.described(),
                 all: whole,
                 total: self.total,
@@ -229,7 +265,7 @@ impl<'a> View<'a> {
 /// The smallest value of a node that is not 0, without its sign: the flat value, or else the cum.
 fn smallest(graph: &Graph) -> Option<i64> {
     let values = graph.shown().filter_map(|node| {
-        let values = [node.flat.value, node.cum.value];
+        let values = [node.flat_value(), node.cum_value()];
         values.into_iter().find(|&value| value != 0).map(i64::saturating_abs)
     });
     values.min()
@@ -267,16 +303,35 @@ pub struct Showing {
     pub dropped_below: i64,
 }
 
-/// What percentages of `samples` are of (`computeTotal`).
-fn total<'a>(profile: &Profile, samples: impl Iterator<Item = (&'a Sample, i64)>) -> i64 {
+/// Whether a sample has a label with one of these keys.
+fn has_label(profile: &Profile, keys: &str) -> bool {
+    let mut labels = profile.label_sets.iter().flatten();
+    labels.any(|label| label_frames::keys(keys).any(|key| profile.text(label.key) == key))
+}
+
+/// The samples of a profile: index, sample, and its value of one sample type.
+fn all_samples(profile: &Profile, index: usize) -> impl Iterator<Item = (usize, &Sample, i64)> {
+    let samples = profile.values_of(index).enumerate();
+    samples.map(|(row, (sample, value))| (row, sample, value))
+}
+
+/// What percentages of `samples` are of (`computeTotal`); with `mean`, the average.
+fn total<'a>(profile: &Profile, samples: impl Iterator<Item = (usize, &'a Sample, i64)>, mean: bool) -> i64 {
+    let types = profile.sample_types.len();
     let sets = profile.label_sets.iter();
     let is_base: Vec<bool> = sets.map(|labels| labels.iter().any(|l| label::is_mark(profile, l))).collect();
-    let (mut all, mut base) = (0, 0);
-    for (sample, value) in samples {
-        all += value.abs();
+    let (mut all, mut base) = ([0, 0], [0, 0]);
+    for (row, sample, value) in samples {
+        let divisor = if mean { profile.values[row * types] } else { 0 };
+        let add = |sums: &mut [i64; 2]| {
+            sums[0] += value.abs();
+            sums[1] += divisor;
+        };
+        add(&mut all);
         if is_base[sample.labels as usize] {
-            base += value.abs();
+            add(&mut base);
         }
     }
-    if base == 0 { all } else { base }
+    let [sum, divisor] = if base[0] == 0 { all } else { base };
+    average(sum, divisor)
 }

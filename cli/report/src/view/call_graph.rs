@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 
 use crate::measure::Scale;
 use crate::view::basis::{Showing, View};
-use crate::view::graph::{Edge, Sort};
+use crate::view::graph::{Edge, Order};
+use crate::view::node::Shape;
 use crate::view::tree;
 
 /// The graph.
@@ -38,16 +39,17 @@ pub struct Node {
 impl CallGraph {
     /// The graph of a view.
     pub fn new(view: &View) -> CallGraph {
-        let trimmed = view.graph(tree::LIMIT, Sort::Cum, true);
+        let shape = Shape { call_tree: view.options.call_tree, ..view.shape() };
+        let trimmed = view.graph(&shape, tree::LIMIT, Order::Cum, true);
         let graph = &trimmed.graph;
         let nodes = graph.order.iter().map(|&id| {
             let node = &graph.nodes[id as usize];
-            Node { id, name: node.info.name().into_owned(), flat: node.flat.value, cum: node.cum.value }
+            Node { id, name: node.info.name().into_owned(), flat: node.flat_value(), cum: node.cum_value() }
         });
         let mut calls = graph.edges.clone();
         calls.sort_by_key(|call| (Reverse(call.weight.abs()), call.caller, call.callee));
         CallGraph {
-            sample_type: view.sample_type().name.clone(),
+            sample_type: view.type_name(),
             nodes: nodes.collect(),
             calls,
             scale: trimmed.scale,

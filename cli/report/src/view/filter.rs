@@ -41,23 +41,24 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Those that are asked for, each as `name=value`, by pprof's names.
+    /// Those that are asked for, each as `name=value`, by pprof's names and in its order.
     pub fn described(&self) -> Vec<String> {
-        let regexes = [
-            ("focus", &self.focus),
-            ("ignore", &self.ignore),
-            ("hide", &self.hide),
-            ("show", &self.show),
-            ("show_from", &self.show_from),
-            ("prune_from", &self.prune_from),
-            ("tagshow", &self.tag_show),
-            ("taghide", &self.tag_hide),
+        let regex = |regex: &Option<Pattern>| regex.as_ref().map(|regex| regex.as_str().to_owned());
+        let tag = |tag: &Option<TagFilter>| tag.as_ref().map(|tag| tag.source.clone());
+        let filters = [
+            ("focus", regex(&self.focus)),
+            ("ignore", regex(&self.ignore)),
+            ("hide", regex(&self.hide)),
+            ("show", regex(&self.show)),
+            ("show_from", regex(&self.show_from)),
+            ("tagfocus", tag(&self.tag_focus)),
+            ("tagignore", tag(&self.tag_ignore)),
+            ("tagshow", regex(&self.tag_show)),
+            ("taghide", regex(&self.tag_hide)),
+            ("prune_from", regex(&self.prune_from)),
+            ("own", self.own.then(|| "true".to_owned())),
         ];
-        let tags = [("tagfocus", &self.tag_focus), ("tagignore", &self.tag_ignore)];
-        let regexes = regexes.into_iter().filter_map(|(name, regex)| Some((name, regex.as_ref()?.as_str())));
-        let tags = tags.into_iter().filter_map(|(name, tag)| Some((name, tag.as_ref()?.source.as_str())));
-        let own = self.own.then_some(("own", "true"));
-        regexes.chain(tags).chain(own).map(|(name, value)| format!("{name}={value}")).collect()
+        filters.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?))).collect()
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! A node is a function, or a line, file or address, by the granularity asked for. Its flat value
 //! is of samples in which it is the leaf, its cum value of samples that it is in at all, counted
-//! once a sample however often it recurs.
+//! once a sample however often it recurs. For averages, each value has a divisor beside it. In a call
+//! tree a function is several nodes, one for each way that leads to it.
 
 use std::cmp::Reverse;
 
 use clap::ValueEnum;
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 
 use crate::view::filter::Selection;
 use crate::view::node::{NodeInfo, Nodes, Shape};
@@ -23,6 +23,36 @@ pub enum Sort {
     Cum,
 }
 
+/// An order of nodes, the largest first. Those of equal value are by the next that is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As pprof's graphs and tables.
+    Flat,
+    /// As our tables: of the functions with the same flat value, such as 0, those matter more that
+    /// hold more in all.
+    FlatThenCum,
+    /// By cum.
+    Cum,
+}
+
+impl Sort {
+    /// The order of graphs.
+    pub fn of_graph(self) -> Order {
+        match self {
+            Sort::Flat => Order::Flat,
+            Sort::Cum => Order::Cum,
+        }
+    }
+
+    /// The order of tables.
+    pub fn of_table(self) -> Order {
+        match self {
+            Sort::Flat => Order::FlatThenCum,
+            Sort::Cum => Order::Cum,
+        }
+    }
+}
+
 /// A node with its values.
 #[derive(Debug)]
 pub struct Node<'a> {
@@ -32,6 +62,37 @@ pub struct Node<'a> {
     pub flat: Estimate,
     /// With what it calls.
     pub cum: Estimate,
+    /// What to divide both by for averages.
+    divisors: [i64; 2],
+}
+
+impl Node<'_> {
+    /// Its own share, or the average of that.
+    pub fn flat_value(&self) -> i64 {
+        average(self.flat.value, self.divisors[0])
+    }
+
+    /// The same with what it calls.
+    pub fn cum_value(&self) -> i64 {
+        average(self.cum.value, self.divisors[1])
+    }
+}
+
+/// The flat and the cum value of nodes together, or the averages of these.
+pub fn sum<'n>(nodes: impl IntoIterator<Item = &'n &'n Node<'n>>) -> (i64, i64) {
+    let (mut values, mut divisors) = ([0i64; 2], [0; 2]);
+    for node in nodes {
+        for (i, estimate) in [node.flat, node.cum].iter().enumerate() {
+            values[i] += estimate.value;
+            divisors[i] += node.divisors[i];
+        }
+    }
+    (average(values[0], divisors[0]), average(values[1], divisors[1]))
+}
+
+/// What `sum` is on average of `divisor` things; the sum itself where nothing is divided.
+pub fn average(sum: i64, divisor: i64) -> i64 {
+    if divisor == 0 { sum } else { sum.saturating_div(divisor) }
 }
 
 /// A call, or several with one caller and callee.
@@ -43,12 +104,21 @@ pub struct Edge {
     pub callee: u32,
     /// The value of the samples with this call.
     pub weight: i64,
+    /// What to divide it by for an average.
+    divisor: i64,
     /// Whether it passes over nodes that are not shown.
     pub residual: bool,
     /// Whether all of its calls are inlined.
     pub inline: bool,
     /// The stack that was added last, so that recursion counts once.
     last_stack: u32,
+}
+
+impl Edge {
+    /// The value of the samples with this call, or the average of that.
+    pub fn value(&self) -> i64 {
+        average(self.weight, self.divisor)
+    }
 }
 
 /// The nodes and edges of a selection.
@@ -67,16 +137,19 @@ impl<'a> Graph<'a> {
     /// holds true; edges then pass over the others.
     pub fn new(selection: &'a Selection, index: usize, shape: &Shape, kept: Option<&[bool]>) -> Graph<'a> {
         let nodes = Nodes::new(selection, shape);
-        let mut builder = Builder::new(&nodes, kept);
-        for (stack, sum) in stack_sums(selection, index) {
+        let mut builder = Builder::new(&nodes, shape.call_tree, kept);
+        for (stack, sum) in stack_sums(selection, index, shape.mean) {
             builder.add(stack, selection.stack(stack), sum);
         }
-        let Builder { flat, cum, edges, .. } = builder;
-        let nodes: Vec<Node> = nodes
-            .infos
+        let Builder { sums, edges, .. } = builder;
+        let nodes: Vec<Node> = sums
             .into_iter()
-            .zip(flat.into_iter().zip(cum))
-            .map(|(info, (flat, cum))| Node { info, flat, cum })
+            .map(|sum| Node {
+                info: nodes.infos[sum.info as usize].clone(),
+                flat: sum.flat,
+                cum: sum.cum,
+                divisors: sum.divisors,
+            })
             .collect();
         let order = (0..nodes.len() as u32).filter(|&i| {
             let node = &nodes[i as usize];
@@ -94,6 +167,11 @@ impl<'a> Graph<'a> {
         self.shown().map(|node| node.flat.value).sum()
     }
 
+    /// The sum of the averages of the shown nodes.
+    pub fn flat_value_sum(&self) -> i64 {
+        self.shown().map(Node::flat_value).sum()
+    }
+
     /// The nodes to show.
     pub fn shown(&self) -> impl Iterator<Item = &Node<'a>> {
         self.order.iter().map(|&i| &self.nodes[i as usize])
@@ -108,30 +186,20 @@ impl<'a> Graph<'a> {
         is_shown
     }
 
-    /// Orders the shown nodes, largest first (`CumNameOrder`). Of those with the same flat value, such
-    /// as 0, the first is the one with most in all, which pprof orders by name.
-    pub fn sort(&mut self, by: Sort) {
-        self.sort_by_name(by);
-        if by == Sort::Flat {
-            let node = |i: u32| &self.nodes[i as usize];
-            let key = |&i: &u32| Reverse((node(i).flat.value.abs(), node(i).cum.value.abs()));
-            self.order.sort_by_key(key);
-        }
-    }
-
-    /// The same, with those of the same value by name (`FlatNameOrder`).
-    pub fn sort_by_name(&mut self, by: Sort) {
+    /// Orders the shown nodes.
+    pub fn sort(&mut self, order: Order) {
         let nodes = &self.nodes;
         self.order.sort_by(|&a, &b| {
             let (a, b) = (&nodes[a as usize], &nodes[b as usize]);
-            let (flat_a, flat_b) = (Reverse(a.flat.value.abs()), Reverse(b.flat.value.abs()));
-            let (cum_a, cum_b) = (Reverse(a.cum.value.abs()), Reverse(b.cum.value.abs()));
-            let names = || a.info.name().cmp(&b.info.name());
-            let order = match by {
-                Sort::Flat => flat_a.cmp(&flat_b).then_with(names).then(cum_a.cmp(&cum_b)),
-                Sort::Cum => cum_a.cmp(&cum_b).then_with(names).then(flat_a.cmp(&flat_b)),
+            let flat = || Reverse(a.flat.value.abs()).cmp(&Reverse(b.flat.value.abs()));
+            let cum = || Reverse(a.cum.value.abs()).cmp(&Reverse(b.cum.value.abs()));
+            let name = || a.info.name().cmp(&b.info.name());
+            let values = match order {
+                Order::Flat => flat().then_with(name).then_with(cum),
+                Order::FlatThenCum => flat().then_with(cum).then_with(name),
+                Order::Cum => cum().then_with(name).then_with(flat),
             };
-            order.then_with(|| a.info.cmp(&b.info))
+            values.then_with(|| a.info.cmp(&b.info))
         });
     }
 
@@ -196,13 +264,15 @@ pub enum Inlining {
 #[derive(Clone, Copy, Default)]
 struct Sum {
     estimate: Estimate,
+    /// What to divide it by for an average.
+    divisor: i64,
     /// Whether a sample is not 0. If all are, because a base cancelled them out, they say nothing but
     /// how uncertain that is.
     counts: bool,
 }
 
-/// The sum of each stack that has samples.
-fn stack_sums(selection: &Selection, index: usize) -> impl Iterator<Item = (u32, Sum)> {
+/// The sum of each stack that has samples; with `mean`, with what the first sample type counts of them.
+fn stack_sums(selection: &Selection, index: usize, mean: bool) -> impl Iterator<Item = (u32, Sum)> {
     let profile = selection.profile;
     let sampling = Sampling::new(profile, index);
     let types = profile.sample_types.len();
@@ -210,11 +280,13 @@ fn stack_sums(selection: &Selection, index: usize) -> impl Iterator<Item = (u32,
     let gross = profile.gross.as_ref();
     for (row, sample, value) in selection.samples(index) {
         let gross = gross.map_or(value, |gross| gross[row * types + index]).abs();
-        if gross == 0 {
+        let divisor = if mean { profile.values[row * types] } else { 0 };
+        if gross == 0 && divisor == 0 {
             continue;
         }
         let sum = sums[sample.stack as usize].get_or_insert_default();
-        sum.counts |= value != 0;
+        sum.counts |= value != 0 || divisor != 0;
+        sum.divisor += divisor;
         sum.estimate.add(match &sampling {
             Some(sampling) => sampling.estimate(row, sample, value, gross),
             None => Estimate { value, ..Estimate::default() },
@@ -224,77 +296,100 @@ fn stack_sums(selection: &Selection, index: usize) -> impl Iterator<Item = (u32,
     sums.filter_map(|(stack, sum)| Some((stack as u32, sum?)))
 }
 
+/// What is added up for a node.
+#[derive(Clone, Copy, Default)]
+struct NodeSum {
+    /// Index of what the node is.
+    info: u32,
+    flat: Estimate,
+    cum: Estimate,
+    divisors: [i64; 2],
+    /// The stack, plus one, that was added last.
+    last_stack: u32,
+}
+
 /// Adds up nodes and edges, stack by stack.
 struct Builder<'n> {
     nodes: &'n Nodes<'n>,
     kept: Option<&'n [bool]>,
-    flat: Vec<Estimate>,
-    cum: Vec<Estimate>,
-    /// For each node the stack, plus one, that was added to it last.
-    last_stack: Vec<u32>,
+    sums: Vec<NodeSum>,
     edges: HashMap<(u32, u32), Edge>,
+    /// In a call tree, the node of each function called by a node.
+    callees: Option<HashMap<(Option<u32>, u32), u32>>,
 }
 
 impl<'n> Builder<'n> {
-    fn new(nodes: &'n Nodes, kept: Option<&'n [bool]>) -> Builder<'n> {
-        let count = nodes.infos.len();
+    fn new(nodes: &'n Nodes, call_tree: bool, kept: Option<&'n [bool]>) -> Builder<'n> {
+        let count = if call_tree { 0 } else { nodes.infos.len() as u32 };
         Builder {
             nodes,
             kept,
-            flat: vec![Estimate::default(); count],
-            cum: vec![Estimate::default(); count],
-            last_stack: vec![0; count],
+            sums: (0..count).map(|info| NodeSum { info, ..NodeSum::default() }).collect(),
             edges: HashMap::new(),
+            callees: call_tree.then(HashMap::new),
         }
     }
 
     fn add(&mut self, stack: u32, locations: impl DoubleEndedIterator<Item = u32>, sum: Sum) {
         let nodes = self.nodes;
         let mut caller: Option<u32> = None;
-        let mut residual = false;
+        let (mut way, mut residual, mut inline) = (None, false, true);
         for location in locations.rev() {
             let own = nodes.of(location);
-            for (i, &node) in own.iter().enumerate().rev() {
+            for (i, &info) in own.iter().enumerate().rev() {
+                let node = self.node(way, info);
+                way = Some(node);
+                let is_inlined = i + 1 != own.len();
+                inline = is_inlined && (inline || self.callees.is_none());
                 if self.kept.is_some_and(|kept| !kept[node as usize]) {
                     residual = true;
                     continue;
                 }
-                if std::mem::replace(&mut self.last_stack[node as usize], stack + 1) != stack + 1 {
-                    self.cum[node as usize].add(sum.estimate);
+                let known = &mut self.sums[node as usize];
+                if std::mem::replace(&mut known.last_stack, stack + 1) != stack + 1 {
+                    known.cum.add(sum.estimate);
+                    known.divisors[1] += sum.divisor;
                 }
                 if let Some(caller) = caller.filter(|&caller| caller != node && sum.counts) {
-                    let inline = i + 1 != own.len();
-                    self.add_call(stack, (caller, node), sum.estimate.value, residual, inline);
+                    self.add_call(stack, (caller, node), sum, residual, inline);
                 }
                 caller = Some(node);
-                residual = false;
+                (residual, inline) = (false, true);
             }
         }
         if let Some(leaf) = caller.filter(|_| !residual) {
-            self.flat[leaf as usize].add(sum.estimate);
+            let leaf = &mut self.sums[leaf as usize];
+            leaf.flat.add(sum.estimate);
+            leaf.divisors[0] += sum.divisor;
         }
     }
 
-    fn add_call(&mut self, stack: u32, call: (u32, u32), weight: i64, residual: bool, inline: bool) {
-        match self.edges.entry(call) {
-            Entry::Occupied(mut entry) => {
-                let edge = entry.get_mut();
-                if std::mem::replace(&mut edge.last_stack, stack) != stack {
-                    edge.weight += weight;
-                    edge.residual |= residual;
-                    edge.inline &= inline;
-                }
-            }
-            Entry::Vacant(entry) => {
-                entry.insert(Edge {
-                    caller: call.0,
-                    callee: call.1,
-                    weight,
-                    residual,
-                    inline,
-                    last_stack: stack,
-                });
-            }
+    /// The node of a function; in a call tree, of the one that is called this way.
+    fn node(&mut self, way: Option<u32>, info: u32) -> u32 {
+        let Some(callees) = &mut self.callees else {
+            return info;
+        };
+        *callees.entry((way, info)).or_insert_with(|| {
+            self.sums.push(NodeSum { info, ..NodeSum::default() });
+            self.sums.len() as u32 - 1
+        })
+    }
+
+    fn add_call(&mut self, stack: u32, call: (u32, u32), sum: Sum, residual: bool, inline: bool) {
+        let edge = self.edges.entry(call).or_insert(Edge {
+            caller: call.0,
+            callee: call.1,
+            weight: 0,
+            divisor: 0,
+            residual,
+            inline,
+            last_stack: 0,
+        });
+        if std::mem::replace(&mut edge.last_stack, stack + 1) != stack + 1 {
+            edge.weight += sum.estimate.value;
+            edge.divisor += sum.divisor;
+            edge.residual |= residual;
+            edge.inline &= inline;
         }
     }
 }

@@ -47,10 +47,15 @@ pub struct Place {
 impl Instructions {
     /// The addresses of a view.
     pub fn new(view: &View) -> Instructions {
-        let shape =
-            Shape { granularity: Granularity::Addresses, objects: true, inlines: true, ..view.shape() };
+        let shape = Shape {
+            granularity: Granularity::Addresses,
+            objects: true,
+            inlines: true,
+            call_tree: view.options.call_tree,
+            ..view.shape()
+        };
         let mut graph = Graph::new(&view.selection, view.index, &shape, None);
-        graph.sort_by_name(view.options.sort);
+        graph.sort(view.options.sort.of_graph());
         let scale = view.scale_for_whole_numbers(&graph);
         let callees = graph.neighbours().callees;
         let distinct = distinct_names(&graph);
@@ -59,15 +64,15 @@ impl Instructions {
             let calls = callees[i as usize].iter().map(|edge| {
                 let callee = &graph.nodes[edge.callee as usize].info;
                 let name = &distinct[edge.callee as usize];
-                (place(callee, name), scale.number(edge.weight) as i64)
+                (place(callee, name), scale.number(edge.value()) as i64)
             });
             Instruction {
                 place: place(&node.info, node.info.name),
-                value: scale.number(node.flat.value) as i64,
+                value: scale.number(node.flat_value()) as i64,
                 calls: calls.collect(),
             }
         });
-        Instructions { sample_type: view.sample_type().name.clone(), all: all.collect(), unit: scale.to }
+        Instructions { sample_type: view.type_name(), all: all.collect(), unit: scale.to }
     }
 }
 

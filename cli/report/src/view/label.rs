@@ -117,11 +117,11 @@ pub fn unit_of(profile: &Profile, label: &Label) -> String {
     }
 }
 
-/// A label's value as text, numbers in the unit that suits them.
-pub fn value_text(profile: &Profile, label: &Label) -> String {
+/// A label's value as text, numbers in a unit; `auto` and `minimum`: the one that suits them.
+pub fn value_text(profile: &Profile, label: &Label, unit: &str) -> String {
     match label.value {
         LabelValue::Text(text) => profile.text(text).to_owned(),
-        LabelValue::Number(number, _) => measure::label(number, &unit_of(profile, label), "auto"),
+        LabelValue::Number(number, _) => measure::label(number, &unit_of(profile, label), unit),
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::ensure;
 use crate::measure::Scale;
 use crate::pattern::Pattern;
 use crate::view::basis::View;
-use crate::view::graph::{Graph, Node};
+use crate::view::graph::{self, Graph, Node};
 use crate::view::node::{Granularity, Shape};
 
 /// Lines shown around those with samples.
@@ -80,18 +80,17 @@ impl List {
 }
 
 fn routine(name: &str, file: &str, nodes: &[&Node], source: Option<String>) -> Routine {
-    let mut values: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    let mut values: BTreeMap<i64, Vec<&Node>> = BTreeMap::new();
     for node in nodes {
-        let (flat, cum) = values.entry(node.info.line).or_default();
-        *flat += node.flat.value;
-        *cum += node.cum.value;
+        values.entry(node.info.line).or_default().push(node);
     }
+    let (flat, cum) = graph::sum(nodes);
     let texts: Vec<&str> = source.iter().flat_map(|source| source.lines()).collect();
     let context = source.is_some().then(|| context(nodes, texts.len()));
     // A line with a value is shown in any case, also where the source does not have it.
     let numbers: BTreeSet<i64> = context.into_iter().flatten().chain(values.keys().copied()).collect();
     let line = |number: i64| {
-        let (flat, cum) = values.get(&number).copied().unwrap_or_default();
+        let (flat, cum) = values.get(&number).map_or((0, 0), graph::sum);
         let text = usize::try_from(number - 1).ok().and_then(|i| texts.get(i));
         SourceLine { number, text: text.map(|&text| text.to_owned()), flat, cum }
     };
@@ -99,8 +98,8 @@ fn routine(name: &str, file: &str, nodes: &[&Node], source: Option<String>) -> R
         name: name.to_owned(),
         file: file.to_owned(),
         source_lines: source.is_some().then_some(texts.len()),
-        flat: values.values().map(|(flat, _)| flat).sum(),
-        cum: values.values().map(|(_, cum)| cum).sum(),
+        flat,
+        cum,
         lines: numbers.into_iter().map(line).collect(),
     }
 }

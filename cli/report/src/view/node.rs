@@ -74,6 +74,10 @@ pub struct Shape<'a> {
     pub inlines: bool,
     /// Whether nodes with a negative value are shown.
     pub negative: bool,
+    /// Whether a function is a node for each chain of its callers.
+    pub call_tree: bool,
+    /// Whether averages are wanted.
+    pub mean: bool,
     /// Where sources are and what to cut off their names.
     pub paths: &'a paths::SourcePaths,
 }

@@ -35,7 +35,7 @@ impl Tags {
         for (_, sample, value) in view.selection.samples(view.index) {
             for label in view.selection.labels(sample.labels) {
                 let values = sums.entry(profile.text(label.key)).or_default();
-                *values.entry(value_text(profile, label)).or_default() += value;
+                *values.entry(value_text(profile, label, &view.options.unit)).or_default() += value;
             }
         }
         let keys = sums.into_iter().map(|(name, values)| {

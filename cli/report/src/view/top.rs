@@ -1,7 +1,5 @@
 //! The top table: which functions cost most.
 
-use heaptrace_pprof::SampleType;
-
 use crate::measure::Scale;
 use crate::view::basis::{Showing, View};
 use crate::view::graph::{Inlining, Sort};
@@ -13,8 +11,10 @@ pub const LIMIT: usize = 20;
 /// The top table.
 #[derive(Clone, Debug)]
 pub struct Top {
-    /// The sample type.
-    pub sample_type: SampleType,
+    /// The name of the sample type.
+    pub type_name: String,
+    /// Its unit.
+    pub unit: String,
     /// How to write values.
     pub scale: Scale,
     /// What of the profile the rows are.
@@ -46,15 +46,15 @@ impl Top {
     /// The top table of a view.
     pub fn new(view: &View) -> Top {
         let sort = view.options.sort;
-        let trimmed = view.graph(LIMIT, sort, false);
+        let trimmed = view.graph(&view.shape(), LIMIT, sort.of_table(), false);
         let inlining = trimmed.graph.inlining();
         let rows = trimmed.graph.order.iter().map(|&i| {
             let node = &trimmed.graph.nodes[i as usize];
             Row {
                 name: node.info.name().into_owned(),
                 inlining: inlining[i as usize],
-                flat: node.flat.value,
-                cum: node.cum.value,
+                flat: node.flat_value(),
+                cum: node.cum_value(),
                 estimate: match sort {
                     Sort::Flat => node.flat,
                     Sort::Cum => node.cum,
@@ -62,7 +62,8 @@ impl Top {
             }
         });
         Top {
-            sample_type: view.sample_type().clone(),
+            type_name: view.type_name(),
+            unit: view.sample_type().unit.clone(),
             rows: rows.collect(),
             scale: trimmed.scale,
             showing: trimmed.showing,

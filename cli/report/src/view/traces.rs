@@ -5,6 +5,7 @@ use crate::profile::intern::Slices;
 use crate::profile::tables::LabelValue;
 use crate::view::basis::View;
 use crate::view::filter::Selection;
+use crate::view::graph::average;
 use crate::view::label;
 use crate::view::node::Nodes;
 
@@ -45,9 +46,10 @@ impl Traces {
             let values = &view.profile.values[row * types..(row + 1) * types];
             values.iter().any(|&value| value != 0)
         });
-        let traces = samples.map(|(_, sample, value)| Trace {
+        let divisor = |row| if view.options.mean { view.profile.values[row * types] } else { 0 };
+        let traces = samples.map(|(row, sample, value)| Trace {
             labels: sample.labels,
-            value,
+            value: average(value, divisor(row)),
             frames: frames(selection, &nodes, sample.stack).collect(),
         });
         Traces {
@@ -64,7 +66,7 @@ fn labels(view: &View, set: u32) -> Vec<(String, String)> {
     let profile = view.profile;
     let (mut texts, mut numbers) = (Vec::new(), Vec::new());
     for label in view.selection.labels(set) {
-        let (key, value) = (profile.text(label.key), label::value_text(profile, label));
+        let (key, value) = (profile.text(label.key), label::value_text(profile, label, "auto"));
         let labels: &mut Vec<(String, String)> = match label.value {
             LabelValue::Text(_) => &mut texts,
             LabelValue::Number(..) => &mut numbers,

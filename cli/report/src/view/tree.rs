@@ -64,7 +64,7 @@ impl Tree {
     }
 
     fn of(view: &View, sort: Sort, limit: usize, show: impl Fn(&str) -> bool) -> Tree {
-        let trimmed = view.graph(limit, sort, true);
+        let trimmed = view.graph(&view.shape(), limit, sort.of_graph(), true);
         let graph = &trimmed.graph;
         let neighbours = graph.neighbours();
         let mut entries = Vec::new();
@@ -74,8 +74,8 @@ impl Tree {
             if show(&name) {
                 entries.push(Entry {
                     name: name.into_owned(),
-                    flat: node.flat.value,
-                    cum: node.cum.value,
+                    flat: node.flat_value(),
+                    cum: node.cum_value(),
                     callers: calls(graph, &neighbours.callers[i as usize], |e| e.caller),
                     callees: calls(graph, &neighbours.callees[i as usize], |e| e.callee),
                 });
@@ -90,7 +90,7 @@ fn calls(graph: &Graph, edges: &[&Edge], other: impl Fn(&Edge) -> u32) -> Vec<Ca
     edges
         .map(|edge| Call {
             name: graph.nodes[other(edge) as usize].info.name().into_owned(),
-            weight: edge.weight,
+            weight: edge.value(),
             inline: edge.inline,
         })
         .collect()

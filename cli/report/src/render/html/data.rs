@@ -263,7 +263,7 @@ fn add_rows(columns: &mut Columns, viewer: &Viewer) {
 fn labels(profile: &Profile) -> Vec<Vec<LabelText>> {
     let text = |l: &Label| LabelText {
         key: profile.text(l.key).to_owned(),
-        text: label::value_text(profile, l),
+        text: label::value_text(profile, l, "auto"),
         number: match l.value {
             LabelValue::Number(number, _) => Some(number),
             LabelValue::Text(_) => None,
