@@ -30,3 +30,5 @@ pub use recorder::Unrecorded;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;

@@ -264,3 +264,71 @@ impl OwnProcess {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Channel;
+    use heaptrace_channel::stacks::ROOT;
+
+    const EVENT: Event = Event::Allocated(ROOT, 1);
+
+    /// A child that nobody waits for long: a handler may have interrupted the very thread that joins.
+    #[test]
+    fn who_comes_while_another_thread_joins_waits_for_it_but_not_for_ever() {
+        let channel = Channel::new(64);
+        channel.own.slot.store(JOINING, Relaxed);
+        assert!(channel.own.writer(&LastRing::default()).is_none(), "nobody joins");
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| channel.own.writer(&LastRing::default()).map(Writer::process));
+            channel.own.take_slot(Some(Process(7)));
+            sys::futex_wake(&channel.own.slot);
+            assert_eq!(waiter.join().unwrap(), Some(Process(7)));
+        });
+    }
+
+    #[test]
+    fn a_child_that_finds_no_slot_records_nothing_and_does_not_try_again() {
+        let channel = Channel::new(64);
+        while channel.segment.processes().claim(1).is_some() {}
+        let (last_ring, live) = (LastRing::default(), LiveTable::new());
+        assert!(channel.own.after_fork());
+        let before = channel.segment.processes().turned_away();
+        for _ in 0..3 {
+            assert!(channel.own.joined_writer(&last_ring, &live).is_none());
+        }
+        assert_eq!(channel.segment.processes().turned_away(), before + 1);
+    }
+
+    fn exiting(channel: &Channel) -> &AtomicU32 {
+        &channel.segment.processes().slot(Process(0)).exiting
+    }
+
+    #[test]
+    fn at_its_end_a_process_waits_for_its_profile_as_long_as_the_collector_works() {
+        let channel = Channel::new(64);
+        channel.own.writer(&LastRing::default()).unwrap().write(EVENT).unwrap();
+        std::thread::scope(|scope| {
+            let end = scope.spawn(|| channel.own.finish(false));
+            while exiting(&channel).load(Acquire) == 0 {
+                std::thread::yield_now();
+            }
+            let slot = channel.segment.processes().slot(Process(0));
+            slot.written.store(1, Release);
+            sys::futex_wake(&slot.written);
+            assert!(end.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn without_a_collector_a_process_ends_all_the_same_and_the_program_knows() {
+        let channel = Channel::new(64);
+        assert!(channel.own.finish(false) && exiting(&channel).load(Relaxed) == 0, "it has written nothing");
+        assert!(channel.own.finish(true), "there never was a collector");
+        let ended = std::thread::spawn(|| sys::thread_id().unwrap()).join().unwrap();
+        channel.segment.header().collector.store(ended, Relaxed);
+        assert!(!channel.own.finish(true), "it has ended");
+        channel.own.after_fork();
+        assert!(channel.own.finish(true), "nothing was recorded here");
+    }
+}
