@@ -50,6 +50,7 @@ fn recording(program: &Path, bias: u64) -> Recording {
             peak_objects: blocks,
             peak_space: blocks * size,
         },
+        cohorts: None,
     };
     Recording {
         pid: 42,
@@ -80,6 +81,7 @@ fn recording(program: &Path, bias: u64) -> Recording {
             allocated: 220,
             resident: 1 << 20,
         }],
+        eras: Vec::new(),
     }
 }
 

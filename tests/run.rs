@@ -7,6 +7,8 @@ mod support;
 mod before_main;
 #[path = "run/chaos.rs"]
 mod chaos;
+#[path = "run/cohorts.rs"]
+mod cohorts;
 #[path = "run/collector.rs"]
 mod collector;
 #[path = "run/confined.rs"]

@@ -53,7 +53,7 @@ fn sample(callees: &[[u64; 3]], random: &mut Random) -> Sample {
     stack.reverse();
     let blocks = 1 + random.below(50) as i64;
     let size = Label { key: 4, num: 64, num_unit: 4, ..Label::default() };
-    Sample { location_id: stack, value: vec![blocks, blocks * 64], label: vec![size] }
+    Sample { location_id: stack, value: vec![blocks, blocks * 64], label: vec![size], cohorts: None }
 }
 
 /// xorshift64*: the same numbers in every run.

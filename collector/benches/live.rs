@@ -1,6 +1,9 @@
 //! What an event costs the collector once it is read: few cells that are used all the time, and more
 //! than a cache holds.
 
+#[allow(dead_code, unused_imports)]
+#[path = "../src/eras.rs"]
+mod eras;
 #[allow(dead_code)]
 #[path = "../src/live/mod.rs"]
 mod live;
@@ -15,8 +18,10 @@ mod settings;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use heaptrace_channel::ring::Event;
+use heaptrace_channel::sample::{Era, Sample};
 use heaptrace_channel::stacks::Stack;
 
+use eras::{Moment, Ticks};
 use live::Live;
 
 const EVENTS: usize = 1 << 20;
@@ -31,12 +36,12 @@ fn events(stacks: u64, largest: u64) -> Vec<Event> {
     let mut in_use = Vec::new();
     let mut event = || {
         if !in_use.is_empty() && below(2) == 0 {
-            let (stack, size) = in_use.swap_remove(below(in_use.len() as u64) as usize);
-            return Event::Freed(stack, size);
+            return Event::Freed(in_use.swap_remove(below(in_use.len() as u64) as usize));
         }
-        let block = (Stack(below(stacks) as u32), 1 + below(largest));
+        let stack = Stack(below(stacks) as u32);
+        let block = Sample { stack, size: 1 + below(largest), era: Era::FIRST };
         in_use.push(block);
-        Event::Allocated(block.0, block.1)
+        Event::Allocated(block)
     };
     (0..EVENTS).map(|_| event()).collect()
 }
@@ -47,8 +52,9 @@ fn apply(criterion: &mut Criterion) {
     for (name, stacks, largest) in [("10 stacks of many classes", 10, 5000), ("50,000 stacks", 50_000, 20)] {
         let events = events(stacks, largest);
         let mut live = Live::new(1);
+        let now = Moment { era: Era::FIRST, ticks: Ticks(1) };
         group.bench_function(format!("apply, {name}"), |bencher| {
-            bencher.iter(|| events.iter().for_each(|&event| live.apply(event)));
+            bencher.iter(|| events.iter().for_each(|&event| live.apply(event, now)));
         });
     }
 }

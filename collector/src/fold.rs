@@ -30,7 +30,7 @@ impl Folder {
         };
         row.stack = folded;
         match self.rows.get(&(folded, row.size_class)) {
-            Some(&index) => rows[index].values += row.values,
+            Some(&index) => rows[index].add(row),
             None => {
                 self.rows.insert((folded, row.size_class), rows.len());
                 rows.push(row);
@@ -74,8 +74,11 @@ mod tests {
             let leaf = stacks.add(stack, frame(3));
             if depth % 1000 == 0 {
                 let values = Values { alloc_objects: 1.0, ..Values::default() };
-                folded +=
-                    u32::from(folder.add(Row { stack: leaf, size_class: 8, values }, &mut rows, &mut stacks));
+                folded += u32::from(folder.add(
+                    Row { stack: leaf, size_class: 8, values, cohorts: None },
+                    &mut rows,
+                    &mut stacks,
+                ));
             }
         }
         assert_eq!((rows.len(), folded), (3, 3), "1000 and 2000 as they are, the others as one");

@@ -12,6 +12,7 @@ use heaptrace_channel::ring::{Ends, Message, Reader};
 use heaptrace_channel::{Segment, sys};
 
 use crate::attention::Attention;
+use crate::eras::Eras;
 use crate::files::Files;
 use crate::mapping::Mapping;
 use crate::members::{Member, Members};
@@ -61,6 +62,9 @@ pub struct Image {
     is_damaged: bool,
     waker: Waker,
     attention: Attention,
+    eras: Eras,
+    /// When the first of them began.
+    began: SystemTime,
 }
 
 impl Image {
@@ -84,6 +88,7 @@ impl Image {
         let command = header.command(&mut command).split(|&byte| byte == 0);
         let mut command: Vec<_> = command.map(|text| String::from_utf8_lossy(text).into_owned()).collect();
         command.pop_if(|last| last.is_empty());
+        let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started());
         let mut image = Image {
             mapping,
             segment,
@@ -102,8 +107,9 @@ impl Image {
             is_damaged: false,
             waker: waker.clone(),
             attention: Attention::Young(Instant::now()),
+            eras: Eras::new(started.elapsed().unwrap_or_default()),
+            began: started,
         };
-        let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started());
         image.members.add(Process(0), pid, Watch::on(pid, waker), started);
         Ok(image)
     }
@@ -121,18 +127,22 @@ impl Image {
         }
         self.attention.grow(passed > 0, self.mapping.file(), &self.waker);
         let now = Instant::now();
+        if let Some(era) = self.eras.advance(now) {
+            self.segment().header().begin(era);
+        }
         self.members.iter_mut().for_each(|member| member.note(now));
         passed
     }
 
     fn apply_events(&mut self) -> u64 {
         let mut strangers = Vec::new();
+        let now = self.eras.now(Instant::now());
         let (members, stacks, mut is_damaged) = (&mut self.members, &mut self.stacks, false);
         let passed = self.reader.drain(|message| match message {
             Message::Happened(process, event) => {
-                let event = event.with_stack(stacks.one(event.stack()));
+                let event = event.with_stack(stacks.one(event.sample().stack));
                 match members.get_mut(process) {
-                    Some(member) => member.apply(event),
+                    Some(member) => member.apply(event, now),
                     None => strangers.push((process, event)), // the first events of a forked child
                 }
             }
@@ -141,7 +151,7 @@ impl Image {
         self.is_damaged |= is_damaged;
         for (process, event) in strangers {
             match self.member_of(process) {
-                Some(member) => member.apply(event),
+                Some(member) => member.apply(event, now),
                 None => self.is_damaged = true,
             }
         }
@@ -325,6 +335,7 @@ impl Image {
             counters,
             nodes: self.stacks.nodes(),
             modules: self.modules.clone(),
+            calendar: self.eras.calendar(member.started.duration_since(self.began).unwrap_or_default()),
             time_line: member.time_line.with_last(member.point(Instant::now())),
             sums: member.live.sums(),
         })
@@ -333,11 +344,12 @@ impl Image {
     fn collect_lost_frees(&mut self, process: Process) {
         let segment = *self.segment();
         let lost = segment.processes().slot(process).lost_frees.load(Relaxed);
+        let now = self.eras.now(Instant::now());
         if let Some(member) = self.members.get_mut(process).filter(|_| lost > 0) {
             for told in segment.lost_frees().stacks() {
                 let stack = self.stacks.one(told);
                 if member.live.has(stack) {
-                    member.live.apply_lost_frees(stack, segment.lost_frees().take(told));
+                    member.live.apply_lost_frees(stack, segment.lost_frees().take(told), now);
                 }
             }
         }

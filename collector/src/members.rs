@@ -6,6 +6,7 @@ use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::Event;
 use heaptrace_pprof::time_line::Point;
 
+use crate::eras::Moment;
 use crate::live::Live;
 use crate::time_line::{TimeLine, point, resident};
 use crate::watch::Watch;
@@ -41,9 +42,9 @@ impl Member {
 
     /// Adds an event.
     #[inline]
-    pub fn apply(&mut self, event: Event) {
+    pub fn apply(&mut self, event: Event, now: Moment) {
         self.events += 1;
-        self.live.apply(event);
+        self.live.apply(event, now);
     }
 
     /// Adds a point to its time line, if that is due.

@@ -82,6 +82,7 @@ impl<'a> Builder<'a> {
             default_sample_type: strings.index("inuse_space"),
             drop_frames: strings.index(&drop_frames()),
             time_line: TimeLine::of(&recording.time_line),
+            eras: recording.eras.clone(),
             comment: comments(recording).iter().map(|text| strings.index(text)).collect(),
             ..Profile::default()
         };
@@ -125,7 +126,8 @@ impl<'a> Builder<'a> {
         let mut location_id = Vec::with_capacity(stacks.positions(row.stack).count());
         location_id.extend(stacks.positions(row.stack).map(|position| self.location_of_leaf(position)));
         let value = value.to_vec();
-        self.profile.sample.push(Sample { location_id, value, label: vec![label] });
+        let cohorts = row.cohorts.clone();
+        self.profile.sample.push(Sample { location_id, value, label: vec![label], cohorts });
     }
 
     fn location_of_leaf(&mut self, position: usize) -> u64 {

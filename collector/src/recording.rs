@@ -4,6 +4,7 @@ use std::ops::{AddAssign, SubAssign};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use heaptrace_pprof::cohorts::Cohorts;
 use heaptrace_pprof::time_line::Point;
 pub use heaptrace_symbolize::{Frame, Module};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub struct Recording {
     pub rows: Vec<Row>,
     /// The heap over time, up to now.
     pub time_line: Vec<Point>,
+    /// When the eras of the rows' cohorts began, in nanoseconds since the recording did.
+    pub eras: Vec<i64>,
 }
 
 /// Counts that tell how complete a recording is.
@@ -96,6 +99,19 @@ pub struct Row {
     pub size_class: u64,
     /// Weighted estimates.
     pub values: Values,
+    /// Its sampled blocks by when they were born, if some are in use.
+    pub cohorts: Option<Cohorts>,
+}
+
+impl Row {
+    /// Adds those of another stack that is to be shown as the same.
+    pub fn add(&mut self, other: Row) {
+        self.values += other.values;
+        match (&mut self.cohorts, other.cohorts) {
+            (Some(cohorts), Some(more)) => cohorts.add(&more),
+            (cohorts, more) => *cohorts = cohorts.take().or(more),
+        }
+    }
 }
 
 /// Estimates in the order of the profile's sample types, each the sum of its samples' weights.

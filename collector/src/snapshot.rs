@@ -6,9 +6,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use heaptrace_pprof::cohorts::Cohorts;
 use heaptrace_pprof::time_line::Point;
 
 use crate::copied::{Copied, copy_stacks};
+use crate::eras::Calendar;
 use crate::fold::Folder;
 use crate::live::{Live, Sum, Sums};
 use crate::modules::{Modules, Selection};
@@ -48,6 +50,8 @@ pub struct Snapshot {
     pub modules: Modules,
     /// Its sums.
     pub sums: Sums,
+    /// When the eras of its sums began.
+    pub calendar: Calendar,
     /// Its heap over time.
     pub time_line: Vec<Point>,
 }
@@ -66,6 +70,7 @@ impl Snapshot {
             nodes: Tree::new().nodes(),
             modules: Modules::default(),
             sums: Live::new(rate).sums(),
+            calendar: Calendar::default(),
             time_line: Vec::new(),
         }
     }
@@ -77,12 +82,18 @@ impl Snapshot {
 
     /// What was recorded up to its moment.
     pub fn recording(&self) -> Recording {
-        Recording { time_line: self.time_line.clone(), ..self.record(self.sums.iter().collect()) }
+        let cohorts = self.sums.cohorts(|ticks| self.calendar.since(ticks));
+        Recording {
+            time_line: self.time_line.clone(),
+            eras: self.calendar.eras(),
+            ..self.record(self.sums.iter().zip(cohorts).collect())
+        }
     }
 
     /// What was recorded between the moment of `earlier`, a snapshot of the same process, and its own.
     pub fn recording_since(&self, earlier: &Snapshot, what: Since) -> Recording {
-        let mut recording = self.record(self.sums.since(&earlier.sums, what).collect());
+        let mut recording =
+            self.record(self.sums.since(&earlier.sums, what).map(|sum| (sum, None)).collect());
         if what == Since::Everything {
             recording.started = earlier.taken;
             recording.duration = self.taken.duration_since(earlier.taken).unwrap_or_default();
@@ -90,17 +101,17 @@ impl Snapshot {
         recording
     }
 
-    fn record(&self, sums: Vec<Sum>) -> Recording {
+    fn record(&self, sums: Vec<(Sum, Option<Cohorts>)>) -> Recording {
         let mut counters = self.counters;
         let (mut stacks, mut modules) = (Stacks::default(), Selection::new(&self.modules));
-        let wanted = sums.iter().map(|sum| sum.stack);
+        let wanted = sums.iter().map(|(sum, _)| sum.stack);
         let copied = copy_stacks(&self.nodes, wanted, &mut stacks, &mut modules);
         let (mut rows, mut folder) = (Vec::new(), Folder::default());
-        for sum in sums {
+        for (sum, cohorts) in sums {
             let lost = Copied { truncated: true, ..Copied::default() };
             let copy = copied.get(sum.stack.0 as usize).copied().unwrap_or(lost);
             counters.samples += sum.samples;
-            let row = Row { stack: copy.stack, size_class: sum.size_class, values: sum.values };
+            let row = Row { stack: copy.stack, size_class: sum.size_class, values: sum.values, cohorts };
             let folded = folder.add(row, &mut rows, &mut stacks);
             counters.truncated_stacks += if copy.truncated || folded { sum.samples } else { 0 };
         }
@@ -115,7 +126,9 @@ impl Snapshot {
             modules: modules.into_modules(),
             stacks,
             rows,
-            time_line: Vec::new(), // of a difference there is none
+            // Of a difference there are none.
+            time_line: Vec::new(),
+            eras: Vec::new(),
         }
     }
 }

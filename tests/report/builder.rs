@@ -81,6 +81,7 @@ impl Builder {
             location_id: stack.to_vec(),
             value: values.to_vec(),
             label: Vec::new(),
+            cohorts: None,
         });
         self.profile.sample.last_mut().expect("it was just pushed")
     }

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cohorts;
 mod drop_frames;
 mod error;
 mod fields;

@@ -5,6 +5,7 @@
 
 #![allow(missing_docs)] // the fields are documented at their source
 
+use crate::cohorts::Cohorts;
 use crate::time_line::TimeLine;
 
 /// A whole profile.
@@ -43,6 +44,9 @@ pub struct Profile {
     /// Not pprof's: see [`TimeLine`].
     #[prost(message, optional, tag = "1001")]
     pub time_line: Option<TimeLine>,
+    /// Not pprof's: see [`Cohorts`].
+    #[prost(int64, repeated, tag = "1002")]
+    pub eras: Vec<i64>,
 }
 
 /// What a value means: a type and its unit.
@@ -63,6 +67,9 @@ pub struct Sample {
     pub value: Vec<i64>,
     #[prost(message, repeated, tag = "3")]
     pub label: Vec<Label>,
+    /// Not pprof's: see [`Cohorts`].
+    #[prost(message, optional, tag = "1001")]
+    pub cohorts: Option<Cohorts>,
 }
 
 /// A label of a sample: a string or a number with a unit.

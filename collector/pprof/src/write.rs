@@ -43,7 +43,7 @@ mod tests {
     fn profile() -> Profile {
         Profile {
             sample_type: vec![ValueType { r#type: 1, unit: 2 }],
-            sample: vec![Sample { location_id: vec![1], value: vec![42], label: vec![] }],
+            sample: vec![Sample { location_id: vec![1], value: vec![42], label: vec![], cohorts: None }],
             location: vec![Location { id: 1, address: 0x1234, ..Location::default() }],
             string_table: ["", "space", "bytes"].map(String::from).to_vec(),
             ..Profile::default()

@@ -7,6 +7,7 @@ use heaptrace_channel::Geometry;
 use heaptrace_channel::header::{Header, Start};
 use heaptrace_channel::modules::{Module, ModuleId};
 use heaptrace_channel::ring::{Event, LastRing, Rseq, Words};
+use heaptrace_channel::sample::{Era, Sample};
 use heaptrace_channel::stacks::{Entry, Part, ROOT};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
@@ -54,7 +55,8 @@ impl Memory {
                 }
             }
             for size in 0..20 {
-                write(Message::Happened(process, Event::Allocated(stack, size)));
+                let sample = Sample { stack, size, era: Era::FIRST };
+                write(Message::Happened(process, Event::Allocated(sample)));
             }
             segment.lost_frees().add(stack, 1.0, 1.0);
             segment.processes().slot(process).lost_frees.store(1, Relaxed);

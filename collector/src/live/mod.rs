@@ -5,15 +5,20 @@
 //! live set is kept as sums for each pair of stack and size class. Memory grows with those pairs,
 //! not with events or time.
 
+mod ages;
 mod index;
 mod size_class;
 
 use heaptrace_channel::ring::Event;
+use heaptrace_channel::sample::Sample;
 use heaptrace_channel::stacks::Stack;
 use heaptrace_channel::weight::weight;
+use heaptrace_pprof::cohorts::Cohorts;
 
+use crate::eras::{Moment, Ticks};
 use crate::pieces::{Pieces, Shared};
 use crate::recording::{Since, Values};
+use ages::Ages;
 use index::Index;
 use size_class::SizeClass;
 
@@ -75,6 +80,8 @@ pub struct Live {
     cells: Pieces<Cell, CELLS_SHARED>,
     /// Of each cell.
     owners: Pieces<Owner, OWNERS_SHARED>,
+    /// Of each cell.
+    ages: Pieces<Ages, CELLS_SHARED>,
     space_in_use: f64,
     /// The largest `space_in_use` since [`Live::begin_stretch`].
     most_in_use: f64,
@@ -101,6 +108,7 @@ pub struct Totals {
 pub struct Sums {
     cells: Shared<Cell, CELLS_SHARED>,
     owners: Shared<Owner, OWNERS_SHARED>,
+    ages: Shared<Ages, CELLS_SHARED>,
     peak_number: u64,
 }
 
@@ -125,6 +133,7 @@ impl Live {
             index: Index::new(),
             cells: Pieces::new(),
             owners: Pieces::new(),
+            ages: Pieces::new(),
             space_in_use: 0.0,
             most_in_use: 0.0,
             space_allocated: 0.0,
@@ -133,41 +142,46 @@ impl Live {
         }
     }
 
-    /// Adds an event.
+    /// Adds an event that is read now.
     #[inline(always)] // the body of the loop over a program's events
-    pub fn apply(&mut self, event: Event) {
+    pub fn apply(&mut self, event: Event, now: Moment) {
+        let Sample { stack, size, era } = event.sample();
+        let weight = weight(size, self.rate);
+        let (cell, ages) = self.cell(stack, size);
         match event {
-            Event::Allocated(stack, size) => {
-                let weight = weight(size, self.rate);
-                let cell = self.cell(stack, size);
+            Event::Allocated(_) => {
+                ages.bear(era, now);
                 cell.samples += 1;
                 cell.allocated.add(weight);
                 cell.in_use.add(weight);
                 self.space_allocated += weight.1;
                 self.grow(weight.1);
             }
-            Event::Inherited(stack, size) => {
-                let weight = weight(size, self.rate);
-                self.cell(stack, size).in_use.add(weight);
+            Event::Inherited(_) => {
+                ages.bear(era, now);
+                cell.in_use.add(weight);
                 self.grow(weight.1);
             }
-            Event::Freed(stack, size) => {
-                let weight = weight(size, self.rate);
-                self.cell(stack, size).in_use.take(weight);
+            Event::Freed(_) => {
+                ages.bury(era, now);
+                cell.in_use.take(weight);
                 self.space_in_use -= weight.1;
             }
         }
     }
 
     /// Takes frees off a stack that were told as sums, without their sizes.
-    pub fn apply_lost_frees(&mut self, stack: Stack, (mut objects, mut space): (f64, f64)) {
+    pub fn apply_lost_frees(&mut self, stack: Stack, (mut objects, mut space): (f64, f64), now: Moment) {
         for (_, cell) in self.index.cells(stack) {
             if space <= 0.0 {
                 break;
             }
-            let cell = self.cells.get_mut(cell as usize);
+            let (cell, ages) = (self.cells.get_mut(cell as usize), self.ages.get_mut(cell as usize));
             let in_use = cell.in_use.shown();
             let part = (in_use.0.min(objects), in_use.1.min(space));
+            if in_use.0 > 0.0 {
+                ages.bury_some(part.0 / in_use.0 * f64::from(ages.in_use()), now);
+            }
             keep_peak(cell, self.peak_number);
             cell.in_use.take(part);
             self.space_in_use -= part.1;
@@ -196,17 +210,22 @@ impl Live {
 
     /// What all sums are now, for whoever has the time to look at them.
     pub fn sums(&mut self) -> Sums {
-        Sums { cells: self.cells.share(), owners: self.owners.share(), peak_number: self.peak_number }
+        Sums {
+            cells: self.cells.share(),
+            owners: self.owners.share(),
+            ages: self.ages.share(),
+            peak_number: self.peak_number,
+        }
     }
 
     /// The cell of a block, about to be changed: what it had at the latest peak is kept.
     #[inline]
-    fn cell(&mut self, stack: Stack, size: u64) -> &mut Cell {
+    fn cell(&mut self, stack: Stack, size: u64) -> (&mut Cell, &mut Ages) {
         let class = SizeClass::of(size);
-        let cell = self.index.find(stack, class).unwrap_or_else(|| self.add(stack, class));
-        let cell = self.cells.get_mut(cell as usize);
+        let index = self.index.find(stack, class).unwrap_or_else(|| self.add(stack, class)) as usize;
+        let cell = self.cells.get_mut(index);
         keep_peak(cell, self.peak_number);
-        cell
+        (cell, self.ages.get_mut(index))
     }
 
     #[cold]
@@ -214,6 +233,7 @@ impl Live {
         let cell = self.cells.len() as u32;
         self.cells.push(Cell::default());
         self.owners.push((stack, class));
+        self.ages.push(Ages::default());
         self.index.insert(stack, class, cell);
         cell
     }
@@ -233,6 +253,11 @@ impl Sums {
     pub fn iter(&self) -> impl Iterator<Item = Sum> {
         let cells = self.owners.iter().zip(self.cells.iter());
         cells.map(|(&(stack, class), cell)| self.sum(stack, class, cell))
+    }
+
+    /// The blocks of each of them by age, where some are in use, with times as `since` has them.
+    pub fn cohorts(&self, since: impl Fn(Ticks) -> i64) -> impl Iterator<Item = Option<Cohorts>> {
+        self.ages.iter().map(move |ages| (ages.in_use() > 0).then(|| ages.cohorts(&since)))
     }
 
     /// Those that differ from what they were in `earlier`, of the same process: the differences.
@@ -286,10 +311,18 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use heaptrace_channel::sample::Era;
+
+    /// Eras are those of [`ages`] to test.
+    const NOW: Moment = Moment { era: Era::FIRST, ticks: Ticks(1) };
+
+    fn block(stack: Stack, size: u64) -> Sample {
+        Sample { stack, size, era: Era::FIRST }
+    }
 
     fn live(events: &[Event]) -> Vec<Sum> {
         let mut live = Live::new(1);
-        events.iter().for_each(|&event| live.apply(event));
+        events.iter().for_each(|&event| live.apply(event, NOW));
         live.sums().iter().collect()
     }
 
@@ -304,12 +337,12 @@ mod tests {
         let (a, b) = (Stack(1), Stack(2));
         // 100 (a) → 300 (a+b, the peak) → 200 (b) → 250 (a again, no peak) → 0.
         let sums = live(&[
-            Allocated(a, 100),
-            Allocated(b, 200),
-            Freed(a, 100),
-            Allocated(a, 100),
-            Freed(b, 200),
-            Freed(a, 100),
+            Allocated(block(a, 100)),
+            Allocated(block(b, 200)),
+            Freed(block(a, 100)),
+            Allocated(block(a, 100)),
+            Freed(block(b, 200)),
+            Freed(block(a, 100)),
         ]);
         assert_eq!(values(&sums, 1), [2.0, 200.0, 0.0, 0.0, 1.0, 100.0]);
         assert_eq!(values(&sums, 2), [1.0, 200.0, 0.0, 0.0, 1.0, 200.0]);
@@ -317,22 +350,22 @@ mod tests {
 
     #[test]
     fn what_a_child_inherits_is_in_use_but_not_allocated() {
-        let sums = live(&[Event::Inherited(Stack(1), 64), Event::Allocated(Stack(1), 64)]);
+        let sums = live(&[Event::Inherited(block(Stack(1), 64)), Event::Allocated(block(Stack(1), 64))]);
         assert_eq!(values(&sums, 1), [1.0, 64.0, 2.0, 128.0, 2.0, 128.0]);
     }
 
     #[test]
     fn a_free_of_nothing_leaves_nothing_and_not_less() {
-        let sums = live(&[Event::Freed(Stack(1), 64)]);
+        let sums = live(&[Event::Freed(block(Stack(1), 64))]);
         assert_eq!(values(&sums, 1), [0.0; 6]);
     }
 
     #[test]
     fn lost_frees_come_off_the_stacks_cells() {
         let mut live = Live::new(1);
-        live.apply(Event::Allocated(Stack(1), 100));
-        live.apply(Event::Allocated(Stack(1), 1000));
-        live.apply_lost_frees(Stack(1), (2.0, 1100.0));
+        live.apply(Event::Allocated(block(Stack(1), 100)), NOW);
+        live.apply(Event::Allocated(block(Stack(1), 1000)), NOW);
+        live.apply_lost_frees(Stack(1), (2.0, 1100.0), NOW);
         let left: f64 = live.sums().iter().map(|s| s.values.inuse_space).sum();
         assert_eq!(left, 0.0);
     }
@@ -342,15 +375,17 @@ mod tests {
         use Event::*;
         let (a, b) = (Stack(1), Stack(2));
         let mut live = Live::new(1);
-        [Allocated(a, 100), Allocated(a, 100), Freed(a, 100)].into_iter().for_each(|event| live.apply(event));
+        [Allocated(block(a, 100)), Allocated(block(a, 100)), Freed(block(a, 100))]
+            .into_iter()
+            .for_each(|event| live.apply(event, NOW));
         let then = live.sums();
         assert_eq!(live.sums().since(&then, Since::Everything).count(), 0);
-        [Freed(a, 100), Allocated(b, 50)].into_iter().for_each(|event| live.apply(event));
+        [Freed(block(a, 100)), Allocated(block(b, 50))].into_iter().for_each(|event| live.apply(event, NOW));
         let now = live.sums();
         let since = |what| now.since(&then, what).collect::<Vec<_>>();
         assert_eq!(values(&since(Since::Everything), 1)[..4], [0.0, 0.0, -1.0, -100.0]);
         assert_eq!(values(&since(Since::Everything), 2)[..4], [1.0, 50.0, 1.0, 50.0]);
-        [Allocated(b, 50)].into_iter().for_each(|event| live.apply(event));
+        [Allocated(block(b, 50))].into_iter().for_each(|event| live.apply(event, NOW));
         let in_use_now = live.sums().since(&now, Since::Allocations).collect::<Vec<_>>();
         assert_eq!(values(&in_use_now, 2)[..4], [1.0, 50.0, 2.0, 100.0]);
         assert_eq!(values(&then.iter().collect::<Vec<_>>(), 1)[..4], [2.0, 200.0, 1.0, 100.0]);
@@ -361,8 +396,7 @@ mod tests {
         let mut sums: BTreeMap<(Stack, u64), Sum> = BTreeMap::new();
         let (mut in_use, mut peak) = (0.0, 0.0);
         for &event in events {
-            let (Event::Allocated(stack, size) | Event::Inherited(stack, size) | Event::Freed(stack, size)) =
-                event;
+            let Sample { stack, size, .. } = event.sample();
             let size_class = SizeClass::of(size).largest();
             let none = Sum { stack, size_class, samples: 0, values: Values::default() };
             let sum = sums.entry((stack, size_class)).or_insert(none);
@@ -403,9 +437,9 @@ mod tests {
             let (stacks, sizes, frees) = (1 + below(40), 1 << below(30), below(4));
             let events: Vec<_> = (0..500)
                 .map(|_| match (Stack(below(stacks) as u32), below(sizes), below(7)) {
-                    (stack, size, kind) if kind < frees => Event::Freed(stack, size),
-                    (stack, size, 6) => Event::Inherited(stack, size),
-                    (stack, size, _) => Event::Allocated(stack, size),
+                    (stack, size, kind) if kind < frees => Event::Freed(block(stack, size)),
+                    (stack, size, 6) => Event::Inherited(block(stack, size)),
+                    (stack, size, _) => Event::Allocated(block(stack, size)),
                 })
                 .collect();
             let mut sums = live(&events);

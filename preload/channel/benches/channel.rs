@@ -12,6 +12,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use heaptrace_channel::header::Start;
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::{Event, LastRing, Message, Reader, Rseq, Words};
+use heaptrace_channel::sample::Sample;
 use heaptrace_channel::stacks::Stack;
 use heaptrace_channel::{Geometry, Segment};
 
@@ -73,7 +74,10 @@ fn rseq() -> Rseq {
 fn write(segment: &Segment, count: u64) {
     let (rseq, last) = (rseq(), LastRing::default());
     for size in 0..count {
-        let message = black_box(Message::Happened(Process(0), Event::Allocated(Stack(7), size)));
+        let message = black_box(Message::Happened(
+            Process(0),
+            Event::Allocated(Sample { stack: Stack(7), size, ..Sample::default() }),
+        ));
         segment.rings().write(rseq, &last, Words::of(message), || {}).unwrap();
     }
 }

@@ -5,12 +5,13 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::*};
 
 use crate::geometry::Geometry;
+use crate::sample::Era;
 use crate::sys::{self, PAGE};
 use crate::text::{load_text, store_text};
 
 /// Marks a segment: `heaptrac` and the version of the layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"heaptrac");
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Longest command line kept, in bytes; the rest of a longer one is cut off.
 pub const MAX_COMMAND: usize = 2048;
@@ -36,6 +37,8 @@ pub struct Header {
     pub heartbeat: AtomicU32,
     /// The collector's process id, as it sees itself; 0 until it has the segment.
     pub collector: AtomicU32,
+    /// The present era, which the collector tells.
+    era: AtomicU32,
     /// Counts how often the collector was asked to look: a futex that it sleeps on.
     nudges: AtomicU32,
     /// The number of the next new stack; see [`crate::stacks`].
@@ -128,6 +131,17 @@ impl Header {
     /// Mean bytes between samples, at least 1.
     pub fn rate(&self) -> u64 {
         self.rate.load(Relaxed).max(1)
+    }
+
+    /// In which era a block is born now.
+    #[inline]
+    pub fn era(&self) -> Era {
+        Era::new(self.era.load(Relaxed).into())
+    }
+
+    /// Begins an era: the collector does.
+    pub fn begin(&self, era: Era) {
+        self.era.store(era.number() as u32, Relaxed);
     }
 
     /// When recording began, in nanoseconds since 1970.

@@ -33,6 +33,7 @@ pub mod lost_frees;
 pub mod modules;
 pub mod processes;
 pub mod ring;
+pub mod sample;
 pub mod sanitizer;
 mod segment;
 pub mod stacks;

@@ -14,11 +14,12 @@ use criterion::{BatchSize, Bencher, BenchmarkId, Criterion, Throughput, criterio
 use heaptrace_channel::header::Start;
 use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::ring::{LastRing, Reader};
+use heaptrace_channel::sample::{Era, Sample};
 use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Geometry, Segment};
 use heaptrace_recorder::c_library::{Auxiliary, Objects};
 use heaptrace_recorder::filter::Filter;
-use heaptrace_recorder::live::{LiveTable, Sample};
+use heaptrace_recorder::live::LiveTable;
 use heaptrace_recorder::memory::Budget;
 use heaptrace_recorder::process::OwnProcess;
 use heaptrace_recorder::sampler::Sampler;
@@ -102,7 +103,7 @@ fn stacks(criterion: &mut Criterion) {
 }
 
 fn live(criterion: &mut Criterion) {
-    const SAMPLE: Sample = Sample { stack: Stack(7), size: 100 };
+    const SAMPLE: Sample = Sample { stack: Stack(7), size: 100, era: Era::FIRST };
     let mut group = criterion.benchmark_group("live");
     let (sampled, exact) = (("sampled", RATE, 524_800), ("exact", 1, 112));
     for ((name, rate, distance), count) in [(sampled, 4_000), (sampled, 200_000), (exact, 200_000)] {

@@ -15,19 +15,11 @@
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
 
+use heaptrace_channel::sample::{ERA_BITS, Era, Sample};
 use heaptrace_channel::stacks::Stack;
 
 use crate::c_library;
 use crate::memory::Budget;
-
-/// A sampled block as it was allocated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sample {
-    /// Who allocated it.
-    pub stack: Stack,
-    /// Bytes requested, below 2^48.
-    pub size: u64,
-}
 
 /// There was no memory for the table to grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +47,10 @@ const EMPTY: u64 = 0;
 /// Claimed, not filled yet. No address has this key: that of a block is at least 2^16.
 const CLAIMED: u64 = 1;
 
-/// A key holds address and high bits of the size, a value the stack and the low bits of the size.
+/// A key holds address and high bits of the size, a value the stack, the era and the low bits of the size.
 const SIZE_HIGH_BITS: u32 = 16;
+const SIZE_LOW_BITS: u32 = 32;
+const STACK_SHIFT: u32 = SIZE_LOW_BITS + ERA_BITS;
 
 #[repr(C)]
 struct Entry {
@@ -156,8 +150,8 @@ impl Entry {
 
     fn sample(&self, key: u64) -> Sample {
         let value = self.value.load(Relaxed);
-        let size = (key & ((1 << SIZE_HIGH_BITS) - 1)) << 32 | (value & 0xFFFF_FFFF);
-        Sample { stack: Stack((value >> 32) as u32), size }
+        let size = (key & ((1 << SIZE_HIGH_BITS) - 1)) << SIZE_LOW_BITS | (value & 0xFFFF_FFFF);
+        Sample { stack: Stack((value >> STACK_SHIFT) as u32), size, era: Era::new(value >> SIZE_LOW_BITS) }
     }
 
     /// Fills the entry if it is empty.
@@ -169,8 +163,10 @@ impl Entry {
         if !c_library::is_alone() && self.key.compare_exchange(EMPTY, CLAIMED, Acquire, Relaxed).is_err() {
             return false;
         }
-        self.value.store(u64::from(sample.stack.0) << 32 | (sample.size & 0xFFFF_FFFF), Relaxed);
-        let key = (address as u64) << SIZE_HIGH_BITS | (sample.size >> 32 & 0xFFFF);
+        let era = (sample.era.number() as u64) << SIZE_LOW_BITS;
+        let value = u64::from(sample.stack.0) << STACK_SHIFT | era | (sample.size & 0xFFFF_FFFF);
+        self.value.store(value, Relaxed);
+        let key = (address as u64) << SIZE_HIGH_BITS | (sample.size >> SIZE_LOW_BITS & 0xFFFF);
         self.key.store(key, Release); // pairs with the load in `matches`
         true
     }
@@ -334,6 +330,7 @@ impl LiveTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use heaptrace_channel::stacks::MAX_STACKS;
 
     static BUDGET: Budget = Budget::new();
 
@@ -365,13 +362,13 @@ mod tests {
     }
 
     fn sample(n: u32) -> Sample {
-        Sample { stack: Stack(n), size: u64::from(n) << 20 }
+        Sample { stack: Stack(n), size: u64::from(n) << 20, era: Era::new(n.into()) }
     }
 
     #[test]
     fn a_block_is_taken_once_with_what_was_put_in() {
         let table = table(1);
-        let large = Sample { stack: Stack(u32::MAX), size: (1 << 47) + 12345 };
+        let large = Sample { stack: Stack(MAX_STACKS - 1), size: (1 << 47) + 12345, era: Era::new(63) };
         assert_eq!(insert(&table, 0x7fff_ffff_fff0, large), Ok(None));
         assert_eq!(table.take(0x7fff_ffff_ffe0), None);
         assert_eq!(table.take(0x7fff_ffff_fff0), Some(large));

@@ -212,7 +212,7 @@ impl OwnProcess {
             let process = segment.processes().claim(sys::thread_id().unwrap_or(0))?;
             segment.header().nudge(); // so that it finds the process of this thread, which may end soon
             live.for_each(|sample| {
-                let inherited = Message::Happened(process, Event::Inherited(sample.stack, sample.size));
+                let inherited = Message::Happened(process, Event::Inherited(sample));
                 // What finds no room is not in the child's in-use set, and neither will be its free.
                 if send(segment, last_ring, Words::of(inherited)).is_err() {
                     segment.processes().slot(process).lost_samples.fetch_add(1, Relaxed);
@@ -269,9 +269,10 @@ impl OwnProcess {
 mod tests {
     use super::*;
     use crate::testing::Channel;
+    use heaptrace_channel::sample::{Era, Sample};
     use heaptrace_channel::stacks::ROOT;
 
-    const EVENT: Event = Event::Allocated(ROOT, 1);
+    const EVENT: Event = Event::Allocated(Sample { stack: ROOT, size: 1, era: Era::FIRST });
 
     /// A child that nobody waits for long: a handler may have interrupted the very thread that joins.
     #[test]

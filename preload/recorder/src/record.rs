@@ -4,9 +4,9 @@ use core::cell::Cell;
 use core::sync::atomic::Ordering::*;
 
 use heaptrace_channel::ring::Event;
+use heaptrace_channel::sample::Sample;
 use heaptrace_channel::weight::weight;
 
-use crate::live::Sample;
 use crate::process::Writer;
 use crate::recorder::Recorder;
 use crate::stacks::NoStack;
@@ -156,7 +156,8 @@ impl Recorder {
             Err(NoStack::Untold) => return lost(),
         };
         // In the table before it is told, so that there is never an allocation whose free goes unseen.
-        let inserted = self.live.insert(block, Sample { stack, size }, &self.budget);
+        let sample = Sample { stack, size, era: writer.segment().header().era() };
+        let inserted = self.live.insert(block, sample, &self.budget);
         let Ok(displaced) = inserted else { return unplaced() };
         self.filter.mark(block);
         if let Some(sample) = displaced {
@@ -164,7 +165,7 @@ impl Recorder {
             writer.counters().lost_frees.fetch_add(1, Relaxed); // it was freed past us, some time ago
             self.freed(sample, thread);
         }
-        if writer.write(Event::Allocated(stack, size)).is_err() {
+        if writer.write(Event::Allocated(sample)).is_err() {
             self.take(block);
             lost();
         }
@@ -202,7 +203,7 @@ impl Recorder {
         self.notice_fork();
         // A forked child that has not recorded anything leaves what it frees out of its inheritance.
         let Some(writer) = self.process.writer(&thread.last_ring) else { return };
-        if writer.write(Event::Freed(sample.stack, sample.size)).is_err() {
+        if writer.write(Event::Freed(sample)).is_err() {
             self.lose_free(sample, writer);
         }
     }

@@ -12,6 +12,7 @@ use std::sync::mpsc;
 use heaptrace_channel::Segment;
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::{Event, Message, Reader};
+use heaptrace_channel::sample::{Era, Sample};
 use heaptrace_channel::stacks::{Entry, Part, Stack};
 
 use crate::c_library::{Auxiliary, Objects};
@@ -25,6 +26,11 @@ use crate::{Recorder, Unrecorded};
 struct Room {
     recorder: Box<Recorder>,
     segment: Segment,
+}
+
+/// A block that was born at the beginning.
+fn sample(stack: Stack, size: u64) -> Sample {
+    Sample { stack, size, era: Era::FIRST }
 }
 
 /// What was told, in its order.
@@ -129,12 +135,18 @@ fn what_is_allocated_and_freed_is_told_with_its_stack() {
     room.free(&thread, block(1));
     room.free(&thread, 0);
     let Told { events, leaves } = room.told();
-    let [(0, Event::Allocated(in_loop, 100)), _, _, (0, Event::Allocated(behind, 0)), freed] = events[..]
+    let [
+        (0, Event::Allocated(Sample { stack: in_loop, size: 100, .. })),
+        _,
+        _,
+        (0, Event::Allocated(Sample { stack: behind, size: 0, .. })),
+        freed,
+    ] = events[..]
     else {
         panic!("{events:?}")
     };
-    assert_eq!(events[1..3], [101, 102].map(|size| (0, Event::Allocated(in_loop, size))));
-    assert_eq!(freed, (0, Event::Freed(in_loop, 101)));
+    assert_eq!(events[1..3], [101, 102].map(|size| (0, Event::Allocated(sample(in_loop, size)))));
+    assert_eq!(freed, (0, Event::Freed(sample(in_loop, 101))));
     assert_ne!(in_loop, behind, "each call site is a stack of its own");
     for stack in [in_loop, behind] {
         let Entry::Frame { address, .. } = leaves[&stack] else { panic!("{leaves:?}") };
@@ -184,8 +196,8 @@ fn threads_that_free_each_others_blocks_leave_nothing_over() {
     let mut live = HashMap::new();
     for (_, event) in told.events {
         match event {
-            Event::Allocated(stack, size) => *live.entry((stack, size)).or_insert(0) += 1,
-            Event::Freed(stack, size) => {
+            Event::Allocated(Sample { stack, size, .. }) => *live.entry((stack, size)).or_insert(0) += 1,
+            Event::Freed(Sample { stack, size, .. }) => {
                 let count = live.get_mut(&(stack, size)).expect("it was allocated before");
                 assert!(*count > 0);
                 *count -= 1;
@@ -304,10 +316,13 @@ fn without_a_reader_allocations_are_lost_and_frees_are_summed_for_their_stacks()
     let mut reader = room.reader();
     let mut all = Told { events: vec![], leaves: HashMap::new() };
     drain(&mut reader, &mut all);
-    assert_eq!(all.events, vec![(0, Event::Allocated(stack, 100)); told]);
+    assert_eq!(all.events, vec![(0, Event::Allocated(sample(stack, 100))); told]);
     room.allocate(&thread, block(0), 7);
     drain(&mut reader, &mut all);
-    assert!(matches!(all.events[told..], [(0, Event::Allocated(_, 7))]), "there is room again");
+    assert!(
+        matches!(all.events[told..], [(0, Event::Allocated(Sample { size: 7, .. }))]),
+        "there is room again"
+    );
 }
 
 #[test]
@@ -316,7 +331,14 @@ fn a_block_that_was_freed_unseen_is_freed_when_its_address_is_used_again() {
     room.allocate(&thread, block(0), 10);
     room.allocate(&thread, block(0), 20);
     let events: Vec<_> = room.told().events.into_iter().map(|(_, event)| event).collect();
-    assert!(matches!(events[..], [Event::Allocated(_, 10), Event::Freed(_, 10), Event::Allocated(_, 20)]));
+    assert!(matches!(
+        events[..],
+        [
+            Event::Allocated(Sample { size: 10, .. }),
+            Event::Freed(Sample { size: 10, .. }),
+            Event::Allocated(Sample { size: 20, .. })
+        ]
+    ));
     assert_eq!(room.lost(), [0, 0, 1]);
 }
 
@@ -328,7 +350,7 @@ fn a_block_is_put_back_that_could_not_be_made_larger() {
     assert_eq!(room.recorder.take(block(0)), None);
     room.recorder.put_back(block(0), taken, &thread);
     room.free(&thread, block(0));
-    assert!(matches!(room.told().events[..], [_, (0, Event::Freed(_, 10))]));
+    assert!(matches!(room.told().events[..], [_, (0, Event::Freed(Sample { size: 10, .. }))]));
 }
 
 /// The gap to the next sample dies with its thread, and another's begins: neither favours anything.
@@ -448,16 +470,24 @@ fn a_child_that_is_forked_while_threads_record_tells_what_it_inherited() {
     for child in 1..=CHILDREN {
         let of_child: Vec<_> =
             told.events.iter().filter(|(by, _)| *by == child).map(|(_, event)| event).collect();
-        let inherited = of_child.iter().filter(|event| matches!(event, Event::Inherited(_, 1000))).count();
+        let inherited = of_child
+            .iter()
+            .filter(|event| matches!(event, Event::Inherited(Sample { size: 1000, .. })))
+            .count();
         assert_eq!(inherited, LIVE - 1, "process {child}");
-        let [.., Event::Allocated(_, 2000), Event::Freed(_, 1000)] = of_child[..] else {
+        let [.., Event::Allocated(Sample { size: 2000, .. }), Event::Freed(Sample { size: 1000, .. })] =
+            of_child[..]
+        else {
             panic!("{of_child:?}")
         };
         // Beside them at most what the other thread had at that moment.
         assert!(of_child.len() <= LIVE - 1 + 1 + 2, "process {child}: {}", of_child.len());
     }
     let of_main = told.events.iter().filter(|(by, event)| *by == 0 && !matches!(event, Event::Allocated(..)));
-    assert!(of_main.into_iter().all(|(_, event)| matches!(event, Event::Freed(_, 1))), "it lost no block");
+    assert!(
+        of_main.into_iter().all(|(_, event)| matches!(event, Event::Freed(Sample { size: 1, .. }))),
+        "it lost no block"
+    );
     assert_eq!(room.lost(), [0; 3]);
 }
 
@@ -474,6 +504,9 @@ fn a_child_that_is_not_wanted_stops_and_its_parent_goes_on() {
     });
     assert_eq!(status, 7);
     room.allocate(&thread, block(2), 3);
-    assert!(matches!(room.told().events[..], [(0, Event::Allocated(_, 1)), (0, Event::Allocated(_, 3))]));
+    assert!(matches!(
+        room.told().events[..],
+        [(0, Event::Allocated(Sample { size: 1, .. })), (0, Event::Allocated(Sample { size: 3, .. }))]
+    ));
     assert_eq!(room.segment.processes().turned_away(), 0);
 }

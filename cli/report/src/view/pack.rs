@@ -87,6 +87,7 @@ impl<'a> Packer<'a> {
             location_id: view.selection.stack(sample.stack).map(|l| self.location(l)).collect(),
             value: values.iter().map(|&value| scale.divided(value)).collect(),
             label: view.selection.labels(sample.labels).map(|label| self.label(label)).collect(),
+            cohorts: None,
         };
         self.message.sample.push(sample);
     }

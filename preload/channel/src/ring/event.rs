@@ -3,17 +3,18 @@
 use core::sync::atomic::{AtomicU64, Ordering::*};
 
 use crate::processes::{MAX_PROCESSES, Process};
+use crate::sample::{ERA_BITS, Era, Sample};
 use crate::stacks::{Part, STACK_BITS, Stack};
 
-/// What happened to a sampled block. Sizes are as requested, in bytes.
+/// What happened to a sampled block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// It was allocated.
-    Allocated(Stack, u64),
-    /// It was freed: the stack and the size that it was allocated with.
-    Freed(Stack, u64),
+    Allocated(Sample),
+    /// It was freed: as what it was allocated.
+    Freed(Sample),
     /// A forked child has it from its parent.
-    Inherited(Stack, u64),
+    Inherited(Sample),
 }
 
 /// What the rings hold.
@@ -26,26 +27,27 @@ pub enum Message {
 }
 
 impl Event {
-    /// The stack that allocated the block.
+    /// The block.
     #[inline]
-    pub fn stack(self) -> Stack {
-        let (Event::Allocated(stack, _) | Event::Freed(stack, _) | Event::Inherited(stack, _)) = self;
-        stack
+    pub fn sample(self) -> Sample {
+        let (Event::Allocated(sample) | Event::Freed(sample) | Event::Inherited(sample)) = self;
+        sample
     }
 
     /// The same of another stack.
     #[inline]
     pub fn with_stack(self, stack: Stack) -> Event {
+        let sample = Sample { stack, ..self.sample() };
         match self {
-            Event::Allocated(_, size) => Event::Allocated(stack, size),
-            Event::Freed(_, size) => Event::Freed(stack, size),
-            Event::Inherited(_, size) => Event::Inherited(stack, size),
+            Event::Allocated(_) => Event::Allocated(sample),
+            Event::Freed(_) => Event::Freed(sample),
+            Event::Inherited(_) => Event::Inherited(sample),
         }
     }
 }
 
-/// When a message was written; see the module's documentation. It wraps, so epochs are compared by
-/// their distance.
+/// When a message was written; see the module's documentation. It wraps after [`EPOCH_BITS`], so epochs
+/// are compared by their distance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch(pub u32);
 
@@ -58,13 +60,14 @@ impl Epoch {
     /// How many epochs ago it was, negative if it is yet to come.
     #[inline]
     pub fn age(self, now: Epoch) -> i32 {
-        now.0.wrapping_sub(self.0) as i32
+        const UNUSED_BITS: u32 = u32::BITS - EPOCH_BITS;
+        (now.0.wrapping_sub(self.0) << UNUSED_BITS) as i32 >> UNUSED_BITS
     }
 }
 
 /// A slot's content: in the tag 8 bits lap, 2 bits kind, 12 bits process, 26 bits stack and the low 16
-/// of the epoch; beside it the epoch's high 16 bits and 48 bits of size. What tells of a stack has its
-/// own kind, which part it is in the place of the process, and its value in that of the size.
+/// of the epoch; beside it the epoch's high 10 bits, 6 bits of era and 48 bits of size. What tells of a
+/// stack has its own kind, which part it is in the place of the process, and its value in that of the size.
 ///
 /// The lap is the writing end's to add. It is never 0 in the first lap, so that memory that was never
 /// written holds no event.
@@ -76,14 +79,18 @@ pub struct Words {
 
 const PROCESS_BITS: u32 = 12;
 const EPOCH_LOW_BITS: u32 = 16;
+const EPOCH_HIGH_BITS: u32 = 10;
+const EPOCH_BITS: u32 = EPOCH_LOW_BITS + EPOCH_HIGH_BITS;
 const SIZE_BITS: u32 = 48;
 
 const PROCESS_SHIFT: u32 = EPOCH_LOW_BITS + STACK_BITS;
 const KIND_SHIFT: u32 = PROCESS_SHIFT + PROCESS_BITS;
+const EPOCH_HIGH_SHIFT: u32 = SIZE_BITS + ERA_BITS;
 pub(super) const LAP_SHIFT: u32 = 56;
 const LAP: u64 = 0xFF << LAP_SHIFT;
 
 const _: () = assert!(MAX_PROCESSES == 1 << PROCESS_BITS && KIND_SHIFT + 2 == LAP_SHIFT);
+const _: () = assert!(EPOCH_HIGH_SHIFT + EPOCH_HIGH_BITS == u64::BITS);
 
 const ALLOCATED: u64 = 1;
 const FREED: u64 = 2;
@@ -94,19 +101,19 @@ impl Words {
     /// Packs a message of epoch 0. A size above 2^48 is cut to that: no block has it.
     #[inline(always)] // where it is known what is packed, hardly anything is left to do
     pub fn of(message: Message) -> Words {
-        let (kind, process, stack, size) = match message {
-            Message::Happened(process, Event::Allocated(stack, size)) => (ALLOCATED, process.0, stack, size),
-            Message::Happened(process, Event::Freed(stack, size)) => (FREED, process.0, stack, size),
-            Message::Happened(process, Event::Inherited(stack, size)) => (INHERITED, process.0, stack, size),
+        let (kind, process, Sample { stack, size, era }) = match message {
+            Message::Happened(process, Event::Allocated(sample)) => (ALLOCATED, process.0, sample),
+            Message::Happened(process, Event::Freed(sample)) => (FREED, process.0, sample),
+            Message::Happened(process, Event::Inherited(sample)) => (INHERITED, process.0, sample),
             Message::Told(stack, part) => {
-                let (which, value) = part.pack();
-                (TOLD, which, stack, value)
+                let (which, size) = part.pack();
+                (TOLD, which, Sample { stack, size, era: Era::default() })
             }
         };
         let stack = u64::from(stack.0) & ((1 << STACK_BITS) - 1);
         Words {
             tag: kind << KIND_SHIFT | u64::from(process) << PROCESS_SHIFT | stack << EPOCH_LOW_BITS,
-            size: size.min((1 << SIZE_BITS) - 1),
+            size: size.min((1 << SIZE_BITS) - 1) | (era.number() as u64) << SIZE_BITS,
         }
     }
 
@@ -116,14 +123,15 @@ impl Words {
         let epoch = u64::from(epoch.0);
         Words {
             tag: self.tag | epoch & ((1 << EPOCH_LOW_BITS) - 1),
-            size: self.size | epoch >> EPOCH_LOW_BITS << SIZE_BITS,
+            size: self.size | epoch >> EPOCH_LOW_BITS << EPOCH_HIGH_SHIFT,
         }
     }
 
     /// When it was written.
     #[inline]
     pub(super) fn epoch(self) -> Epoch {
-        Epoch((self.size >> SIZE_BITS << EPOCH_LOW_BITS | self.tag & ((1 << EPOCH_LOW_BITS) - 1)) as u32)
+        let high = self.size >> EPOCH_HIGH_SHIFT;
+        Epoch((high << EPOCH_LOW_BITS | self.tag & ((1 << EPOCH_LOW_BITS) - 1)) as u32)
     }
 
     /// The message; `None` if it makes no sense.
@@ -132,10 +140,11 @@ impl Words {
         let process = Process((self.tag >> PROCESS_SHIFT) as u16 & ((1 << PROCESS_BITS) - 1));
         let stack = Stack((self.tag >> EPOCH_LOW_BITS) as u32 & ((1 << STACK_BITS) - 1));
         let size = self.size & ((1 << SIZE_BITS) - 1);
+        let sample = Sample { stack, size, era: Era::new(self.size >> SIZE_BITS) };
         let event = match self.tag >> KIND_SHIFT & 3 {
-            ALLOCATED => Event::Allocated(stack, size),
-            FREED => Event::Freed(stack, size),
-            INHERITED => Event::Inherited(stack, size),
+            ALLOCATED => Event::Allocated(sample),
+            FREED => Event::Freed(sample),
+            INHERITED => Event::Inherited(sample),
             _ => return Some(Message::Told(stack, Part::unpack(process.0, size)?)),
         };
         ((process.0 as usize) < MAX_PROCESSES).then_some(Message::Happened(process, event))
@@ -174,7 +183,8 @@ impl Slot {
 mod tests {
     use super::*;
 
-    const EVENT: Message = Message::Happened(Process(1), Event::Allocated(Stack(9), 1));
+    const SAMPLE: Sample = Sample { stack: Stack(9), size: 1, era: Era::FIRST };
+    const EVENT: Message = Message::Happened(Process(1), Event::Allocated(SAMPLE));
 
     impl Slot {
         /// As if it had never been written.
@@ -192,8 +202,9 @@ mod tests {
     fn a_message_and_its_epoch_read_back() {
         let stack = Stack((1 << STACK_BITS) - 1);
         let size = (1 << SIZE_BITS) - 1;
-        for event in [Event::Allocated(stack, size), Event::Freed(Stack(0), 0), Event::Inherited(stack, 7)] {
-            for (process, epoch) in [(0, 0), (4095, u32::MAX), (5, 0x1234_5678)] {
+        let large = Sample { stack, size, era: Era::new(63) };
+        for event in [Event::Allocated(large), Event::Freed(Sample::default()), Event::Inherited(SAMPLE)] {
+            for (process, epoch) in [(0, 0), (4095, (1 << EPOCH_BITS) - 1), (5, 0x0234_5678)] {
                 let message = Message::Happened(Process(process), event);
                 let words = Words::of(message).at(Epoch(epoch));
                 assert_eq!((words.epoch(), words.message()), (Epoch(epoch), Some(message)));
@@ -215,8 +226,10 @@ mod tests {
 
     #[test]
     fn ages_are_right_where_epochs_wrap() {
-        assert_eq!(Epoch(u32::MAX).age(Epoch(1)), 2);
-        assert_eq!(Epoch(1).age(Epoch(u32::MAX)), -2);
+        for last in [u32::MAX, (1 << EPOCH_BITS) - 1] {
+            assert_eq!(Epoch(last).age(Epoch(1)), 2);
+            assert_eq!(Epoch(1).age(Epoch(last)), -2);
+        }
     }
 
     #[test]

@@ -219,18 +219,21 @@ mod tests {
     use crate::ring::event::Event;
     use crate::ring::rings::{LastRing, tests::Memory};
     use crate::ring::rseq::{Rseq, tests::own, tests::pretended};
+    use crate::sample::Sample;
     use crate::stacks::Stack;
     use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
 
     fn allocated(process: u16, size: u64) -> Message {
-        Message::Happened(Process(process), Event::Allocated(Stack(1), size))
+        Message::Happened(
+            Process(process),
+            Event::Allocated(Sample { stack: Stack(1), size, ..Sample::default() }),
+        )
     }
 
     fn sizes(reader: &mut Reader<'_>) -> Vec<u64> {
         let mut sizes = Vec::new();
         reader.drain(|message| match message {
-            Message::Happened(_, Event::Allocated(_, size) | Event::Freed(_, size)) => sizes.push(size),
-            Message::Happened(_, Event::Inherited(_, size)) => sizes.push(size),
+            Message::Happened(_, event) => sizes.push(event.sample().size),
             Message::Told(..) => sizes.push(0),
         });
         sizes

@@ -173,6 +173,7 @@ pub(super) mod tests {
     use crate::processes::Process;
     use crate::ring::event::{Event, Message};
     use crate::ring::rseq::{Outcome, Rseq, tests::pretended};
+    use crate::sample::Sample;
     use crate::stacks::Stack;
 
     /// A ring of its own memory.
@@ -198,7 +199,10 @@ pub(super) mod tests {
     }
 
     fn words(size: u64) -> Words {
-        Words::of(Message::Happened(Process(1), Event::Allocated(Stack(1), size)))
+        Words::of(Message::Happened(
+            Process(1),
+            Event::Allocated(Sample { stack: Stack(1), size, ..Sample::default() }),
+        ))
     }
 
     /// Both ways to write, which must do the same.

@@ -149,6 +149,7 @@ pub(super) mod tests {
     use crate::processes::Process;
     use crate::ring::event::{Event, Message};
     use crate::ring::rseq::tests::pretended;
+    use crate::sample::{Era, Sample};
     use crate::stacks::Stack;
 
     /// Rings of their own memory.
@@ -171,7 +172,8 @@ pub(super) mod tests {
         }
     }
 
-    const EVENT: Message = Message::Happened(Process(0), Event::Allocated(Stack(1), 1));
+    const EVENT: Message =
+        Message::Happened(Process(0), Event::Allocated(Sample { stack: Stack(1), size: 1, era: Era::FIRST }));
 
     fn write(rings: &Rings<'_>, rseq: Rseq, last: &LastRing) -> Result<(), Full> {
         rings.write(rseq, last, Words::of(EVENT), || {})
