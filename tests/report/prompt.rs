@@ -12,7 +12,10 @@ use crate::wanted::has;
 
 /// What the prompt writes, on stdout and stderr, for these commands.
 fn session(file: &str, commands: &str) -> (String, String) {
-    let mut command = report(&["-i", file]);
+    session_of(report(&["-i", file]), commands)
+}
+
+fn session_of(mut command: Command, commands: &str) -> (String, String) {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
@@ -130,6 +133,67 @@ fn output_goes_to_a_file() {
     assert!(fs::read_to_string(top).unwrap().starts_with("Type: inuse_space\n"));
     assert!(fs::read_to_string(svg).unwrap().starts_with("<?xml"));
     assert_eq!(report_text(&["--json", proto.to_str().unwrap()]), report_text(&["--json", &file]));
+}
+
+#[test]
+fn output_goes_to_a_command() {
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::heaptrace());
+    let commands = "nodecount=2\ntop | grep -c Cache\no | grep nodecount\nhelp |head -n 1\ntop >>x\n";
+    let (text, errors) = session(&file, commands);
+    let (_, answers) = text.split_once("high\n").unwrap();
+    assert_eq!(answers, "1\n  nodecount                 = 2\nCommands:\n");
+    assert_eq!(errors, "heaptrace: there is no >>; > writes a file anew\n");
+}
+
+#[test]
+fn options_are_saved_under_names() {
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::heaptrace());
+    let saved = folder.path("heaptrace/settings.json");
+    let with_home = |arguments: &[&str]| {
+        let mut command = report(arguments);
+        command.env("XDG_CONFIG_HOME", folder.root());
+        command
+    };
+    let prompt = |commands: &str| session_of(with_home(&["-i", &file]), commands);
+    let (_, said) =
+        prompt("focus=Cache\nnodecount=1\nalloc_space\nconfig save cache\ncum\nconfig save sorted\n");
+    let saved_as = |name| format!("heaptrace: saved as {name} in {}\n", saved.display());
+    assert_eq!(said, [saved_as("cache"), saved_as("sorted")].concat());
+    assert_eq!(fs::metadata(&saved).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let (text, _) =
+        prompt("config\nalloc_objects\nconfig cache\ntop\nconfig delete sorted\nconfig delete nobody\n");
+    assert!(
+        text.contains("  cache: focus=Cache nodecount=1\n  sorted: focus=Cache nodecount=1 sort=cum\n"),
+        "{text}"
+    );
+    assert!(text.contains("Type: alloc_objects\nActive filters:\n   focus=Cache\n"), "{text}");
+    assert!(text.contains("Showing top 1 nodes out of 2\n"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(&saved).unwrap()).unwrap();
+    let expected = serde_json::json!({"configs": [{"name": "cache", "nodecount": 1, "focus": "Cache"}]});
+    assert_eq!(json, expected);
+
+    let output = with_home(&["--config", "cache", "-n", "2", "--tree", &file]).output().unwrap();
+    let tree = String::from_utf8(output.stdout).unwrap();
+    assert!(tree.starts_with("Active filters:\n   focus=Cache\n") && !tree.contains("Showing top"), "{tree}");
+    for (name, text, error) in [
+        ("other", None, "no options are saved as other; there are cache"),
+        ("cache", Some("{}"), "is no file of saved options; mend or remove it"),
+        (
+            "old",
+            Some(r#"{"configs": [{"name": "old", "colour": 3}]}"#),
+            "the options saved as old: there is no option colour",
+        ),
+    ] {
+        if let Some(text) = text {
+            fs::write(&saved, text).unwrap();
+        }
+        let output = with_home(&["--config", name, &file]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains(error), "{said}");
+    }
 }
 
 #[test]

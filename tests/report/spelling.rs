@@ -102,6 +102,14 @@ fn the_filters_are_said_above_what_they_leave() {
     let file = folder.profile("own.prof", &fixtures::heaptrace());
     let text = report_text(&["--focus", "main", "--hide", "x\ny", "--tree", &file]);
     assert!(text.starts_with("Active filters:\n   focus=main\n   hide=x\u{fffd}y\nShowing nodes"), "{text}");
+    let long = "main|".repeat(30);
+    for (view, next) in [("--traces", "----"), ("--list=load", "Total: "), ("--tags", " bytes: ")] {
+        let text = report_text(&["--focus", &long, view, &file]);
+        let said = format!("Active filters:\n   focus={}…\n{next}", &long[..74]);
+        assert!(text.starts_with(&said), "{text}");
+    }
+    let dot = report_text(&["--focus", "main", "--dot", &file]);
+    assert!(dot.contains(r#"of 26.60MB\nfocus=main" labelloc"#), "{dot}");
 }
 
 #[test]
@@ -113,4 +121,8 @@ fn a_profile_without_names_says_what_looks_them_up() {
     }
     let text = report_text(&[&folder.profile("addresses.prof", &builder)]);
     assert!(text.contains("hint       most addresses have no names; heaptrace symbolize"), "{text}");
+    let file = folder.path("addresses.prof");
+    let output = report(&["--traces", file.to_str().unwrap()]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("heaptrace: most addresses have no names; heaptrace symbolize"), "{said}");
 }

@@ -353,15 +353,33 @@ fn there_is_no_colour_in_a_pipe_and_none_if_it_is_not_wanted() {
     let folder = Folder::new();
     let file = folder.profile("own.prof", &fixtures::heaptrace());
     assert!(!report_text(&[&file]).contains('\x1b'));
-    // `script` runs a command on a terminal.
-    let on_terminal = |variables: &str| {
-        let command = format!("{variables} {} report {file}", env!("CARGO_BIN_EXE_heaptrace"));
-        let output = Command::new("script").args(["-qec", &command, "/dev/null"]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    assert!(on_terminal("stty rows 50 cols 100; TERM=xterm").contains('\x1b'));
-    assert!(on_terminal("stty rows 50 cols 100; TERM=xterm").contains('…'));
-    assert!(!on_terminal("NO_COLOR=1 TERM=xterm").contains('\x1b'));
+    assert!(on_terminal("TERM=xterm", &file).contains('\x1b'));
+    assert!(!on_terminal("NO_COLOR=1 TERM=xterm", &file).contains('\x1b'));
+}
+
+/// What `heaptrace report` writes on a terminal of 100 columns.
+fn on_terminal(variables: &str, arguments: &str) -> String {
+    let report = format!("{} report {arguments}", env!("CARGO_BIN_EXE_heaptrace"));
+    let command = format!("stty rows 50 cols 100; {variables} {report}");
+    let output = Command::new("script").args(["-qec", &command, "/dev/null"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn names_are_as_wide_as_the_terminal_leaves_room_for_and_whole_elsewhere() {
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::heaptrace());
+    for view in ["--top", "--tree", "--peek insert", "--traces", "--list insert"] {
+        let text = on_terminal("NO_COLOR=1", &format!("{view} {file}"));
+        let lines = text.lines().filter(|line| line.contains("insert"));
+        let widths: Vec<usize> = lines.map(|line| line.trim_end().chars().count()).collect();
+        assert!(!widths.is_empty() && widths.iter().all(|&width| width <= 100), "{view}: {text}");
+        let arguments: Vec<&str> = view.split(' ').chain([file.as_str()]).collect();
+        assert!(
+            report_text(&arguments)
+                .contains("std::allocator<orders::Order>>::_M_realloc_insert<orders::Order const&>")
+        );
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use anyhow::ensure;
 use clap::Args as _;
 
 use crate::ask::command::Command;
+use crate::ask::config::Configs;
 use crate::ask::option_args::OptionArgs;
 use crate::ask::view_args::ViewArgs;
 use crate::profile::part::Base;
@@ -43,6 +44,10 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
+    /// Take the options that were saved under this name, at the prompt with config save NAME
+    #[arg(long, value_name = "NAME")]
+    config: Option<String>,
+
     /// Read commands from a prompt, or from a pipe
     #[arg(short, long)]
     pub interactive: bool,
@@ -59,7 +64,12 @@ impl Args {
 
     /// The options, whatever the view.
     pub fn options(&self) -> anyhow::Result<Options> {
-        self.options.options()
+        let mut options = Options::default();
+        if let Some(name) = &self.config {
+            Configs::read()?.apply(name, &mut options)?;
+        }
+        self.options.set(&mut options)?;
+        Ok(options)
     }
 
     /// The file to write, if there is one.

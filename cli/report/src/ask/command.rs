@@ -10,6 +10,7 @@ use crate::render::dot;
 use crate::render::flame;
 use crate::render::html;
 use crate::render::json;
+use crate::render::listing;
 use crate::render::output::Output;
 use crate::render::picture::{self, Format};
 use crate::render::raw;
@@ -172,11 +173,21 @@ impl Command {
         match self {
             Command::Top => text::top(&mut out.text(), &Top::new(view), width)?,
             Command::Json => json::top(&mut out.text(), &Top::new(view))?,
-            Command::Tree => text::tree(&mut out.text(), &Tree::new(view))?,
-            Command::Peek(regex) => text::tree(&mut out.text(), &Tree::peek(view, regex)?)?,
-            Command::List(regex) => text::list(&mut out.text(), &List::new(view, regex, read)?)?,
-            Command::Traces => text::traces(&mut out.text(), &Traces::new(view))?,
-            Command::Tags => text::tags(&mut out.text(), &Tags::new(view))?,
+            Command::Tree => text::tree(&mut out.text(), &Tree::new(view), width)?,
+            Command::Peek(regex) => text::tree(&mut out.text(), &Tree::peek(view, regex)?, width)?,
+            Command::List(regex) => {
+                let list = List::new(view, regex, read)?;
+                text::filters(&mut out.text(), &view.options.filters.described())?;
+                listing::write(&mut out.text(), &list, width)?
+            }
+            Command::Traces => {
+                text::filters(&mut out.text(), &view.options.filters.described())?;
+                text::traces(&mut out.text(), &Traces::new(view), width)?
+            }
+            Command::Tags => {
+                text::filters(&mut out.text(), &view.options.filters.described())?;
+                text::tags(&mut out.text(), &Tags::new(view))?
+            }
             Command::Folded => text::folded(&mut out.text(), &Folded::new(view))?,
             Command::Raw => {
                 let undivided = Options { divide_by: 1.0, ..view.options.clone() };

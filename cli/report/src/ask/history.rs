@@ -8,14 +8,11 @@ use rustyline::Editor;
 use rustyline::Helper;
 use rustyline::history::DefaultHistory;
 
+use crate::ask::user_folder::user_folder;
+
 /// The file: `$XDG_STATE_HOME/heaptrace/history`, or where that is by default.
 fn path() -> Option<PathBuf> {
-    let variable = |name: &str| {
-        let value = std::env::var_os(name).map(PathBuf::from);
-        value.filter(|path| path.is_absolute())
-    };
-    let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")))?;
-    Some(state.join("heaptrace/history"))
+    Some(user_folder("XDG_STATE_HOME", ".local/state")?.join("history"))
 }
 
 /// Takes up what earlier sessions left. A prompt without a past is no error.

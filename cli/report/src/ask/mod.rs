@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod config;
 mod first_screen;
 mod history;
 mod option_args;
@@ -9,6 +10,7 @@ mod prompt;
 mod run;
 mod setting;
 mod source_files;
+mod user_folder;
 mod view_args;
 
 pub use args::{Args, two_dashes};

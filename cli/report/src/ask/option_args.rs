@@ -15,13 +15,12 @@ const SAMPLE_TYPES: [&str; 6] =
 pub struct OptionArgs(Vec<(&'static Setting, String)>);
 
 impl OptionArgs {
-    /// What they say.
-    pub fn options(&self) -> anyhow::Result<Options> {
-        let mut options = Options::default();
+    /// Sets what they say.
+    pub fn set(&self, options: &mut Options) -> anyhow::Result<()> {
         for (setting, value) in &self.0 {
-            setting.set(&mut options, &format!("--{}", setting.flag), value)?;
+            setting.set(options, &format!("--{}", setting.flag), value)?;
         }
-        Ok(options)
+        Ok(())
     }
 }
 

@@ -3,13 +3,14 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use rustyline::{CompletionType, Config, Editor, Helper, Highlighter, Hinter, Validator};
 
 use crate::ask::command::{Argument, Command, VIEWS, ViewKind};
+use crate::ask::config::Configs;
 use crate::ask::history;
 use crate::ask::setting::{SETTINGS, Setting};
 use crate::pattern::Pattern;
@@ -27,8 +28,13 @@ const TOP_LIMIT: usize = 10;
 const COMPLETIONS_LIMIT: usize = 100;
 
 /// Commands that show no view: name, arguments, what it does.
-const COMMANDS: [(&str, &str, &str); 4] = [
+const COMMANDS: [(&str, &str, &str); 5] = [
     ("comments", "", "What the profile says of itself"),
+    (
+        "config",
+        "[name | save name | delete name]",
+        "Variables saved under names: list them, take them, save them as they are, delete them",
+    ),
     ("exit", "", "Leave; also quit, q, ^D"),
     ("help", "[command or variable]", "Explain"),
     ("options", "", "Variables and their values; also o"),
@@ -42,7 +48,7 @@ fn arguments_of(view: &ViewKind) -> String {
         Argument::None if view.has_rows => "[n] [-cum] ",
         Argument::None => "",
     };
-    format!("{what}[focus]* [-ignore]* [>file]")
+    format!("{what}[focus]* [-ignore]* [>file] [| command]")
 }
 
 /// Reads commands until there are no more.
@@ -107,11 +113,17 @@ impl Session<'_> {
     /// Does what a line says. What is wrong with it is said on stderr; only an error in writing ends
     /// the session.
     fn enter(&mut self, line: &str, out: &mut Output) -> anyhow::Result<Next> {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        if let ["exit" | "quit" | "q"] = words[..] {
+        if let "exit" | "quit" | "q" = line.trim() {
             return Ok(Next::Leave);
         }
-        if let Err(error) = self.act(line.trim(), &words, out) {
+        let done = match line.split_once(" |").filter(|_| !is_assignment(line)) {
+            Some((line, shell)) => {
+                out.flush()?;
+                Output::to_command(shell, |out| self.act(line.trim(), out))
+            }
+            None => self.act(line.trim(), out),
+        };
+        if let Err(error) = done {
             if error.is::<io::Error>() {
                 return Err(error);
             }
@@ -121,14 +133,24 @@ impl Session<'_> {
         Ok(Next::Stay)
     }
 
-    fn act(&mut self, line: &str, words: &[&str], out: &mut Output) -> anyhow::Result<()> {
-        match *words {
+    fn act(&mut self, line: &str, out: &mut Output) -> anyhow::Result<()> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
             [] => Ok(()),
             ["o" | "options"] => self.show_options(&mut out.text()),
             ["help"] => help(&mut out.text()),
             ["help", name] => help_on(&mut out.text(), name),
             ["comments"] => Ok(text::header(&mut out.text(), &Header::new(&self.view()?))?),
             [":"] => self.clear_filters(),
+            ["config"] => self.list_configs(&mut out.text()),
+            ["config", "save", name] => {
+                let path = Configs::change(|configs| configs.save(name, &self.options))?;
+                say(format_args!("saved as {name} in {}", path.display()));
+                Ok(())
+            }
+            ["config", "delete", name] => Configs::change(|configs| configs.delete(name)).map(drop),
+            ["config", name] => Configs::read()?.apply(name, &mut self.options),
+            ["config", ..] => bail!("config takes a name, save and a name, or delete and a name"),
             _ if self.assign(line)? => Ok(()),
             [name, ref arguments @ ..] => self.show(name, arguments, out),
         }
@@ -168,6 +190,13 @@ impl Session<'_> {
         Ok(true)
     }
 
+    fn list_configs(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        for line in Configs::read()?.described() {
+            writeln!(out, "  {line}")?;
+        }
+        Ok(())
+    }
+
     fn clear_filters(&mut self) -> anyhow::Result<()> {
         for name in ["focus", "ignore", "hide", "tagfocus", "tagignore"] {
             set_filter(&mut self.options, name, "")?;
@@ -177,7 +206,11 @@ impl Session<'_> {
 
     fn show_options(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         for setting in SETTINGS {
-            let value = match setting.get(&self.options, self.profile) {
+            let value = match setting.get(&self.options) {
+                name if setting.name == "sample_index" => {
+                    let index = self.profile.sample_index(&name).unwrap_or_default();
+                    self.profile.sample_types[index].name.clone()
+                }
                 value if value.is_empty() => "\"\"".to_owned(),
                 value => value,
             };
@@ -214,6 +247,11 @@ impl Session<'_> {
         say(format_args!("written to {}", path.display()));
         Ok(())
     }
+}
+
+/// Whether a line gives a variable a value.
+fn is_assignment(line: &str) -> bool {
+    line.split_once('=').is_some_and(|(name, _)| Setting::find(name.trim()).is_some())
 }
 
 /// Splits the number off a name: `top10` is `top 10`.
@@ -257,6 +295,7 @@ fn modify(options: &mut Options, command: &str, arguments: &[&str]) -> anyhow::R
         } else if let "-cum" | "--cum" = argument {
             options.sort = Sort::Cum;
         } else if let Some(path) = argument.strip_prefix('>') {
+            ensure!(!path.starts_with('>'), "there is no >>; > writes a file anew");
             let path = Some(path).filter(|path| !path.is_empty());
             let path = path.or_else(|| arguments.next());
             file = Some(PathBuf::from(path.context("there is no file after >")?));

@@ -6,7 +6,10 @@ use crate::ask::prompt;
 use crate::profile::tables::Profile;
 use crate::profile::{load, prune};
 use crate::render::output::Output;
+use crate::render::text;
+use crate::say::say;
 use crate::view::basis::{Options, View};
+use crate::view::header::{self, Hint};
 
 /// Runs `heaptrace report`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -36,6 +39,10 @@ fn show_view(
     out: &mut Output,
 ) -> anyhow::Result<()> {
     let profile = options.with_label_frames(profile);
+    // The first screen says so itself.
+    if !matches!(command, Command::Top | Command::Html) && header::lacks_names(&profile) {
+        say(text::hint_text(&Hint::NoNames));
+    }
     command.run(&View::new(&profile, options)?, out)?;
     out.flush()
 }

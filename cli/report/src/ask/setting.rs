@@ -6,7 +6,6 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::pattern::Pattern;
-use crate::profile::tables::Profile;
 use crate::view::basis::Options;
 use crate::view::graph::Sort;
 use crate::view::label::TagFilter;
@@ -146,6 +145,11 @@ impl Setting {
         matches!((self.option)(&mut Options::default()), Slot::Flag(_))
     }
 
+    /// Whether it is a number.
+    pub fn is_number(&self) -> bool {
+        matches!((self.option)(&mut Options::default()), Slot::Number(_) | Slot::Limit(_))
+    }
+
     /// Its values if there are only these, each of which is also a command that sets it.
     pub fn choices(&self) -> Vec<String> {
         self.possible_values().iter().map(|value| value.get_name().to_owned()).collect()
@@ -179,7 +183,7 @@ impl Setting {
     }
 
     /// Its value.
-    pub fn get(&self, options: &Options, profile: &Profile) -> String {
+    pub fn get(&self, options: &Options) -> String {
         let pattern = |regex: &Option<Pattern>| regex.as_ref().map_or("", Pattern::as_str).to_owned();
         match (self.option)(&mut options.clone()) {
             Slot::Regex(regex) => pattern(regex),
@@ -190,10 +194,7 @@ impl Setting {
             Slot::Limit(limit) => limit.map_or("-1".to_owned(), |n| n.to_string()),
             Slot::Granularity(_) => value_name(&options.granularity()),
             Slot::Sort(value) => value_name(value),
-            Slot::SampleIndex(name) => {
-                let index = profile.sample_index(name).unwrap_or_default();
-                profile.sample_types[index].name.clone()
-            }
+            Slot::SampleIndex(name) => name.clone(),
         }
     }
 }

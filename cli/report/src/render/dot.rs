@@ -16,10 +16,11 @@ pub fn write(out: &mut dyn Write, graph: &CallGraph) -> io::Result<()> {
     writeln!(out, "node [style=filled fillcolor=\"#f8f8f8\" shape=box]")?;
     writeln!(
         out,
-        "label=\"{}: {} of {}\" labelloc=t",
+        "label=\"{}: {} of {}{}\" labelloc=t",
         escaped(&graph.sample_type),
         graph.scale.label(graph.showing.flat),
-        graph.scale.label(graph.showing.total)
+        graph.scale.label(graph.showing.total),
+        graph.showing.filters.iter().map(|filter| format!("\\n{}", escaped(filter))).collect::<String>()
     )?;
     for one in &graph.nodes {
         node(out, graph, one, largest)?;

@@ -5,6 +5,7 @@ pub mod dot;
 pub mod flame;
 pub mod html;
 pub mod json;
+pub mod listing;
 pub mod output;
 pub mod picture;
 pub mod raw;

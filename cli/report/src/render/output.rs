@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 
 use anstream::{AutoStream, ColorChoice, StripStream};
@@ -49,6 +50,24 @@ impl Output {
         drop(output);
         let file = Rc::into_inner(file).expect("the output had the other one");
         file.into_inner().finish().with_context(cannot_write)
+    }
+
+    /// Has `write` write to a command of the shell, which may end before it has read all.
+    pub fn to_command(
+        line: &str,
+        write: impl FnOnce(&mut Output) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let shell = || Command::new("sh").arg("-c").arg(line).stdin(Stdio::piped()).spawn();
+        let mut child = shell().context("cannot run sh")?;
+        let input = child.stdin.take().expect("it is a pipe");
+        let mut output = Output::plain(BufWriter::new(input), Path::new(line));
+        let written = write(&mut output).and_then(|()| output.flush());
+        drop(output);
+        child.wait().context("cannot wait for sh")?;
+        let is_end = |error: &(dyn std::error::Error + 'static)| {
+            error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe)
+        };
+        written.or_else(|error| if error.chain().any(is_end) { Ok(()) } else { Err(error) })
     }
 
     /// Nothing: what is written is forgotten.

@@ -12,7 +12,6 @@ use crate::render::shorten;
 use crate::view::basis::Showing;
 use crate::view::graph::Inlining;
 use crate::view::header::{Amount, Header, Hint, reading};
-use crate::view::list::{List, Routine};
 use crate::view::noise::Estimate;
 use crate::view::tags::Tags;
 use crate::view::top::{Row, Top};
@@ -20,21 +19,27 @@ use crate::view::traces::{Folded, Traces};
 use crate::view::tree::{Call, Tree};
 
 const HEADING: Style = Style::new().bold();
-const NAME: Style = AnsiColor::Cyan.on_default();
-const WARNING: Style = AnsiColor::Yellow.on_default();
-const FAINT: Style = Style::new().dimmed();
+pub(super) const NAME: Style = AnsiColor::Cyan.on_default();
+pub(super) const WARNING: Style = AnsiColor::Yellow.on_default();
+pub(super) const FAINT: Style = Style::new().dimmed();
 
 /// Width of the columns of [`top`] before the name, without those of the error.
 const COLUMNS: usize = 50;
+/// The same of [`tree`].
+const CALL_COLUMNS: usize = 61;
+/// The same of [`traces`].
+const TRACE_COLUMNS: usize = 13;
 /// Least width of a terminal for all columns.
 const WIDE: usize = 100;
 /// Characters of a filter that are shown.
 const FILTER_WIDTH: usize = 80;
+/// What follows the name of a function that is inlined.
+const INLINE: &str = " (inline)";
 /// Least width to shorten a name to.
-const NAME_WIDTH: usize = 20;
+pub(super) const NAME_WIDTH: usize = 20;
 
 /// `text` in `style`.
-fn styled(style: Style, text: &str) -> String {
+pub(super) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
@@ -226,7 +231,7 @@ pub fn top(out: &mut dyn Write, top: &Top, width: Option<usize>) -> io::Result<(
     showing(out, &top.showing, &top.scale)?;
     let with_sum = width.is_none_or(|width| width >= WIDE);
     let columns = COLUMNS - if with_sum { 0 } else { 7 } + if top.sampled { 14 } else { 0 };
-    let room = width.map(|width| width.saturating_sub(columns));
+    let room = room(width, columns);
     let heading = format!(
         "{:>10} {:>5}%{} {:>10} {:>5}%{}",
         "flat",
@@ -262,7 +267,7 @@ pub fn own(out: &mut dyn Write, top: &Top, width: Option<usize>) -> io::Result<(
     let all = top.scale.label(top.showing.all);
     writeln!(out, "Own code: {all}, {} of {}, by line", share.trim_start(), top.type_name)?;
     let columns = 19 + if top.sampled { 14 } else { 0 };
-    let room = width.map(|width| width.saturating_sub(columns).max(NAME_WIDTH));
+    let room = room(width, columns);
     let errors = if top.sampled { format!(" {:>7} {:>5}", "samples", "95%") } else { String::new() };
     writeln!(out, "{}", styled(HEADING, &format!("{:>10} {:>6}{errors}  line", "held", "share")))?;
     for row in top.rows.iter().filter(|row| row.flat != 0) {
@@ -272,7 +277,7 @@ pub fn own(out: &mut dyn Write, top: &Top, width: Option<usize>) -> io::Result<(
             top.scale.label(row.flat),
             percentage(row.flat, top.showing.total),
             if top.sampled { error(row, top.difference) } else { String::new() },
-            styled(NAME, &shorten::to_width(&row.name, room))
+            styled(NAME, &short(&row.name, "", room))
         )?;
     }
     writeln!(out)
@@ -283,10 +288,20 @@ fn name(row: &Row, room: Option<usize>) -> String {
     let inlining = match row.inlining {
         Inlining::None => "",
         Inlining::Some => " (partial-inline)",
-        Inlining::All => " (inline)",
+        Inlining::All => INLINE,
     };
-    let room = room.map(|room| room.saturating_sub(inlining.len()).max(NAME_WIDTH));
-    format!("{}{inlining}", styled(NAME, &shorten::to_width(&row.name, room)))
+    format!("{}{inlining}", styled(NAME, &short(&row.name, inlining, room)))
+}
+
+/// The columns that are left for a name behind others on a terminal.
+pub(super) fn room(width: Option<usize>, columns: usize) -> Option<usize> {
+    width.map(|width| width.saturating_sub(columns))
+}
+
+/// A name that leaves room for what follows it, if there is enough for anything.
+fn short(name: &str, followed_by: &str, room: Option<usize>) -> String {
+    let room = room.map(|room| room.saturating_sub(followed_by.len()).max(NAME_WIDTH));
+    shorten::to_width(name, room)
 }
 
 /// The columns of samples and of the 95% interval, relative to the value.
@@ -305,18 +320,19 @@ fn error(row: &Row, difference: bool) -> String {
     format!(" {:>7} {}", grouped(estimate.samples.round() as u64), styled(style, &format!("{interval:>5}")))
 }
 
-/// The call graph.
-pub fn tree(out: &mut dyn Write, tree: &Tree) -> io::Result<()> {
+/// The call graph. On a terminal of `width` columns, long names are shortened to fit.
+pub fn tree(out: &mut dyn Write, tree: &Tree, width: Option<usize>) -> io::Result<()> {
     const SEPARATOR: &str = "----------------------------------------------------------+-------------";
     showing(out, &tree.showing, &tree.scale)?;
     writeln!(out, "{SEPARATOR}")?;
     let heading = "      flat  flat%   sum%        cum   cum%   calls calls% + context";
     writeln!(out, "{}", styled(HEADING, heading))?;
     let total = tree.showing.total;
+    let room = room(width, CALL_COLUMNS);
     let mut sum = 0;
     for entry in &tree.entries {
         writeln!(out, "{SEPARATOR}")?;
-        calls(out, &entry.callers, entry.cum, &tree.scale)?;
+        calls(out, &entry.callers, entry.cum, &tree.scale, room)?;
         sum += entry.flat;
         writeln!(
             out,
@@ -326,9 +342,9 @@ pub fn tree(out: &mut dyn Write, tree: &Tree) -> io::Result<()> {
             percentage(sum, total),
             tree.scale.label(entry.cum),
             percentage(entry.cum, total),
-            styled(NAME, &entry.name)
+            styled(NAME, &short(&entry.name, "", room))
         )?;
-        calls(out, &entry.callees, entry.cum, &tree.scale)?;
+        calls(out, &entry.callees, entry.cum, &tree.scale, room)?;
     }
     if !tree.entries.is_empty() {
         writeln!(out, "{SEPARATOR}")?;
@@ -336,83 +352,31 @@ pub fn tree(out: &mut dyn Write, tree: &Tree) -> io::Result<()> {
     Ok(())
 }
 
-fn calls(out: &mut dyn Write, calls: &[Call], cum: i64, scale: &Scale) -> io::Result<()> {
+fn calls(
+    out: &mut dyn Write,
+    calls: &[Call],
+    cum: i64,
+    scale: &Scale,
+    room: Option<usize>,
+) -> io::Result<()> {
     for call in calls {
+        let inline = if call.inline { INLINE } else { "" };
         writeln!(
             out,
             "{:>50} {} |   {}{}",
             scale.label(call.weight),
             percentage(call.weight, cum),
-            call.name,
-            if call.inline { " (inline)" } else { "" }
+            short(&call.name, inline, room),
+            inline
         )?;
     }
     Ok(())
 }
 
-/// Annotated source.
-pub fn list(out: &mut dyn Write, list: &List) -> io::Result<()> {
-    writeln!(out, "Total: {}", list.scale.label(list.total))?;
-    for routine in &list.routines {
-        writeln!(
-            out,
-            "ROUTINE ======================== {} in {}",
-            styled(NAME, &routine.name),
-            if routine.file.is_empty() { "an unknown file" } else { &routine.file }
-        )?;
-        writeln!(
-            out,
-            "{:>10} {:>10} (flat, cum) {} of Total",
-            list.scale.label(routine.flat),
-            list.scale.label(routine.cum),
-            percentage(routine.cum, list.total)
-        )?;
-        lines(out, routine, &list.scale)?;
-    }
-    Ok(())
-}
-
-fn lines(out: &mut dyn Write, routine: &Routine, scale: &Scale) -> io::Result<()> {
-    let value = |value: i64| match value {
-        0 => ".".to_owned(),
-        value => scale.label(value),
-    };
-    for line in &routine.lines {
-        writeln!(
-            out,
-            "{:>10} {:>10} {:>6}:{}",
-            value(line.flat),
-            value(line.cum),
-            line.number,
-            line.text
-                .as_deref()
-                .unwrap_or_default()
-                .replace(|c: char| c.is_control() && c != '\t', "\u{fffd}")
-        )?;
-    }
-    match source_note(routine) {
-        Some(note) => writeln!(out, "{:>10} {:>10}        {}", "", "", styled(WARNING, &note)),
-        None => Ok(()),
-    }
-}
-
-/// What is wrong with the source of a function.
-fn source_note(routine: &Routine) -> Option<String> {
-    match routine.source_lines {
-        _ if routine.file.is_empty() => None,
-        None => Some(
-            "the source was not found; --source-path says where to look, --trim-path what to cut off its name"
-                .to_owned(),
-        ),
-        Some(count) => routine.lines.iter().any(|line| line.number > count as i64).then(|| {
-            format!("the source has {count} lines only: it is not the one that the program was built from")
-        }),
-    }
-}
-
-/// The samples with their stacks.
-pub fn traces(out: &mut dyn Write, traces: &Traces) -> io::Result<()> {
+/// The samples with their stacks. On a terminal of `width` columns, long names are shortened to fit.
+pub fn traces(out: &mut dyn Write, traces: &Traces, width: Option<usize>) -> io::Result<()> {
     const SEPARATOR: &str = "-----------+-------------------------------------------------------";
+    let room = room(width, TRACE_COLUMNS);
     for trace in &traces.traces {
         writeln!(out, "{SEPARATOR}")?;
         for (key, values) in &traces.label_sets[trace.labels as usize] {
@@ -420,8 +384,9 @@ pub fn traces(out: &mut dyn Write, traces: &Traces) -> io::Result<()> {
         }
         let mut value = traces.scale.label(trace.value);
         for &(name, inline) in &trace.frames {
-            let inline = if inline { " (inline)" } else { "" };
-            writeln!(out, "{value:>10}   {}{inline}", traces.names[name as usize])?;
+            let inline = if inline { INLINE } else { "" };
+            let name = short(&traces.names[name as usize], inline, room);
+            writeln!(out, "{value:>10}   {name}{inline}")?;
             value.clear();
         }
     }

@@ -185,7 +185,7 @@ fn hints(view: &View, samples: Option<u64>, rate: Option<i64>) -> Vec<Hint> {
 }
 
 /// Whether most of what is in stacks has no name, or one that only repeats the address.
-fn lacks_names(profile: &Profile) -> bool {
+pub fn lacks_names(profile: &Profile) -> bool {
     let is_named = |&i: &u32| {
         profile.code.lines(i).iter().any(|line| {
             let function = &profile.functions[line.function as usize];

@@ -92,7 +92,9 @@ fn routine(name: &str, file: &str, nodes: &[&Node], source: Option<String>) -> R
     let line = |number: i64| {
         let (flat, cum) = values.get(&number).map_or((0, 0), graph::sum);
         let text = usize::try_from(number - 1).ok().and_then(|i| texts.get(i));
-        SourceLine { number, text: text.map(|&text| text.to_owned()), flat, cum }
+        // A terminal obeys control characters.
+        let printable = |text: &&str| text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}");
+        SourceLine { number, text: text.map(printable), flat, cum }
     };
     Routine {
         name: name.to_owned(),
