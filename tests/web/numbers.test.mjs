@@ -64,7 +64,7 @@ test('every filter, with the expressions of RE2', async () => {
         ['f', '--focus', 'render|^std::vector'],
         ['i', '--ignore', '(?i)CHECKSUM'],
         ['h', '--hide', '^std::'],
-        ['h', '--hide', '[[:digit:]]|stl_.*\\.h'],
+        ['h', '--hide', '^[[:alpha:]]{6}$|stl_.*\\.h'],
         ['s', '--show', '\\Qmain\\E|handle|libc'],
         ['sf', '--show-from', 'handle'],
         ['prunefrom', '--prune-from', '^handle$|^main$'],

@@ -1,11 +1,13 @@
 // The page from disk in a browser.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
+import { VIEWS } from '../../cli/report/web/model/state.js';
 import { open, selected, withBrowser } from './browser.mjs';
 import { profileOf } from './builder.mjs';
-import { heaptrace, orders, pageOf, reportRows, sqlite } from './heaptrace.mjs';
+import { heaptrace, orders, ordersAgain, pageOf, reportRows, sqlite } from './heaptrace.mjs';
 
 withBrowser();
 
@@ -101,15 +103,15 @@ test('the rows of the table are those of the report', async () => {
         await scroller.evaluate((element, to) => element.scrollTo(0, to), top);
         await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
         const rows = await page.locator('tbody tr:not(.gap)').evaluateAll((lines) =>
-            lines.map((line) => [line.getAttribute('aria-rowindex'), line.querySelector('.name button').textContent]),
+            lines.map((line) => [line.getAttribute('aria-rowindex'), line.querySelector('.name button').title]),
         );
         rows.forEach(([index, name]) => found.set(Number(index), name));
         assert.ok(top < 30 * theirs.length + 2000, 'all rows come by');
     }
     assert.deepEqual([...found].sort(([a], [b]) => a - b).map(([, name]) => name), theirs.map((row) => row.name));
-    await page.getByRole('button', { name: 'Cum' }).click();
+    await page.getByRole('button', { name: 'Cum', exact: true }).click();
     const cum = reportRows(sqlite(), '-s', 'alloc_space', '--cum');
-    assert.equal(await page.locator('tbody tr .name button').first().textContent(), cum[0].name);
+    assert.equal(await page.locator('tbody tr .name button').first().getAttribute('title'), cum[0].name);
     await close();
 });
 
@@ -127,12 +129,12 @@ test('names are text, whatever is in them', async () => {
     const evil = ['<img src=x onerror="document.title=\'owned\'">', '</script><script>document.title="owned"</script>', '"><b id=owned>', '__proto__', '\u202egnp.exe', '{data}'];
     const profile = profileOf('evil.prof', [[evil, 100], [['constructor', '</style>'], 50]]);
     const { page, notes, close } = await open(pageOf(profile));
-    for (const view of ['flamegraph', 'top', 'sandwich', 'bottomup']) {
+    for (const view of VIEWS) {
         await page.goto(page.url().replace(/#.*/, '') + `#/${view}?`);
         await page.waitForSelector('[role=tab][aria-selected=true]');
     }
     await page.goto(page.url().replace(/#.*/, '') + '#/top?');
-    const names = await page.locator('tbody .name button').allTextContents();
+    const names = await page.locator('tbody .name button').evaluateAll((buttons) => buttons.map((one) => one.title));
     for (const name of evil) {
         assert.ok(names.includes(name) || names.some((one) => one.includes(name.replace('\u202e', ''))), name);
     }
@@ -150,5 +152,68 @@ test('what programs do before main is one box until it is opened', async () => {
     await page.keyboard.press('Home');
     await page.keyboard.press('ArrowDown');
     assert.match(await selected(page).textContent(), /^_start/);
+    await close();
+});
+
+test('source, peek, graph, tree map, sizes and time have what they are of', async () => {
+    const { page, notes, close } = await open(pageOf(orders()), { hash: '#/source?si=alloc_space&p=%5Echecksum%24' });
+    assert.match(await page.locator('.source tbody').textContent(), /std::vector<char> buffer/);
+    await page.goto(page.url().replace('source', 'peek'));
+    assert.deepEqual(await page.locator('.peek .name').allTextContents(), ['handle', 'std::vector<char, std::allocator<char> >::vector']);
+    await page.getByRole('button', { name: 'handle' }).click();
+    assert.match(page.url(), /p=%5Ehandle%24/);
+    await page.getByRole('tab', { name: 'Graph', exact: true }).click();
+    const box = page.locator('.graph g[role=button]', { hasText: 'checksum' });
+    await box.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('menuitem', { name: 'Focus' }).click();
+    assert.equal(await page.locator('.chip input').inputValue(), '^checksum$');
+    await page.getByRole('tab', { name: 'Tree map' }).click();
+    assert.match(await page.locator('.tile').first().getAttribute('aria-label'), /^std::vector<char.*9\d\.\d+%/);
+    await page.getByRole('tab', { name: 'Sizes' }).click();
+    await page.locator('.sizes tbody button').last().click();
+    assert.equal(await page.locator('.chip input').nth(1).inputValue(), 'bytes=131073b:262144b');
+    await page.getByRole('tab', { name: 'Time' }).click();
+    assert.match(await page.locator('.timeline svg').first().getAttribute('aria-label'), /^Heap in use, at most \d/);
+    assert.deepEqual(notes.faults, []);
+    await close();
+});
+
+test('a part of the time line can be brought closer, and left again', async () => {
+    const { page, close } = await open(pageOf(sqlite()), { hash: '#/timeline' });
+    const bounds = await page.locator('.timeline svg').first().boundingBox();
+    const whole = await page.locator('.way').textContent();
+    await page.mouse.move(bounds.x + 300, bounds.y + 60);
+    await page.mouse.down();
+    await page.mouse.move(bounds.x + 900, bounds.y + 60, { steps: 4 });
+    await page.mouse.up();
+    await page.getByRole('button', { name: 'All of it' }).click();
+    assert.equal(await page.locator('.way').textContent(), whole);
+    await close();
+});
+
+test('files for other programs are saved from the page', async () => {
+    const { page, close } = await open(pageOf(orders()), { hash: '#/top?si=alloc_space' });
+    const save = async (name) => {
+        await page.getByRole('button', { name: 'Export' }).click();
+        const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name }).click()]);
+        return readFileSync(await download.path(), 'utf8');
+    };
+    const lines = (text) => text.trim().split('\n').sort();
+    assert.deepEqual(lines(await save('Folded stacks')), lines(heaptrace('report', '--folded', '-s', 'alloc_space', orders())));
+    assert.match(await save('Flame graph as SVG'), /^<svg .*checksum.*<\/svg>$/s);
+    assert.match(await save('Table as CSV'), /^name,flat,cum/);
+    JSON.parse(await save('speedscope'));
+    await close();
+});
+
+test('a difference shows what grew, what shrank and what is noise', async () => {
+    const { page, notes, close } = await open(pageOf(ordersAgain(), '--diff-base', orders()), { hash: '#/flamegraph?si=alloc_space' });
+    assert.match(await page.locator('.legend').textContent(), /grewshrankwithin the noise/);
+    assert.match(await page.locator('.total').textContent(), /(more|less) allocated in all/);
+    for (const tab of await page.locator('[role=tab]').all()) {
+        await tab.click();
+    }
+    assert.deepEqual(notes.faults, []);
     await close();
 });

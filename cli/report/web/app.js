@@ -9,13 +9,20 @@ import { readState, writeState } from './model/state.js';
 import { Bar, VIEW_NAMES } from './parts/bar.js';
 import { Chips } from './parts/chips.js';
 import { button, fill } from './parts/dom.js';
+import { openExports } from './parts/export.js';
 import { help } from './parts/help.js';
 import { keys } from './parts/keys.js';
 import { about, summary } from './parts/summary.js';
 import { turnTheme } from './parts/theme.js';
 import { FlameView } from './views/flame.js';
+import { GraphView } from './views/graph.js';
+import { PeekView } from './views/peek.js';
 import { SandwichView } from './views/sandwich.js';
+import { SizesView } from './views/sizes.js';
+import { SourceView } from './views/source.js';
+import { TimelineView } from './views/timeline.js';
 import { TopView } from './views/top.js';
+import { TreemapView } from './views/treemap.js';
 
 /** @typedef {{ element: HTMLElement, update(shown: Shown): void, focus(): void, out?: () => boolean }} View */
 
@@ -27,10 +34,11 @@ export class App {
         this.state = readState(location.hash, profile.is.state);
         /** @type {Map<ViewName, View>} */
         this.views = new Map();
-        this.bar = new Bar(this, part('bar'));
+        this.bar = new Bar(this, part('bar'), part('sample'));
         this.chips = new Chips(this, part('chips'));
         about(this, part('about'));
-        fill(part('tools'),
+        const exporter = button('⤓', () => openExports(this, exporter), { 'aria-label': 'Export', title: 'Export', 'aria-haspopup': 'menu' });
+        fill(part('tools'), exporter,
             button('◐', () => this.turn(), { 'aria-label': 'Light or dark', title: 'Light or dark' }),
             button('?', help, { 'aria-label': 'Keys', title: 'Keys' }));
         matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.update());
@@ -80,7 +88,7 @@ export class App {
         main.setAttribute('aria-label', VIEW_NAMES[this.state.view]);
         this.bar.update(shown);
         this.chips.update(shown);
-        summary(this, shown, part('summary'));
+        summary(this, shown, part('totals'));
         view.update(shown);
     }
 
@@ -109,6 +117,18 @@ export class App {
                 return new SandwichView(this);
             case 'top':
                 return new TopView(this);
+            case 'source':
+                return new SourceView(this);
+            case 'peek':
+                return new PeekView(this);
+            case 'graph':
+                return new GraphView(this);
+            case 'treemap':
+                return new TreemapView(this);
+            case 'sizes':
+                return new SizesView(this);
+            case 'timeline':
+                return new TimelineView(this);
         }
     }
 

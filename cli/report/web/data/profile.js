@@ -29,6 +29,8 @@ import { Columns } from './columns.js';
  * @property {Float64Array} mappings the file of each
  * @property {Int32Array} parent of each node
  * @property {Int32Array} frame of each node
+ * @property {{ at: Float64Array, most: Float64Array, allocated: Float64Array, resident: Float64Array }} timeLine in
+ *     nanoseconds and bytes
  * @property {{ node: Int32Array, labels: Int32Array, values: Float64Array[], gross: Float64Array[] }} rows
  */
 
@@ -60,6 +62,12 @@ export async function readProfile(bytes) {
         },
         functions: { name: one('function.name'), file: one('function.file'), start: one('function.start') },
         mappings: one('mapping.file'),
+        timeLine: {
+            at: one('time.at'),
+            most: one('time.most'),
+            allocated: one('time.allocated'),
+            resident: one('time.resident'),
+        },
         rows: {
             node: summed(one('row.node')),
             labels: Int32Array.from(one('row.labels')),

@@ -7,6 +7,12 @@ export const VIEWS = /** @type {const} */ ([
     'sandwich',
     'bottomup',
     'top',
+    'source',
+    'peek',
+    'graph',
+    'treemap',
+    'sizes',
+    'timeline',
 ]);
 
 /** @typedef {typeof VIEWS[number]} ViewName */
@@ -27,6 +33,7 @@ export const VIEWS = /** @type {const} */ ([
  * @property {string} q what is searched for
  * @property {string} z the box that fills the picture: its way from the root, as numbers of names
  * @property {Granularity | ''} g
+ * @property {string} n how many functions the graph has
  * @property {string} sort
  * @property {boolean} own only the program's own code
  * @property {boolean} noinlines
@@ -53,6 +60,7 @@ const NOTHING = {
     q: '',
     z: '',
     g: '',
+    n: '',
     sort: '',
     own: false,
     noinlines: false,

@@ -21,6 +21,7 @@ export function actionsOf(app, name, box) {
     const { state } = app;
     const actions = [
         { label: 'Callers and callees', hint: 'sandwich: all calls of it together', run: () => app.go({ view: 'sandwich', p: own, z: '' }) },
+        { label: 'Source', hint: 'its lines, with what each holds', run: () => app.go({ view: 'source', p: own, z: '' }) },
         { label: 'Focus', hint: 'only stacks that it is in', run: () => app.go({ f: own, z: '' }) },
         { label: 'Ignore', hint: 'no stacks that it is in', run: () => app.go({ i: also(state.i), z: '' }) },
         { label: 'Hide', hint: 'leave it out of the stacks', run: () => app.go({ h: also(state.h), z: '' }) },

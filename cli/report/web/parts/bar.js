@@ -13,14 +13,21 @@ export const VIEW_NAMES = {
     sandwich: 'Sandwich',
     bottomup: 'Bottom-up',
     top: 'Top',
+    source: 'Source',
+    peek: 'Peek',
+    graph: 'Graph',
+    treemap: 'Tree map',
+    sizes: 'Sizes',
+    timeline: 'Time',
 };
 
 export class Bar {
     /**
      * @param {App} app
      * @param {HTMLElement} element
+     * @param {HTMLElement} sample the place of the sample type
      */
-    constructor(app, element) {
+    constructor(app, element, sample) {
         this.app = app;
         const { types } = app.profile.is;
         this.types = el('select', { 'aria-label': 'Sample', change: () => app.go({ si: this.types.value, z: '' }) },
@@ -33,9 +40,8 @@ export class Bar {
         });
         this.found = el('span', { id: 'found', role: 'status' });
         this.views = el('div', { class: 'views', role: 'tablist', 'aria-label': 'Views', keydown: (/** @type {KeyboardEvent} */ event) => this.turn(event) });
-        fill(element, this.views,
-            el('label', { class: 'sample' }, el('span', {}, 'Sample'), this.types),
-            el('div', { class: 'search' }, this.search, this.found));
+        fill(sample, this.types);
+        fill(element, this.views, el('div', { class: 'search' }, this.search, this.found));
     }
 
     /** @param {Shown} shown */
@@ -43,8 +49,12 @@ export class Bar {
         const { state, search } = shown;
         fill(this.views, ...Object.entries(VIEW_NAMES).map(([view, name]) =>
             button(name, () => this.app.go({ view: /** @type {ViewName} */ (view), z: '' }), {
-                role: 'tab', 'aria-selected': String(view === state.view), tabindex: view === state.view ? '0' : '-1', 'aria-controls': 'view',
+                role: 'tab', 'data-view': view, 'aria-selected': String(view === state.view), tabindex: view === state.view ? '0' : '-1', 'aria-controls': 'view',
             })));
+        const tab = /** @type {HTMLElement | null} */ (this.views.querySelector('[aria-selected="true"]'));
+        if (tab && (tab.offsetLeft < this.views.scrollLeft || tab.offsetLeft + tab.offsetWidth > this.views.scrollLeft + this.views.clientWidth)) {
+            this.views.scrollLeft = tab.offsetLeft - this.views.clientWidth / 3;
+        }
         this.types.value = this.app.profile.is.types[shown.type].name;
         if (document.activeElement !== this.search) {
             this.search.value = state.q;

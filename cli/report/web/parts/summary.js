@@ -3,7 +3,7 @@
 /** @import { App } from '../app.js' */
 /** @import { Shown } from '../model/session.js' */
 
-import { amount, change, grouped } from '../text/units.js';
+import { amount, grouped } from '../text/units.js';
 import { halfInterval } from '../model/sums.js';
 import { el, fill } from './dom.js';
 
@@ -59,8 +59,8 @@ export function summary(app, shown, element) {
     fill(
         element,
         el('p', { class: 'total' },
-            el('strong', {}, change(whole.value, type.unit, is.difference)),
-            el('span', {}, `${is.difference ? 'more ' : ''}${MEANINGS[type.name] ?? type.name}${isWhole ? '' : ', of what the filters leave'}`),
+            el('strong', {}, amount(is.difference ? Math.abs(whole.value) : whole.value, type.unit)),
+            el('span', {}, `${!is.difference ? '' : whole.value < 0 ? 'less ' : 'more '}${MEANINGS[type.name] ?? type.name}${isWhole ? '' : ', of what the filters leave'}`),
             half > 0 && el('span', { class: 'error' }, `± ${amount(Math.round(half), type.unit)} (95%)`)),
         ...losses.map((loss) => el('p', { class: 'warning' }, loss)),
         ...hints.map((hint) => el('p', { class: 'hint' }, hint)),

@@ -8,6 +8,7 @@ import { KINDS } from '../data/profile.js';
 import { exactly, granularityOf } from '../model/session.js';
 import { sortRows } from '../model/rows.js';
 import { halfInterval, isNoise } from '../model/sums.js';
+import { shortened } from '../text/shorten.js';
 import { amount, change, grouped, percentage } from '../text/units.js';
 import { actionsOf } from '../parts/actions.js';
 import { kindColour } from '../parts/colours.js';
@@ -15,7 +16,9 @@ import { KIND_NAMES } from '../parts/details.js';
 import { button, el, fill } from '../parts/dom.js';
 import { openMenu } from '../parts/menu.js';
 
+/** The height of a row, and the width of a letter of a name. */
 const ROW = 30;
+const LETTER = 7.6;
 
 /** @type {{ column: Column, label: string, title: string }[]} */
 const COLUMNS = [
@@ -99,7 +102,8 @@ export class TopView {
         const first = Math.max(0, Math.floor(scroller.scrollTop / ROW) - 5);
         const last = Math.min(this.rows.length, Math.ceil((scroller.scrollTop + scroller.clientHeight) / ROW) + 5);
         const largest = this.rows.reduce((most, row) => Math.max(most, Math.abs(row.flat.value), Math.abs(row.cum.value)), 1);
-        const rows = this.rows.slice(first, last).map((row, i) => this.row(shown, row, first + i, largest));
+        const room = Math.max(8, Math.floor(((this.head.lastElementChild?.clientWidth ?? 0) - 48) / LETTER));
+        const rows = this.rows.slice(first, last).map((row, i) => this.row(shown, row, first + i, largest, room));
         fill(this.body, gap(first), ...rows, gap(this.rows.length - last));
     }
 
@@ -108,8 +112,9 @@ export class TopView {
      * @param {Row} row
      * @param {number} index
      * @param {number} largest
+     * @param {number} room for the name, in letters
      */
-    row(shown, row, index, largest) {
+    row(shown, row, index, largest, room) {
         const { app } = this;
         const { unit, difference, metric } = shown;
         const kind = app.session.kind(shown.keys, row.key);
@@ -117,7 +122,7 @@ export class TopView {
         dot.style.background = kindColour(kind, '');
         const estimate = orderOf(shown).column === 'cum' ? row.cum : row.flat;
         const value = (/** @type {number} */ number, /** @type {string} */ name) => {
-            const cell = el('td', { class: name }, change(number, unit, difference));
+            const cell = el('td', { class: `${name}${difference ? (number < 0 ? ' less' : ' more') : ''}` }, change(number, unit, difference));
             cell.style.setProperty('--fill', `${(Math.abs(number) / largest) * 100}%`);
             return cell;
         };
@@ -144,7 +149,7 @@ export class TopView {
             value(row.cum.value, 'cum'),
             el('td', { class: 'share' }, percentage(row.cum.value, metric.total)),
             samples,
-            el('td', { class: 'name' }, dot, button(row.name, open, { class: 'link', tabindex: '-1', title: row.name })),
+            el('td', { class: 'name' }, dot, button(shortened(row.name, room), open, { class: 'link', tabindex: '-1', title: row.name })),
         );
         return line;
     }

@@ -4,11 +4,13 @@
 //! frame it is, in the order in which they were first seen: mostly two small numbers. That takes less room than
 //! the profile, however deep its stacks are.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hashbrown::HashMap;
+use heaptrace_pprof::time_line::Point;
 use serde::Serialize;
 
 use crate::profile::intern::Text;
@@ -96,6 +98,7 @@ pub fn data(viewer: &Viewer) -> anyhow::Result<Vec<u8>> {
     let places = add_nodes(&mut columns, &viewer.tree);
     add_frames(&mut columns, &mut texts, viewer, &places);
     add_rows(&mut columns, viewer);
+    add_time_line(&mut columns, &profile.time_line);
     let excerpts = viewer.excerpts.iter();
     let excerpts =
         excerpts.map(|e| ExcerptText { file: texts.file(e.file), first: e.first, text: &e.text }).collect();
@@ -142,7 +145,7 @@ fn about(header: &Header) -> About<'_> {
 /// The texts of the page, each once.
 struct Texts<'a> {
     viewer: &'a Viewer<'a>,
-    strings: Vec<std::borrow::Cow<'a, str>>,
+    strings: Vec<Cow<'a, str>>,
     names: HashMap<Text, usize>,
     files: HashMap<Text, usize>,
 }
@@ -258,6 +261,18 @@ fn add_rows(columns: &mut Columns, viewer: &Viewer) {
             columns.add_signed(name, values.chunks_exact(types).map(|row| row[index]));
         }
     }
+}
+
+/// Adds the heap over time, the first moment being 0.
+fn add_time_line(columns: &mut Columns, points: &[Point]) {
+    let first = points.first().map_or(0, |point| point.at);
+    let mut column = |name, of: fn(&Point) -> i64| {
+        columns.add(name, points.iter().map(|point| u64::try_from(of(point)).unwrap_or(0)));
+    };
+    column("time.most", |point| point.most_in_use);
+    column("time.allocated", |point| point.allocated);
+    column("time.resident", |point| point.resident);
+    columns.add("time.at", points.iter().map(|point| point.at.abs_diff(first)));
 }
 
 fn labels(profile: &Profile) -> Vec<Vec<LabelText>> {

@@ -1,0 +1,90 @@
+// A function between the tables of its callers and its callees.
+
+/** @import { App } from '../app.js' */
+/** @import { Shown } from '../model/session.js' */
+/** @import { Edge } from '../model/edges.js' */
+
+import { edgesOf } from '../model/edges.js';
+import { sortRows } from '../model/rows.js';
+import { exactly } from '../model/session.js';
+import { certaintyText } from '../text/describe.js';
+import { change, percentage } from '../text/units.js';
+import { kindColour } from '../parts/colours.js';
+import { button, el, fill } from '../parts/dom.js';
+
+/** Functions, and callers or callees of each, that are shown at once. */
+const MOST = 12;
+const MOST_CALLS = 60;
+
+export class PeekView {
+    /** @param {App} app */
+    constructor(app) {
+        this.app = app;
+        this.holder = el('div', { class: 'scroller peek', tabindex: '0', role: 'region', 'aria-label': 'Callers and callees' });
+        this.element = el('div', { class: 'picture' }, this.holder);
+    }
+
+    /** @param {Shown} shown */
+    update(shown) {
+        const { session, state } = this.app;
+        const rows = [...session.rows(shown)];
+        sortRows(rows, 'cum', false);
+        const pivots = session.pivots(shown);
+        const wanted = state.p === '' ? rows.filter((row) => row.flat.value !== 0) : rows.filter((row) => pivots.has(row.key));
+        if (state.p === '') {
+            sortRows(wanted, 'flat', false);
+        }
+        const edges = session.once(`edges ${JSON.stringify([state, shown.type])}`, () => edgesOf(shown.calls, shown.metric, null));
+        const parts = wanted.slice(0, MOST).map((row) => {
+            const callers = edges.filter((edge) => edge.callee === row.key);
+            const callees = edges.filter((edge) => edge.caller === row.key);
+            const name = session.info(shown.keys, row.key).name || row.name;
+            return el(
+                'section',
+                { class: 'routine' },
+                this.calls(shown, 'Callers', callers, (edge) => edge.caller, row.cum.value),
+                el('h2', {}, this.dot(shown, row.key), button(row.name, () => this.app.go({ view: 'sandwich', p: exactly(name) }), { class: 'link' }),
+                    el('span', {}, [`${change(row.flat.value, shown.unit, shown.difference)} itself`, `${change(row.cum.value, shown.unit, shown.difference)} with what it calls, ${percentage(row.cum.value, shown.metric.total)}`, certaintyText(shown, row.cum)].filter((text) => text !== '').join('; '))),
+                this.calls(shown, 'Callees', callees, (edge) => edge.callee, row.cum.value),
+            );
+        });
+        const none = el('p', { class: 'hint' }, 'No function of this name holds anything here.');
+        fill(this.holder, ...(parts.length > 0 ? parts : [none]));
+    }
+
+    /**
+     * @param {Shown} shown
+     * @param {string} title
+     * @param {Edge[]} edges
+     * @param {(edge: Edge) => number} other
+     * @param {number} whole
+     */
+    calls(shown, title, edges, other, whole) {
+        const sorted = [...edges].sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+        const rows = sorted.slice(0, MOST_CALLS).map((edge) => {
+            const key = other(edge);
+            const cell = el('td', { class: 'cum' }, change(edge.value, shown.unit, shown.difference));
+            cell.style.setProperty('--fill', `${whole === 0 ? 0 : Math.min(100, Math.abs(edge.value / whole) * 100)}%`);
+            const name = this.app.session.info(shown.keys, key).name || shown.keys.names[key];
+            return el('tr', {}, cell, el('td', { class: 'share' }, percentage(edge.value, whole)),
+                el('td', { class: 'name' }, this.dot(shown, key), button(shown.keys.names[key], () => this.app.go({ p: exactly(name) }), { class: 'link', title: shown.keys.names[key] })));
+        });
+        const more = sorted.length - rows.length;
+        return el('table', { class: 'top calls' }, el('caption', {}, rows.length === 0 ? `${title}: none` : title), el('tbody', {}, ...rows),
+            more > 0 && el('tfoot', {}, el('tr', {}, el('td', { colspan: '3' }, `and ${more} more`))));
+    }
+
+    /**
+     * @param {Shown} shown
+     * @param {number} key
+     */
+    dot(shown, key) {
+        const dot = el('span', { class: 'dot' });
+        dot.style.background = kindColour(this.app.session.kind(shown.keys, key), '');
+        return dot;
+    }
+
+    focus() {
+        this.holder.focus({ preventScroll: true });
+    }
+}

@@ -1,0 +1,96 @@
+// The source of functions, with what each line holds.
+
+/** @import { App } from '../app.js' */
+/** @import { Shown } from '../model/session.js' */
+/** @import { Line, Routine } from '../model/listing.js' */
+
+import { routinesOf } from '../model/listing.js';
+import { exactly } from '../model/session.js';
+import { pattern } from '../text/pattern.js';
+import { change, percentage } from '../text/units.js';
+import { kindColour } from '../parts/colours.js';
+import { button, el, fill } from '../parts/dom.js';
+
+/** Functions that are shown at once. */
+const MOST = 25;
+
+export class SourceView {
+    /** @param {App} app */
+    constructor(app) {
+        this.app = app;
+        this.lead = el('div', { class: 'way' });
+        this.holder = el('div', { class: 'scroller source', tabindex: '0', role: 'region', 'aria-label': 'Source' });
+        this.element = el('div', { class: 'picture' }, this.lead, this.holder);
+    }
+
+    /** @param {Shown} shown */
+    update(shown) {
+        const { session, state } = this.app;
+        const lines = session.shown({ ...state, g: 'lines' });
+        const regex = state.p === '' ? null : pattern(state.p);
+        const search = state.q === '' ? null : pattern(state.q);
+        const isWanted = (/** @type {string} */ name, /** @type {number} */ kind) =>
+            name !== '' &&
+            (regex === null ? kind === 0 : typeof regex !== 'string' && regex.test(name)) &&
+            (search === null || typeof search === 'string' || search.test(name));
+        const routines = routinesOf(session, lines, isWanted, MOST);
+        const all = button('All own code', () => this.app.go({ p: '' }), { class: 'plain' });
+        fill(
+            this.lead,
+            el('span', {}, regex === null ? 'Own code, the functions that hold most' : typeof regex === 'string' ? `${state.p}: ${regex}` : `Functions that match ${state.p}`),
+            state.p !== '' && all,
+        );
+        const none = 'No function of this name holds anything here.';
+        fill(this.holder, ...(routines.length > 0 ? routines.map((routine) => this.routine(shown, routine)) : [el('p', { class: 'hint' }, none)]));
+    }
+
+    /**
+     * @param {Shown} shown
+     * @param {Routine} routine
+     */
+    routine(shown, routine) {
+        const { unit, difference, metric } = shown;
+        const amounts = (/** @type {number} */ value) => (value === 0 ? '' : change(value, unit, difference));
+        const most = Math.max(1, ...routine.lines.map((line) => Math.abs(line.cum)));
+        const dot = el('span', { class: 'dot' });
+        dot.style.background = kindColour(routine.kind, '');
+        const body = [];
+        let before = 0;
+        for (const line of routine.lines) {
+            if (before > 0 && line.number > before + 1) {
+                body.push(el('tr', { class: 'cut' }, el('td', { colspan: '4' }, '⋮')));
+            }
+            before = line.number;
+            body.push(this.line(line, amounts, most));
+        }
+        return el(
+            'section',
+            { class: 'routine' },
+            el('h2', {}, dot, button(routine.name, () => this.app.go({ view: 'sandwich', p: exactly(routine.name) }), { class: 'link', title: 'Callers and callees' }),
+                el('span', {}, `${routine.flat === 0 ? '' : `${change(routine.flat, unit, difference)} itself, `}${change(routine.cum, unit, difference)} with what it calls, ${percentage(routine.cum, metric.total)}`)),
+            el('p', { class: 'place' }, routine.file || 'no source file is known'),
+            !routine.hasSource && routine.file !== '' && el('p', { class: 'hint' }, 'The source was not at hand when this page was made, or was left out.'),
+            el('table', {}, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Line'), el('th', { scope: 'col' }, 'Flat'), el('th', { scope: 'col' }, 'Cum'), el('th', { scope: 'col', class: 'text' }, 'Source'))), el('tbody', {}, ...body)),
+        );
+    }
+
+    /**
+     * @param {Line} line
+     * @param {(value: number) => string} amounts
+     * @param {number} most
+     */
+    line(line, amounts, most) {
+        const heat = Math.abs(line.cum) / most;
+        const row = el('tr', { class: line.cum === 0 && line.flat === 0 ? 'idle' : null },
+            el('td', { class: 'number' }, line.number === 0 ? '?' : String(line.number)),
+            el('td', {}, amounts(line.flat)),
+            el('td', {}, amounts(line.cum)),
+            el('td', { class: 'text' }, line.text ?? ''));
+        row.style.setProperty('--heat', `${Math.round(heat * 100)}%`);
+        return row;
+    }
+
+    focus() {
+        this.holder.focus({ preventScroll: true });
+    }
+}
