@@ -26,7 +26,7 @@ pub(super) const FAINT: Style = Style::new().dimmed();
 /// Width of the columns of [`top`] before the name, without those of the error.
 const COLUMNS: usize = 50;
 /// The same of [`tree`].
-const CALL_COLUMNS: usize = 61;
+const CALL_COLUMNS: usize = 62;
 /// The same of [`traces`].
 const TRACE_COLUMNS: usize = 13;
 /// Least width of a terminal for all columns.
