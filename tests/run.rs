@@ -15,10 +15,14 @@ mod collector;
 mod confined;
 #[path = "run/environment.rs"]
 mod environment;
+#[path = "run/estimates.rs"]
+mod estimates;
 #[path = "run/exit.rs"]
 mod exit;
 #[path = "run/inherited.rs"]
 mod inherited;
+#[path = "run/inside.rs"]
+mod inside;
 #[path = "run/ledger.rs"]
 mod ledger;
 #[path = "run/limits.rs"]

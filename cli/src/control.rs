@@ -51,7 +51,9 @@ mod tests {
 
     use heaptrace_channel::handshake::Refusal;
     use heaptrace_collector::recording::Counters;
-    use heaptrace_collector::summary::{Malloc, Missed, Outcome, Refused, TurnedAway, WhyMissed, Written};
+    use heaptrace_collector::summary::{
+        Malloc, Missed, Outcome, Refused, TurnedAway, Unpatched, WhyMissed, WhyUnpatched, Written,
+    };
     use heaptrace_collector::symbolize::Complaint;
 
     use super::*;
@@ -79,6 +81,7 @@ mod tests {
             missed: vec![Missed { pid: 9, name: "x".into(), why: WhyMissed::OwnMalloc }],
             missed_more: true,
             complaints: vec![Complaint::TooSlow],
+            unpatched: vec![Unpatched { name: OsStr::new("x").into(), pid: 3, why: WhyUnpatched::Forbidden }],
         };
         let (one, other) = UnixStream::pair().unwrap();
         send(&one, &Report::Progress(Progress::default())).unwrap();

@@ -13,12 +13,12 @@ use heaptrace_channel::config::RateText;
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::MAX_PROCESSES;
 use heaptrace_channel::weight::{FEW_SAMPLES, finer_rate};
-use heaptrace_collector::Sought;
 use heaptrace_collector::recording::Counters;
 use heaptrace_collector::summary::{
-    Malloc, Missed, Outcome, Refused, Summary, TurnedAway, WhyMissed, Written,
+    Malloc, Missed, Outcome, Refused, Summary, TurnedAway, Unpatched, WhyMissed, WhyUnpatched, Written,
 };
 use heaptrace_collector::symbolize::{Complaint, Located, Progress, hex};
+use heaptrace_collector::{LeftAlone, Sought, Unsafe};
 use heaptrace_report::grouped;
 
 use crate::run::{NoSummary, Obstacle};
@@ -50,6 +50,7 @@ pub fn summary(summary: &Summary, obstacle: impl Fn(&Path) -> Option<Obstacle>) 
             "more processes than these may not have been profiled: too many started at once".into(),
         ));
     }
+    lines.extend(summary.unpatched.iter().map(|program| Line::Plain(unpatched(program))));
     lines.extend(turned_away.iter().map(|children| Line::Plain(too_many(children))));
     lines.extend(complaints.iter().map(|what| Line::Plain(complaint(what))));
     totals(&mut lines, summary);
@@ -143,6 +144,42 @@ fn missed(all: &[Missed], obstacle: impl Fn(&Path) -> Option<Obstacle>) -> Vec<S
         }
     };
     groups.into_iter().map(line).collect()
+}
+
+/// Why an allocator inside a program was not seen, or not all of it.
+fn unpatched(program: &Unpatched) -> String {
+    let Unpatched { name, pid, why } = program;
+    let why = match why {
+        WhyUnpatched::Changed => "its code in memory is not that of its file".to_owned(),
+        WhyUnpatched::Forbidden => {
+            "code may not be changed here, as with SELinux or MemoryDenyWriteExecute=; allow it, or build the \
+             program to use the system's malloc"
+                .to_owned()
+        }
+        WhyUnpatched::NoRoom => "there is no free memory near its code".to_owned(),
+        WhyUnpatched::Threads => "the program has threads before its start".to_owned(),
+        WhyUnpatched::Functions(left) => {
+            let of = |left: &LeftAlone| format!("{} ({})", left.function, unsafe_to_patch(left.why));
+            match left.iter().find(|left| left.is_vital) {
+                Some(vital) => format!("it cannot be patched at {}", of(vital)),
+                None => {
+                    let functions = left.iter().map(of).collect::<Vec<_>>().join(", ");
+                    return format!("what {} (pid {pid}) allocates by {functions} is not seen", name.display());
+                }
+            }
+        }
+    };
+    format!("the allocator inside {} (pid {pid}) is not seen: {why}", name.display())
+}
+
+fn unsafe_to_patch(why: Unsafe) -> &'static str {
+    match why {
+        Unsafe::Short => "it is too short",
+        Unsafe::JumpedInto => "something jumps into its first bytes",
+        Unsafe::Calls => "it begins with a call",
+        Unsafe::Unmovable => "its first instructions work in no other place",
+        Unsafe::Ambiguous => "it has names that mean different things",
+    }
 }
 
 fn too_many(children: &TurnedAway) -> String {
@@ -327,6 +364,25 @@ mod tests {
         assert!(lines[0].starts_with("2 processes of x could not be profiled: it is statically linked"));
         assert!(lines[1].starts_with("y (pid 2) could not be profiled: it was started without LD_PRELOAD"));
         assert!(lines[2].starts_with("rustc (pid 5) could not be profiled: it has an allocator of its own"));
+    }
+
+    #[test]
+    fn an_allocator_that_could_not_be_patched_is_named_with_the_function() {
+        let said = |left: &[(&str, Unsafe, bool)]| {
+            let left = left.iter().map(|&(function, why, is_vital)| LeftAlone {
+                function: function.into(),
+                why,
+                is_vital,
+            });
+            let why = WhyUnpatched::Functions(left.collect());
+            unpatched(&Unpatched { name: "orders".into(), pid: 7, why })
+        };
+        let make = ("je_malloc", Unsafe::Short, false);
+        assert_eq!(
+            said(&[make, ("je_free", Unsafe::JumpedInto, true)]),
+            "the allocator inside orders (pid 7) is not seen: it cannot be patched at je_free (something jumps into its first bytes)"
+        );
+        assert_eq!(said(&[make]), "what orders (pid 7) allocates by je_malloc (it is too short) is not seen");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
+use heaptrace_channel::patch::Applied;
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::{Ends, Message, Reader};
 use heaptrace_channel::{Segment, sys};
@@ -17,11 +18,13 @@ use crate::files::Files;
 use crate::mapping::Mapping;
 use crate::members::{Member, Members};
 use crate::modules::{Modules, Places};
+use crate::patch::Left;
 use crate::path::{absolute, os_path};
 use crate::program::Program;
 use crate::recording::Counters;
 use crate::snapshot::{Key, Snapshot};
 use crate::stacks::Tree;
+use crate::summary::WhyUnpatched;
 use crate::wake::Waker;
 use crate::watch::{Watch, is_older_than_us, process_of};
 
@@ -50,6 +53,8 @@ pub struct Image {
     has_our_ids: bool,
     /// What runs in it.
     pub program: Arc<Program>,
+    /// What could not be patched in it.
+    pub left: Left,
     files: Files,
     members: Members,
     modules: Modules,
@@ -98,6 +103,7 @@ impl Image {
             started: Duration::from_nanos(header.started_monotonic()),
             has_our_ids: header.pid() == pid,
             program: Arc::new(Program { pid, executable, started_as, command }),
+            left: Left::default(),
             files,
             members: Members::new(header.rate()),
             modules: Modules::default(),
@@ -294,6 +300,18 @@ impl Image {
     /// Is the malloc that the program calls another one?
     pub fn has_own_malloc(&self) -> bool {
         self.segment().header().shadowed.load(Relaxed) != 0
+    }
+
+    /// Why an allocator inside the program is not seen, or not all of it, if it has one.
+    pub fn unpatched(&self) -> Option<WhyUnpatched> {
+        let left = self.left.get().filter(|left| !left.is_empty()).cloned();
+        match Applied::of(self.segment().header().patched.load(Relaxed)) {
+            Applied::None | Applied::All => left.map(WhyUnpatched::Functions),
+            Applied::Changed => Some(WhyUnpatched::Changed),
+            Applied::Forbidden => Some(WhyUnpatched::Forbidden),
+            Applied::NoRoom => Some(WhyUnpatched::NoRoom),
+            Applied::Threads => Some(WhyUnpatched::Threads),
+        }
     }
 
     /// Did the program call a hook at all?

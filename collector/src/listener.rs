@@ -28,6 +28,8 @@ pub struct Arrival {
     pub name: String,
     /// Its segment, or why it has none.
     pub segment: Result<OwnedFd, Refusal>,
+    /// It waits for patches of what it has inside.
+    pub wants_patches: bool,
     /// Where it can be told whether it is recorded.
     pub connection: Connection,
 }
@@ -38,8 +40,13 @@ pub struct Connection(OwnedFd);
 
 impl Connection {
     /// Tells the process whether it is recorded. Most do not wait to hear it.
-    pub fn answer(self, answer: Result<(), Refusal>) {
-        send(&self.0, &[encode_answer(answer)], SendFlags::DONTWAIT | SendFlags::NOSIGNAL).ok();
+    pub fn answer(&self, answer: Result<(), Refusal>) {
+        self.send(&[encode_answer(answer)]);
+    }
+
+    /// Sends a message, unless nobody waits for it.
+    pub fn send(&self, message: &[u8]) {
+        send(&self.0, message, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).ok();
     }
 }
 
@@ -168,8 +175,9 @@ impl Listener {
         for (connection, since) in waiting.into_iter().chain(accepted.map(|new| (new, Instant::now()))) {
             match receive(&connection, &self.token) {
                 Ok(None) => {}
-                Ok(Some(Hail { pid, name, segment })) => {
-                    arrivals.push(Arrival { pid, name, segment, connection: Connection(connection) })
+                Ok(Some(Hail { pid, name, wants_patches, segment })) => {
+                    let connection = Connection(connection);
+                    arrivals.push(Arrival { pid, name, segment, wants_patches, connection });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && since.elapsed() < PATIENCE => {
                     self.waiting.push((connection, since));
@@ -185,6 +193,7 @@ impl Listener {
 struct Hail {
     pid: u32,
     name: String,
+    wants_patches: bool,
     segment: Result<OwnedFd, Refusal>,
 }
 
@@ -214,5 +223,10 @@ fn receive(connection: &OwnedFd, token: &[u8; TOKEN_LENGTH]) -> io::Result<Optio
     };
     let name = hello.name.split(|&byte| byte == 0).next().unwrap_or_default();
     let name = String::from_utf8_lossy(name).into_owned();
-    Ok(Some(Hail { pid: peer.pid.as_raw_nonzero().get() as u32, name, segment }))
+    Ok(Some(Hail {
+        pid: peer.pid.as_raw_nonzero().get() as u32,
+        name,
+        wants_patches: hello.wants_patches,
+        segment,
+    }))
 }

@@ -13,10 +13,11 @@ use crate::limits;
 use crate::listener::{Arrival, Listener};
 use crate::members::Member;
 use crate::output::{About, Output};
+use crate::patch::Planner;
 use crate::program::Program;
 use crate::request::{Config, Request};
 use crate::snapshot::{Key, Snapshot};
-use crate::summary::{Malloc, Missed, Refused, Summary, TurnedAway, WhyMissed};
+use crate::summary::{Malloc, Missed, Refused, Summary, TurnedAway, Unpatched, WhyMissed};
 use crate::wake::Waker;
 use crate::writer::Done;
 
@@ -46,6 +47,7 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         listener: Listener::new(config.sockets, config.token, &waker)?,
         waker,
         output: Output::new(config.pattern, config.symbolizer, config.witness)?,
+        planner: Planner::start()?,
         rate: config.rate,
         program: config.program,
         images: Vec::new(),
@@ -74,6 +76,7 @@ struct Session {
     children: bool,
     waker: Waker,
     output: Output,
+    planner: Planner,
     rate: u64,
     program: Option<Program>,
     images: Vec<(ImageId, Image)>,
@@ -162,7 +165,10 @@ impl Session {
         }
         arrival.connection.answer(image.as_ref().map(|_| ()).map_err(|&why| why));
         match image {
-            Ok(image) => {
+            Ok(mut image) => {
+                if arrival.wants_patches {
+                    image.left = self.planner.tell(arrival.pid, arrival.connection);
+                }
                 self.images.push((self.next_image, image));
                 self.next_image += 1;
             }
@@ -257,6 +263,15 @@ impl Session {
         let name = image.program.name().to_owned();
         if is_empty && over && image.has_own_malloc() {
             self.summary.missed.push(Missed { pid, name: name.clone(), why: WhyMissed::OwnMalloc });
+        }
+        if over
+            && member.is_first()
+            && let Some(why) = image.unpatched()
+        {
+            let known = self.summary.unpatched.iter().any(|other| other.name == name && other.why == why);
+            if !known {
+                self.summary.unpatched.push(Unpatched { name: name.clone(), pid, why });
+            }
         }
         let (id, image) = &mut self.images[index];
         if is_empty || image.is_written(process) {

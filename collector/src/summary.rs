@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use heaptrace_channel::handshake::Refusal;
 use serde::{Deserialize, Serialize};
 
+use crate::patch::LeftAlone;
 use crate::recording::Counters;
 use heaptrace_symbolize::Complaint;
 
@@ -22,6 +23,8 @@ pub struct Summary {
     pub missed: Vec<Missed>,
     /// There may be more of them: the kernel had more to tell than there was room for.
     pub missed_more: bool,
+    /// Allocators inside programs that were not seen, or not all of them, once for each program and reason.
+    pub unpatched: Vec<Unpatched>,
     /// Processes that still run: their profiles will be written when they end.
     pub running: usize,
     /// Processes seen.
@@ -99,6 +102,32 @@ pub enum WhyMissed {
         /// The library is in its environment.
         preloaded: bool,
     },
+}
+
+/// An allocator inside a program whose functions could not be patched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unpatched {
+    /// The program's name.
+    pub name: OsString,
+    /// The process id of the first.
+    pub pid: u32,
+    /// The reason.
+    pub why: WhyUnpatched,
+}
+
+/// Why an allocator inside a program was not patched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WhyUnpatched {
+    /// Its code in memory is not that of its file.
+    Changed,
+    /// Code may not be made writable.
+    Forbidden,
+    /// There is no memory near its code.
+    NoRoom,
+    /// There were other threads.
+    Threads,
+    /// Some of its functions cannot be.
+    Functions(Vec<LeftAlone>),
 }
 
 /// Forked children that could not be recorded, because too many others were.

@@ -1,5 +1,6 @@
 //! The forms of C++'s operators: where the hook of each goes on to.
 
+use core::ffi::c_void;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering::*};
 
@@ -23,6 +24,17 @@ pub fn stop() {
     // SAFETY: null, or what `know` was given.
     if let Some(forms) = unsafe { FORMS.load(Acquire).as_ref() } {
         forms.iter().for_each(|form| form.see(false));
+    }
+}
+
+/// Has the forms that see blocks go on to another function instead of one. Where it is not known that they
+/// do, what is behind them is seen there.
+pub fn replace(function: *mut c_void, by: *mut c_void) {
+    // SAFETY: as above.
+    for form in unsafe { FORMS.load(Acquire).as_ref() }.into_iter().flatten() {
+        if form.entry.load(Relaxed) != function {
+            let _ = form.original.compare_exchange(function, by, Relaxed, Relaxed);
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod gate;
 mod hooks;
 mod operators;
 mod originals;
+mod patches;
 mod session;
 mod shadow;
 mod start;

@@ -34,6 +34,11 @@ macro_rules! originals {
             )*
         }
 
+        /// Has who goes on to one function go on to another.
+        pub fn replace(function: *mut c_void, by: *mut c_void) {
+            $(let _ = $static.compare_exchange(function, by, Relaxed, Relaxed);)*
+        }
+
         /// The names that nobody else defines.
         pub fn missing() -> impl Iterator<Item = Name> {
             let names = [$(($static.load(Relaxed).cast_const(), $otherwise as *const c_void, $name)),*];

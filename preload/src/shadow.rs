@@ -7,9 +7,9 @@
 
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use heaptrace_recorder::c_library::{Name, Objects};
+use heaptrace_recorder::c_library::{Definition, Name, Objects};
 
-use crate::originals;
+use crate::{originals, patches};
 
 /// The names that decide it, as bits.
 pub const MALLOC: u8 = 1;
@@ -23,10 +23,12 @@ pub const OPERATOR: u8 = 16;
 
 static SHADOWED: AtomicU8 = AtomicU8::new(0);
 
-/// Finds out which names the program has from elsewhere. Called by the constructor.
+/// Finds out which names the program has from elsewhere, where no patch sees them. Called by the
+/// constructor, before there are patches and after.
 pub fn start(objects: Objects) {
+    let is_seen = |first: Definition| first.is_own() || patches::is_patched(first.address as usize);
     let bit =
-        |name: Name, bit: u8| objects.find(&name).map_or(0, |first| if first.is_own() { 0 } else { bit });
+        |name: Name, bit: u8| objects.find(&name).map_or(0, |first| if is_seen(first) { 0 } else { bit });
     let bits = bit(originals::NAME_OF_MALLOC, MALLOC)
         | bit(Name::versioned("free", originals::FIRST), FREE)
         | bit(Name::versioned("calloc", originals::FIRST), CALLOC)

@@ -19,7 +19,7 @@ use heaptrace_recorder::sys;
 
 use crate::gate::{self, RECORDER};
 use crate::session::{self, Joined, Settings, Text, announce, complain};
-use crate::{operators, originals, shadow};
+use crate::{operators, originals, patches, shadow};
 
 #[cfg(not(test))]
 #[used]
@@ -120,14 +120,22 @@ impl Surroundings {
         settings.check();
         RECORDER.unwinder.set_main_stack_top(arguments.0 as usize);
         let (rate, seed) = (settings.rate(), settings.seed());
-        let program = Program { session, rate, surroundings: self, children, unwinds };
+        let wants_patches = settings.patches();
+        let program = Program { session, rate, surroundings: self, children, wants_patches, unwinds };
         let handed_over = program.hand_over(connection);
         let recorded =
             if is_new { session::is_recorded(connection, handed_over) } else { handed_over.is_ok() };
-        connection.close();
         if !recorded {
+            connection.close();
             return None;
         }
+        if wants_patches {
+            if !is_new {
+                session::receive_byte(connection); // the answer, which comes first
+            }
+            see_inside(connection, objects);
+        }
+        connection.close();
         if is_new {
             ERRORS.remember();
         }
@@ -149,6 +157,16 @@ impl Surroundings {
     }
 }
 
+/// Has allocators inside the program seen, if it has any.
+fn see_inside(connection: sys::Fd, objects: Objects) {
+    let applied = patches::receive(connection);
+    shadow::start(objects); // a malloc of the program's own may be seen now
+    if let Some(header) = RECORDER.process.header() {
+        header.patched.store(applied as u8, Relaxed);
+        header.shadowed.store(shadow::is_likely().into(), Relaxed);
+    }
+}
+
 /// What the constructor knows of its program.
 struct Program<'a> {
     session: Session<'a>,
@@ -156,6 +174,8 @@ struct Program<'a> {
     surroundings: Surroundings,
     /// Forked children are recorded too.
     children: bool,
+    /// Allocators inside the program are patched.
+    wants_patches: bool,
     /// The unwinder works here.
     unwinds: Result<(), Refusal>,
 }
@@ -166,7 +186,10 @@ impl Program<'_> {
     fn hand_over(&self, connection: sys::Fd) -> Result<(), Option<Refusal>> {
         let token: [u8; TOKEN_LENGTH] = self.session.token.try_into().map_err(|_| None)?;
         let name = Hello::name_of(self.started_as());
-        let send = |refusal, file| session::send(connection, &Hello { token, refusal, name }.encode(), file);
+        let wants_patches = self.wants_patches;
+        let send = |refusal, file| {
+            session::send(connection, &Hello { token, refusal, name, wants_patches }.encode(), file)
+        };
         match self.segment_file() {
             Ok(file) => {
                 let sent = send(None, Some(file));
@@ -231,6 +254,7 @@ impl Program<'_> {
         segment.header().shadowed.store(shadow::is_likely().into(), Relaxed);
         Some(segment)
     }
+
     /// The path that was given to exec.
     fn started_as(&self) -> &'static [u8] {
         self.surroundings.vector.path_given_to_exec().map_or(&[], CStr::to_bytes)

@@ -44,7 +44,8 @@ pub fn print_of(program: &str, arguments: &[&OsStr]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The program built from `tests/programs/SOURCE`. Its first line may say how: `flags: …`.
+/// The program built from `tests/programs/SOURCE`. Its first line may say how: `flags: …`, where HERE is the
+/// folder that it is in.
 pub fn program(source: &str) -> PathBuf {
     type Built = HashMap<String, Arc<OnceLock<PathBuf>>>;
     static BUILT: LazyLock<Mutex<Built>> = LazyLock::new(Default::default);
@@ -65,6 +66,7 @@ fn build(source: &str) -> PathBuf {
     let text = fs::read_to_string(&from).unwrap_or_else(|why| panic!("{source}: {why}"));
     let first = text.lines().next().unwrap();
     let flags = first.split_once("flags:").map_or("", |(_, flags)| flags.trim_end_matches("*/").trim());
+    let flags = flags.replace("HERE", from.parent().unwrap().to_str().unwrap());
     let compiler: &[&str] = match from.extension().unwrap().to_str().unwrap() {
         "c" => &["gcc", "-g", "-O1", "-fno-builtin", "-fno-optimize-sibling-calls"],
         "cpp" => &["g++", "-g", "-O1", "-fno-optimize-sibling-calls"],

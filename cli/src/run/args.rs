@@ -22,6 +22,9 @@ pub struct Args {
     /// Profile the processes that PROGRAM starts too, or only PROGRAM
     #[arg(long, value_name = "all|none", default_value = "all")]
     pub children: Children,
+    /// Leave allocators alone that are linked into programs: what they allocate is not seen then
+    #[arg(long)]
+    pub no_patch: bool,
     /// Make the sampling decisions reproducible
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

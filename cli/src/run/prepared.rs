@@ -100,6 +100,7 @@ fn prepare(args: &Args) -> Result<Prepared> {
     }
     command.set(config::RATE, args.rate.to_string().into());
     command.set(config::CHILDREN, if args.children == Children::All { "all" } else { "none" }.into());
+    command.set(config::PATCH, if args.no_patch { "none" } else { "all" }.into());
     match args.seed {
         Some(seed) => command.set(config::SEED, seed.to_string().into()),
         None => command.unset(config::SEED),

@@ -71,7 +71,7 @@ const RUST: &[&str] = &[
     r"alloc::alloc::(alloc|alloc_zeroed|realloc|exchange_malloc)",
     r"<?alloc::alloc::Global>?::.*",
     r"<alloc::alloc::Global as core::alloc::Allocator>::.*",
-    r"<std::alloc::System as core::alloc::global::GlobalAlloc>::.*",
+    r"<(std::alloc::System|tikv_jemallocator::Jemalloc|jemallocator::Jemalloc|mimalloc::MiMalloc|snmalloc_rs::SnMalloc|rpmalloc::RpMalloc) as core::alloc::global::GlobalAlloc>::.*",
     r"std::sys::alloc::.*GlobalAlloc for std::alloc::System>::.*",
     r"std::sys::alloc::unix::aligned_malloc",
     // Boxes and counted references, before there is anything in them.

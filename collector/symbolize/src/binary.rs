@@ -354,7 +354,7 @@ fn segments(image: &Elf) -> Vec<Segment> {
 }
 
 /// The ELF file in `.gnu_debugdata`, which has the symbols that `.dynsym` lacks.
-fn mini_debug(image: &Elf) -> Option<Elf> {
+pub(super) fn mini_debug(image: &Elf) -> Option<Elf> {
     let compressed = image.bytes(image.section(".gnu_debugdata")?)?;
     let mut bytes = Vec::new();
     let reader = lzma_rust2::XzReader::new(compressed.as_slice(), true);

@@ -178,6 +178,11 @@ impl Elf {
         self.contents(section)?.bytes()
     }
 
+    /// Bytes of the file.
+    pub(super) fn part(&self, offset: u64, size: u64) -> Option<Vec<u8>> {
+        self.source.part(offset, size)?.bytes()
+    }
+
     /// The GNU build id.
     pub(super) fn build_id(&self) -> Option<Vec<u8>> {
         // Sections first: those of a separate debug file are kept, while its segments lie.

@@ -9,6 +9,7 @@
 
 mod binary;
 mod cache;
+mod code;
 mod complaint;
 mod contain;
 mod contents;
@@ -38,6 +39,7 @@ mod symbolizer;
 mod vdso;
 
 pub use binary::Located;
+pub use code::{Code, CodeSegment, NamedFunction};
 pub use complaint::Complaint;
 pub use contain::panics_are_contained;
 pub use function::Function;

@@ -10,6 +10,8 @@ pub const SEED: &str = "HEAPTRACE_SEED";
 pub const OUT: &str = "HEAPTRACE_OUT";
 /// `all` or `none`: whether started processes are profiled too.
 pub const CHILDREN: &str = "HEAPTRACE_CHILDREN";
+/// `all` or `none`: whether allocators inside programs are patched.
+pub const PATCH: &str = "HEAPTRACE_PATCH";
 /// `none`, `symbols` or `full`: which names the collector looks up.
 pub const SYMBOLIZE: &str = "HEAPTRACE_SYMBOLIZE";
 /// Neither use nor keep names of other sessions, if it is not empty.

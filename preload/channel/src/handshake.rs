@@ -68,12 +68,12 @@ pub fn decode_answer(byte: u8) -> Option<Result<(), Refusal>> {
 }
 
 /// Bytes of a [`Hello`].
-pub const HELLO_LENGTH: usize = 2 + TOKEN_LENGTH + NAME_LENGTH;
+pub const HELLO_LENGTH: usize = 3 + TOKEN_LENGTH + NAME_LENGTH;
 
 /// Bytes of a program's name that are told: as many as the kernel keeps.
 pub const NAME_LENGTH: usize = 15;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// What a process says when it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,8 @@ pub struct Hello {
     pub refusal: Option<Refusal>,
     /// The program's name, filled up with NUL: the process may be gone when it is asked for.
     pub name: [u8; NAME_LENGTH],
+    /// It waits for the answer, and for the patches of what it has inside.
+    pub wants_patches: bool,
 }
 
 impl Hello {
@@ -98,21 +100,22 @@ impl Hello {
         let mut bytes = [0; HELLO_LENGTH];
         bytes[0] = VERSION;
         bytes[1] = self.refusal.map_or(0, |why| why as u8);
-        bytes[2..2 + TOKEN_LENGTH].copy_from_slice(&self.token);
-        bytes[2 + TOKEN_LENGTH..].copy_from_slice(&self.name);
+        bytes[2] = self.wants_patches.into();
+        bytes[3..3 + TOKEN_LENGTH].copy_from_slice(&self.token);
+        bytes[3 + TOKEN_LENGTH..].copy_from_slice(&self.name);
         bytes
     }
 
     /// Reads a message; `None` if it is not one.
     pub fn decode(bytes: &[u8]) -> Option<Hello> {
         let bytes: &[u8; HELLO_LENGTH] = bytes.try_into().ok()?;
-        let (token, name) = bytes[2..].split_at(TOKEN_LENGTH);
+        let (token, name) = bytes[3..].split_at(TOKEN_LENGTH);
         let (token, name) = (token.try_into().ok()?, name.try_into().ok()?);
         let refusal = match bytes[1] {
             0 => None,
             code => Some(Refusal::of(code)?),
         };
-        (bytes[0] == VERSION).then_some(Hello { token, refusal, name })
+        (bytes[0] == VERSION).then_some(Hello { token, refusal, name, wants_patches: bytes[2] != 0 })
     }
 }
 
@@ -132,7 +135,12 @@ mod tests {
         for refusal in [None].into_iter().chain(Refusal::ALL.map(Some)) {
             let name = Hello::name_of(b"/usr/bin/orders");
             assert_eq!(&name, b"orders\0\0\0\0\0\0\0\0\0");
-            let hello = Hello { token: *b"0123456789abcdef0123456789abcdef", refusal, name };
+            let hello = Hello {
+                token: *b"0123456789abcdef0123456789abcdef",
+                refusal,
+                name,
+                wants_patches: refusal.is_none(),
+            };
             assert_eq!(Hello::decode(&hello.encode()), Some(hello));
         }
         assert_eq!(&Hello::name_of(b"a-name-that-is-long"), b"a-name-that-is-");

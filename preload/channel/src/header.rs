@@ -33,6 +33,10 @@ pub struct Header {
     pub called: AtomicU32,
     /// Another malloc is found before ours by symbol lookup: the program's own.
     pub shadowed: AtomicU32,
+    /// What became of the patches of allocators inside the program: an [`Applied`].
+    ///
+    /// [`Applied`]: crate::patch::Applied
+    pub patched: AtomicU8,
     /// Counts on as long as the collector works.
     pub heartbeat: AtomicU32,
     /// The collector's process id, as it sees itself; 0 until it has the segment.

@@ -31,6 +31,7 @@ pub mod handshake;
 pub mod header;
 pub mod lost_frees;
 pub mod modules;
+pub mod patch;
 pub mod processes;
 pub mod ring;
 pub mod sample;

@@ -10,6 +10,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
 use core::time::Duration;
 
 use heaptrace_channel::Segment;
+use heaptrace_channel::header::Header;
 use heaptrace_channel::processes::{MAX_PROCESSES, Process, ProcessSlot};
 use heaptrace_channel::ring::{Event, Full, LastRing, Message, Words};
 
@@ -226,9 +227,14 @@ impl OwnProcess {
 
     /// Notes that the program has called a hook at all.
     pub fn note_called(&self) {
-        if let Some(segment) = self.segment.get() {
-            segment.header().called.store(1, Relaxed);
+        if let Some(header) = self.header() {
+            header.called.store(1, Relaxed);
         }
+    }
+
+    /// The header of its segment, if it has one.
+    pub fn header(&self) -> Option<&'static Header> {
+        self.segment.get().map(Segment::header)
     }
 
     /// Asks for this process's profile and waits until it is written, as long as the collector works.

@@ -2,3 +2,4 @@
 
 mod builtins;
 pub mod forward;
+pub mod patch;

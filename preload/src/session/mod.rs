@@ -13,7 +13,7 @@ mod text;
 
 pub use complain::complain;
 pub use joined::{Joined, join};
-pub use net::send;
+pub use net::{receive, receive_byte, send};
 pub use settings::Settings;
 pub use spawn::is_recorded;
 pub use text::Text;

@@ -63,6 +63,19 @@ pub fn receive_byte(socket: Fd) -> Option<u8> {
     (received == Ok(1)).then_some(byte)
 }
 
+/// The next message, for which it waits a few seconds at most; nothing if none comes.
+pub fn receive(socket: Fd, buffer: &mut [u8]) -> &[u8] {
+    const TRIES: usize = 3;
+    for _ in 0..TRIES {
+        // SAFETY: the kernel writes at most as many bytes.
+        match unsafe { call!(libc::SYS_read, socket.0, buffer.as_mut_ptr(), buffer.len()) } {
+            Err(Errno(libc::EAGAIN)) => {}
+            read => return &buffer[..read.unwrap_or(0)],
+        }
+    }
+    &[]
+}
+
 /// A socket that listens under an abstract name.
 pub fn listen(name: &[u8]) -> Result<Fd, Errno> {
     let (socket, Address(address, length)) = (socket()?, Address::of_abstract(name));

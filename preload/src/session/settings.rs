@@ -44,9 +44,18 @@ impl Settings {
 
     /// Are started processes recorded too?
     pub fn children(&self) -> bool {
+        self.all_or_none(config::CHILDREN)
+    }
+
+    /// Are allocators inside the program patched?
+    pub fn patches(&self) -> bool {
+        self.all_or_none(config::PATCH)
+    }
+
+    fn all_or_none(&self, name: &str) -> bool {
         let parse =
             |text: &[u8]| [(&b"all"[..], true), (b"none", false)].into_iter().find(|(name, _)| *name == text);
-        self.read(config::CHILDREN, parse, "all or none").is_none_or(|(_, wanted)| wanted)
+        self.read(name, parse, "all or none").is_none_or(|(_, wanted)| wanted)
     }
 
     /// Complains about what was read before it was known whether to complain, or is the collector's

@@ -4,4 +4,7 @@ mod budget;
 mod pages;
 
 pub use budget::Budget;
-pub use pages::{advise, guard_page, is_readable, make_writable, map_private, map_shared, map_zeros, unmap};
+pub use pages::{
+    advise, guard_page, is_readable, make_code_writable, make_executable, make_writable, map_at, map_private,
+    map_shared, map_zeros, unmap,
+};

@@ -1,5 +1,6 @@
 //! Pages of memory: mapped, given back, advised on, and asked about.
 
+use core::ops::Range;
 use core::ptr::{NonNull, null_mut};
 
 use heaptrace_channel::sys::PAGE;
@@ -16,6 +17,15 @@ pub fn map_private(size: usize) -> Option<NonNull<u8>> {
     let at = unsafe { call!(libc::SYS_mmap, null_mut::<u8>(), size, protection, flags, -1isize, 0) }.ok()?;
     advise(at, size, libc::MADV_NOHUGEPAGE);
     advise(at, size, libc::MADV_DONTDUMP);
+    NonNull::new(at as *mut u8)
+}
+
+/// Fresh zeroed memory of `size` bytes at `hint`, or elsewhere if something is there.
+pub fn map_at(hint: usize, size: usize) -> Option<NonNull<u8>> {
+    let (protection, flags) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
+    // SAFETY: as in `map_private`: a hint is no order.
+    let at = unsafe { call!(libc::SYS_mmap, hint, size, protection, flags, -1isize, 0) }.ok()?;
     NonNull::new(at as *mut u8)
 }
 
@@ -71,17 +81,31 @@ pub unsafe fn guard_page(at: *mut u8) {
 ///
 /// # Safety
 /// The memory belongs to the caller, and nobody else reads it meanwhile.
-pub unsafe fn make_writable(memory: core::ops::Range<usize>, write: impl FnOnce()) {
+pub unsafe fn make_writable(memory: Range<usize>, write: impl FnOnce()) {
+    if protect(memory.clone(), libc::PROT_READ | libc::PROT_WRITE) {
+        write();
+        protect(memory, libc::PROT_READ);
+    }
+}
+
+/// Makes memory of our own executable, and no longer writable. False if the kernel does not allow that.
+pub fn make_executable(at: NonNull<u8>, size: usize) -> bool {
+    let start = at.as_ptr() as usize;
+    protect(start..start + size, libc::PROT_READ | libc::PROT_EXEC)
+}
+
+/// Makes code writable, or no longer so. It stays executable all the time: a kernel that lets nobody
+/// execute what was written, as with SELinux, refuses the first step, and not the way back.
+pub fn make_code_writable(code: Range<usize>, writable: bool) -> bool {
+    let write = if writable { libc::PROT_WRITE } else { 0 };
+    protect(code, libc::PROT_READ | libc::PROT_EXEC | write)
+}
+
+fn protect(memory: Range<usize>, protection: i32) -> bool {
     let start = memory.start & !(PAGE - 1);
     let length = memory.end.next_multiple_of(PAGE) - start;
-    let protect = |protection| {
-        // SAFETY: pages that could be read can be after both calls.
-        unsafe { call!(libc::SYS_mprotect, start, length, protection) }.is_ok()
-    };
-    if protect(libc::PROT_READ | libc::PROT_WRITE) {
-        write();
-        protect(libc::PROT_READ);
-    }
+    // SAFETY: what could be read, or executed, still can.
+    unsafe { call!(libc::SYS_mprotect, start, length, protection) }.is_ok()
 }
 
 /// Advises on memory of our own. True if the kernel took the advice.

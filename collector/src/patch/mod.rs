@@ -1,0 +1,11 @@
+//! Allocators inside programs: which functions of theirs are to be patched, and how. The library applies
+//! it.
+
+mod beginning;
+mod file;
+mod names;
+mod planner;
+
+pub use beginning::Unsafe;
+pub use file::LeftAlone;
+pub use planner::{Left, Planner};

@@ -1,0 +1,147 @@
+//! Allocators inside programs: linked in, or called by names of their own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock};
+
+use crate::estimates::Runs;
+use crate::support::wanted::wanted;
+use crate::support::{Launch, Room, program};
+
+const EXACT: [&str; 4] = ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"];
+
+const PROGRAMS: [&str; 3] = ["inside_jemalloc.c", "inside_tcmalloc.c", "inside_mimalloc.c"];
+
+/// The program of tests/programs/global_allocator with one of its allocators, built once.
+fn global_allocator(name: &str) -> PathBuf {
+    static BUILT: [OnceLock<PathBuf>; 2] = [const { OnceLock::new() }; 2];
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let built = &BUILT[usize::from(name == "jemalloc")];
+    let build = || {
+        let _one = ONE_AT_A_TIME.lock();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs/global_allocator");
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("global_allocator").join(name);
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(folder).args(["build", "--quiet", "--locked", "--features", name, "--target-dir"]);
+        let output = cargo.arg(&target).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        target.join("debug/global_allocator")
+    };
+    built.get_or_init(build).clone()
+}
+
+/// Output and status are as bare, and the profile is the account that the program keeps.
+#[track_caller]
+fn assert_exact(path: &Path) {
+    let bare = Room::new().bare_path(path).go().well();
+    let ways: [fn(&Room, &Path) -> Launch; 2] =
+        [|room, path| room.run_path(path), |room, path| room.manual_path(path)];
+    for way in ways {
+        let room = Room::new();
+        let ended = way(&room, path).go().well();
+        assert_eq!(ended.text(), bare.text());
+        let profile = room.profile("out.prof");
+        ended.ledger().assert_equals_in(&profile, &EXACT);
+        profile.assert_complete();
+        profile.assert_rooted();
+    }
+}
+
+#[test]
+fn allocators_that_are_linked_in_or_called_by_their_names_are_counted_exactly() {
+    PROGRAMS.iter().for_each(|source| assert_exact(&program(source)));
+}
+
+#[test]
+fn global_allocators_of_rust_are_counted_exactly() {
+    ["jemalloc", "mimalloc"].iter().for_each(|name| assert_exact(&global_allocator(name)));
+}
+
+#[test]
+fn objects_from_new_are_counted_exactly_where_an_allocator_is_linked_in() {
+    for source in ["news_jemalloc.cpp", "news_tcmalloc.cpp"] {
+        let bare = Room::new().bare(source).args(["exhaust"]).go().well();
+        let room = Room::new();
+        let ended = room.run(source).args(["exhaust"]).go().well();
+        assert_eq!(ended.text(), bare.text());
+        let profile = room.profile("out.prof");
+        ended.ledger().assert_equals_in(&profile, &EXACT);
+        profile.assert_complete();
+    }
+}
+
+/// Functions of an allocator call each other: what is counted twice at each would be twice the truth. The
+/// bound is that of `the_mean_over_seeds_is_the_truth_for_each_function`.
+#[test]
+fn the_mean_over_seeds_is_the_truth_where_an_allocator_is_inside() {
+    let programs = PROGRAMS.iter().map(|source| program(source));
+    let rust = ["jemalloc", "mimalloc"].iter().map(|name| global_allocator(name));
+    for path in programs.chain(rust) {
+        let runs = Runs::of(16 << 10, 24, |room| room.run_path(&path).args(["steady"]));
+        runs.assert_means(&["alloc_space", "alloc_objects", "inuse_space"]);
+    }
+}
+
+#[test]
+fn functions_that_begin_in_unusual_ways_are_patched_or_left_alone_and_named() {
+    assert_exact(&program("handmade.c"));
+    let room = Room::new();
+    let ended = room.run("handmade.c").go().well();
+    let named = "allocates by hm_pvalloc (something jumps into its first bytes) is not seen";
+    assert!(ended.said().iter().any(|line| line.ends_with(named)), "{ended:?}");
+}
+
+#[test]
+fn children_are_seen_inside_too() {
+    let room = Room::new();
+    let child = program("inside_jemalloc.c");
+    let script = format!("{}; exit 0", child.display());
+    let ended = room.run_path("sh").args(["-c", &script]).go().well();
+    let profiles = room.profiles("out.inside_jemalloc.");
+    assert_eq!(profiles.len(), 1, "{:?}", room.files());
+    ended.ledger().assert_equals_in(&profiles[0], &EXACT);
+}
+
+#[test]
+fn symbols_in_a_separate_debug_file_are_found_by_build_id() {
+    let room = Room::new();
+    let path = room.path("stripped");
+    fs::copy(program("handmade.c"), &path).unwrap();
+    let objcopy = |arguments: &[&str]| {
+        let status = Command::new("objcopy").current_dir(room.path("")).args(arguments).status().unwrap();
+        assert!(status.success(), "{arguments:?}");
+    };
+    objcopy(&["--only-keep-debug", "stripped", "stripped.debug"]);
+    objcopy(&["--strip-all", "stripped"]);
+    let ended = room.run_path(&path).go().well();
+    assert_eq!(room.profile("out.prof").total("alloc_objects"), 0, "{ended:?}");
+    objcopy(&["--add-gnu-debuglink=stripped.debug", "stripped"]);
+    let ended = room.run_path(&path).go().well();
+    ended.ledger().assert_equals_in(&room.profile("out.prof"), &EXACT);
+}
+
+fn assert_unseen(room: &Room, launch: Launch, reason: Option<&str>) {
+    let ended = launch.go().well();
+    assert!(ended.text().contains("marked alloc_objects 2000"), "{ended:?}");
+    assert_eq!(room.profile("out.prof").total("alloc_objects"), 0);
+    let said = |reason: &str| ended.said().iter().any(|line| line.contains(reason));
+    assert!(reason.is_none_or(said), "{ended:?}");
+}
+
+#[test]
+fn nothing_is_patched_where_nobody_wants_it() {
+    let room = Room::new();
+    assert_unseen(&room, room.run("handmade.c").option("--no-patch"), None);
+    let room = Room::new();
+    assert_unseen(&room, room.manual("handmade.c").env("HEAPTRACE_PATCH", "none"), None);
+}
+
+#[test]
+fn where_code_may_not_be_changed_that_is_said() {
+    let path = program("handmade.c");
+    if wanted("PR_SET_MDWE", Room::new().bare("forbids.c").args([&path]).go().status() == 0) {
+        let room = Room::new();
+        assert_unseen(&room, room.run("forbids.c").args([&path]), Some("code may not be changed here"));
+    }
+}
