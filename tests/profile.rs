@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use heaptrace_collector::recording::{Counters, Frame, Recording, Row, Stack, Stacks, Values};
 use heaptrace_collector::symbolize::{Located, Mode, Options, Symbolizer, hex};
-use heaptrace_collector::{Filled, add_names, profile};
+use heaptrace_collector::{Filled, Form, add_names, profile};
 use heaptrace_pprof::proto::{Location, Profile};
 use heaptrace_pprof::time_line::{Point, TimeLine};
 use wanted::has;
@@ -91,7 +91,7 @@ fn pprof(workshop: &Workshop, bias: u64, mode: Mode, arguments: &[&str]) -> Opti
     let frames: Vec<Frame> = recording.stacks.leaves().collect();
     let options = Options { mode, ..options() };
     let symbols = Symbolizer::new(&options).symbolize(&recording.modules, &frames, recording.pid);
-    let written = profile(&recording, &symbols);
+    let written = profile(&recording, &symbols, Form::FILE);
     let path = workshop.path("program.prof");
     heaptrace_pprof::write_file(&path, &written).unwrap();
     assert_eq!(fs::read(&path).unwrap(), heaptrace_pprof::encode(&written));
@@ -126,7 +126,7 @@ fn the_time_line_is_in_the_profile() {
     workshop.run("gcc -O2 -g @inline.c -o program");
     let recording = recording(&workshop.path("program"), BIAS);
     let symbols = Symbolizer::new(&options()).symbolize(&recording.modules, &[], recording.pid);
-    let line: Option<TimeLine> = profile(&recording, &symbols).time_line;
+    let line: Option<TimeLine> = profile(&recording, &symbols, Form::FILE).time_line;
     assert_eq!(line.unwrap().points(), recording.time_line);
 }
 
@@ -201,7 +201,7 @@ fn names_are_filled_in_later() {
         let frames: Vec<Frame> = recording.stacks.leaves().collect();
         let written = |mode| {
             let symbolizer = Symbolizer::new(&Options { mode, ..options() });
-            profile(&recording, &symbolizer.symbolize(&recording.modules, &frames, recording.pid))
+            profile(&recording, &symbolizer.symbolize(&recording.modules, &frames, recording.pid), Form::FILE)
         };
         let full = written(Mode::Full);
         let mut later = written(Mode::None);
@@ -221,7 +221,7 @@ fn names_are_filled_in_later() {
         elsewhere.modules[0].start = start;
         elsewhere.modules[0].path = "/nonexistent/program".into();
         let symbols = Symbolizer::new(&options()).symbolize(&elsewhere.modules, &frames, 0);
-        let mut later = profile(&elsewhere, &symbols);
+        let mut later = profile(&elsewhere, &symbols, Form::FILE);
         let cached = Options { debuginfod_cache: Some(workshop.path("cache")), ..options() };
         let filled = add_names(&mut later, &Symbolizer::new(&cached));
         assert_eq!((filled.named, filled.unnamed), (2, 0));

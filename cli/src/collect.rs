@@ -14,16 +14,19 @@ use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use heaptrace_channel::config::{self, SOCKET_FOLDER, Session};
 use heaptrace_collector::naming::Pattern;
+use heaptrace_collector::question::{Asker, questions};
 use heaptrace_collector::request::{Config, Request, Witness};
 use heaptrace_collector::session;
 use heaptrace_collector::stderr::Stderr;
-use heaptrace_collector::summary::{Summary, Written};
+use heaptrace_collector::summary::{Series, Summary, Written};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
 use heaptrace_collector::{Program, Sockets};
+use heaptrace_http::Address;
 use heaptrace_report::say;
 
 use crate::control::{self, Event, Report};
-use crate::{apart, messages, progress};
+use crate::serve::{Endpoints, TOKEN};
+use crate::{apart, interval, messages, progress};
 
 /// The listening socket that the library passes on.
 const LISTENER: RawFd = 3;
@@ -46,6 +49,17 @@ pub fn run() -> Result<()> {
     let pattern = pattern.unwrap_or_default().on_behalf_of(session.program);
     let program = running_program(session.program);
     let complaints = Stderr::of(session.program).map(|stderr| Complaints::begin(stderr, &pattern, &program));
+    let complain = |line: String| {
+        complaints.iter().for_each(|complaints| complaints.stderr.write(&say::line(&line)));
+    };
+    let interval = given(config::INTERVAL, interval::parse, complain);
+    let address = given(config::HTTP, |text| Ok(text.parse::<Address>()?), complain);
+    let secret = env::var(TOKEN).ok().filter(|token| !token.is_empty());
+    let endpoints = Endpoints::listen(address.as_ref(), secret).or_else(|why| {
+        address.iter().for_each(|address| complain(format!("{}: {why}", messages::cannot_listen(address))));
+        Endpoints::listen(None, None)
+    })?;
+    let (asker, questions) = questions();
     let config = Config {
         sockets,
         token,
@@ -55,12 +69,31 @@ pub fn run() -> Result<()> {
         symbolizer: Arc::new(Symbolizer::new(&options)),
         process_events: None, // nobody would hear of it
         children: true,
+        interval,
+        questions,
         witness: complaints.map(|complaints| Box::new(complaints) as Box<dyn Witness>),
     };
     let symbolizer = keep_names(&config);
+    let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer));
     session::run(config, None)?;
     symbolizer.keep();
     Ok(())
+}
+
+/// The value of a variable, if it is set. If it is not understood, that is said, and it is as if it were not.
+fn given<T>(name: &str, parse: impl Fn(&str) -> Result<T>, complain: impl Fn(String)) -> Option<T> {
+    let text = env::var_os(name).filter(|text| !text.is_empty())?;
+    let parsed = parse(&text.to_string_lossy());
+    parsed.map_err(|why| complain(messages::bad_variable(name, &why))).ok()
+}
+
+/// How a session is looked at while it goes on.
+#[derive(Debug)]
+pub struct Live {
+    /// Where clients are served.
+    pub endpoints: Endpoints,
+    /// The way to the session.
+    pub asker: Asker,
 }
 
 /// Says on the program's own standard error what nobody else will say: that there is no profile.
@@ -87,6 +120,12 @@ impl Witness for Complaints {
             self.stderr.write(&say::line(messages::not_written(written)));
         }
     }
+
+    fn no_snapshot(&self, series: &Series) {
+        if let Some(line) = messages::no_snapshot(series).filter(|_| !self.said) {
+            self.stderr.write(&say::line(line));
+        }
+    }
 }
 
 /// What was read to look names up goes with the process: to free it bit by bit takes a millisecond.
@@ -110,8 +149,9 @@ fn running_program(pid: u32) -> Program {
 
 /// Runs a session for a `heaptrace run` at the other end of `control`, which gets the summary when the
 /// program has ended, or hears why there is no session.
-pub fn serve(config: Config, program: Program, control: &UnixStream) -> io::Result<()> {
+pub fn serve(config: Config, program: Program, live: Live, control: &UnixStream) -> io::Result<()> {
     let symbolizer = keep_names(&config);
+    let _serving = live.endpoints.serve(live.asker, Arc::clone(&config.symbolizer));
     let served = answer_to(config, program, control);
     if let Err(error) = &served {
         control::send(control, &Report::Failed(error.to_string())).ok();

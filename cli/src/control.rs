@@ -52,7 +52,7 @@ mod tests {
     use heaptrace_channel::handshake::Refusal;
     use heaptrace_collector::recording::Counters;
     use heaptrace_collector::summary::{
-        Malloc, Missed, Outcome, Refused, TurnedAway, Unpatched, WhyMissed, WhyUnpatched, Written,
+        Malloc, Missed, Outcome, Refused, Series, TurnedAway, Unpatched, WhyMissed, WhyUnpatched, Written,
     };
     use heaptrace_collector::symbolize::Complaint;
 
@@ -73,6 +73,14 @@ mod tests {
             outcome,
         };
         let summary = Summary {
+            series: vec![Series {
+                name: name.clone(),
+                pid: 7,
+                first: name.clone().into(),
+                last: "b".into(),
+                count: 2,
+                failed: None,
+            }],
             profiles: vec![written(Outcome::File), written(Outcome::Failed("?\n".into()))],
             refused: vec![Refused { pid: 8, name: "\r".into(), why: Refusal::OldLibc }],
             running: 1,

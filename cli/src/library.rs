@@ -8,8 +8,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use rustix::fs::{self, AtFlags, Mode, OFlags, StatVfsMountFlags};
+
+use crate::own_folder;
 
 const CONTENT: &[u8] = include_bytes!(env!("HEAPTRACE_LIBRARY"));
 const NAME: &str = concat!("libheaptrace-", env!("HEAPTRACE_LIBRARY_HASH"), ".so");
@@ -74,40 +76,13 @@ fn unpack_into(folder: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Opens the folder, made if need be: a real one, this user's, that nobody else can write to or put
-/// another in the place of, on a file system from which code can be loaded.
+/// Opens the folder, made if need be, on a file system from which code can be loaded.
 fn open_folder(path: &Path) -> Result<OwnedFd> {
-    if let Some(other) = path.ancestors().skip(1).find(|folder| !is_safe(folder)) {
-        bail!("{} is another user's, or others can write to it", other.display());
-    }
-    let mode = Mode::from_raw_mode(0o755);
-    match fs::mkdir(path, mode) {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-        Err(why) => return Err(why).context("cannot be made"),
-    }
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-    let folder = fs::open(path, flags, Mode::empty()).context("is no folder")?;
-    let (stat, user) = (fs::fstat(&folder)?, rustix::process::geteuid());
-    if stat.st_uid != user.as_raw() || stat.st_mode & 0o022 != 0 {
-        bail!("is not yours alone");
-    }
-    if user.is_root() && stat.st_mode & 0o555 != 0o555 {
-        fs::fchmod(&folder, mode)?; // whatever the umask was when it was made
-    }
+    let folder = own_folder::open(path)?;
     if fs::fstatvfs(&folder)?.f_flag.contains(StatVfsMountFlags::NOEXEC) {
         bail!("is mounted noexec");
     }
     Ok(folder)
-}
-
-/// Can nobody but this user and the system's take out of the folder what is in it?
-fn is_safe(folder: &Path) -> bool {
-    let Ok(stat) = fs::stat(folder) else { return false };
-    // In a user namespace root's files may be those of nobody.
-    let system = fs::stat("/").map_or(0, |root| root.st_uid);
-    let is_trusted = [rustix::process::geteuid().as_raw(), 0, system].contains(&stat.st_uid);
-    let is_sticky = stat.st_mode & 0o1000 != 0;
-    is_trusted && (is_sticky || stat.st_mode & 0o022 == 0)
 }
 
 /// Is all of the library there, for everybody to read, and nothing else?

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::{env, io, panic};
 
 use clap::Parser;
-use heaptrace::{check, collect, library, run, symbolize};
+use heaptrace::{check, collect, library, live, run, symbolize};
 use heaptrace_collector::symbolize::panics_are_contained;
 use heaptrace_report as report;
 use heaptrace_report::say::say;
@@ -18,6 +18,9 @@ enum Cli {
     Report(Box<report::Args>),
     Check(Box<check::Args>),
     Symbolize(symbolize::Args),
+    Ps(live::PsArgs),
+    Snapshot(live::SnapshotArgs),
+    Mark(live::MarkArgs),
     Lib(library::Args),
     /// What the library starts when there is no `heaptrace run`
     #[command(hide = true)]
@@ -42,6 +45,9 @@ fn main() -> ExitCode {
         Cli::Check(args) => return check::run(&args),
         Cli::Report(args) => report::run(&args),
         Cli::Symbolize(args) => symbolize::run(&args),
+        Cli::Ps(args) => live::ps(&args),
+        Cli::Snapshot(args) => live::snapshot(&args),
+        Cli::Mark(args) => live::mark(&args),
         Cli::Lib(args) => library::run(&args),
         Cli::Collect => collect::run(),
         Cli::Waste(waste) => waste.run(),

@@ -15,10 +15,12 @@ use heaptrace_channel::processes::MAX_PROCESSES;
 use heaptrace_channel::weight::{FEW_SAMPLES, finer_rate};
 use heaptrace_collector::recording::Counters;
 use heaptrace_collector::summary::{
-    Malloc, Missed, Outcome, Refused, Summary, TurnedAway, Unpatched, WhyMissed, WhyUnpatched, Written,
+    Malloc, Missed, Outcome, Refused, Series, Summary, TurnedAway, Unpatched, WhyMissed, WhyUnpatched,
+    Written,
 };
 use heaptrace_collector::symbolize::{Complaint, Located, Progress, hex};
 use heaptrace_collector::{LeftAlone, Sought, Unsafe};
+use heaptrace_http::Address;
 use heaptrace_report::grouped;
 
 use crate::run::{NoSummary, Obstacle};
@@ -43,6 +45,7 @@ pub fn summary(summary: &Summary, obstacle: impl Fn(&Path) -> Option<Obstacle>) 
     let Summary { profiles, refused, turned_away, complaints, .. } = summary;
     let mut lines = Vec::new();
     profiles.iter().for_each(|written| describe(&mut lines, written));
+    summary.series.iter().for_each(|series| self::series(&mut lines, series));
     lines.extend(refused.iter().map(|process| Line::Plain(refusal(process))));
     lines.extend(missed(&summary.missed, obstacle).into_iter().map(Line::Plain));
     if summary.missed_more {
@@ -58,7 +61,7 @@ pub fn summary(summary: &Summary, obstacle: impl Fn(&Path) -> Option<Obstacle>) 
     if let Some(program) = program.filter(|written| !matches!(written.outcome, Outcome::Failed(_))) {
         lines.extend(advice(program).map(Line::Advice));
         if program.outcome == Outcome::File {
-            lines.push(Line::Plain(format!("next: heaptrace report {}", program.path.display())));
+            lines.push(Line::Plain(next(&program.path)));
         }
     }
     lines
@@ -87,6 +90,119 @@ fn describe(lines: &mut Vec<Line>, written: &Written) {
         let what = "wrote over what was recorded of it, which may be wrong";
         lines.push(Line::Important(format!("{name} (pid {pid}) {what}")));
     }
+}
+
+/// The profiles of a process that were written while it went on.
+fn series(lines: &mut Vec<Line>, series: &Series) {
+    let Series { name, pid, first, last, count, .. } = series;
+    let (name, first, last) = (name.display(), first.display(), last.display());
+    match count {
+        0 => {}
+        1 => lines.push(Line::Plain(format!("{first}: {name} (pid {pid}), while it went on"))),
+        _ => lines.push(Line::Plain(format!(
+            "{first} to {last}: {name} (pid {pid}), {} while it went on",
+            plural(*count, "profile", "profiles")
+        ))),
+    }
+    lines.extend(no_snapshot(series).map(Line::Important));
+}
+
+/// That a profile could not be written of a process that goes on.
+pub fn no_snapshot(series: &Series) -> Option<String> {
+    let Series { name, pid, failed, .. } = series;
+    let why = failed.as_ref()?;
+    Some(format!("a profile of {} (pid {pid}) could not be written while it went on: {why}", name.display()))
+}
+
+/// Where clients find the program's profiles.
+pub fn serving(url: &str) -> String {
+    match url.strip_prefix("unix:") {
+        Some(path) => format!("serving /debug/pprof/ at the socket {path}"),
+        None => format!("serving {url}/debug/pprof/"),
+    }
+}
+
+/// That clients cannot be served there.
+pub fn cannot_listen(address: &Address) -> String {
+    format!("cannot serve at {address}")
+}
+
+/// What an interval must be like.
+pub const BAD_INTERVAL: &str = "use a number with a unit, from 100ms to a year, such as 10s or 5m";
+
+/// That a variable's value is not understood.
+pub fn bad_variable(name: &str, why: &anyhow::Error) -> String {
+    format!("{name}: {why}; it is as if it were not set")
+}
+
+/// That a process is not profiled, to whoever commands.
+pub fn not_profiled(pid: u32) -> String {
+    format!("process {pid} is not being profiled by this user; heaptrace ps lists who is")
+}
+
+/// The same, to a client of a session.
+pub fn not_profiled_here(pid: Option<u32>, pids: &[u32]) -> String {
+    let known: Vec<_> = pids.iter().map(u32::to_string).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    match pid {
+        Some(pid) => format!("process {pid} is not being profiled here; these are: {known}"),
+        None => "no process is being profiled yet, or any more".to_owned(),
+    }
+}
+
+/// That a text is no process id.
+pub fn no_such_pid(text: &str) -> String {
+    format!("{text:?} is no process id")
+}
+
+/// Why there are no other profiles than of the heap, and how to stop asking.
+pub fn heap_profiles_only(name: &str) -> String {
+    let alloy = match name {
+        "profile" => "profile.process_cpu",
+        _ => &format!("profile.{name}"),
+    };
+    let parca = if name == "profile" { "process_cpu" } else { name };
+    format!(
+        "no {name} profile: heaptrace records memory only. To stop asking for it, in Grafana Alloy's \
+         pyroscope.scrape:\n  profiling_config {{ {alloy} {{ enabled = false }} }}\nin Parca's scrape_configs:\n  \
+         profiling_config: {{ pprof_config: {{ {parca}: {{ enabled: false }} }} }}"
+    )
+}
+
+/// That there is no such mark.
+pub fn no_mark(pid: u32, name: &str, marks: &[&str]) -> String {
+    let known = match marks {
+        [] => format!("it has none; set one with heaptrace mark {pid} {name}"),
+        _ => format!("it has {}", marks.join(", ")),
+    };
+    format!("process {pid} has no mark {name}: {known}")
+}
+
+/// What a mark's name must be like.
+pub const BAD_MARK: &str = "a mark's name has 1 to 256 bytes and no control characters";
+
+/// To a client, when the session does not answer.
+pub const SESSION_BUSY: &str = "the session has no time, or has just ended";
+
+/// To whoever commands, when there is no whole answer.
+pub const NO_ANSWER: &str = "the session did not answer; it may have just ended";
+
+/// To whoever commands, when nobody listens any more.
+pub const SESSION_OVER: &str = "the session has just ended; its profiles are where they were to be written";
+
+/// That a profile cannot be written where it is wanted.
+pub fn cannot_write_here(path: &Path) -> String {
+    format!("cannot write {}", path.display())
+}
+
+/// That a profile was written of a process that goes on.
+pub fn snapshot_written(path: &Path, name: &OsStr, pid: u32) -> String {
+    format!("{}: {} (pid {pid})", path.display(), name.display())
+}
+
+/// The next command to type.
+pub fn next(path: &Path) -> String {
+    format!("next: heaptrace report {}", path.display())
 }
 
 /// That the profile could not be written, before there is one.

@@ -1,17 +1,49 @@
-//! Stacks that are too deep for a profile: their middle is left out.
+//! Stacks that are too deep for a profile, or too many: the middle of the one and the smallest of the
+//! other are left out, and stand there as a frame that is not real.
 //!
 //! A recursion ten thousands of frames deep has as many stacks, each of them as long: gigabytes. What
 //! tells them apart is at their ends.
 
 use hashbrown::HashMap;
 
-use crate::recording::{Frame, Row, Stack, Stacks};
+use crate::recording::{Frame, Row, Stack, Stacks, Values};
 
 /// Frames that are kept of a stack on each side of its middle.
 const KEPT: usize = 1024;
 
 /// Stands for the frames that are left out.
 pub const LEFT_OUT: Frame = Frame { address: 0, module: None };
+
+/// Stands for the stacks that are left out.
+const SMALLEST: Frame = Frame { address: 1, module: None };
+
+/// What a frame is called that stands for others.
+pub fn unreal_name(frame: Frame) -> Option<&'static str> {
+    match frame {
+        LEFT_OUT => Some("…"),
+        SMALLEST => Some("[smaller stacks]"),
+        _ => None,
+    }
+}
+
+/// Leaves of `rows` the `most` that have most of what was allocated or is in use. The others become one
+/// row, so that the totals stay.
+pub fn keep_largest(rows: &mut Vec<Row>, stacks: &mut Stacks, most: usize) {
+    let most = most.max(1);
+    if rows.len() <= most {
+        return;
+    }
+    let size = |row: &Row| row.values.alloc_space.abs().max(row.values.inuse_space.abs());
+    rows.sort_by(|one, other| size(other).total_cmp(&size(one)));
+    let mut rest = Values::default();
+    rows.drain(most - 1..).for_each(|row| rest += row.values);
+    rows.push(Row {
+        stack: stacks.add(Stack::default(), SMALLEST),
+        size_class: 0,
+        values: rest,
+        cohorts: None,
+    });
+}
 
 /// Makes rows of stacks as deep as may be.
 #[derive(Debug, Default)]
@@ -54,7 +86,6 @@ impl Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::Values;
 
     fn frame(address: u64) -> Frame {
         Frame { address, module: Some(0) }
@@ -62,6 +93,26 @@ mod tests {
 
     fn frames(stack: Stack, stacks: &Stacks) -> Vec<u64> {
         stacks.callers(stack).map(|(_, frame)| frame.address).collect()
+    }
+
+    #[test]
+    fn of_too_many_stacks_the_largest_stay_and_the_totals_too() {
+        let (mut stacks, mut rows) = (Stacks::default(), Vec::new());
+        for size in [5.0, 1.0, 9.0, 2.0] {
+            let stack = stacks.add(Stack::default(), frame(10 + size as u64));
+            let values = Values { alloc_space: size, inuse_space: -1.0, ..Values::default() };
+            rows.push(Row { stack, size_class: 8, values, cohorts: None });
+        }
+        for (most, left) in
+            [(9, &[5.0, 1.0, 9.0, 2.0][..]), (3, &[9.0, 5.0, 3.0]), (1, &[17.0]), (0, &[17.0])]
+        {
+            let (mut rows, mut stacks) = (rows.clone(), stacks.clone());
+            keep_largest(&mut rows, &mut stacks, most);
+            assert_eq!(rows.iter().map(|row| row.values.alloc_space).collect::<Vec<_>>(), left);
+            assert_eq!(rows.iter().map(|row| row.values.inuse_space).sum::<f64>(), -4.0);
+            let last = rows.last().unwrap().stack;
+            assert_eq!(frames(last, &stacks) == [SMALLEST.address], most < 4);
+        }
     }
 
     #[test]

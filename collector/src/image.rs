@@ -20,6 +20,7 @@ use crate::members::{Member, Members};
 use crate::modules::{Modules, Places};
 use crate::patch::Left;
 use crate::path::{absolute, os_path};
+use crate::profiled::Profiled;
 use crate::program::Program;
 use crate::recording::Counters;
 use crate::snapshot::{Key, Snapshot};
@@ -58,6 +59,8 @@ pub struct Image {
     files: Files,
     members: Members,
     modules: Modules,
+    /// When the last look at the rings began: what was written by then has been read.
+    drained: SystemTime,
     /// Since when the next slot is reserved and not committed, and up to where slots were reserved then.
     blocked: Option<(Instant, Ends)>,
     abandoned: bool,
@@ -107,6 +110,7 @@ impl Image {
             files,
             members: Members::new(header.rate()),
             modules: Modules::default(),
+            drained: SystemTime::now(),
             blocked: None,
             abandoned: false,
             asked_kernel: Instant::now(),
@@ -127,6 +131,7 @@ impl Image {
     /// Adds all events that are there to their processes' sums. Returns how many slots it passed.
     pub fn drain(&mut self) -> u64 {
         self.segment().header().heartbeat.fetch_add(1, Relaxed);
+        self.drained = SystemTime::now();
         let mut passed = self.apply_events();
         while self.pass_dead_slots() {
             passed += self.apply_events();
@@ -329,26 +334,57 @@ impl Image {
         self.started
     }
 
-    /// What was recorded of a process up to now. `id` is the image's.
-    pub fn snapshot(&mut self, id: u64, process: Process) -> Option<Snapshot> {
-        self.read_modules();
-        self.collect_lost_frees(process);
+    /// The slot of the process with that id that is recorded and goes on.
+    pub fn recorded_process(&self, pid: u32) -> Option<Process> {
+        self.going_on().find(|(_, member)| member.pid == pid).map(|(process, _)| process)
+    }
+
+    /// The processes that are recorded and go on.
+    pub fn going_on(&self) -> impl Iterator<Item = (Process, &Member)> {
+        self.members.iter().filter(|(_, member)| !self.is_over(member))
+    }
+
+    /// What there is to tell of them.
+    pub fn profiled(&self, id: u64, program: Option<u32>) -> impl Iterator<Item = Profiled> {
+        self.going_on().map(move |(process, member)| Profiled {
+            pid: member.pid,
+            name: self.program.name().to_owned(),
+            command: self.program.command.clone(),
+            is_program: Some(member.pid) == program,
+            started: member.started,
+            rate: self.rate,
+            in_use: member.live.in_use(),
+            counters: self.counters(process),
+            key: Key { image: id, number: member.number },
+        })
+    }
+
+    /// What a process has counted.
+    fn counters(&self, process: Process) -> Counters {
         let slot = self.segment().processes().slot(process);
-        let counters = Counters {
+        Counters {
+            samples: self.members.get(process).map_or(0, |member| member.live.samples()),
             lost_samples: slot.lost_samples.load(Relaxed).min(MOST_LOST),
             early_samples: slot.early_samples.load(Relaxed).min(MOST_LOST),
             unplaced_samples: slot.unplaced_samples.load(Relaxed).min(MOST_LOST),
             lost_frees: slot.lost_frees.load(Relaxed).min(MOST_LOST),
+            truncated_stacks: 0,
             is_damaged: self.is_damaged || self.reader.is_damaged(),
-            ..Counters::default()
-        };
+        }
+    }
+
+    /// What was recorded of a process up to now. `id` is the image's.
+    pub fn snapshot(&mut self, id: u64, process: Process) -> Option<Snapshot> {
+        self.read_modules();
+        self.collect_lost_frees(process);
+        let counters = self.counters(process);
         let member = self.members.get_mut(process)?;
         Some(Snapshot {
             key: Key { image: id, number: member.number },
             pid: member.pid,
             program: Arc::clone(&self.program),
             started: member.started,
-            taken: SystemTime::now(),
+            taken: self.drained,
             rate: self.rate,
             counters,
             nodes: self.stacks.nodes(),

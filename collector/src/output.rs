@@ -12,9 +12,10 @@ use heaptrace_symbolize::{Complaint, Symbolizer};
 
 use crate::naming::{Pattern, Subject, insert};
 use crate::request::Witness;
+use crate::series::AllSeries;
 use crate::snapshot::{Key, Snapshot};
-use crate::summary::{Malloc, Outcome, Written};
-use crate::writer::{Done, Job, Writers};
+use crate::summary::{Malloc, Outcome, Series, Written};
+use crate::writer::{Done, Job, Occasion, Writers};
 
 const WRITERS: usize = 2;
 
@@ -25,6 +26,7 @@ pub struct Output {
     writers: Writers,
     witness: Option<Box<dyn Witness>>,
     pending: HashMap<Key, Pending>,
+    series: AllSeries,
     /// Whose each path is.
     paths: HashMap<PathBuf, Key>,
 }
@@ -60,7 +62,8 @@ impl Output {
         witness: Option<Box<dyn Witness>>,
     ) -> io::Result<Output> {
         let writers = Writers::start(WRITERS, symbolizer)?;
-        Ok(Output { pattern, writers, witness, pending: HashMap::new(), paths: HashMap::new() })
+        let (pending, series, paths) = Default::default();
+        Ok(Output { pattern, writers, witness, pending, series, paths })
     }
 
     /// Has the profile of a process written.
@@ -79,7 +82,17 @@ impl Output {
             outcome: Outcome::File,
         };
         self.pending.insert(snapshot.key, Pending { written, waiting });
-        self.writers.write(Job { path, snapshot });
+        self.writers.write(Job { path, snapshot, occasion: Occasion::End });
+    }
+
+    /// Has a profile written of a process that goes on, beside where that of its end will be.
+    pub fn write_meanwhile(&mut self, snapshot: Snapshot, is_program: bool) {
+        let name = snapshot.program.name().to_owned();
+        let subject = Subject { name: &name, pid: snapshot.pid, started: snapshot.started, is_program };
+        let end = self.pattern.path(&subject);
+        if let Some(path) = self.series.begin(snapshot.key, snapshot.pid, name, &end) {
+            self.writers.write(Job { path, snapshot, occasion: Occasion::Interval });
+        }
     }
 
     /// The path, or one like it if an earlier image of this session has that one.
@@ -93,6 +106,10 @@ impl Output {
 
     /// What has become of a profile, and the process that waits for it.
     pub fn written(&mut self, done: Done) -> Option<(Written, Option<Process>)> {
+        if done.occasion == Occasion::Interval {
+            self.series.end(done, self.witness.as_deref());
+            return None;
+        }
         let Pending { mut written, waiting } = self.pending.remove(&done.key)?;
         written.counters = done.counters;
         written.outcome = match done.result {
@@ -118,7 +135,12 @@ impl Output {
 
     /// Is none being written?
     pub fn is_idle(&self) -> bool {
-        self.pending.is_empty()
+        self.pending.is_empty() && self.series.is_idle()
+    }
+
+    /// The profiles of processes that went on.
+    pub fn series(&self) -> Vec<Series> {
+        self.series.all()
     }
 
     /// What the user should know about names that were not found.

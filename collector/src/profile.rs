@@ -1,14 +1,14 @@
 //! Making a profile of a recording.
 
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use hashbrown::HashMap;
 use heaptrace_pprof::proto::{Label, Location, Mapping, Profile, Sample, ValueType, signed};
 use heaptrace_pprof::time_line::TimeLine;
 use heaptrace_pprof::{StringTable, drop_frames};
 
-use crate::fold::LEFT_OUT;
+use crate::fold::unreal_name;
 use crate::functions::{Functions, add_flags};
 use crate::recording::{Frame, Module, Recording, Row, Stacks, Values};
 use heaptrace_symbolize::{Function, ResolvedFrame, Segment, Symbols, hex};
@@ -23,9 +23,42 @@ const SAMPLE_TYPES: [(&str, &str); 6] = [
     ("peak_space", "bytes"),
 ];
 
+/// Which profile is made of a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    /// Whether the values at the peak are in it.
+    pub with_peak: bool,
+    /// What is shown first.
+    pub default_type: &'static str,
+    /// What its times are.
+    pub times: Times,
+}
+
+/// What the times of a profile are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// When recording began, and how long it went on.
+    Run,
+    /// The moment only, as Go's heap profiles have it: some read a duration as a difference.
+    Moment,
+    /// Of a difference: its end, and how long it was.
+    Difference,
+}
+
+impl Form {
+    /// What a file has.
+    pub const FILE: Form = Form { with_peak: true, default_type: "inuse_space", times: Times::Run };
+    /// What a running process is asked for.
+    pub const LIVE: Form = Form { with_peak: false, default_type: "inuse_space", times: Times::Moment };
+
+    fn sample_types(self) -> &'static [(&'static str, &'static str)] {
+        if self.with_peak { &SAMPLE_TYPES } else { &SAMPLE_TYPES[..4] }
+    }
+}
+
 /// The profile of `recording`, its frames named as in `symbols`.
-pub fn profile(recording: &Recording, symbols: &Symbols) -> Profile {
-    let mut builder = Builder::new(symbols);
+pub fn profile(recording: &Recording, symbols: &Symbols, form: Form) -> Profile {
+    let mut builder = Builder::new(symbols, form);
     builder.add_header(recording);
     builder.add_mappings(recording);
     builder.leaves = recording.stacks.leaves().map(|frame| (frame, NO_LOCATION)).collect();
@@ -40,6 +73,7 @@ pub fn profile(recording: &Recording, symbols: &Symbols) -> Profile {
 /// A profile in the making.
 struct Builder<'a> {
     symbols: &'a Symbols,
+    form: Form,
     profile: Profile,
     functions: Functions,
     strings: StringTable,
@@ -54,9 +88,10 @@ struct Builder<'a> {
 const NO_LOCATION: u64 = 0;
 
 impl<'a> Builder<'a> {
-    fn new(symbols: &'a Symbols) -> Builder<'a> {
+    fn new(symbols: &'a Symbols, form: Form) -> Builder<'a> {
         Builder {
             symbols,
+            form,
             profile: Profile::default(),
             functions: Functions::default(),
             strings: StringTable::default(),
@@ -73,13 +108,18 @@ impl<'a> Builder<'a> {
         let mut value_type =
             |(name, unit)| ValueType { r#type: strings.index(name), unit: strings.index(unit) };
         let started = recording.started.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (time, duration) = match self.form.times {
+            Times::Run => (started, recording.duration),
+            Times::Moment => (started + recording.duration, Duration::ZERO),
+            Times::Difference => (started + recording.duration, recording.duration),
+        };
         self.profile = Profile {
-            sample_type: SAMPLE_TYPES.map(&mut value_type).to_vec(),
+            sample_type: self.form.sample_types().iter().map(|&name| value_type(name)).collect(),
             period_type: Some(value_type(("space", "bytes"))),
             period: signed(recording.rate),
-            time_nanos: i64::try_from(started.as_nanos()).unwrap_or(i64::MAX),
-            duration_nanos: i64::try_from(recording.duration.as_nanos()).unwrap_or(i64::MAX),
-            default_sample_type: strings.index("inuse_space"),
+            time_nanos: i64::try_from(time.as_nanos()).unwrap_or(i64::MAX),
+            duration_nanos: i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX),
+            default_sample_type: strings.index(self.form.default_type),
             drop_frames: strings.index(&drop_frames()),
             time_line: TimeLine::of(&recording.time_line),
             eras: recording.eras.clone(),
@@ -113,8 +153,8 @@ impl<'a> Builder<'a> {
 
     /// Adds a sample, unless nothing is left of its estimates when they are rounded.
     fn add_sample(&mut self, row: &Row, stacks: &Stacks) {
-        let value = values(&row.values);
-        if value == [0; 6] {
+        let value = values(&row.values)[..self.form.sample_types().len()].to_vec();
+        if value.iter().all(|&value| value == 0) {
             return;
         }
         let label = Label {
@@ -125,7 +165,6 @@ impl<'a> Builder<'a> {
         };
         let mut location_id = Vec::with_capacity(stacks.positions(row.stack).count());
         location_id.extend(stacks.positions(row.stack).map(|position| self.location_of_leaf(position)));
-        let value = value.to_vec();
         let cohorts = row.cohorts.clone();
         self.profile.sample.push(Sample { location_id, value, label: vec![label], cohorts });
     }
@@ -147,8 +186,9 @@ impl<'a> Builder<'a> {
         }
         let id = self.profile.location.len() as u64 + 1;
         let mapping = self.mapping(frame);
-        let left_out = || [ResolvedFrame { function: Arc::new(named("…")), line: 0 }];
-        let frames = if frame == LEFT_OUT { &left_out()[..] } else { self.symbols.lookup(frame) };
+        let unreal = |name| [ResolvedFrame { function: Arc::new(named(name)), line: 0 }];
+        let unreal = unreal_name(frame).map(unreal);
+        let frames = unreal.as_ref().map_or_else(|| self.symbols.lookup(frame), |frame| &frame[..]);
         if let Some(mapping) = mapping.and_then(|index| self.profile.mapping.get_mut(index)) {
             add_flags(mapping, frames);
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use heaptrace_channel::config::TOKEN_LENGTH;
@@ -11,7 +12,8 @@ use crate::kin::ProcessEvents;
 use crate::listener::Sockets;
 use crate::naming::Pattern;
 use crate::program::Program;
-use crate::summary::{Summary, Written};
+use crate::question::Questions;
+use crate::summary::{Series, Summary, Written};
 
 /// How a session is to be run.
 #[derive(Debug)]
@@ -32,6 +34,10 @@ pub struct Config {
     pub process_events: Option<ProcessEvents>,
     /// What the program starts is to be recorded too.
     pub children: bool,
+    /// How often profiles are written of the processes that go on, if at all.
+    pub interval: Option<Duration>,
+    /// Where questions come from while the session goes on.
+    pub questions: Questions,
     /// Who hears at once of a profile that could not be written; else it is in the summary only.
     pub witness: Option<Box<dyn Witness>>,
 }
@@ -40,6 +46,9 @@ pub struct Config {
 pub trait Witness: fmt::Debug {
     /// The profile could not be written. Its process may still wait for it.
     fn not_written(&self, written: &Written);
+
+    /// No profile could be written of a process that goes on.
+    fn no_snapshot(&self, series: &Series);
 }
 
 /// What can be asked of a running session.

@@ -15,6 +15,7 @@ use crate::members::Member;
 use crate::output::{About, Output};
 use crate::patch::Planner;
 use crate::program::Program;
+use crate::question::{self, Questions};
 use crate::request::{Config, Request};
 use crate::snapshot::{Key, Snapshot};
 use crate::summary::{Malloc, Missed, Refused, Summary, TurnedAway, Unpatched, WhyMissed};
@@ -50,6 +51,7 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         planner: Planner::start()?,
         rate: config.rate,
         program: config.program,
+        interval: config.interval.map(|interval| (interval, Instant::now() + interval)),
         images: Vec::new(),
         next_image: 0,
         summary: Summary::default(),
@@ -59,7 +61,7 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         last_abandon_check: Instant::now(),
         abandon_interval: ABANDON_INTERVAL.0,
     };
-    session.run(&requests.unwrap_or_else(never), &wakes);
+    session.run(&requests.unwrap_or_else(never), config.questions, &wakes);
     Ok(())
 }
 
@@ -79,6 +81,8 @@ struct Session {
     planner: Planner,
     rate: u64,
     program: Option<Program>,
+    /// How often profiles are written of processes that go on, and when next.
+    interval: Option<(Duration, Instant)>,
     images: Vec<(ImageId, Image)>,
     next_image: ImageId,
     summary: Summary,
@@ -92,21 +96,31 @@ struct Session {
 }
 
 impl Session {
-    fn run(mut self, requests: &Receiver<Request>, wakes: &Receiver<()>) {
+    fn run(mut self, requests: &Receiver<Request>, mut questions: Questions, wakes: &Receiver<()>) {
         let done = self.output.done().clone();
         while !(self.is_over() && self.is_unreachable()) {
             let requests = if self.supervised { requests } else { &never() };
+            let mut asked = None;
             select! {
                 recv(done) -> done => done.into_iter().for_each(|done| self.written(done)),
                 recv(requests) -> request => match request {
                     Ok(request) => self.request(request),
                     Err(_) => self.supervised = false,
                 },
+                recv(questions) -> question => match question {
+                    Ok(question) => asked = Some(question),
+                    Err(_) => questions = never(),
+                },
                 recv(wakes) -> _ => {}
                 default(self.pause()) => {}
             }
             self.welcome();
             self.drain();
+            if let Some(question) = asked {
+                let program = self.program.as_ref().map(|program| program.pid);
+                question::answer(question, &mut self.images, program);
+            }
+            self.write_meanwhile();
             self.finish_processes();
             self.drop_images();
             self.answer();
@@ -124,7 +138,8 @@ impl Session {
             false => image.pause(),
         };
         let writing = (!self.output.is_idle()).then_some(HEARTBEAT);
-        self.images.iter().map(|(_, image)| of(image)).chain(writing).min().unwrap_or(GRACE)
+        let next = self.interval.map(|(_, next)| next.saturating_duration_since(Instant::now()));
+        self.images.iter().map(|(_, image)| of(image)).chain(writing).chain(next).min().unwrap_or(GRACE)
     }
 
     fn is_over(&self) -> bool {
@@ -214,6 +229,26 @@ impl Session {
         for (_, image) in &mut self.images {
             image.read_modules();
             image.drain();
+        }
+    }
+
+    /// Has profiles written for processes that go on, if it is time.
+    fn write_meanwhile(&mut self) {
+        let Some((interval, next)) = &mut self.interval else { return };
+        if Instant::now() < *next {
+            return;
+        }
+        // What was missed, as this machine slept, is not made up for.
+        *next = (*next + *interval).max(Instant::now());
+        let program = self.program.as_ref().map(|program| program.pid);
+        for (id, image) in &mut self.images {
+            let going_on: Vec<_> = image.going_on().map(|(process, _)| process).collect();
+            for snapshot in going_on.into_iter().filter_map(|process| image.snapshot(*id, process)) {
+                let is_program = Some(snapshot.pid) == program;
+                if is_program || snapshot.counters.samples > 0 {
+                    self.output.write_meanwhile(snapshot, is_program);
+                }
+            }
         }
     }
 
@@ -341,6 +376,7 @@ impl Session {
             self.summary.turned_away.extend(self.images.iter().filter_map(|(_, image)| turned_away(image)));
             self.summary.running = self.images.len();
             self.summary.complaints = self.output.complaints();
+            self.summary.series = self.output.series();
             if let Some(answer) = self.asked.take() {
                 answer.send(self.summary.clone()).ok();
                 self.supervised = false;

@@ -19,7 +19,7 @@ use crate::recording::{Counters, Recording, Row, Since, Stacks};
 use crate::stacks::{Nodes, Tree};
 
 /// Which process of a session a snapshot is of: its image, and its number there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Key {
     /// The image.
     pub image: u64,
@@ -102,7 +102,7 @@ impl Snapshot {
     }
 
     fn record(&self, sums: Vec<(Sum, Option<Cohorts>)>) -> Recording {
-        let mut counters = self.counters;
+        let mut counters = Counters { samples: 0, ..self.counters };
         let (mut stacks, mut modules) = (Stacks::default(), Selection::new(&self.modules));
         let wanted = sums.iter().map(|(sum, _)| sum.stack);
         let copied = copy_stacks(&self.nodes, wanted, &mut stacks, &mut modules);

@@ -15,6 +15,8 @@ use heaptrace_symbolize::Complaint;
 pub struct Summary {
     /// The profiles, in the order in which they were written.
     pub profiles: Vec<Written>,
+    /// The profiles that were written of processes that went on, in the order of their first.
+    pub series: Vec<Series>,
     /// Processes that could not be recorded.
     pub refused: Vec<Refused>,
     /// Programs with more forked children at a time than can be recorded.
@@ -53,6 +55,25 @@ pub struct Written {
     pub malloc: Malloc,
     /// Whether it is there.
     pub outcome: Outcome,
+}
+
+/// The profiles of one process that were written while it went on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Series {
+    /// The program's name.
+    pub name: OsString,
+    /// Its process id.
+    pub pid: u32,
+    /// The first.
+    #[serde(with = "path")]
+    pub first: PathBuf,
+    /// The latest.
+    #[serde(with = "path")]
+    pub last: PathBuf,
+    /// How many there are.
+    pub count: u64,
+    /// Why the last one that failed could not be written.
+    pub failed: Option<String>,
 }
 
 /// What became of a profile.

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::profile::profile;
+use crate::profile::{Form, profile};
 use crate::recording::{Counters, Recording};
 use crate::snapshot::{Key, Snapshot};
 use heaptrace_symbolize::{Complaint, Symbolizer, Symbols};
@@ -20,6 +20,17 @@ pub struct Job {
     pub path: PathBuf,
     /// What it says.
     pub snapshot: Snapshot,
+    /// What it is written for.
+    pub occasion: Occasion,
+}
+
+/// What a profile is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// The process is over, or about to be.
+    End,
+    /// Some time has passed.
+    Interval,
 }
 
 /// A profile that was written, or why not.
@@ -27,6 +38,10 @@ pub struct Job {
 pub struct Done {
     /// The process that it is of.
     pub key: Key,
+    /// Where it was to go.
+    pub path: PathBuf,
+    /// The job's.
+    pub occasion: Occasion,
     /// How complete it is.
     pub counters: Counters,
     /// What went wrong.
@@ -95,7 +110,7 @@ impl Drop for Writers {
 }
 
 fn write(job: Job, symbolizer: &Symbolizer) -> Done {
-    let Job { path, snapshot } = job;
+    let Job { path, snapshot, occasion } = job;
     // A fault of ours costs this profile, not those of the session's other processes.
     let written = catch_unwind(AssertUnwindSafe(|| {
         let recording = snapshot.recording();
@@ -103,11 +118,11 @@ fn write(job: Job, symbolizer: &Symbolizer) -> Done {
     }));
     let fault = || io::Error::other("it met a fault of heaptrace's, please report it");
     let (counters, result) = written.unwrap_or_else(|_| (snapshot.counters, Err(fault())));
-    Done { key: snapshot.key, counters, result }
+    Done { key: snapshot.key, path, occasion, counters, result }
 }
 
 fn named_and_written(path: &Path, recording: &Recording, symbolizer: &Symbolizer) -> io::Result<()> {
-    heaptrace_pprof::write_file(path, &profile(recording, &symbols(recording, symbolizer)))
+    heaptrace_pprof::write_file(path, &profile(recording, &symbols(recording, symbolizer), Form::FILE))
 }
 
 /// The names of a recording's frames.

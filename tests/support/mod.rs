@@ -350,6 +350,30 @@ impl Running {
         String::from_utf8(text).unwrap()
     }
 
+    /// Writes a line to its input.
+    pub fn send_line(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        std::io::Write::write_all(stdin, format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// Writes a line to its input, and returns the line that it answers.
+    #[track_caller]
+    pub fn ask(&mut self, line: &str) -> String {
+        self.send_line(line);
+        self.read_line()
+    }
+
+    /// Waits until it has written a line of errors, and returns it.
+    pub fn read_error_line(&mut self) -> String {
+        let mut text = Vec::new();
+        let mut byte = [0];
+        let stderr = self.child.stderr.as_mut().unwrap();
+        while std::io::Read::read(stderr, &mut byte).unwrap() == 1 && byte != *b"\n" {
+            text.push(byte[0]);
+        }
+        String::from_utf8(text).unwrap()
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn wait(self) -> Ended {

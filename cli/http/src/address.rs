@@ -123,10 +123,15 @@ impl Socket {
     pub fn url(&self) -> String {
         match self {
             Socket::Tcp(socket) => socket.local_addr().map(|it| format!("http://{it}")).unwrap_or_default(),
-            Socket::Unix(socket) => {
-                let path = socket.local_addr().ok().and_then(|it| Some(it.as_pathname()?.to_owned()));
-                format!("unix:{}", path.unwrap_or_default().display())
-            }
+            Socket::Unix(_) => format!("unix:{}", self.path().unwrap_or_default().display()),
+        }
+    }
+
+    /// Its place in the file system, if it has one.
+    pub fn path(&self) -> Option<PathBuf> {
+        match self {
+            Socket::Tcp(_) => None,
+            Socket::Unix(socket) => Some(socket.local_addr().ok()?.as_pathname()?.to_owned()),
         }
     }
 

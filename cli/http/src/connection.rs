@@ -1,7 +1,7 @@
 //! One connection: a request in, an answer out, each within its time.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -53,7 +53,7 @@ impl Connection {
             return Err(Some(413));
         }
         self.discard(length.saturating_sub((bytes.len() - head) as u64), deadline).map_err(|_| None)?;
-        Ok(request)
+        Ok(request.by(&*self))
     }
 
     /// Reads what is not looked at, so that the client is ready to read.
@@ -93,6 +93,17 @@ impl Connection {
             rest = &rest[written..];
         }
         Ok(())
+    }
+
+    /// Ends the connection, when the client has had time to read the answer: what it still sends, and
+    /// nobody reads, would take that from it.
+    pub(crate) fn finish(mut self) {
+        const LINGER: Duration = Duration::from_secs(1);
+        let _ = match &self {
+            Connection::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Connection::Unix(stream) => stream.shutdown(Shutdown::Write),
+        };
+        let _ = self.discard(MAX_BODY, Instant::now() + LINGER);
     }
 
     /// Writes what fits at once, for a client that is not waited for.

@@ -1,8 +1,10 @@
 //! A request, as far as it has been read.
 
 use std::borrow::Cow;
+use std::os::fd::{AsFd, OwnedFd};
 
 use percent_encoding::percent_decode_str;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// A request.
 #[derive(Debug, Default)]
@@ -15,6 +17,8 @@ pub struct Request {
     peer: String,
     /// The user whose process sent it, if it came over a unix socket.
     user: Option<u32>,
+    /// The connection that it came by.
+    stream: Option<OwnedFd>,
 }
 
 /// Why a request is not understood, as a status.
@@ -52,11 +56,12 @@ impl Request {
         };
         let request = Request {
             method: parsed.method.unwrap_or_default().to_owned(),
-            path: decoded(path).into_owned(),
+            path: one_slash_each(&decoded(path)),
             query: pairs(query),
             headers: parsed.headers.iter().map(header).collect(),
             peer: peer.address.clone(),
             user: peer.user,
+            stream: None,
         };
         Ok(Some((request, length)))
     }
@@ -91,6 +96,19 @@ impl Request {
         self.user
     }
 
+    /// Has the client gone, so that nobody waits for the answer?
+    pub fn is_abandoned(&self) -> bool {
+        let Some(stream) = &self.stream else { return false };
+        let mut polled = [PollFd::new(stream, PollFlags::RDHUP)];
+        poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Tells by which connection it came.
+    pub(crate) fn by(mut self, stream: impl AsFd) -> Request {
+        self.stream = stream.as_fd().try_clone_to_owned().ok();
+        self
+    }
+
     /// How many bytes follow the head.
     pub(crate) fn content_length(&self) -> Result<u64, Refused> {
         match (self.header("transfer-encoding"), self.header("content-length")) {
@@ -110,6 +128,17 @@ pub(crate) struct Peer {
 
 fn decoded(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
+}
+
+/// A URL that ends with a slash may have had another one put behind it.
+fn one_slash_each(path: &str) -> String {
+    let mut one = String::with_capacity(path.len());
+    for character in path.chars() {
+        if character != '/' || !one.ends_with('/') {
+            one.push(character);
+        }
+    }
+    one
 }
 
 fn pairs(query: &str) -> Vec<(String, String)> {
@@ -139,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_request_is_read_with_what_is_escaped_in_it() {
-        let text = "GET /a%20b%2F..?x=1+2%263&flag&x=9#z HTTP/1.1\r\nHost: h\r\nX-A: é\r\n\r\n";
+        let text = "GET //a%20b%2F%2f..?x=1+2%263&flag&x=9#z HTTP/1.1\r\nHost: h\r\nX-A: é\r\n\r\n";
         let request = parse(text).unwrap().unwrap();
         assert_eq!((request.method(), request.path()), ("GET", "/a b/.."));
         assert_eq!(

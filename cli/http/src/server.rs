@@ -67,7 +67,9 @@ impl<F: Fn(&Request) -> Response + Send + Sync + 'static> Server<F> {
             Err(Some(status)) => (Response::error(status, "this request cannot be answered"), true),
             Err(None) => return,
         };
-        let _ = connection.answer(&response.bytes(with_body)); // a client that is gone needs none
+        if connection.answer(&response.bytes(with_body)).is_ok() {
+            connection.finish();
+        }
     }
 
     fn response(&self, request: &Request) -> Response {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -9,6 +10,9 @@ use clap::{Args as _, FromArgMatches as _};
 use heaptrace_channel::config::parse_rate;
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
 use heaptrace_collector::symbolize::Mode;
+use heaptrace_http::Address;
+
+use crate::interval;
 
 /// Profile a program
 #[derive(Debug, clap::Args)]
@@ -19,6 +23,12 @@ pub struct Args {
     /// Mean bytes between samples, such as 64KiB; 1 records every allocation
     #[arg(short, long, value_name = "BYTES", default_value = "512KiB", value_parser = rate)]
     pub rate: u64,
+    /// Also write a profile every DURATION, such as 10s or 5m, beside the final one
+    #[arg(long, value_name = "DURATION", value_parser = interval::parse)]
+    pub interval: Option<Duration>,
+    /// Serve the live endpoints while the program runs: HOST:PORT, :PORT or unix:PATH
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<Address>,
     /// Profile the processes that PROGRAM starts too, or only PROGRAM
     #[arg(long, value_name = "all|none", default_value = "all")]
     pub children: Children,

@@ -13,6 +13,7 @@ use heaptrace_collector::symbolize::Progress;
 use heaptrace_collector::{ProcessEvents, Program};
 
 use super::no_summary::NoSummary;
+use crate::collect::Live;
 use crate::control::{self, Event, Report};
 use crate::{apart, collect};
 
@@ -30,7 +31,7 @@ impl Collector {
     ///
     /// # Errors
     /// If there can be no sockets or processes.
-    pub fn start(config: Config, program: Program) -> io::Result<Collector> {
+    pub fn start(config: Config, program: Program, live: Live) -> io::Result<Collector> {
         let (control, its_end) = UnixStream::pair()?;
         // SAFETY: this process has one thread, so the child may do anything.
         match unsafe { libc::fork() } {
@@ -40,8 +41,9 @@ impl Collector {
                 apart::ignore_requests();
                 let events = config.process_events.as_ref().map(ProcessEvents::descriptor);
                 let kept = config.sockets.descriptors().chain(events).chain([its_end.as_raw_fd()]);
+                let kept = kept.chain(live.endpoints.descriptors());
                 apart::leave(&kept.collect::<Vec<_>>());
-                let served = collect::serve(config, program, &its_end);
+                let served = collect::serve(config, program, live, &its_end);
                 std::process::exit(served.is_err().into());
             }
             pid => Ok(Collector { control, pid, ended: Cell::new(None) }),

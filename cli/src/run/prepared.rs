@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use heaptrace_channel::config::{self, SOCKET_FOLDER, TOKEN_LENGTH};
 use heaptrace_collector::naming::Pattern;
+use heaptrace_collector::question::questions;
 use heaptrace_collector::request::Config;
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::{Options, Symbolizer};
@@ -21,7 +22,9 @@ use super::program::{Command, NotStarted};
 use super::signals::Signals;
 use super::status::{FAILED, NOT_EXECUTABLE, NOT_FOUND};
 use super::supervise::supervise;
+use crate::collect::Live;
 use crate::progress::Line;
+use crate::serve::{Endpoints, TOKEN};
 use crate::{library, messages};
 
 /// `heaptrace run`.
@@ -106,7 +109,12 @@ fn prepare(args: &Args) -> Result<Prepared> {
         None => command.unset(config::SEED),
     }
     command.session = format!("{name}:{token}");
-    let collector = start_collector(args, &command, sockets, &token)?;
+    let endpoints = endpoints(args, &mut command)?;
+    let url = endpoints.url();
+    let collector = start_collector(args, &command, sockets, &token, endpoints)?;
+    if let Some(url) = url.filter(|_| !args.quiet) {
+        say(messages::serving(&url));
+    }
     Ok(Prepared { command, obstacle, collector })
 }
 
@@ -114,6 +122,16 @@ fn prepare(args: &Args) -> Result<Prepared> {
 fn check_output(pattern: &Pattern, program: &Path) -> Result<()> {
     let name = program.file_name().unwrap_or_default();
     pattern.check(name).map_err(|(path, why)| anyhow!(messages::cannot_write(&path, &why)))
+}
+
+/// Listens for clients, who may have to know a token, which is not the program's to know.
+fn endpoints(args: &Args, command: &mut Command) -> Result<Endpoints> {
+    let token = command.get(TOKEN).map(|token| token.to_string_lossy().into_owned());
+    command.unset(TOKEN);
+    let token = token.filter(|token| !token.is_empty());
+    let address = args.http.as_ref();
+    Endpoints::listen(address, token)
+        .with_context(|| address.map(messages::cannot_listen).unwrap_or_default())
 }
 
 fn random_token() -> Result<String> {
@@ -124,7 +142,13 @@ fn random_token() -> Result<String> {
 
 /// Starts the collector, which has nothing of the terminal, so that it outlives a Ctrl-C and goes on
 /// for what the program leaves running.
-fn start_collector(args: &Args, command: &Command, sockets: Sockets, token: &str) -> Result<Collector> {
+fn start_collector(
+    args: &Args,
+    command: &Command,
+    sockets: Sockets,
+    token: &str,
+    endpoints: Endpoints,
+) -> Result<Collector> {
     let executable = std::fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
     let words = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = Program { pid: 0, executable, started_as: command.path.clone(), command: words };
@@ -134,6 +158,7 @@ fn start_collector(args: &Args, command: &Command, sockets: Sockets, token: &str
         names: Options::names_folder().filter(|_| !args.no_cache),
         ..Options::default()
     };
+    let (asker, questions) = questions();
     let config = Config {
         sockets,
         token: token.as_bytes().try_into().context("malformed token")?,
@@ -143,9 +168,11 @@ fn start_collector(args: &Args, command: &Command, sockets: Sockets, token: &str
         symbolizer: Arc::new(Symbolizer::new(&options)),
         process_events: ProcessEvents::listen(std::process::id()),
         children: args.children == Children::All,
+        interval: args.interval,
+        questions,
         witness: None,
     };
-    Collector::start(config, program).context("cannot start the collector")
+    Collector::start(config, program, Live { endpoints, asker }).context("cannot start the collector")
 }
 
 impl Prepared {

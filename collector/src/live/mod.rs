@@ -82,6 +82,7 @@ pub struct Live {
     owners: Pieces<Owner, OWNERS_SHARED>,
     /// Of each cell.
     ages: Pieces<Ages, CELLS_SHARED>,
+    samples: u64,
     space_in_use: f64,
     /// The largest `space_in_use` since [`Live::begin_stretch`].
     most_in_use: f64,
@@ -134,6 +135,7 @@ impl Live {
             cells: Pieces::new(),
             owners: Pieces::new(),
             ages: Pieces::new(),
+            samples: 0,
             space_in_use: 0.0,
             most_in_use: 0.0,
             space_allocated: 0.0,
@@ -155,6 +157,7 @@ impl Live {
                 cell.allocated.add(weight);
                 cell.in_use.add(weight);
                 self.space_allocated += weight.1;
+                self.samples += 1;
                 self.grow(weight.1);
             }
             Event::Inherited(_) => {
@@ -187,6 +190,16 @@ impl Live {
             self.space_in_use -= part.1;
             (objects, space) = (objects - part.0, space - part.1);
         }
+    }
+
+    /// Samples taken.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// Bytes in use, and when most were.
+    pub fn in_use(&self) -> (f64, f64) {
+        (self.space_in_use.max(0.0), self.peak)
     }
 
     /// Has the stack any?

@@ -16,6 +16,10 @@ pub const PATCH: &str = "HEAPTRACE_PATCH";
 pub const SYMBOLIZE: &str = "HEAPTRACE_SYMBOLIZE";
 /// Neither use nor keep names of other sessions, if it is not empty.
 pub const NO_CACHE: &str = "HEAPTRACE_NO_CACHE";
+/// How often the collector also writes profiles of the processes that go on.
+pub const INTERVAL: &str = "HEAPTRACE_INTERVAL";
+/// Where the collector serves the live endpoints.
+pub const HTTP: &str = "HEAPTRACE_HTTP";
 /// Path of the `heaptrace` binary.
 pub const COLLECTOR: &str = "HEAPTRACE_COLLECTOR";
 /// Where the collector of this tree of processes listens: a [`Session`].

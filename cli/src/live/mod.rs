@@ -1,0 +1,13 @@
+//! Commands to sessions that run: `heaptrace ps`, `snapshot`, `mark`.
+
+mod client;
+mod mark;
+mod ps;
+mod session;
+mod snapshot;
+mod socket;
+
+pub use mark::{Args as MarkArgs, run as mark};
+pub use ps::{Args as PsArgs, run as ps};
+pub use snapshot::{Args as SnapshotArgs, run as snapshot};
+pub use socket::listen;

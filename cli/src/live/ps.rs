@@ -1,0 +1,50 @@
+//! `heaptrace ps`.
+
+use std::io::{Write, stdout};
+use std::time::Duration;
+
+use anyhow::Result;
+use heaptrace_channel::config::RateText;
+use heaptrace_collector::Profiled;
+use heaptrace_report::grouped;
+
+use super::session::Session;
+
+/// List the processes of yours that are being profiled
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// `heaptrace ps`.
+///
+/// # Errors
+/// If there is no standard output.
+pub fn run(_: &Args) -> Result<()> {
+    let mut processes: Vec<_> = Session::all().into_iter().flat_map(|session| session.processes).collect();
+    processes.sort_by_key(|process| process.pid);
+    let head = ["PID", "RUNNING", "RATE", "SAMPLES", "IN USE", "COMMAND"].map(str::to_owned);
+    let rows: Vec<_> = [head].into_iter().chain(processes.iter().map(row)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let mut out = stdout().lock();
+    for row in &rows {
+        for (column, text) in row[..5].iter().enumerate() {
+            write!(out, "{text:>width$}  ", width = width(column))?;
+        }
+        writeln!(out, "{}", row[5])?;
+    }
+    Ok(())
+}
+
+fn row(process: &Profiled) -> [String; 6] {
+    let Profiled { pid, command, started, rate, in_use: (in_use, _), counters, .. } = process;
+    let seconds = started.elapsed().map_or(0, |elapsed| Duration::from_secs(elapsed.as_secs()).as_secs());
+    let running = match seconds {
+        ..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    };
+    // It is what the program says of itself, and goes to a terminal.
+    let command = command.join(" ").replace(char::is_control, " ");
+    let in_use = format!("{} B", grouped(*in_use as u64));
+    let rate = RateText(*rate).to_string();
+    [pid.to_string(), running, rate, grouped(counters.samples), in_use, command]
+}

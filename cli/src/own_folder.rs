@@ -1,0 +1,41 @@
+//! Folders of this user's own: what is put there is found there again, and by nobody else's doing
+//! something else.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{self, Mode, OFlags};
+
+/// Opens the folder, made if need be: a real one, this user's, that nobody else can write to or put
+/// another in the place of.
+pub fn open(path: &Path) -> Result<OwnedFd> {
+    if let Some(other) = path.ancestors().skip(1).find(|folder| !is_safe(folder)) {
+        bail!("{} is another user's, or others can write to it", other.display());
+    }
+    let mode = Mode::from_raw_mode(0o755);
+    match fs::mkdir(path, mode) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+        Err(why) => return Err(why).context("cannot be made"),
+    }
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+    let folder = fs::open(path, flags, Mode::empty()).context("is no folder")?;
+    let (stat, user) = (fs::fstat(&folder)?, rustix::process::geteuid());
+    if stat.st_uid != user.as_raw() || stat.st_mode & 0o022 != 0 {
+        bail!("is not yours alone");
+    }
+    if user.is_root() && stat.st_mode & 0o555 != 0o555 {
+        fs::fchmod(&folder, mode)?; // whatever the umask was when it was made
+    }
+    Ok(folder)
+}
+
+/// Can nobody but this user and the system's take out of the folder what is in it?
+fn is_safe(folder: &Path) -> bool {
+    let Ok(stat) = fs::stat(folder) else { return false };
+    // In a user namespace root's files may be those of nobody.
+    let system = fs::stat("/").map_or(0, |root| root.st_uid);
+    let is_trusted = [rustix::process::geteuid().as_raw(), 0, system].contains(&stat.st_uid);
+    let is_sticky = stat.st_mode & 0o1000 != 0;
+    is_trusted && (is_sticky || stat.st_mode & 0o022 == 0)
+}

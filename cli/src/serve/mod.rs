@@ -1,0 +1,17 @@
+//! What a session answers while its processes go on: profiles for any pprof tool, and the commands of
+//! its own user, over HTTP.
+
+mod gate;
+mod heap;
+mod index;
+mod kept;
+mod metrics;
+mod owner;
+mod plain;
+mod routes;
+mod site;
+mod start;
+mod unserved;
+
+pub use owner::{MARK, PROCESSES, SNAPSHOT};
+pub use start::{Endpoints, TOKEN};

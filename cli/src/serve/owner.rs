@@ -1,0 +1,77 @@
+//! What the commands of the session's own user ask for.
+
+use heaptrace_collector::Profiled;
+use heaptrace_collector::recording::Since;
+use heaptrace_collector::snapshot::Snapshot;
+use heaptrace_collector::{Form, Times, profile, symbols};
+use heaptrace_http::{Request, Response};
+
+use super::site::{Site, busy};
+use crate::messages;
+
+/// All processes, as JSON.
+pub const PROCESSES: &str = "/heaptrace/processes";
+/// A profile of `pid`, as it would be in a file: since the mark `since`, until the mark `until`.
+pub const SNAPSHOT: &str = "/heaptrace/snapshot";
+/// Marks this moment of `pid` as `name`.
+pub const MARK: &str = "/heaptrace/mark";
+
+/// Longest name of a mark, in bytes.
+const MAX_NAME: usize = 256;
+
+/// The answer to a command; `None` if it is none.
+pub fn answer(site: &Site, request: &Request) -> Option<Response> {
+    let named = || {
+        let pid = request.query("pid").and_then(|pid| pid.parse().ok());
+        site.process(pid)
+    };
+    let answered = match request.path() {
+        PROCESSES => Ok(processes(site)),
+        SNAPSHOT => named().and_then(|process| snapshot(site, request, &process)),
+        MARK => named().and_then(|process| mark(site, request, &process)),
+        _ => return None,
+    };
+    Some(answered.unwrap_or_else(|error| error))
+}
+
+fn processes(site: &Site) -> Response {
+    let Some(processes) = site.asker.processes() else { return busy() };
+    Response::new("application/json", serde_json::to_vec(&processes).unwrap_or_default())
+}
+
+fn mark(site: &Site, request: &Request, process: &Profiled) -> Result<Response, Response> {
+    let name = request.query("name").unwrap_or_default();
+    if name.is_empty() || name.len() > MAX_NAME || name.contains(char::is_control) {
+        return Err(Response::error(400, messages::BAD_MARK));
+    }
+    let snapshot = site.snapshot(process)?;
+    site.marks().replace(name, snapshot);
+    Ok(Response::new("text/plain; charset=utf-8", ""))
+}
+
+fn snapshot(site: &Site, request: &Request, process: &Profiled) -> Result<Response, Response> {
+    let marked = |name: &str| -> Result<Snapshot, Response> {
+        let marks = site.marks();
+        let found = marks.get(process.key, name).cloned();
+        found.ok_or_else(|| {
+            Response::error(404, &messages::no_mark(process.pid, name, &marks.names(process.key)))
+        })
+    };
+    let given = |name| request.query(name).filter(|name| !name.is_empty());
+    let since = given("since").map(marked).transpose()?;
+    let until = given("until").map(marked).transpose()?;
+    let _inside = site.gate.enter().ok_or_else(busy)?;
+    let now = match until {
+        Some(until) => until,
+        None => site.snapshot(process)?,
+    };
+    let (recording, form) = match since {
+        Some(since) => {
+            let form = Form { times: Times::Difference, ..Form::LIVE };
+            (now.recording_since(&since, Since::Everything), form)
+        }
+        None => (now.recording(), Form::FILE),
+    };
+    let profile = profile(&recording, &symbols(&recording, &site.symbolizer), form);
+    Ok(Response::new("application/octet-stream", heaptrace_pprof::encode(&profile)))
+}
