@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { readProfile } from '../../cli/report/web/data/profile.js';
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
-const HEAPTRACE = process.env.HEAPTRACE ?? join(ROOT, 'target/debug/heaptrace');
+export const HEAPTRACE = process.env.HEAPTRACE ?? join(ROOT, 'target/debug/heaptrace');
 
 /** A folder of the tests' own, gone when they are through. */
 export const FOLDER = mkdtempSync(join(tmpdir(), 'heaptrace-web-'));
@@ -61,10 +61,10 @@ function once(name, make) {
     return made.get(name);
 }
 
-/** The profile of the demo: C++ that has memory problems. */
+/** The profile of a program in C++ that has memory problems. */
 export function orders() {
     return once('orders', () => {
-        output('g++', '-g', '-O1', '-o', 'orders', join(ROOT, 'scripts/demo.cpp'));
+        output('g++', '-g', '-O1', '-o', 'orders', join(ROOT, 'tests/web/orders.cpp'));
         heaptrace('run', '-q', '--seed', '7', '-o', 'orders.prof', '--', './orders');
         return join(FOLDER, 'orders.prof');
     });

@@ -20,7 +20,7 @@ mod render;
 pub mod say;
 mod view;
 
-pub use ask::{Args, run, show, two_dashes};
+pub use ask::{Args, run, show, two_dashes, viewer};
 pub use measure::grouped;
 pub use pattern::Pattern;
 pub use render::output::Output;

@@ -1,6 +1,7 @@
 // The page: what is shown, and the parts that show it.
 
 /** @import { Profile } from './data/profile.js' */
+/** @import { Source } from './data/source.js' */
 /** @import { Shown } from './model/session.js' */
 /** @import { State, ViewName } from './model/state.js' */
 
@@ -12,6 +13,7 @@ import { button, fill } from './parts/dom.js';
 import { openExports } from './parts/export.js';
 import { help } from './parts/help.js';
 import { keys } from './parts/keys.js';
+import { Refresh } from './parts/refresh.js';
 import { about, summary } from './parts/summary.js';
 import { turnTheme } from './parts/theme.js';
 import { FlameView } from './views/flame.js';
@@ -27,9 +29,13 @@ import { TreemapView } from './views/treemap.js';
 /** @typedef {{ element: HTMLElement, update(shown: Shown): void, focus(): void, out?: () => boolean }} View */
 
 export class App {
-    /** @param {Profile} profile */
-    constructor(profile) {
+    /**
+     * @param {Profile} profile
+     * @param {Source} source where it is from
+     */
+    constructor(profile, source) {
         this.profile = profile;
+        this.source = source;
         this.session = new Session(profile);
         this.state = readState(location.hash, profile.is.state);
         /** @type {Map<ViewName, View>} */
@@ -38,18 +44,38 @@ export class App {
         this.chips = new Chips(this, part('chips'));
         about(this, part('about'));
         const exporter = button('⤓', () => openExports(this, exporter), { 'aria-label': 'Export', title: 'Export', 'aria-haspopup': 'menu' });
-        fill(part('tools'), exporter,
+        this.refresh = source.isServed ? new Refresh(this) : null;
+        fill(part('tools'), this.refresh?.often, this.refresh?.now, exporter,
             button('◐', () => this.turn(), { 'aria-label': 'Light or dark', title: 'Light or dark' }),
             button('?', help, { 'aria-label': 'Keys', title: 'Keys' }));
         matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.update());
         addEventListener('hashchange', () => {
-            const state = readState(location.hash, profile.is.state);
+            const state = readState(location.hash, this.profile.is.state);
             if (writeState(state) !== writeState(this.state)) {
                 this.state = state;
                 this.update();
             }
         });
         addEventListener('keydown', (event) => keys(this, event));
+        this.update();
+    }
+
+    /**
+     * Shows a newer profile, at the same place.
+     *
+     * @param {Profile} profile
+     */
+    replace(profile) {
+        const before = this.shown().keys.names;
+        this.profile = profile;
+        this.session = new Session(profile);
+        const numbers = new Map(this.shown().keys.names.map((name, key) => [name, key]));
+        const way = this.state.z === '' ? [] : this.state.z.split('.').map(Number);
+        const moved = way.map((key) => (key < 0 ? key : (numbers.get(before[key]) ?? -1)));
+        about(this, part('about'));
+        this.bar.offer(profile.is.types);
+        this.state = { ...this.state, z: moved.join('.') };
+        location.replace(writeState(this.state));
         this.update();
     }
 

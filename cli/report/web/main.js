@@ -1,7 +1,7 @@
-// Begins: reads the profile that is inside the page, or that its server has.
+// Begins: reads the profile, and shows it.
 
 import { App } from './app.js';
-import { readProfile } from './data/profile.js';
+import { Source } from './data/source.js';
 import { el } from './parts/dom.js';
 import { restoreTheme } from './parts/theme.js';
 
@@ -12,16 +12,6 @@ begin().catch((error) => {
 });
 
 async function begin() {
-    const inside = document.getElementById('data')?.textContent?.trim() ?? '';
-    new App(await readProfile(decoded(inside)));
-}
-
-/** @param {string} text in base64 */
-function decoded(text) {
-    const letters = atob(text);
-    const bytes = new Uint8Array(letters.length);
-    for (let i = 0; i < letters.length; i++) {
-        bytes[i] = letters.charCodeAt(i);
-    }
-    return bytes;
+    const source = new Source(/** @type {HTMLElement} */ (document.getElementById('data')));
+    new App(await source.read(), source);
 }

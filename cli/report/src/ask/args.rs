@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use clap::Args as _;
+use heaptrace_http::Address;
 
 use crate::ask::command::Command;
 use crate::ask::config::Configs;
@@ -51,6 +52,14 @@ pub struct Args {
     /// Read commands from a prompt, or from a pipe
     #[arg(short, long)]
     pub interactive: bool,
+
+    /// Serve the viewer for browsers at this address: HOST:PORT, or :PORT for this machine only
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["view", "interactive", "output"])]
+    pub http: Option<Address>,
+
+    /// With --http, do not open a browser
+    #[arg(long, alias = "no_browser")]
+    pub no_browser: bool,
 
     #[command(flatten)]
     view: ViewArgs,

@@ -208,8 +208,8 @@ impl Command {
                 out.data("svg", |out| Ok(flame::write(out, &flame)?))?;
             }
             Command::Html => {
-                let page = html::page(&Viewer::new(view, read))?;
-                out.data("html", |out| Ok(out.write_all(page.as_bytes())?))?;
+                let page = html::Page::with(&html::data(&Viewer::new(view, read))?);
+                out.data("html", |out| Ok(out.write_all(page.html.as_bytes())?))?;
             }
         }
         Ok(())

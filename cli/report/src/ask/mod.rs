@@ -8,10 +8,12 @@ mod history;
 mod option_args;
 mod prompt;
 mod run;
+mod serve;
 mod setting;
 mod source_files;
 mod user_folder;
 mod view_args;
+pub mod viewer;
 
 pub use args::{Args, two_dashes};
 pub use run::{run, show};

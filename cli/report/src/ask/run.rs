@@ -3,6 +3,7 @@
 use crate::ask::args::Args;
 use crate::ask::command::Command;
 use crate::ask::prompt;
+use crate::ask::serve::{self, Served};
 use crate::profile::tables::Profile;
 use crate::profile::{load, prune};
 use crate::render::output::Output;
@@ -20,6 +21,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 pub fn show(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let command = args.command()?;
     let options = args.options()?;
+    if let Some(address) = &args.http {
+        let served = Served { files: args.files().to_vec(), base: args.subtracted()?, options };
+        return serve::run(served, address, !args.no_browser);
+    }
     let mut profile = load::load(args.files(), args.subtracted()?.as_ref())?;
     prune::prune(&mut profile);
     if args.interactive {

@@ -18,9 +18,15 @@ pub fn load(files: &[PathBuf], base: Option<&Base>) -> anyhow::Result<Profile> {
         .chain(base.map(|base| &base.file))
         .map(|path| place::read(path))
         .collect::<Result<_, _>>()?;
-    let common = Common::of(&sources)?;
-    let parts = part::all(&sources, &common, base)?;
-    let mut merger = Merger::new(&sources[..files.len()], common);
+    merged(&sources, base)
+}
+
+/// Adds up `sources`, of which the last one is `base`, if there is one.
+pub fn merged(sources: &[Source], base: Option<&Base>) -> anyhow::Result<Profile> {
+    let common = Common::of(sources)?;
+    let parts = part::all(sources, &common, base)?;
+    let own = sources.len() - usize::from(base.is_some());
+    let mut merger = Merger::new(&sources[..own], common);
     for part in parts {
         merger.add(&part, base.is_some()).with_context(|| part.source.name())?;
     }

@@ -1,5 +1,6 @@
 //! Writing views: as text, as pictures, as files for other programs.
 
+pub mod browser;
 pub mod callgrind;
 pub mod dot;
 pub mod flame;

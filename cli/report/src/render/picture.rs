@@ -5,13 +5,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
 
+use crate::render::browser;
 use crate::render::dot;
 use crate::render::output::new_file;
 use crate::view::call_graph::CallGraph;
-
-/// Tried in this order to show a picture, after `$BROWSER`.
-const BROWSERS: [&str; 6] =
-    ["xdg-open", "sensible-browser", "firefox", "chromium", "google-chrome", "x-www-browser"];
 
 /// A kind of picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +58,6 @@ pub fn show(graph: &CallGraph) -> anyhow::Result<()> {
     let picture = draw(graph, Format::Svg)?;
     let (path, mut file) = new_file(&std::env::temp_dir().join("heaptrace"), "svg")?;
     file.write_all(&picture).with_context(|| format!("cannot write {}", path.display()))?;
-    let browser = std::env::var("BROWSER").ok();
-    for browser in browser.iter().map(String::as_str).chain(BROWSERS) {
-        let child = Command::new(browser).arg(&path).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        if child.is_ok() {
-            return Ok(());
-        }
-    }
-    bail!("there is no browser to show {}", path.display())
+    ensure!(browser::open(&path), "there is no browser to show {}", path.display());
+    Ok(())
 }

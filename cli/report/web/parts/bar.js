@@ -1,6 +1,7 @@
 // The row with the views, the sample type and the search.
 
 /** @import { App } from '../app.js' */
+/** @import { SampleType } from '../data/profile.js' */
 /** @import { Shown } from '../model/session.js' */
 /** @import { ViewName } from '../model/state.js' */
 
@@ -29,9 +30,8 @@ export class Bar {
      */
     constructor(app, element, sample) {
         this.app = app;
-        const { types } = app.profile.is;
-        this.types = el('select', { 'aria-label': 'Sample', change: () => app.go({ si: this.types.value, z: '' }) },
-            ...types.map((type) => el('option', { value: type.name }, type.name)));
+        this.types = el('select', { 'aria-label': 'Sample', change: () => app.go({ si: this.types.value, z: '' }) });
+        this.offer(app.profile.is.types);
         this.search = el('input', {
             type: 'search', id: 'search', placeholder: 'Search functions', 'aria-label': 'Search functions: a regular expression',
             autocomplete: 'off', spellcheck: 'false',
@@ -42,6 +42,13 @@ export class Bar {
         this.views = el('div', { class: 'views', role: 'tablist', 'aria-label': 'Views', keydown: (/** @type {KeyboardEvent} */ event) => this.turn(event) });
         fill(sample, this.types);
         fill(element, this.views, el('div', { class: 'search' }, this.search, this.found));
+    }
+
+    /** @param {SampleType[]} types */
+    offer(types) {
+        if (types.map((type) => type.name).join() !== [...this.types.options].map((option) => option.value).join()) {
+            fill(this.types, ...types.map((type) => el('option', { value: type.name }, type.name)));
+        }
     }
 
     /** @param {Shown} shown */

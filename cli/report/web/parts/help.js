@@ -15,6 +15,7 @@ const KEYS = [
     ['p', 'its callers and callees'],
     ['s', 'its source'],
     ['c', 'copy its name'],
+    ['r', 'read the profile again, where it is served'],
     ['t', 'light or dark'],
     ['?', 'this'],
 ];

@@ -31,6 +31,8 @@ export function keys(app, event) {
         document.getElementById('search')?.focus();
     } else if (key === '?') {
         help();
+    } else if (key === 'r' && app.refresh) {
+        app.refresh.read();
     } else if (key === 't') {
         app.turn();
     } else if (key === 'Escape') {

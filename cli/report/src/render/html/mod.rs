@@ -7,4 +7,5 @@ mod modules;
 mod page;
 mod state;
 
-pub use page::page;
+pub use data::data;
+pub use page::Page;

@@ -4,33 +4,55 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::render::html::data::data;
 use crate::render::html::link::link;
 use crate::render::html::modules::{INDEX, MODULES, STYLE};
-use crate::view::viewer::Viewer;
 
-/// The page with everything in it. Its policy lets it load nothing, and run nothing but its own script.
-pub fn page(viewer: &Viewer) -> anyhow::Result<String> {
-    let data = BASE64_STANDARD.encode(data(viewer)?);
-    let script = link(MODULES);
-    let policy = format!(
-        "default-src 'none'; script-src '{}'; style-src '{}'; img-src data: blob:; base-uri 'none'; form-action 'none'",
-        hash(&script),
-        hash(STYLE)
-    );
-    let mut page =
-        String::with_capacity(INDEX.len() + STYLE.len() + script.len() + data.len() + policy.len());
-    let mut rest = INDEX;
-    for (place, text) in
-        [("{policy}", &*policy), ("{style}", STYLE), ("{data}", &*data), ("{script}", &*script)]
-    {
-        let (before, after) = rest.split_once(place).expect("the page has a place for it");
-        page.push_str(before);
-        page.push_str(text);
-        rest = after;
+/// The page, and the policy that it is under.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Its text.
+    pub html: String,
+    /// What it may do, as the header `Content-Security-Policy` has it.
+    pub policy: String,
+}
+
+impl Page {
+    /// The page with a profile inside, which loads nothing.
+    pub fn with(data: &[u8]) -> Page {
+        Page::new(&BASE64_STANDARD.encode(data), "", "connect-src 'none'")
     }
-    page.push_str(rest);
-    Ok(page)
+
+    /// The page for a server, which loads the profile from there.
+    pub fn from(url: &str) -> Page {
+        Page::new("", url, "connect-src 'self'")
+    }
+
+    fn new(data: &str, from: &str, connect: &str) -> Page {
+        let script = link(MODULES);
+        let policy = format!(
+            "default-src 'none'; script-src '{}'; style-src '{}'; img-src data: blob:; {connect}; base-uri 'none'; form-action 'none'",
+            hash(&script),
+            hash(STYLE)
+        );
+        let parts = [
+            ("{policy}", &*policy),
+            ("{style}", STYLE),
+            ("{from}", from),
+            ("{data}", data),
+            ("{script}", &*script),
+        ];
+        let length = parts.iter().map(|(_, text)| text.len()).sum::<usize>() + INDEX.len();
+        let mut html = String::with_capacity(length);
+        let mut rest = INDEX;
+        for (place, text) in parts {
+            let (before, after) = rest.split_once(place).expect("the page has a place for it");
+            html.push_str(before);
+            html.push_str(text);
+            rest = after;
+        }
+        html.push_str(rest);
+        Page { html, policy }
+    }
 }
 
 /// What a policy calls a script or a style by.

@@ -1,0 +1,97 @@
+//! The viewer for browsers, for servers: its page, and the profile for it.
+
+use heaptrace_http::{Request, Response};
+use heaptrace_pprof::Source;
+
+use crate::ask::source_files;
+use crate::profile::tables::Profile;
+use crate::profile::{load, prune};
+use crate::render::html::{self, Page};
+use crate::view::basis::{Options, View};
+use crate::view::viewer::Viewer;
+
+/// Where the page gets the profile from, seen from where the page is.
+pub const DATA: &str = "viewer/data";
+
+/// Parameters of pprof's web pages.
+const PARAMETERS: [&str; 18] = [
+    "f",
+    "i",
+    "h",
+    "s",
+    "sf",
+    "p",
+    "si",
+    "g",
+    "n",
+    "tf",
+    "ti",
+    "sort",
+    "own",
+    "noinlines",
+    "rel",
+    "prunefrom",
+    "q",
+    "z",
+];
+
+/// The page.
+pub fn page() -> Response {
+    let Page { html, policy } = Page::from(DATA);
+    Response::new("text/html; charset=utf-8", html)
+        .header("Content-Security-Policy", &format!("{policy}; frame-ancestors 'none'"))
+        .header("Referrer-Policy", "no-referrer")
+        .header("Cache-Control", "no-store")
+}
+
+/// The profile for the page, as bytes that it understands.
+pub fn data(bytes: Vec<u8>) -> Response {
+    Response::new("application/octet-stream", bytes).header("Cache-Control", "no-store")
+}
+
+/// Those bytes for the profile that `source` is.
+///
+/// # Errors
+/// If it is no profile.
+pub fn data_of(source: Source) -> anyhow::Result<Vec<u8>> {
+    bytes(load::merged(&[source], None)?, &Options::default())
+}
+
+/// Those bytes for a profile as the options show it.
+pub fn bytes(mut profile: Profile, options: &Options) -> anyhow::Result<Vec<u8>> {
+    prune::prune(&mut profile);
+    let profile = options.with_label_frames(&profile);
+    let view = View::new(&profile, options)?;
+    html::data(&Viewer::new(&view, |file| source_files::read(&options.paths, file)))
+}
+
+/// The view of the page that one of pprof's web pages, which are below `/ui/`, is.
+pub fn redirect(request: &Request) -> Option<Response> {
+    let view = match request.path().strip_prefix("/ui/")? {
+        "" => "graph",
+        "flamegraph" | "flamegraph2" | "flamegraphold" => "flamegraph",
+        "top" => "top",
+        "peek" => "peek",
+        "source" | "disasm" => "source",
+        _ => return None,
+    };
+    let given = PARAMETERS.iter().filter_map(|name| Some((*name, request.query(name)?)));
+    let parameters = given.map(|(name, value)| {
+        // What is looked at there is what these focus on.
+        let name = if name == "f" && ["peek", "source"].contains(&view) { "p" } else { name };
+        format!("{name}={}", escaped(value))
+    });
+    Some(Response::redirect(&format!("/#/{view}?{}", parameters.collect::<Vec<_>>().join("&"))))
+}
+
+/// `text` as it stands in a query.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(byte as char),
+            byte => escaped += &format!("%{byte:02X}"),
+        }
+    }
+    escaped
+}
