@@ -9,6 +9,7 @@ pub mod library;
 pub mod live;
 mod messages;
 mod own_folder;
+pub mod pages;
 pub mod progress;
 pub mod run;
 mod serve;

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::{env, io, panic};
 
-use clap::Parser;
-use heaptrace::{check, collect, library, live, run, symbolize};
+use clap::{CommandFactory, Parser};
+use heaptrace::{check, collect, library, live, pages, run, symbolize};
 use heaptrace_collector::symbolize::panics_are_contained;
 use heaptrace_report as report;
 use heaptrace_report::say::say;
@@ -27,6 +27,8 @@ enum Cli {
     Collect,
     #[command(hide = true)]
     Waste(check::Waste),
+    #[command(hide = true)]
+    Pages(pages::Args),
 }
 
 /// Before Rust's runtime changes what the program is to inherit.
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Cli::Lib(args) => library::run(&args),
         Cli::Collect => collect::run(),
         Cli::Waste(waste) => waste.run(),
+        Cli::Pages(args) => pages::run(&Cli::command(), &args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
