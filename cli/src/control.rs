@@ -52,7 +52,8 @@ mod tests {
     use heaptrace_channel::handshake::Refusal;
     use heaptrace_collector::recording::Counters;
     use heaptrace_collector::summary::{
-        Malloc, Missed, Outcome, Refused, Series, TurnedAway, Unpatched, WhyMissed, WhyUnpatched, Written,
+        Malloc, Memory, Missed, Outcome, Refused, Series, TurnedAway, Unpatched, WhyMissed, WhyUnpatched,
+        Written,
     };
     use heaptrace_collector::symbolize::Complaint;
 
@@ -70,6 +71,7 @@ mod tests {
             counters,
             rate: 5,
             malloc: Malloc::Own,
+            memory: Memory { most_in_use: 1, resident: 2, most_resident: 3 },
             outcome,
         };
         let summary = Summary {

@@ -15,13 +15,13 @@ use heaptrace_channel::processes::MAX_PROCESSES;
 use heaptrace_channel::weight::{FEW_SAMPLES, finer_rate};
 use heaptrace_collector::recording::Counters;
 use heaptrace_collector::summary::{
-    Malloc, Missed, Outcome, Refused, Series, Summary, TurnedAway, Unpatched, WhyMissed, WhyUnpatched,
-    Written,
+    Malloc, Memory, Missed, Outcome, Refused, Series, Summary, TurnedAway, Unpatched, WhyMissed,
+    WhyUnpatched, Written,
 };
 use heaptrace_collector::symbolize::{Complaint, Located, Progress, hex};
 use heaptrace_collector::{LeftAlone, Sought, Unsafe};
 use heaptrace_http::Address;
-use heaptrace_report::grouped;
+use heaptrace_report::{grouped, label};
 
 use crate::run::{NoSummary, Obstacle};
 
@@ -36,8 +36,11 @@ pub enum Line {
     Advice(String),
 }
 
-const OWN_MALLOC: &str =
-    "an allocator of its own, which cannot be seen from outside; build it to use the system's malloc";
+const OWN_MALLOC: &str = "an allocator of its own that has no symbols by which it could be seen; keep its symbols, \
+     install its debug file, or build it to use the system's malloc";
+
+/// A resident set that is not worth a word: what any program has.
+const SMALL: u64 = 32 << 20;
 
 /// The summary of a session, line by line. `obstacle` tells what stands in the way of recording an
 /// executable.
@@ -68,12 +71,13 @@ pub fn summary(summary: &Summary, obstacle: impl Fn(&Path) -> Option<Obstacle>) 
 }
 
 fn describe(lines: &mut Vec<Line>, written: &Written) {
-    let Written { path, name, pid, counters, outcome, .. } = written;
+    let Written { path, name, pid, counters, outcome, memory, .. } = written;
     let (path, name) = (path.display(), name.display());
     lines.push(match outcome {
         Outcome::Failed(_) => Line::Important(not_written(written)),
         Outcome::File | Outcome::Stream => {
-            Line::Plain(format!("{path}: {name} (pid {pid}), {}", samples(counters.samples)))
+            let memory = if memory.most_resident > 0 { format!(", {}", used(memory)) } else { String::new() };
+            Line::Plain(format!("{path}: {name} (pid {pid}), {}{memory}", samples(counters.samples)))
         }
     });
     let Counters { lost_samples, early_samples, unplaced_samples, .. } = *counters;
@@ -205,6 +209,17 @@ pub fn next(path: &Path) -> String {
     format!("next: heaptrace report {}", path.display())
 }
 
+/// How much memory a process had: that the heap is only a part of it is seen at once.
+fn used(memory: &Memory) -> String {
+    let Memory { most_in_use, resident, most_resident } = *memory;
+    let end = if resident > 0 { format!(", {} at the end", bytes(resident)) } else { String::new() };
+    format!("heap at most {}, resident set at most {}{end}", bytes(most_in_use), bytes(most_resident))
+}
+
+fn bytes(count: u64) -> String {
+    label(i64::try_from(count).unwrap_or(i64::MAX), "bytes", "auto")
+}
+
 /// That the profile could not be written, before there is one.
 pub fn cannot_write(path: &Path, why: &io::Error) -> String {
     format!("cannot write the profile {}: {why}", path.display())
@@ -333,19 +348,41 @@ fn totals(lines: &mut Vec<Line>, summary: &Summary) {
 
 /// How to see more of the program.
 fn advice(program: &Written) -> Option<String> {
-    let Written { name, rate, counters: Counters { samples: count, .. }, .. } = program;
+    let Written { name, rate, counters: Counters { samples: count, .. }, memory, .. } = program;
     let name = name.display();
     let finer = finer_rate(*rate, *count).map(RateText);
+    // Where the resident set is so much larger than what malloc was asked for, more samples do not tell of it.
+    let is_elsewhere = memory.most_resident > SMALL && memory.most_resident / 4 > memory.most_in_use;
+    let elsewhere = || {
+        let resident = bytes(memory.most_resident);
+        format!(
+            "its resident set of {resident} is memory that it maps by itself (mmap), or that of {OWN_MALLOC}"
+        )
+    };
     match (program.malloc, count, finer) {
         (Malloc::Unseen, ..) => None,
         (Malloc::Own, 0, _) => Some(format!("{name} has {OWN_MALLOC}")),
+        (Malloc::NeverCalled, ..) if is_elsewhere => {
+            Some(format!("{name} never called malloc: {}", elsewhere()))
+        }
         (Malloc::NeverCalled, ..) => {
             Some(format!("{name} never called malloc; if it does allocate, it has {OWN_MALLOC}"))
         }
-        (_, 0, Some(_)) => Some(format!(
-            "no samples: {name} allocated hardly {} with malloc, or has {OWN_MALLOC}. To see every call: heaptrace run --rate 1 …",
-            RateText(*rate)
+        (_, 0, _) if is_elsewhere => Some(format!(
+            "no samples: {name} allocated hardly {} with malloc; {}",
+            RateText(*rate),
+            elsewhere()
         )),
+        (_, 0, Some(_)) => {
+            let or = if memory.most_resident == 0 { format!(", or has {OWN_MALLOC}") } else { String::new() };
+            let rate = RateText(*rate);
+            Some(format!(
+                "no samples: {name} allocated hardly {rate} with malloc{or}. To see every call: heaptrace run --rate 1 …"
+            ))
+        }
+        (_, 1..FEW_SAMPLES, _) if is_elsewhere => {
+            Some(format!("only {}, as {name} allocated little with malloc; {}", samples(*count), elsewhere()))
+        }
         (_, 1..FEW_SAMPLES, Some(finer)) => Some(format!(
             "only {}; to see more, sample more often: heaptrace run --rate {finer} …",
             samples(*count)
@@ -450,6 +487,7 @@ mod tests {
             counters: Counters { samples, ..Default::default() },
             rate: 512 * 1024,
             malloc,
+            memory: Memory::default(),
             outcome: Outcome::File,
         }
     }
@@ -480,6 +518,24 @@ mod tests {
         assert!(lines[0].starts_with("2 processes of x could not be profiled: it is statically linked"));
         assert!(lines[1].starts_with("y (pid 2) could not be profiled: it was started without LD_PRELOAD"));
         assert!(lines[2].starts_with("rustc (pid 5) could not be profiled: it has an allocator of its own"));
+    }
+
+    #[test]
+    fn a_resident_set_that_the_heap_does_not_explain_is_explained() {
+        let of = |samples, malloc, most_in_use| {
+            let memory = Memory { most_in_use, resident: 900 << 20, most_resident: 1 << 30 };
+            Written { memory, ..written(samples, malloc) }
+        };
+        let is_said =
+            |written| advised(written).contains("its resident set of 1GB is memory that it maps by itself");
+        for (samples, malloc) in [(0, Malloc::NeverCalled), (0, Malloc::Hooked), (50, Malloc::Hooked)] {
+            assert!(is_said(of(samples, malloc, 1 << 20)), "{samples} {malloc:?}");
+        }
+        assert!(advised(of(50, Malloc::Hooked, 900 << 20)).contains("sample more often"));
+        let Line::Plain(line) = &said(of(50, Malloc::Hooked, 300 << 20))[0] else { panic!() };
+        assert!(
+            line.ends_with(", 50 samples, heap at most 300MB, resident set at most 1GB, 900MB at the end")
+        );
     }
 
     #[test]

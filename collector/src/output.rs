@@ -15,6 +15,7 @@ use crate::request::Witness;
 use crate::series::AllSeries;
 use crate::snapshot::{Key, Snapshot};
 use crate::summary::{Malloc, Outcome, Series, Written};
+use crate::time_line::memory;
 use crate::writer::{Done, Job, Occasion, Writers};
 
 const WRITERS: usize = 2;
@@ -79,6 +80,7 @@ impl Output {
             counters: snapshot.counters,
             rate: snapshot.rate,
             malloc,
+            memory: memory(&snapshot.time_line),
             outcome: Outcome::File,
         };
         self.pending.insert(snapshot.key, Pending { written, waiting });

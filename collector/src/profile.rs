@@ -11,6 +11,8 @@ use heaptrace_pprof::{StringTable, drop_frames};
 use crate::fold::unreal_name;
 use crate::functions::{Functions, add_flags};
 use crate::recording::{Frame, Module, Recording, Row, Stacks, Values};
+use crate::summary::Memory;
+use crate::time_line::memory;
 use heaptrace_symbolize::{Function, ResolvedFrame, Segment, Symbols, hex};
 
 /// Types and units of a sample's values, in the order of [`values`].
@@ -244,6 +246,12 @@ fn comments(recording: &Recording) -> Vec<String> {
         format!("lost_frees: {}", counters.lost_frees),
         format!("truncated_stacks: {}", counters.truncated_stacks),
     ];
+    let Memory { resident, most_resident, .. } = memory(&recording.time_line);
+    for (name, bytes) in [("resident", resident), ("peak_resident", most_resident)] {
+        if bytes > 0 {
+            comments.push(format!("{name}: {bytes}"));
+        }
+    }
     if counters.is_damaged {
         comments.push("damaged: the program wrote over what was recorded of it".to_owned());
     }

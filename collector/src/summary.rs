@@ -53,6 +53,8 @@ pub struct Written {
     pub rate: u64,
     /// How the program came to its memory.
     pub malloc: Malloc,
+    /// How much it had.
+    pub memory: Memory,
     /// Whether it is there.
     pub outcome: Outcome,
 }
@@ -74,6 +76,17 @@ pub struct Series {
     pub count: u64,
     /// Why the last one that failed could not be written.
     pub failed: Option<String>,
+}
+
+/// How much memory a process had, in bytes, as far as was seen; 0 for what is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// The estimated heap at its peak.
+    pub most_in_use: u64,
+    /// The resident set at the end.
+    pub resident: u64,
+    /// The resident set at its peak.
+    pub most_resident: u64,
 }
 
 /// What became of a profile.

@@ -7,6 +7,7 @@ use heaptrace_channel::sys::PAGE;
 use heaptrace_pprof::time_line::{MOST_POINTS, Point};
 
 use crate::live::Totals;
+use crate::summary::Memory;
 
 /// The time line of a process in the making.
 #[derive(Debug)]
@@ -93,6 +94,17 @@ pub fn resident(pid: u32) -> u64 {
     pages.unwrap_or(0u64).saturating_mul(PAGE as u64)
 }
 
+/// What a time line says of the memory of its process.
+pub fn memory(points: &[Point]) -> Memory {
+    let bytes =
+        |of: fn(&Point) -> i64| points.iter().map(of).filter(|&bytes| bytes > 0).map(i64::cast_unsigned);
+    Memory {
+        most_in_use: bytes(|point| point.most_in_use).max().unwrap_or(0),
+        resident: bytes(|point| point.resident).next_back().unwrap_or(0),
+        most_resident: bytes(|point| point.resident).max().unwrap_or(0),
+    }
+}
+
 fn nanos(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
@@ -100,6 +112,14 @@ fn nanos(duration: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_resident_at_the_end_is_the_last_that_was_seen() {
+        let at = |most_in_use, resident| Point { most_in_use, resident, ..Point::default() };
+        let memory = memory(&[at(5, 10), at(9, 80), at(3, 40), at(0, 0)]);
+        assert_eq!(memory, Memory { most_in_use: 9, resident: 40, most_resident: 80 });
+        assert_eq!(self::memory(&[]), Memory::default());
+    }
 
     /// What `seconds` of a process leave that is looked at every `step`, its heap growing by a byte each
     /// time, but for a spike in the middle.

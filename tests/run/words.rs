@@ -33,6 +33,21 @@ fn a_finer_rate_is_suggested_where_there_were_few_samples_and_not_where_there_wa
 }
 
 #[test]
+fn memory_that_malloc_was_not_asked_for_is_explained_and_stands_beside_the_heap() {
+    let room = Room::new();
+    let ended = room.run("maps.c").rate("512KiB").go().well();
+    let explained = "memory that it maps by itself (mmap), or that of an allocator of its own";
+    assert!(ended.stderr.contains(explained) && !ended.stderr.contains("often"), "{ended:?}");
+    assert!(ended.stderr.contains("resident set at most 20"), "{ended:?}");
+    let room = Room::new();
+    room.manual("maps.c").go().well();
+    let profile = room.profile("out.prof");
+    for name in ["resident", "peak_resident"] {
+        assert!((200 << 20..260 << 20).contains(&profile.count(name)), "{name}: {}", profile.comment(name));
+    }
+}
+
+#[test]
 fn what_cannot_be_read_again_is_not_the_next_command() {
     let room = Room::new();
     let ended = room.run("ends.c").options(["-r1", "-o", "/dev/null"]).go().well();

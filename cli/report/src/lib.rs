@@ -21,7 +21,7 @@ pub mod say;
 mod view;
 
 pub use ask::{Args, run, show, two_dashes, viewer};
-pub use measure::grouped;
+pub use measure::{grouped, label};
 pub use pattern::Pattern;
 pub use render::output::Output;
 pub use render::shorten::to_width;

@@ -180,14 +180,19 @@ impl Prepared {
         let signals = Signals::block();
         let started = self.command.start(&signals, |pid| self.collector.program_started(pid));
         let pid = started.with_context(|| format!("cannot start {}", self.command.path.display()))?;
-        let status = supervise(&signals, pid, |pid, status| self.collector.note_end(pid, status));
+        let end = supervise(&signals, pid, |pid, status| self.collector.note_end(pid, status));
         signals.interrupted(); // what ended the program is not meant for us
         let line = Line::new(args.quiet);
-        let summary = self.collector.summary(|progress| {
+        let mut summary = self.collector.summary(|progress| {
             line.show(&messages::progress(progress));
             !signals.interrupted()
         });
         drop(line);
+        let profiles = summary.iter_mut().flat_map(|summary| &mut summary.profiles);
+        for program in profiles.filter(|written| written.is_program) {
+            program.memory.most_resident = program.memory.most_resident.max(end.most_resident);
+        }
+        let status = end.status;
         let lines = self.lines(&summary, args.quiet);
         Ok(Recorded { status, summary, lines, signals })
     }

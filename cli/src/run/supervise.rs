@@ -10,21 +10,31 @@ use heaptrace_channel::stat::Stat;
 use super::signals::Signals;
 use super::stop;
 
-/// Passes signals on until the program has ended; returns what to exit with. Waits for all other
+/// How the program ended.
+#[derive(Debug, Clone, Copy)]
+pub struct End {
+    /// What to exit with.
+    pub status: u8,
+    /// Its resident set at its peak, in bytes; 0 if that is not known.
+    pub most_resident: u64,
+}
+
+/// Passes signals on until the program has ended. Waits for all other
 /// children too, and tells `note_end` of them: the first process of a container has those of others.
-pub fn supervise(signals: &Signals, program: u32, note_end: impl Fn(i32, ExitStatus)) -> u8 {
+pub fn supervise(signals: &Signals, program: u32, note_end: impl Fn(i32, ExitStatus)) -> End {
     /// Who continues a whole job continues the program and us at about the same time.
     const AT_ONCE: Duration = Duration::from_millis(100);
     let program = program as i32;
     let mut continued: Option<Instant> = None;
     loop {
-        while let Some((child, status)) = next_change() {
+        while let Some((child, status, most_resident)) = next_change() {
+            let end = |status| End { status, most_resident };
             match (status.code(), status.signal()) {
                 _ if child != program => note_end(child, status),
                 _ if status.continued() => continued = Some(Instant::now()),
                 _ if status.stopped_signal().is_some() => stop::with(program),
-                (Some(code), _) => return code as u8,
-                (_, signal) => return 128u8.wrapping_add(signal.unwrap_or(0) as u8),
+                (Some(code), _) => return end(code as u8),
+                (_, signal) => return end(128u8.wrapping_add(signal.unwrap_or(0) as u8)),
             }
         }
         let info = signals.wait();
@@ -35,12 +45,28 @@ pub fn supervise(signals: &Signals, program: u32, note_end: impl Fn(i32, ExitSta
     }
 }
 
-/// The next child that has ended, stopped or gone on.
-fn next_change() -> Option<(i32, ExitStatus)> {
+/// The next child that has ended, stopped or gone on, and its resident set at its peak.
+fn next_change() -> Option<(i32, ExitStatus, u64)> {
     let mut status = 0;
-    // SAFETY: the kernel writes the status.
-    let child = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED) };
-    (child > 0).then(|| (child, ExitStatus::from_raw(status)))
+    // SAFETY: an all-zero rusage is valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    let options = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED;
+    // SAFETY: the kernel writes the status and the usage.
+    let child = unsafe { libc::wait4(-1, &mut status, options, &mut usage) };
+    (child > 0).then(|| (child, ExitStatus::from_raw(status), most_resident(&usage)))
+}
+
+/// The largest resident set of a child. What it had before it executed its program is this process's own,
+/// and says nothing.
+fn most_resident(of_child: &libc::rusage) -> u64 {
+    // SAFETY: an all-zero rusage is valid, and the kernel writes it.
+    let own = unsafe {
+        let mut own: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &mut own);
+        own.ru_maxrss
+    };
+    let most = of_child.ru_maxrss;
+    if most > own { u64::try_from(most).unwrap_or(0) * 1024 } else { 0 }
 }
 
 /// What a process sends us is meant for the program: si_code is not above 0. What the kernel sends goes
