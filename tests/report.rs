@@ -4,6 +4,8 @@
 mod bad_files;
 #[path = "report/builder.rs"]
 mod builder;
+#[path = "report/code.rs"]
+mod code;
 #[path = "report/fixtures.rs"]
 mod fixtures;
 #[path = "report/merging.rs"]

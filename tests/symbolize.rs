@@ -529,6 +529,14 @@ fn functions_of_a_stripped_program_are_one_each() {
         }
     }
     assert_eq!(compared.len(), 4, "{compared:?}");
+
+    let bounds = |file: &Path| {
+        let addresses = [starts["total"] + 1, starts["main"], 0];
+        Symbolizer::new(&options()).functions(&module(file, BIAS), &addresses)
+    };
+    let [Some(total), Some(main), None] = &bounds(&whole)[..] else { panic!("{:?}", bounds(&whole)) };
+    assert_eq!((total.start, main.start), (starts["total"], starts["main"]));
+    assert_eq!(bounds(&stripped), [Some(total.clone()), Some(main.clone()), None]);
 }
 
 /// The stubs that objdump names, in the order of their addresses.

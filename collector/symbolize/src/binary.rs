@@ -1,6 +1,7 @@
 //! A module with all that is known about its addresses: debug information, symbols, segments.
 
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
@@ -282,8 +283,8 @@ impl Names {
         match frame.name {
             Some(name) => lock(&self.functions).named(name, frame.source_name, file, start_line),
             None => {
-                let start = self.bounds.get().and_then(|bounds| bounds.start(address));
-                let name = self.name_of(start.unwrap_or(address));
+                let start = self.bounds.get().and_then(|bounds| bounds.around(address));
+                let name = self.name_of(start.map_or(address, |function| function.start));
                 Arc::new(Function { name, system_name: String::new(), file, start_line })
             }
         }
@@ -301,6 +302,19 @@ impl Names {
         let module = self.path.file_name().unwrap_or_default().to_string_lossy();
         format!("{module}+{address:#x}")
     }
+}
+
+/// The functions that addresses are in, as the file of `module` has addresses.
+pub(super) fn functions(
+    module: &Module,
+    folders: &Arc<DebugFolders>,
+    addresses: &[u64],
+) -> Vec<Option<Range<u64>>> {
+    let image = image(module, folders).ok();
+    let separate = separate(module, image.as_ref().map(|image| &image.elf), folders);
+    let symbols = SymbolTable::new(separate.iter().chain(&image).map(|file| &file.elf));
+    let bounds = image.map(|image| FunctionBounds::read(&image.elf)).unwrap_or_default();
+    addresses.iter().map(|&address| symbols.bounds(address).or_else(|| bounds.around(address))).collect()
 }
 
 /// The separate debug file, unless the image has its debug information itself.

@@ -18,11 +18,11 @@ impl FunctionBounds {
         bounds
     }
 
-    /// Where the function at `address` begins, as the file has addresses.
-    pub(super) fn start(&self, address: u64) -> Option<u64> {
+    /// The function at `address`, as the file has addresses.
+    pub(super) fn around(&self, address: u64) -> Option<Range<u64>> {
         let after = self.0.partition_point(|function| function.start <= address);
         let function = self.0.get(after.checked_sub(1)?)?;
-        function.contains(&address).then_some(function.start)
+        function.contains(&address).then(|| function.clone())
     }
 
     /// How much memory they take, in bytes.

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::io::Read;
+use std::ops::Range;
 
 use goblin::elf::SectionHeader;
 use goblin::elf::section_header::{SHN_UNDEF, SHT_DYNSYM, SHT_SYMTAB};
@@ -116,6 +117,22 @@ impl SymbolTable {
 
     /// The name of the function at `address`, as the file has addresses: mangled, without version.
     pub(super) fn find(&self, address: u64) -> Option<String> {
+        let (_, name) = self.around(address)?;
+        // `.symtab` has `name@VERSION` or `name@@VERSION` for the symbols of a versioned library.
+        let name = String::from_utf8_lossy(name);
+        Some(name.split_once('@').map_or(&*name, |(name, _version)| name).to_owned())
+    }
+
+    /// Where the function at `address` begins and ends.
+    pub(super) fn bounds(&self, address: u64) -> Option<Range<u64>> {
+        let (symbol, _) = self.around(address)?;
+        let after = self.by_address.partition_point(|&i| self.symbols[i as usize].start <= address);
+        let next = self.by_address.get(after).filter(|_| !symbol.sized);
+        Some(symbol.start..next.map_or(symbol.end, |&next| self.symbols[next as usize].start))
+    }
+
+    /// The symbol at `address` that says most, and its name.
+    fn around(&self, address: u64) -> Option<(&Symbol, &[u8])> {
         let symbol = |&index: &u32| &self.symbols[index as usize];
         let after = self.by_address.partition_point(|index| symbol(index).start <= address);
         let before = self.by_address.get(..after)?.iter().rev().take(NESTING_LIMIT).map(symbol);
@@ -126,10 +143,7 @@ impl SymbolTable {
         let mut named = around.filter_map(|symbol| Some((symbol, self.name(symbol)?))).peekable();
         let innermost = named.peek()?.0.start;
         let innermost = named.take_while(|(symbol, _)| symbol.start == innermost);
-        let (_, name) = innermost.max_by_key(|(symbol, name)| (rank(symbol, name), Reverse(*name)))?;
-        // `.symtab` has `name@VERSION` or `name@@VERSION` for the symbols of a versioned library.
-        let name = String::from_utf8_lossy(name);
-        Some(name.split_once('@').map_or(&*name, |(name, _version)| name).to_owned())
+        innermost.max_by_key(|(symbol, name)| (rank(symbol, name), Reverse(*name)))
     }
 
     fn name(&self, symbol: &Symbol) -> Option<&[u8]> {

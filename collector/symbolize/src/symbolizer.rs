@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::num::NonZero;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::binary::{Binary, Located, Names};
+use super::binary::{self, Binary, Located, Names};
 use super::cache::Cache;
 use super::complaint::Complaint;
 use super::contain::{Fault, contain};
@@ -96,6 +97,13 @@ impl Symbolizer {
     /// `start`; `None` if its file is not to be had. The module's own bias is not looked at.
     pub fn bias(&self, module: &Module, start: u64, offset: u64) -> Option<u64> {
         self.binary(module, &self.cache.place(module)).bias(start, offset)
+    }
+
+    /// The functions that `addresses` are in, as the module's file has addresses; `None` where it does
+    /// not tell.
+    pub fn functions(&self, module: &Module, addresses: &[u64]) -> Vec<Option<Range<u64>>> {
+        let found = contain(|| binary::functions(module, &self.folders, addresses));
+        found.unwrap_or_else(|fault| self.note(fault, module, vec![None; addresses.len()]))
     }
 
     fn binary<'a>(&self, module: &Module, place: &'a OnceLock<Binary>) -> &'a Binary {

@@ -3,9 +3,12 @@
 use anyhow::ensure;
 use heaptrace_pprof::encode;
 
+use crate::ask::objdump::Objdump;
 use crate::ask::{first_screen, source_files};
 use crate::pattern::Pattern;
+use crate::profile::tables::Function;
 use crate::render::callgrind;
+use crate::render::disassembly;
 use crate::render::dot;
 use crate::render::flame;
 use crate::render::html;
@@ -18,6 +21,7 @@ use crate::render::text;
 use crate::say::say;
 use crate::view::basis::{Options, View};
 use crate::view::call_graph::CallGraph;
+use crate::view::disassembly::Disassembly;
 use crate::view::flame::Flame;
 use crate::view::instructions::Instructions;
 use crate::view::list::List;
@@ -41,6 +45,12 @@ pub enum Command {
     Peek(Pattern),
     /// Source of these functions.
     List(Pattern),
+    /// Source of these functions in a browser.
+    Weblist(Pattern),
+    /// Machine code of these functions.
+    Disasm(Pattern),
+    /// What the writers of the profile noted.
+    Comments,
     /// Each sample with its stack.
     Traces,
     /// Labels.
@@ -110,7 +120,7 @@ const fn of_functions(name: &'static str, help: &'static str, command: fn(Patter
 }
 
 /// All views.
-pub static VIEWS: [ViewKind; 18] = [
+pub static VIEWS: [ViewKind; 24] = [
     kind(
         "top",
         true,
@@ -119,6 +129,12 @@ pub static VIEWS: [ViewKind; 18] = [
     ),
     kind("text", true, "The same as top", Command::Top),
     of_functions("list", "Source of the matching functions, with flat and cum for each line", Command::List),
+    of_functions("weblist", "The same in a browser", Command::Weblist),
+    of_functions(
+        "disasm",
+        "Machine code of the matching functions, or of the one at an address, with flat and cum for each instruction",
+        Command::Disasm,
+    ),
     of_functions("peek", "Callers and callees of the matching functions", Command::Peek),
     kind("tree", true, "Callers and callees of the functions that hold most", Command::Tree),
     kind("traces", false, "Each sample with its stack", Command::Traces),
@@ -128,7 +144,11 @@ pub static VIEWS: [ViewKind; 18] = [
     kind("dot", true, "The call graph for graphviz: `dot -Tsvg`", Command::Dot),
     kind("svg", true, "The call graph as a picture, drawn by graphviz", Command::Picture(Format::Svg)),
     kind("png", true, "The same as pixels", Command::Picture(Format::Png)),
+    kind("gif", true, "The same as GIF", Command::Picture(Format::Gif)),
+    kind("pdf", true, "The same as PDF", Command::Picture(Format::Pdf)),
+    kind("ps", true, "The same as PostScript", Command::Picture(Format::Ps)),
     kind("web", true, "The same in a browser", Command::Web),
+    kind("comments", false, "What the writers of the profile noted", Command::Comments),
     kind("raw", false, "The profile as text", Command::Raw),
     kind("proto", false, "The profile as a file again: filtered, added up, subtracted", Command::Proto),
     kind("callgrind", false, "The call graph for KCachegrind", Command::Callgrind),
@@ -166,7 +186,8 @@ impl Command {
         {
             first_screen::write(view, out)?;
         }
-        let is_flame = matches!(self, Command::Folded | Command::Flamegraph | Command::Html);
+        let is_flame =
+            matches!(self, Command::Folded | Command::Flamegraph | Command::Html | Command::Weblist(_));
         ensure!(!(view.options.mean && is_flame), "averages do not add up to a flame graph; leave mean out");
         let width = out.width();
         let read = |file: &str| source_files::read(&view.options.paths, file);
@@ -180,6 +201,20 @@ impl Command {
                 text::filters(&mut out.text(), &view.options.filters.described())?;
                 listing::write(&mut out.text(), &list, width)?
             }
+            Command::Weblist(regex) => {
+                let functions = view.profile.functions.iter();
+                let is_known = |f: &Function| regex.is_match(view.profile.text(f.name));
+                ensure!(functions.clone().any(is_known), "no function matches {regex}");
+                let page = html::Page::with(&html::data(&Viewer::new(view, read))?);
+                out.page(page.html.as_bytes(), &html::place(view.options, regex))?;
+            }
+            Command::Disasm(regex) => {
+                let objdump = Objdump::new(view.options.intel_syntax);
+                let disassembly = Disassembly::new(view, regex, &objdump)?;
+                text::filters(&mut out.text(), &view.options.filters.described())?;
+                disassembly::write(&mut out.text(), &disassembly)?
+            }
+            Command::Comments => text::comments(&mut out.text(), &view.profile.comments)?,
             Command::Traces => {
                 text::filters(&mut out.text(), &view.options.filters.described())?;
                 text::traces(&mut out.text(), &Traces::new(view), width)?

@@ -5,6 +5,7 @@ mod command;
 mod config;
 mod first_screen;
 mod history;
+mod objdump;
 mod option_args;
 mod prompt;
 mod run;

@@ -28,8 +28,7 @@ const TOP_LIMIT: usize = 10;
 const COMPLETIONS_LIMIT: usize = 100;
 
 /// Commands that show no view: name, arguments, what it does.
-const COMMANDS: [(&str, &str, &str); 5] = [
-    ("comments", "", "What the profile says of itself"),
+const COMMANDS: [(&str, &str, &str); 4] = [
     (
         "config",
         "[name | save name | delete name]",
@@ -140,7 +139,6 @@ impl Session<'_> {
             ["o" | "options"] => self.show_options(&mut out.text()),
             ["help"] => help(&mut out.text()),
             ["help", name] => help_on(&mut out.text(), name),
-            ["comments"] => Ok(text::header(&mut out.text(), &Header::new(&self.view()?))?),
             [":"] => self.clear_filters(),
             ["config"] => self.list_configs(&mut out.text()),
             ["config", "save", name] => {

@@ -1,6 +1,6 @@
 //! `report --http`: the viewer as a server.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{env, thread};
 
@@ -43,7 +43,7 @@ pub fn run(served: Served, address: &Address, opens: bool) -> anyhow::Result<()>
     say(format_args!("the viewer is at {url}/ until Ctrl-C"));
     let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| env::var_os(name).is_some());
     if opens && has_display {
-        browser::open(Path::new(&url));
+        browser::open(&url);
     }
     loop {
         thread::park();

@@ -87,6 +87,7 @@ settings! {
         Flag call_tree;
     Options "compact_labels" "compact-labels" "" "Only the table, without what the profile is and without own code first"
         Flag compact_labels;
+    Options "intel_syntax" "intel-syntax" "" "Machine code as Intel writes it, not as AT&T does" Flag intel_syntax;
     Options "unit" "unit" "UNIT" "Unit of the values, such as MB or ms; minimum: the one that suits the smallest [default: minimum]"
         Text unit;
     Options "source_path" "source-path" "PATH" "Folders to search for sources, separated by colons [default: the current one]"

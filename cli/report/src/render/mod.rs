@@ -2,11 +2,13 @@
 
 pub mod browser;
 pub mod callgrind;
+pub mod disassembly;
 pub mod dot;
 pub mod flame;
 pub mod html;
 pub mod json;
 pub mod listing;
+pub mod new_file;
 pub mod output;
 pub mod picture;
 pub mod raw;

@@ -1,9 +1,7 @@
 //! What a report is written to: a terminal, a pipe or a file.
 
 use std::cell::RefCell;
-use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
@@ -12,6 +10,8 @@ use anstream::{AutoStream, ColorChoice, StripStream};
 use anyhow::Context;
 use heaptrace_pprof::whole_file::WholeFile;
 
+use crate::render::browser;
+use crate::render::new_file::new_file;
 use crate::say::say;
 
 /// Where views are written, and how they may look there.
@@ -19,6 +19,8 @@ use crate::say::say;
 pub struct Output {
     out: Box<dyn Write>,
     name: String,
+    /// The file that it is, if it is one that the user named.
+    path: Option<PathBuf>,
     colour: bool,
     /// Whether people look at it, and the bytes of a picture do not belong there.
     is_terminal: bool,
@@ -35,6 +37,7 @@ impl Output {
             colour: AutoStream::choice(&stdout) != ColorChoice::Never,
             out: Box::new(BufWriter::new(stdout.lock())),
             name: "the output".to_owned(),
+            path: None,
             is_terminal,
             width: size.map(|(width, _)| usize::from(width.0)),
         }
@@ -45,6 +48,7 @@ impl Output {
         let cannot_write = || format!("cannot write {}", path.display());
         let file = Rc::new(RefCell::new(WholeFile::create(path).with_context(cannot_write)?));
         let mut output = Output::plain(BufWriter::new(Shared(Rc::clone(&file))), path);
+        output.path = Some(path.to_owned());
         write(&mut output)?;
         output.flush()?;
         drop(output);
@@ -78,7 +82,7 @@ impl Output {
     /// No colours, whole names.
     fn plain(out: impl Write + 'static, name: &Path) -> Output {
         let name = name.display().to_string();
-        Output { out: Box::new(out), name, colour: false, is_terminal: false, width: None }
+        Output { out: Box::new(out), name, path: None, colour: false, is_terminal: false, width: None }
     }
 
     /// The columns to shorten long names to, if they have to be.
@@ -111,6 +115,17 @@ impl Output {
         Ok(())
     }
 
+    /// Takes a page for browsers. Where nobody said where to write it, it is shown in one at `place`.
+    pub fn page(&mut self, page: &[u8], place: &str) -> anyhow::Result<()> {
+        match &self.path {
+            None => browser::show(page, "html", Some(place)),
+            Some(path) => {
+                say(format_args!("open {}", browser::address(path, place)));
+                Ok(self.out.write_all(page)?)
+            }
+        }
+    }
+
     /// Writes out what is still in memory.
     pub fn flush(&mut self) -> anyhow::Result<()> {
         self.out.flush().with_context(|| format!("cannot write {}", self.name))
@@ -128,18 +143,4 @@ impl Write for Shared {
     fn flush(&mut self) -> io::Result<()> {
         self.0.borrow_mut().flush()
     }
-}
-
-/// Creates the first of `profile001.svg`, `profile002.svg`… that does not exist, as pprof names
-/// files; `name` is what precedes the number.
-pub fn new_file(name: &Path, extension: &str) -> anyhow::Result<(PathBuf, File)> {
-    for number in 1.. {
-        let path = PathBuf::from(format!("{}{number:03}.{extension}", name.display()));
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot write {}", path.display())),
-            Ok(file) => return Ok((path, file)),
-        }
-    }
-    unreachable!("numbers do not end")
 }

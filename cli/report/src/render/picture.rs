@@ -5,9 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::render::browser;
-use crate::render::dot;
-use crate::render::output::new_file;
+use crate::render::{browser, dot};
 use crate::view::call_graph::CallGraph;
 
 /// A kind of picture.
@@ -17,6 +15,12 @@ pub enum Format {
     Svg,
     /// Pixels.
     Png,
+    /// Pixels, as older programs read them.
+    Gif,
+    /// For readers of documents.
+    Pdf,
+    /// For printers.
+    Ps,
 }
 
 impl Format {
@@ -25,6 +29,9 @@ impl Format {
         match self {
             Format::Svg => "svg",
             Format::Png => "png",
+            Format::Gif => "gif",
+            Format::Pdf => "pdf",
+            Format::Ps => "ps",
         }
     }
 }
@@ -55,9 +62,5 @@ pub fn draw(graph: &CallGraph, format: Format) -> anyhow::Result<Vec<u8>> {
 
 /// Draws the picture and opens it in a browser.
 pub fn show(graph: &CallGraph) -> anyhow::Result<()> {
-    let picture = draw(graph, Format::Svg)?;
-    let (path, mut file) = new_file(&std::env::temp_dir().join("heaptrace"), "svg")?;
-    file.write_all(&picture).with_context(|| format!("cannot write {}", path.display()))?;
-    ensure!(browser::open(&path), "there is no browser to show {}", path.display());
-    Ok(())
+    browser::show(&draw(graph, Format::Svg)?, "svg", None)
 }

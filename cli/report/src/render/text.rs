@@ -393,6 +393,11 @@ pub fn traces(out: &mut dyn Write, traces: &Traces, width: Option<usize>) -> io:
     writeln!(out, "{SEPARATOR}")
 }
 
+/// What the writers of the profile noted.
+pub fn comments(out: &mut dyn Write, comments: &[String]) -> io::Result<()> {
+    comments.iter().try_for_each(|comment| writeln!(out, "{comment}"))
+}
+
 /// The stacks, one a line: `a;b;c N`.
 pub fn folded(out: &mut dyn Write, folded: &Folded) -> io::Result<()> {
     for (stack, value) in folded.stacks() {

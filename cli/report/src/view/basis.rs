@@ -49,6 +49,8 @@ pub struct Options {
     pub mean: bool,
     /// Whether pictures of the call graph show a function for each chain of its callers.
     pub call_tree: bool,
+    /// Whether machine code is written as Intel does.
+    pub intel_syntax: bool,
     /// Whether tables have no header.
     pub compact_labels: bool,
     /// Keys of labels that are shown as callers of all, separated by commas, the outermost first.
@@ -107,6 +109,7 @@ impl Default for Options {
             divide_by: 1.0,
             mean: false,
             call_tree: false,
+            intel_syntax: false,
             compact_labels: false,
             tag_root: String::new(),
             tag_leaf: String::new(),

@@ -5,6 +5,7 @@ pub mod basis;
 pub mod call_graph;
 pub mod call_tree;
 pub mod cost;
+pub mod disassembly;
 pub mod filter;
 pub mod flame;
 pub mod graph;

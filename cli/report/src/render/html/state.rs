@@ -1,5 +1,8 @@
 //! Where the viewer begins.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::pattern::Pattern;
 use crate::view::basis::Options;
 use crate::view::graph::Sort;
 use crate::view::node::Granularity;
@@ -38,4 +41,13 @@ pub fn state(options: &Options) -> Vec<(&'static str, String)> {
     let switches = switches.into_iter().filter(|(_, on)| *on).map(|(name, _)| (name, "true".to_owned()));
     let words = words.into_iter().filter_map(|(name, word)| Some((name, word?.to_owned())));
     regexes.chain(tags).chain(switches).chain(words).collect()
+}
+
+/// Where the page shows the source of these functions: what follows `#` in its address.
+pub fn place(options: &Options, functions: &Pattern) -> String {
+    let functions = ("p", functions.as_str().to_owned());
+    let parameters = state(options).into_iter().chain([functions]);
+    let encoded =
+        parameters.map(|(name, value)| format!("{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC)));
+    format!("/source?{}", encoded.collect::<Vec<_>>().join("&"))
 }
