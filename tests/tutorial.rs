@@ -12,6 +12,9 @@ use std::process::{Command, Stdio};
 /// The folder as the page shows it.
 const SHOWN_FOLDER: &str = "/home/you/heaptrace";
 
+/// Where a program is watched, as the page shows it.
+const SHOWN_ADDRESS: &str = "127.0.0.1:6060";
+
 /// What ends a part of what is printed.
 const ELLIPSIS: &str = "…";
 
@@ -70,8 +73,10 @@ fn play(commands: &[&str]) -> Vec<Vec<String>> {
         let entry = entry.unwrap();
         fs::copy(entry.path(), programs.join(entry.file_name())).unwrap();
     }
+    let address = free_address();
     let mut script = "exec 2>&1\n".to_owned();
     for command in commands {
+        let command = command.replace(SHOWN_ADDRESS, &address);
         writeln!(script, "{command}\nprintf '\\n%s\\n' '{MARK}'").unwrap();
     }
     let binaries = Path::new(env!("CARGO_BIN_EXE_heaptrace")).parent().unwrap();
@@ -86,10 +91,15 @@ fn play(commands: &[&str]) -> Vec<Vec<String>> {
     }
     let output = shell.output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let text = text.replace(folder.path().to_str().unwrap(), SHOWN_FOLDER);
+    let text = text.replace(folder.path().to_str().unwrap(), SHOWN_FOLDER).replace(&address, SHOWN_ADDRESS);
     let printed: Vec<_> = text.split(&format!("\n{MARK}\n")).map(lines).collect();
     assert_eq!(printed.len(), commands.len() + 1, "{text}");
     printed[..commands.len()].to_vec()
+}
+
+/// An address at which nobody listens.
+fn free_address() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 fn lines(text: &str) -> Vec<String> {

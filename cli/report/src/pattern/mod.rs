@@ -27,6 +27,13 @@ pub struct Pattern {
 
 impl Pattern {
     /// Compiles `source`; the error is the reason why it is no regular expression, in Go's words.
+    ///
+    /// ```
+    /// use heaptrace_report::Pattern;
+    ///
+    /// assert!(Pattern::new("^parse_").unwrap().is_match("parse_record"));
+    /// assert_eq!(Pattern::new("parse(").unwrap_err(), "missing closing )");
+    /// ```
     pub fn new(source: &str) -> Result<Pattern, &'static str> {
         let hir = Parser::new(source).parse()?;
         let config = meta::Config::new().nfa_size_limit(Some(SIZE_LIMIT));
