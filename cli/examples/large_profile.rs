@@ -1,5 +1,5 @@
-//! Writes a profile of a million samples and a hundred thousand functions to stdout, for
-//! scripts/bench-report.
+//! Writes a profile of a million samples, or as many as its argument says, and a hundred thousand functions
+//! to stdout, for scripts/bench-report and the tests of the viewer.
 
 use std::io::{self, BufWriter, Write};
 
@@ -12,6 +12,7 @@ const TEXTS: [&str; 6] = ["", "alloc_objects", "count", "alloc_space", "bytes", 
 
 /// Messages of profiles end to end are one profile, so that not all of it need be in memory.
 fn main() -> io::Result<()> {
+    let samples = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(SAMPLES);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut write = |part: Profile| out.write_all(&part.encode_to_vec());
     let random = &mut Random(0x9e37_79b9_7f4a_7c15);
@@ -25,7 +26,7 @@ fn main() -> io::Result<()> {
     for i in 0..FUNCTIONS {
         write(function(i))?;
     }
-    for _ in 0..SAMPLES {
+    for _ in 0..samples {
         write(Profile { sample: vec![sample(&callees, random)], ..Profile::default() })?;
     }
     out.flush()

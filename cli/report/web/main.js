@@ -14,4 +14,5 @@ begin().catch((error) => {
 async function begin() {
     const source = new Source(/** @type {HTMLElement} */ (document.getElementById('data')));
     new App(await source.read(), source);
+    performance.mark('heaptrace.shown');
 }

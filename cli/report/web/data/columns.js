@@ -27,6 +27,17 @@ export class Columns {
     }
 
     /**
+     * The numbers of a column one after the other, without an array of them.
+     *
+     * @param {string} name
+     * @returns {Cursor}
+     */
+    cursor(name) {
+        const column = this.columns.find((one) => one.name === name);
+        return new Cursor(column?.bytes ?? new Uint8Array(), column?.count ?? 0);
+    }
+
+    /**
      * All columns of that name, whose numbers have a sign.
      *
      * @param {string} name
@@ -38,23 +49,50 @@ export class Columns {
     }
 }
 
+/** Reads numbers: seven bits of one in a byte, the lowest first. */
+export class Cursor {
+    /**
+     * @param {Uint8Array} bytes
+     * @param {number} count
+     */
+    constructor(bytes, count) {
+        this.bytes = bytes;
+        this.count = count;
+        this.at = 0;
+    }
+
+    /** The next number. */
+    next() {
+        const byte = this.bytes[this.at++];
+        return byte < 0x80 ? byte : this.long(byte & 0x7f);
+    }
+
+    /**
+     * One of several bytes. Shifts would cut it off at 32 bits.
+     *
+     * @param {number} number its lowest bits
+     */
+    long(number) {
+        for (let factor = 128; ; factor *= 128) {
+            const byte = this.bytes[this.at++];
+            number += (byte & 0x7f) * factor;
+            // What is cut off ends there.
+            if (!(byte >= 0x80)) {
+                return number;
+            }
+        }
+    }
+}
+
 /**
- * Seven bits of a number in a byte, the lowest first. Shifts would cut numbers off at 32 bits.
- *
  * @param {Uint8Array} bytes
  * @param {number} count
  */
 function numbers(bytes, count) {
     const found = new Float64Array(count);
-    let at = 0;
+    const cursor = new Cursor(bytes, count);
     for (let i = 0; i < count; i++) {
-        let byte = bytes[at++];
-        let number = byte & 0x7f;
-        for (let factor = 128; byte >= 0x80; factor *= 128) {
-            byte = bytes[at++];
-            number += (byte & 0x7f) * factor;
-        }
-        found[i] = number;
+        found[i] = cursor.next();
     }
     return found;
 }

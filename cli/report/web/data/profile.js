@@ -84,37 +84,76 @@ export async function readProfile(bytes) {
  * @param {Columns} columns
  */
 function readTree(columns) {
-    const ups = columns.read('up');
-    const ranks = columns.read('rank');
-    const news = columns.read('new');
-    const count = ups.length;
+    const ups = columns.cursor('up');
+    const ranks = columns.cursor('rank');
+    const news = columns.cursor('new');
+    const { count } = ups;
     const parent = new Int32Array(count + 1).fill(-1);
     const frame = new Int32Array(count + 1).fill(-1);
-    /** @type {number[][]} */
-    const callees = [];
-    const ofRoot = /** @type {number[]} */ ([]);
+    // Frame 0, which calls nothing, stands for what is around all.
+    const edges = new Callees(columns.cursor('frame.function').count, news.count);
     let frames = 1;
-    let nextNew = 0;
     let at = 0;
     for (let i = 0; i < count; i++) {
-        for (let up = ups[i]; up > 0; up--) {
+        for (let up = ups.next(); up > 0; up--) {
             at = parent[at];
         }
-        const own = at === 0 ? ofRoot : (callees[frame[at]] ??= []);
-        const rank = ranks[i];
-        if (rank === own.length) {
-            const number = frames - news[nextNew++];
-            own.push(number);
-            if (number === frames) {
-                frames++;
-            }
-        }
+        const rank = ranks.next();
+        const caller = at === 0 ? 0 : frame[at];
         const node = i + 1;
         parent[node] = at;
-        frame[node] = own[rank];
+        if (rank === edges.count[caller]) {
+            const number = frames - news.next();
+            edges.add(caller, number);
+            frames += number === frames ? 1 : 0;
+            frame[node] = number;
+        } else {
+            frame[node] = edges.get(caller, rank);
+        }
         at = node;
     }
     return { parent, frame };
+}
+
+/**
+ * For each frame its callees, in blocks that double: arrays of arrays take several times as long.
+ */
+class Callees {
+    /**
+     * @param {number} frames
+     * @param {number} edges
+     */
+    constructor(frames, edges) {
+        this.count = new Int32Array(frames);
+        this.start = new Int32Array(frames);
+        this.items = new Int32Array(4 * edges + 8);
+        this.end = 0;
+    }
+
+    /**
+     * @param {number} caller
+     * @param {number} callee
+     */
+    add(caller, callee) {
+        const count = this.count[caller]++;
+        // Full at 0, 1, 2, 4, 8…
+        if ((count & (count - 1)) === 0) {
+            const room = count === 0 ? 1 : count * 2;
+            const start = this.start[caller];
+            this.items.copyWithin(this.end, start, start + count);
+            this.start[caller] = this.end;
+            this.end += room;
+        }
+        this.items[this.start[caller] + count] = callee;
+    }
+
+    /**
+     * @param {number} caller
+     * @param {number} rank
+     */
+    get(caller, rank) {
+        return this.items[this.start[caller] + rank];
+    }
 }
 
 /**

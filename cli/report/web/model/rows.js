@@ -16,16 +16,14 @@
  */
 export function rowsOf(calls, metric) {
     const { key, first, next, parent, keys } = calls;
-    const { self, totals } = metric;
-    const none = () => ({ value: 0, samples: 0, variance: 0 });
-    const rows = keys.names.map((name, i) => ({ key: i, name, flat: none(), cum: none() }));
-    const open = new Int32Array(keys.names.length);
+    const count = keys.names.length;
+    const [flat, cum] = [new Table(count), new Table(count)];
+    const open = new Int32Array(count);
     // Down and up through the tree: what calls itself counts once.
     for (let node = first[0]; node > 0; ) {
-        const row = rows[key[node]];
-        add(row.flat, self, node);
+        flat.add(key[node], metric.self, node);
         if (open[key[node]]++ === 0) {
-            add(row.cum, totals, node);
+            cum.add(key[node], metric.totals, node);
         }
         if (first[node] > 0) {
             node = first[node];
@@ -40,18 +38,42 @@ export function rowsOf(calls, metric) {
             node = next[node];
         }
     }
-    return rows.filter((row) => row.flat.value !== 0 || row.cum.value !== 0);
+    const rows = [];
+    for (let i = 0; i < count; i++) {
+        if (flat.value[i] !== 0 || cum.value[i] !== 0) {
+            rows.push({ key: i, name: keys.names[i], flat: flat.at(i), cum: cum.at(i) });
+        }
+    }
+    return rows;
 }
 
-/**
- * @param {Estimate} estimate
- * @param {import('./sums.js').Sums} sums
- * @param {number} node
- */
-function add(estimate, sums, node) {
-    estimate.value += sums.value[node];
-    estimate.samples += sums.samples[node];
-    estimate.variance += sums.variance[node];
+/** Sums of estimates by key. */
+class Table {
+    /** @param {number} count */
+    constructor(count) {
+        this.value = new Float64Array(count);
+        this.samples = new Float64Array(count);
+        this.variance = new Float64Array(count);
+    }
+
+    /**
+     * @param {number} key
+     * @param {import('./sums.js').Sums} sums
+     * @param {number} node
+     */
+    add(key, sums, node) {
+        this.value[key] += sums.value[node];
+        this.samples[key] += sums.samples[node];
+        this.variance[key] += sums.variance[node];
+    }
+
+    /**
+     * @param {number} key
+     * @returns {Estimate}
+     */
+    at(key) {
+        return { value: this.value[key], samples: this.samples[key], variance: this.variance[key] };
+    }
 }
 
 /**
