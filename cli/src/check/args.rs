@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::budgets::NAME;
+use crate::run;
 
 /// Hold profiles, or a run of a program, against the budgets in heaptrace.toml
 ///
@@ -43,13 +44,13 @@ pub struct Args {
     #[arg(long)]
     pub self_test: bool,
     /// Mean bytes between samples of a run; 1 records every allocation
-    #[arg(short, long, value_name = "BYTES", default_value = "1", requires = "command")]
-    pub rate: String,
+    #[arg(short, long, value_name = "BYTES", default_value = "1", conflicts_with = "files", value_parser = run::rate)]
+    pub rate: u64,
     /// Of a run, count the processes that PROGRAM starts too, or only PROGRAM
-    #[arg(long, value_name = "all|none", default_value = "all", requires = "command")]
-    pub children: String,
+    #[arg(long, value_name = "all|none", default_value = "all", conflicts_with = "files")]
+    pub children: run::Children,
     /// Keep the profiles of a run, named as by heaptrace run --output
-    #[arg(long, value_name = "PATTERN", requires = "command")]
+    #[arg(long, value_name = "PATTERN", conflicts_with = "files")]
     pub profile: Option<OsString>,
     /// The program and its arguments
     #[arg(last = true, value_name = "PROGRAM", conflicts_with = "files")]

@@ -1,5 +1,6 @@
 //! `heaptrace check` from its arguments to its exit status.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -89,7 +90,8 @@ fn show(args: &Args, verdict: &Verdict) -> Result<()> {
             out.flush()?;
         }
         None if args.format == Format::Text => text::lines(verdict).iter().for_each(say),
-        None => eprint!("{text}"),
+        // That nobody can read it is no reason for another outcome.
+        None => io::stderr().write_all(text.as_bytes()).unwrap_or_default(),
     }
     Ok(())
 }

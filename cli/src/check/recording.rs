@@ -130,6 +130,11 @@ fn escaped(path: &Path) -> OsString {
 }
 
 fn options(args: &Args, pattern: &OsStr) -> Vec<OsString> {
-    let words = ["--rate".as_ref(), args.rate.as_ref(), "--children".as_ref(), args.children.as_ref()];
-    words.into_iter().chain(["--output".as_ref(), pattern]).map(OsStr::to_owned).collect()
+    let rate = args.rate.to_string();
+    let children = match args.children {
+        run::Children::All => "all",
+        run::Children::None => "none",
+    };
+    let words = ["--rate", &rate, "--children", children, "--output"].map(OsString::from);
+    words.into_iter().chain([pattern.to_owned()]).collect()
 }

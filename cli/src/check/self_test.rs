@@ -16,6 +16,9 @@ use crate::messages::verdict as words;
 /// Least number of blocks.
 const COUNT: u64 = 1024;
 
+/// More blocks than that take long.
+const MANY: u64 = 10_000_000;
+
 /// Least bytes in all.
 const LEAST: u64 = 1 << 20;
 
@@ -54,18 +57,21 @@ pub fn run(
     Ok(if allocation.is_some() && leak.is_some() { 0 } else { OPEN })
 }
 
-/// Blocks, their size, and the size of a leak: far more than any budget allows that they count for, so
+/// Blocks, their size, and the size of a leak: far more than the budgets allow that are the first to notice, so
 /// that they are beyond the interval of a sampled profile too.
 fn size(verdict: &Verdict, rate: u64) -> [u64; 3] {
-    let allowed = |metrics: &[Metric]| {
+    let least = |metric| {
         let counts = |finding: &&Finding| {
-            metrics.contains(&finding.budget.metric) && !matches!(finding.budget.scope, Scope::Function(_))
+            finding.budget.metric == metric && !matches!(finding.budget.scope, Scope::Function(_))
         };
         let limits = verdict.findings.iter().filter(counts).map(|finding| finding.limit.max(0) as u64);
-        limits.max().unwrap_or(0).saturating_mul(2)
+        limits.min().map(|limit| limit.saturating_mul(2))
     };
-    let least = LEAST.max(64 * rate);
-    let count = allowed(&[Metric::Allocs]) + COUNT;
-    let bytes = allowed(&[Metric::Bytes]) + least;
-    [count, bytes.div_ceil(count), allowed(&[Metric::Leaked, Metric::Peak]) + least]
+    let more = LEAST.max(64 * rate);
+    let (allocs, bytes) = (least(Metric::Allocs), least(Metric::Bytes));
+    // Where bytes are limited too, a great many blocks are not needed.
+    let count = allocs.filter(|&count| bytes.is_none() || count <= MANY).unwrap_or(0) + COUNT;
+    let peak = least(Metric::Peak).filter(|_| allocs.is_none() && bytes.is_none());
+    let leak = least(Metric::Leaked).max(peak).unwrap_or(0);
+    [count, (bytes.unwrap_or(0) + more).div_ceil(count), leak + more]
 }

@@ -60,7 +60,7 @@ impl Measured<'_> {
     /// What to allow, as the file writes it.
     fn value(&self, scope: &Scope, metric: Metric) -> Result<Value> {
         let most = self.account.most(scope, metric)?;
-        let allowed = most + most * i64::from(self.headroom) / 100;
+        let allowed = most.saturating_add((most as f64 * f64::from(self.headroom) / 100.0) as i64);
         let text = written(allowed, metric.is_bytes());
         Ok(text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from))
     }

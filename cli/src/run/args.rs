@@ -75,7 +75,11 @@ impl Args {
     }
 }
 
-fn rate(text: &str) -> Result<u64> {
+/// Reads a rate.
+///
+/// # Errors
+/// If it is none.
+pub fn rate(text: &str) -> Result<u64> {
     parse_rate(text.as_bytes())
         .ok_or_else(|| anyhow!("use a number of bytes from 1 to 1TiB, such as 64KiB or 1"))
 }

@@ -14,7 +14,7 @@ mod status;
 mod stop;
 mod supervise;
 
-pub use args::Args;
+pub use args::{Args, Children, rate};
 pub use inherited::keep as keep_inherited;
 pub use no_summary::NoSummary;
 pub use preflight::Obstacle;
