@@ -60,6 +60,15 @@ fn a_program_that_cannot_be_profiled_does_not_pass() {
 }
 
 #[test]
+fn a_started_program_that_cannot_be_profiled_is_told_as_not_counted() {
+    let (desk, spends, own) = (Desk::new(), spends(), program("own_malloc_only.c"));
+    desk.budgets("[[function]]\nname = \"^spend$\"\nallocs = 9\n");
+    let checked = desk.check(["--", "sh", "-c", &format!("{}; {spends} 9 0", own.display())]);
+    assert_eq!(checked.status, 0, "{checked:?}");
+    assert!(checked.err.contains("not counted: 1 process that could not be profiled"), "{checked:?}");
+}
+
+#[test]
 fn a_sampled_run_says_which_rate_would_decide_and_that_does() {
     let (desk, spends) = (Desk::new(), spends());
     desk.budgets("[total]\nleaked = \"1MiB\"\n");

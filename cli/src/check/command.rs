@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail, ensure};
 use heaptrace_report::Output;
 use heaptrace_report::cost::Cost;
-use heaptrace_report::say::say;
+use heaptrace_report::say::{self, say};
 
 use super::args::{Args, Format};
 use super::budgets::Budgets;
@@ -89,7 +89,10 @@ fn show(args: &Args, verdict: &Verdict) -> Result<()> {
             out.text().write_all(text.as_bytes())?;
             out.flush()?;
         }
-        None if args.format == Format::Text => text::lines(verdict).iter().for_each(say),
+        None if args.format == Format::Text => {
+            say::begin_line();
+            text::lines(verdict).iter().for_each(say);
+        }
         // That nobody can read it is no reason for another outcome.
         None => io::stderr().write_all(text.as_bytes()).unwrap_or_default(),
     }

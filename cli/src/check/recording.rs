@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use heaptrace_collector::summary::{Malloc, Outcome};
+use heaptrace_collector::summary::{Malloc, Outcome, Written};
+use heaptrace_report::say::say;
 use tempfile::TempDir;
 
 use crate::check::args::Args;
@@ -58,15 +59,13 @@ impl Room {
             return Ok(Run::Failed(recorded.status));
         }
         let Ok(summary) = &recorded.summary else { bail!(words::NOT_PROFILED) };
-        let program = summary.profiles.iter().find(|written| written.is_program);
-        let is_seen = program.is_some_and(|program| match program.malloc {
-            Malloc::Hooked | Malloc::NeverCalled => true,
-            Malloc::Own => program.counters.samples > 0,
-            Malloc::Unseen => false,
-        });
-        ensure!(is_seen, words::NOT_PROFILED);
-        let files = summary.profiles.iter().filter(|written| written.outcome == Outcome::File);
-        Ok(Run::Profiles(files.map(|written| written.path.clone()).collect()))
+        let (counted, others): (Vec<_>, Vec<_>) =
+            summary.profiles.iter().partition(|&written| is_counted(written));
+        ensure!(counted.iter().any(|written| written.is_program), words::NOT_PROFILED);
+        let turned_away = summary.turned_away.iter().map(|children| children.count as usize).sum::<usize>();
+        let unseen = others.len() + summary.refused.len() + summary.missed.len() + turned_away;
+        words::not_counted(unseen, summary.running).iter().for_each(say);
+        Ok(Run::Profiles(counted.into_iter().map(|written| written.path.clone()).collect()))
     }
 
     /// Runs another program instead, of which nothing is heard but errors.
@@ -120,6 +119,16 @@ impl Room {
         let folder = escaped(self.0.path());
         [folder, "/%n.%p.prof".into()].into_iter().collect()
     }
+}
+
+/// Whether there is a profile of a process, with all that it allocated.
+fn is_counted(written: &Written) -> bool {
+    let is_seen = match written.malloc {
+        Malloc::Hooked | Malloc::NeverCalled => true,
+        Malloc::Own => written.counters.samples > 0,
+        Malloc::Unseen => false,
+    };
+    is_seen && written.outcome == Outcome::File
 }
 
 /// A path as a pattern that stands for it.

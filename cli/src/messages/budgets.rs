@@ -113,3 +113,19 @@ pub const LAST_LINES: &str = "
 # name = \"^on_audio_frame$\"
 # must-not-allocate = true
 ";
+
+/// That processes do not count, as there is no profile of them, or not yet.
+pub fn not_counted(unseen: usize, running: usize) -> Vec<String> {
+    let plural = |count: usize| super::plural(count as u64, "process", "processes");
+    let mut lines = Vec::new();
+    if unseen > 0 {
+        lines.push(format!(
+            "not counted: {} that could not be profiled; heaptrace run tells why",
+            plural(unseen)
+        ));
+    }
+    if running > 0 {
+        lines.push(format!("not counted: {} that the program left running", plural(running)));
+    }
+    lines
+}
