@@ -318,6 +318,10 @@ fn the_collector_is_found_on_path_and_beside_the_library() {
     let path = format!("/usr/bin:/bin:{}", folder.display());
     let ended = room.manual("ends.c").no_env("HEAPTRACE_COLLECTOR").env("PATH", path).go().well();
     ended.ledger().assert_equals(&room.profile("out.prof"));
+    // By the link that was made when the library was unpacked, too.
+    let room = Room::new();
+    let ended = room.manual("ends.c").no_env("HEAPTRACE_COLLECTOR").env("PATH", "/nonexistent").go().well();
+    ended.ledger().assert_equals(&room.profile("out.prof"));
     for (library_at, binary_at) in
         [("libheaptrace.so", "heaptrace"), ("lib/libheaptrace.so", "bin/heaptrace")]
     {

@@ -15,6 +15,8 @@ use crate::own_folder;
 
 const CONTENT: &[u8] = include_bytes!(env!("HEAPTRACE_LIBRARY"));
 const NAME: &str = concat!("libheaptrace-", env!("HEAPTRACE_LIBRARY_HASH"), ".so");
+/// A link to this program beside it: what the library starts as its collector, wherever it is installed.
+const LINK: &str = concat!("heaptrace-", env!("HEAPTRACE_LIBRARY_HASH"));
 
 /// About the library that programs preload
 #[derive(Debug, clap::Args)]
@@ -73,6 +75,7 @@ fn unpack_into(folder: &Path) -> Result<PathBuf> {
     if !holds_library(&folder) {
         write_library(&folder)?;
     }
+    link_program(&folder).ok(); // without it there are other places to look
     Ok(path)
 }
 
@@ -118,6 +121,20 @@ fn write_library(folder: &OwnedFd) -> Result<()> {
         fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
     }
     result
+}
+
+/// Has the link lead to this program.
+fn link_program(folder: &OwnedFd) -> Result<()> {
+    let program = env::current_exe()?;
+    if fs::readlinkat(folder, LINK, Vec::new())
+        .is_ok_and(|target| target.as_bytes() == program.as_os_str().as_bytes())
+    {
+        return Ok(());
+    }
+    let temporary = format!("{LINK}.{}", std::process::id());
+    fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
+    fs::symlinkat(&program, folder, &temporary)?;
+    Ok(fs::renameat(folder, &temporary, folder, LINK)?)
 }
 
 /// The value of LD_PRELOAD with the library first, and no other of ours.

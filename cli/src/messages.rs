@@ -404,7 +404,7 @@ fn reason(obstacle: &Obstacle) -> String {
         Obstacle::Privileged => "it is setuid, setgid or has file capabilities, so the dynamic linker preloads nothing; run it as that user without them".to_owned(),
         Obstacle::OtherMachine => "it is not built for 64-bit x86; build it for that".to_owned(),
         Obstacle::OtherLibc(linker) => format!(
-            "its C library is not glibc (its dynamic linker is {}); build it for glibc",
+            "its C library is neither glibc nor musl (its dynamic linker is {}); build it for one of them",
             linker.display()
         ),
         Obstacle::Sanitizer => Refusal::Sanitizer.reason().to_owned(),

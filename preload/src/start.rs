@@ -85,7 +85,7 @@ struct Surroundings {
     arguments: Strings,
     environment: Strings,
     objects: Objects,
-    is_glibc: bool,
+    is_known_c_library: bool,
     /// The runtime of a sanitizer is among the objects.
     has_sanitizer: bool,
 }
@@ -96,10 +96,18 @@ impl Surroundings {
         let vector = Auxiliary::find()?;
         let objects = Objects::of(vector)?;
         let is_glibc = objects.find(&Name::new("gnu_get_libc_version")).is_some();
+        let is_musl = objects.find(&Name::new("_dl_debug_addr")).is_some();
         let (arguments, environment) = if is_glibc { given } else { vector.arguments_and_environment()? };
         let has_sanitizer =
             SANITIZERS.iter().any(|sanitizer| objects.find(&Name::new(sanitizer.function)).is_some());
-        Some(Surroundings { vector, arguments, environment, objects, is_glibc, has_sanitizer })
+        Some(Surroundings {
+            vector,
+            arguments,
+            environment,
+            objects,
+            is_known_c_library: is_glibc || is_musl,
+            has_sanitizer,
+        })
     }
 
     /// Connects to the collector and begins to record; `None` if that cannot be.
@@ -149,7 +157,7 @@ impl Surroundings {
     fn obstacle(self, unwinds: Result<(), Refusal>) -> Option<Refusal> {
         if self.has_sanitizer {
             Some(Refusal::Sanitizer)
-        } else if !self.is_glibc {
+        } else if !self.is_known_c_library {
             Some(Refusal::OtherLibc)
         } else {
             unwinds.err()

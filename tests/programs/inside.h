@@ -132,14 +132,14 @@ STEADY(cleared_steady, 600, 4000, P(calloc)(6, 100))
 STEADY(aligned_steady, 1024, 4000, P(aligned_alloc)(1024, 1024))
 STEADY(moved_steady, 2000, 4000, P(realloc)(NULL, 2000))
 
-#ifndef MORE
-#define MORE
-#endif
-
 int main(int argc, char **argv) {
     (void)argv;
     void (*ways[])(void) = {by_malloc, by_calloc, by_realloc, by_failed_realloc, by_aligned_forms, freed_elsewhere,
-                            thread_frees, MORE};
+                            thread_frees,
+#ifdef MORE
+                            MORE
+#endif
+    };
     void (*steady[])(void) = {tell_small_steady, tell_large_steady, tell_cleared_steady, tell_aligned_steady, tell_moved_steady};
     if (argc > 1)
         for (size_t i = 0; i < sizeof steady / sizeof *steady; i++)

@@ -56,22 +56,39 @@ fn a_static_pie_is_explained() {
     assert_explained(&room.run_path(path).go(), "statically linked");
 }
 
-#[test]
-fn a_musl_program_is_explained() {
-    let room = Room::new();
-    let path = compiled(&room, "musl-gcc", &[]).unwrap();
-    assert_explained(&room.run_path(&path).go(), "not glibc");
-    let child = ["-c".as_ref(), "\"$0\"; exit $?".as_ref(), path.as_os_str()];
-    assert_explained(&room.run_path("sh").args(child).go(), "not glibc");
+/// musl-gcc leaves out the table by which an unwinder finds a function's entry.
+fn with_musl(room: &Room) -> PathBuf {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/programs/inside_plain.c");
+    let path = room.path("plain");
+    let flags =
+        ["-g", "-O1", "-fno-builtin", "-fno-optimize-sibling-calls", "-pthread", "-Wl,--eh-frame-hdr"];
+    let compiled = Command::new("musl-gcc").args(flags).args([source, "-o"]).arg(&path).status().unwrap();
+    assert!(compiled.success());
+    path
 }
 
 #[test]
-fn a_musl_program_with_the_library_preloaded_is_unharmed() {
+fn a_program_with_musl_is_recorded_exactly() {
     let room = Room::new();
-    let path = compiled(&room, "musl-gcc", &[]).unwrap();
-    for launch in [room.bare_path(&path), room.manual_path(&path)] {
-        let ended = launch.go();
-        assert_eq!((ended.status(), ended.text().as_str()), (6, "hello\n"), "{ended:?}");
+    let path = with_musl(&room);
+    let bare = room.bare_path(&path).go().well();
+    let child = ["-c".as_ref(), "\"$0\"; exit $?".as_ref(), path.as_os_str()];
+    for (launch, name) in [
+        (room.run_path(&path), "out.prof"),
+        (room.manual_path(&path), "out.prof"),
+        (room.run_path("sh").args(child), "out.plain."),
+    ] {
+        let ended = launch.go().well();
+        assert_eq!(ended.text(), bare.text());
+        let profiles = room.profiles(name);
+        assert_eq!(profiles.len(), 1, "{:?}", room.files());
+        let profile = &profiles[0];
+        ended
+            .ledger()
+            .assert_equals_in(profile, &["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"]);
+        profile.assert_complete();
+        assert!(profile.stacks_with("by_calloc").iter().all(|stack| stack.contains(&"main".to_owned())));
+        fs::remove_file(&profile.path).unwrap();
     }
 }
 

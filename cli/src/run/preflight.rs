@@ -58,7 +58,7 @@ fn obstacle_in(linkage: &Linkage) -> Option<Obstacle> {
         // The dynamic linker itself can be a program.
         return (!linkage.is_library()).then_some(Obstacle::Static);
     };
-    if !linker.contains("ld-linux") {
+    if !["ld-linux", "ld-musl"].iter().any(|known| linker.contains(known)) {
         return Some(Obstacle::OtherLibc(linker.into()));
     }
     has_sanitizer(linkage).then_some(Obstacle::Sanitizer)

@@ -11,13 +11,13 @@ pub enum Refusal {
     NoMemory = 1,
     /// The program is built with a sanitizer, which brings its own malloc and its own checks.
     Sanitizer = 2,
-    /// The C library has no `_dl_find_object`: glibc before 2.35.
+    /// The dynamic linker does not tell what is loaded.
     OldLibc = 3,
     /// The collector can have no more descriptors. It says so itself.
     NoDescriptors = 4,
     /// The collector cannot map the shared memory. It says so itself.
     NotMapped = 5,
-    /// The C library is another one than glibc.
+    /// The C library is neither glibc nor musl.
     OtherLibc = 6,
     /// The kernel does not clear a page in forked children, by which they notice that they are some:
     /// qemu's user mode only says so.
@@ -40,8 +40,10 @@ impl Refusal {
         match self {
             Refusal::NoMemory => "there is no memory for it; look at ulimit -v, -d and -f",
             Refusal::Sanitizer => "it is built with a sanitizer, which has its own malloc; build it without",
-            Refusal::OldLibc => "its C library is older than glibc 2.35",
-            Refusal::OtherLibc => "its C library is not glibc; build it for glibc",
+            Refusal::OldLibc => {
+                "its dynamic linker does not tell what it has loaded; use glibc 2.17 or newer"
+            }
+            Refusal::OtherLibc => "its C library is neither glibc nor musl; build it for one of them",
             Refusal::NoDescriptors => {
                 "too many processes run at once for the limit of open files; raise ulimit -Hn"
             }

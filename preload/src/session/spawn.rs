@@ -100,8 +100,8 @@ fn random() -> Text<TOKEN_LENGTH> {
     text
 }
 
-/// The path that `HEAPTRACE_COLLECTOR` names, or else a `heaptrace` beside the library, in `../bin`
-/// from there, or on PATH.
+/// The path that `HEAPTRACE_COLLECTOR` names, or else what the library was unpacked by, for which there is
+/// a link beside it, or a `heaptrace` beside it, in `../bin` from there, or on PATH.
 fn find_collector(environment: Strings, library: &CStr) -> Option<Text<MAX_PATH>> {
     if let Some(path) = environment.value(config::COLLECTOR).filter(|path| !path.is_empty()) {
         return executable(&[path.to_bytes()]);
@@ -109,6 +109,11 @@ fn find_collector(environment: Strings, library: &CStr) -> Option<Text<MAX_PATH>
     let library = library.to_bytes();
     let folder = library.iter().rposition(|&c| c == b'/').map_or(&b"."[..], |slash| &library[..slash]);
     let path = environment.value("PATH").unwrap_or(c"/usr/local/bin:/usr/bin").to_bytes();
+    let name = library.get(folder.len()..).unwrap_or_default();
+    let link = name.strip_prefix(b"/lib").and_then(|name| name.strip_suffix(b".so")).unwrap_or_default();
+    if let Some(path) = executable(&[folder, &b"/"[..], link]).filter(|_| link.starts_with(b"heaptrace-")) {
+        return Some(path);
+    }
     let candidates = [[folder, b"/heaptrace"], [folder, b"/../bin/heaptrace"]];
     let on_path =
         path.split(|&c| c == b':').filter(|folder| !folder.is_empty()).map(|folder| [folder, b"/heaptrace"]);

@@ -61,7 +61,8 @@ impl Objects {
         (!first.is_null()).then_some(Objects { first })
     }
 
-    fn iter(self) -> impl Iterator<Item = &'static LinkMap> {
+    /// Their records.
+    pub(super) fn iter(self) -> impl Iterator<Item = &'static LinkMap> {
         let mut next = self.first;
         core::iter::from_fn(move || {
             // SAFETY: the dynamic linker's list, which ends with null. It only grows while one of our

@@ -120,11 +120,9 @@ impl Modules {
         }
     }
 
-    /// Notes what is loaded at the start. False if the C library has no `_dl_find_object`.
+    /// Notes what is loaded at the start. False if the dynamic linker has no list in which this library is.
     pub fn start(&self, objects: Objects, (headers, count): (usize, usize)) -> bool {
-        if !self.find_object.start(objects) {
-            return false;
-        }
+        self.find_object.start(objects, (headers, count));
         let Some(own) = self.find(Modules::new as *const () as usize) else { return false };
         self.initial.fill(own.link_map);
         self.program.fill(self.initial.program(), headers, count);

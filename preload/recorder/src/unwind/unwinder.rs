@@ -38,7 +38,7 @@ impl Unwinder {
     /// ELF program headers.
     ///
     /// # Errors
-    /// If this C library is too old, glibc before 2.35, or there is no memory.
+    /// If it is not known what is loaded, or there is no memory.
     pub fn start(
         &self,
         objects: Objects,
