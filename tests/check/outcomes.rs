@@ -169,6 +169,9 @@ fn what_cannot_be_judged_is_a_failure_of_heaptrace_with_one_line_that_says_why()
     assert!(desk.check::<&str>([]).failure().contains("FILE"));
     assert!(desk.check(["--rate", "0", "--", "true"]).failure().contains("use a number of bytes from 1"));
     assert!(desk.check(["--rate", "1", "p"]).failure().contains("cannot be used with"));
+    assert!(
+        desk.check(["--budgets", "/dev/zero", "p"]).failure().contains("too large to be a file of budgets")
+    );
     desk.budgets("# nothing\n");
     assert!(desk.check(["p"]).failure().contains("has no budget"));
     desk.budgets("[total]\npeek = 1\n");

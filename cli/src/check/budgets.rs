@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::value::Datetime;
 
 use super::limits::{Bytes, Count};
+use super::small_file;
 use super::suppressions::{Expiry, Suppression};
 use crate::check::amount::Limit;
 use crate::messages::budgets as words;
@@ -111,7 +112,7 @@ impl Budgets {
     /// # Errors
     /// If one cannot be read, or says what cannot be understood: with the line, and what is allowed.
     pub fn read(path: &Path) -> Result<Budgets> {
-        let text = std::fs::read_to_string(path).with_context(|| words::cannot_read(path))?;
+        let text = small_file::read(path)?;
         let budgets = Budgets::parse(&text, path)?;
         ensure!(!budgets.budgets.is_empty(), words::no_budgets(path));
         Ok(budgets)

@@ -18,6 +18,7 @@ mod limits;
 mod recording;
 mod render;
 mod self_test;
+mod small_file;
 mod suppressions;
 mod update;
 mod verdict;

@@ -10,6 +10,7 @@ use heaptrace_report::cost::{Cost, Stacks};
 use jiff::Zoned;
 use jiff::civil::Date;
 
+use super::small_file;
 use crate::messages::budgets as words;
 
 /// What runtimes keep on purpose until the process is gone, beside what they allocate at its start: the
@@ -73,7 +74,7 @@ impl Suppression {
     /// # Errors
     /// If it cannot be read, or a line is nothing of that kind.
     pub fn read_file(path: &Path) -> Result<Vec<Suppression>> {
-        let text = std::fs::read_to_string(path).with_context(|| words::cannot_read(path))?;
+        let text = small_file::read(path)?;
         let mut suppressions = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let origin = format!("{}:{}", path.display(), index + 1);

@@ -16,6 +16,7 @@ use toml_edit::{DocumentMut, Item, TableLike, Value};
 use super::account::Account;
 use super::amount::{Limit, written};
 use super::budgets::{Budgets, Scope};
+use super::small_file;
 use crate::messages::{budgets, verdict as words};
 
 /// Rewrites the file at `path`, or writes a first one.
@@ -23,9 +24,7 @@ use crate::messages::{budgets, verdict as words};
 /// # Errors
 /// If it cannot be understood or written.
 pub fn update(path: &Path, cost: &Cost, baseline: Option<&Path>, headroom: u32) -> Result<()> {
-    let old = path.exists().then(|| fs::read_to_string(path)).transpose();
-    let old = old.with_context(|| budgets::cannot_read(path))?;
-    let text = old.unwrap_or_else(|| first(cost));
+    let text = if path.exists() { small_file::read(path)? } else { first(cost) };
     let mut document: DocumentMut = text.parse().with_context(|| budgets::cannot_rewrite(path))?;
     let suppressions = Budgets::parse(&text, path)?.suppressions;
     let measured = Measured { account: Account::new(cost, &suppressions), headroom };

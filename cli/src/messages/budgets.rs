@@ -30,6 +30,11 @@ pub fn cannot_read(path: &Path) -> String {
     format!("cannot read {}", path.display())
 }
 
+/// That a file is no text that a person wrote.
+pub fn too_large(path: &Path) -> String {
+    format!("{} is too large to be a file of budgets or suppressions", path.display())
+}
+
 /// That there are no budgets yet.
 pub fn no_file(path: &Path) -> String {
     format!("there is no {}; heaptrace check --update … writes one from what it measures", path.display())
