@@ -39,12 +39,27 @@ fn options_are_understood_as_pprof_spells_them() {
             &["--divide-by", "2", "--unit", "kB", "--hide", "main"],
         ),
         (&["-show_from=load", "-raw"], &["--show-from", "load", "--raw"]),
+        (&["-symbolize=none", "-normalize=false", "-mean=f"], &[]),
         (&["-trim=false", "-nodecount=1", "-nodefraction=0.5"], &["-n", "0"]),
         (&["/bin/true"], &[]),
     ] {
         let text = |arguments: &[&str]| report_text(&[arguments, &[&file]].concat());
         assert_eq!(text(theirs), text(ours), "{theirs:?}");
     }
+}
+
+#[test]
+fn what_there_is_only_in_pprof_is_named() {
+    let folder = Folder::new();
+    let file = folder.profile("own.prof", &fixtures::heaptrace());
+    let said = |arguments: &[&str]| {
+        let output = report(&[arguments, &[&file]].concat()).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(said(&["-tools=/usr/bin"]).contains("unexpected argument '--tools' found"));
+    assert!(said(&["-symbolize=local"]).contains("heaptrace symbolize PROFILE -o NAMED looks others up"));
+    let comments = report_text(&["-comments", "-add_comment=on a Friday", &file]);
+    assert!(comments.ends_with("truncated_stacks: 0\non a Friday\n"), "{comments}");
 }
 
 #[test]
@@ -80,7 +95,12 @@ fn a_profile_is_read_from_standard_input_and_from_a_url() {
     let address = listener.local_addr().unwrap();
     let body = fs::read(&file).unwrap();
     let server = thread::spawn(move || {
-        for expected in ["GET /debug/pprof/heap ", "GET /elsewhere?x=1 "] {
+        for expected in [
+            "GET /debug/pprof/heap ",
+            "GET /elsewhere?x=1 ",
+            "GET /debug/pprof/heap?seconds=3 ",
+            "GET /x?y=1&seconds=3 ",
+        ] {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 4096];
             let length = stream.read(&mut request).unwrap();
@@ -93,6 +113,8 @@ fn a_profile_is_read_from_standard_input_and_from_a_url() {
     });
     assert_eq!(report_text(&[&format!("http://{address}")]), expected);
     assert_eq!(report_text(&[&format!("http://{address}/elsewhere?x=1")]), expected);
+    assert_eq!(report_text(&["-seconds=3", &format!("http://{address}")]), expected);
+    assert_eq!(report_text(&["--seconds", "3", &format!("http://{address}/x?y=1")]), expected);
     server.join().unwrap();
 }
 

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use clap::Args as _;
-use heaptrace_http::Address;
+use heaptrace_http::{Address, BadAddress};
 
 use crate::ask::command::Command;
 use crate::ask::config::Configs;
 use crate::ask::option_args::OptionArgs;
 use crate::ask::view_args::ViewArgs;
 use crate::profile::part::Base;
+use crate::profile::place;
 use crate::view::basis::Options;
 
 /// Show what is in a profile: by default what it is, the lines of the program's own code, and the
@@ -38,8 +39,20 @@ pub struct Args {
     diff_base: Option<PathBuf>,
 
     /// Scale the profile to the total of the older one before subtracting that
-    #[arg(long)]
-    normalize: bool,
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    normalize: Option<bool>,
+
+    /// From URLs, ask for what comes in this many seconds
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+
+    /// Add a comment to the profile
+    #[arg(long, alias = "add_comment", value_name = "TEXT")]
+    pub add_comment: Option<String>,
+
+    /// pprof's: where to look up names
+    #[arg(long, hide = true)]
+    symbolize: Option<String>,
 
     /// Write to this file: whole, or not at all
     #[arg(short, long, value_name = "FILE")]
@@ -54,7 +67,7 @@ pub struct Args {
     pub interactive: bool,
 
     /// Serve the viewer for browsers at this address: HOST:PORT, or :PORT for this machine only
-    #[arg(long, value_name = "ADDR", conflicts_with_all = ["view", "interactive", "output"])]
+    #[arg(long, value_name = "ADDR", value_parser = address, conflicts_with_all = ["view", "interactive", "output"])]
     pub http: Option<Address>,
 
     /// With --http, do not open a browser
@@ -87,22 +100,28 @@ impl Args {
     }
 
     /// The profiles. As for pprof, the program that they are of may precede them.
-    pub fn files(&self) -> &[PathBuf] {
-        match &self.profiles[..] {
+    pub fn files(&self) -> Vec<PathBuf> {
+        let files = match &self.profiles[..] {
             [program, profiles @ ..] if !profiles.is_empty() && is_program(program) => profiles,
             files => files,
+        };
+        match self.seconds {
+            None => files.to_vec(),
+            Some(seconds) => files.iter().map(|file| place::of_seconds(file, seconds)).collect(),
         }
+    }
+
+    /// Whether names should be looked up, which is another command's.
+    pub fn wants_names(&self) -> bool {
+        self.symbolize.as_ref().is_some_and(|how| how != "none")
     }
 
     /// What to subtract.
     pub fn subtracted(&self) -> anyhow::Result<Option<Base>> {
         let file = self.diff_base.as_ref().or(self.base.as_ref());
-        ensure!(file.is_some() || !self.normalize, "--normalize needs --base or --diff-base");
-        let base = |file: &PathBuf| Base {
-            file: file.clone(),
-            diff: self.diff_base.is_some(),
-            normalize: self.normalize,
-        };
+        let normalize = self.normalize.unwrap_or(false);
+        ensure!(file.is_some() || !normalize, "--normalize needs --base or --diff-base");
+        let base = |file: &PathBuf| Base { file: file.clone(), diff: self.diff_base.is_some(), normalize };
         Ok(file.map(base))
     }
 }
@@ -115,6 +134,28 @@ fn is_program(path: &Path) -> bool {
     // Reading from what is no regular file would take its bytes from whoever reads it next.
     path.is_file() && start().is_ok_and(|start| start == *b"\x7fELF")
 }
+
+/// The address of a server; as in pprof, without its port it is at any.
+fn address(text: &str) -> Result<Address, String> {
+    let port = if text.ends_with(':') { "0" } else { "" };
+    format!("{text}{port}").parse().map_err(|error: BadAddress| error.to_string())
+}
+
+/// Options of pprof that have no place here, so that an error names them.
+const OTHERS: [&str; 12] = [
+    "topproto",
+    "kcachegrind",
+    "eog",
+    "evince",
+    "gv",
+    "buildid",
+    "timeout",
+    "tools",
+    "total_delay",
+    "contentions",
+    "mean_delay",
+    "tls_ca",
+];
 
 /// The arguments of a command line, with two dashes before the names of options that have one, as in
 /// pprof.
@@ -129,7 +170,7 @@ pub fn two_dashes(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let with_two = |argument: OsString| {
         let name = argument.to_str().and_then(|text| text.strip_prefix('-'));
         let name = name.and_then(|text| text.split('=').next()).filter(|name| name.len() > 1);
-        match name.is_some_and(is_option) {
+        match name.is_some_and(|name| is_option(name) || OTHERS.contains(&name)) {
             true => [OsString::from("-"), argument].into_iter().collect(),
             false => argument,
         }

@@ -22,11 +22,15 @@ pub fn show(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let command = args.command()?;
     let options = args.options()?;
     if let Some(address) = &args.http {
-        let served = Served { files: args.files().to_vec(), base: args.subtracted()?, options };
+        let served = Served { files: args.files(), base: args.subtracted()?, options };
         return serve::run(served, address, !args.no_browser);
     }
-    let mut profile = load::load(args.files(), args.subtracted()?.as_ref())?;
+    let mut profile = load::load(&args.files(), args.subtracted()?.as_ref())?;
     prune::prune(&mut profile);
+    profile.comments.extend(args.add_comment.clone());
+    if args.wants_names() {
+        say("names are those in the profile; heaptrace symbolize PROFILE -o NAMED looks others up");
+    }
     if args.interactive {
         prompt::run(&profile, options, out)?;
         return out.flush();

@@ -1,12 +1,12 @@
 //! Where a profile is: in a file, on standard input, at a URL.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use heaptrace_pprof::{Error, Source};
 
-/// Longest time to wait for a profile, which may be of the next half minute.
+/// Longest time to wait for a profile, beside the seconds that it is to be of.
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// What is asked for at an address without a path.
 const ENDPOINT: &str = "/debug/pprof/heap";
@@ -15,14 +15,33 @@ const ENDPOINT: &str = "/debug/pprof/heap";
 pub fn read(place: &Path) -> Result<Source, Error> {
     match place.to_str() {
         Some("-") => Source::read_from(Path::new("standard input"), io::stdin().lock()),
-        Some(url) if url.starts_with("http://") || url.starts_with("https://") => fetch(&with_path(url)),
+        Some(url) if is_url(url) => fetch(&with_path(url)),
         _ => Source::read(place),
     }
 }
 
+fn is_url(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
+}
+
+/// A place, with what comes in so many seconds if it is a URL.
+pub fn of_seconds(place: &Path, seconds: u64) -> PathBuf {
+    match place.to_str().filter(|url| is_url(url)) {
+        None => place.to_owned(),
+        Some(url) => {
+            let url = with_path(url);
+            let separator = if url.contains('?') { '&' } else { '?' };
+            PathBuf::from(format!("{url}{separator}seconds={seconds}"))
+        }
+    }
+}
+
 fn fetch(url: &str) -> Result<Source, Error> {
+    let parameters = url.split(['?', '&']);
+    let seconds = parameters.filter_map(|one| one.strip_prefix("seconds=")?.parse().ok());
+    let timeout = TIMEOUT.saturating_add(Duration::from_secs(seconds.last().unwrap_or(0)));
     let agent =
-        ureq::Agent::new_with_config(ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).build());
+        ureq::Agent::new_with_config(ureq::Agent::config_builder().timeout_global(Some(timeout)).build());
     match agent.get(url).call() {
         Ok(response) => Source::read_from(Path::new(url), response.into_body().into_reader()),
         Err(error) => Err(Error::File(url.into(), Box::new(Error::Read(io::Error::other(error))))),
