@@ -33,8 +33,12 @@ fn profile() -> Builder {
 
 /// Value and name of each row that has a value itself.
 fn rows(arguments: &[&str]) -> Vec<(i64, String)> {
+    rows_of(&profile(), arguments)
+}
+
+fn rows_of(profile: &Builder, arguments: &[&str]) -> Vec<(i64, String)> {
     let folder = Folder::new();
-    let file = folder.profile("own.prof", &profile());
+    let file = folder.profile("own.prof", profile);
     let text = report_text(&[arguments, &["--json", "-n", "0", &file]].concat());
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let rows = json["rows"].as_array().unwrap().iter();
@@ -52,6 +56,27 @@ fn a_sample_counts_for_its_innermost_own_line() {
     let load = (1200, "app::load /home/me/src/load.rs:20");
     assert_eq!(rows(&["--own"]), named(&[load, (30, "plug /build/app/plug.c:8")]));
     assert_eq!(rows(&["--own", "--granularity", "files"])[0].1, "/home/me/src/load.rs");
+}
+
+#[test]
+fn who_calls_xmalloc_is_who_asks_unless_it_is_called_from_one_place() {
+    let mut b = Builder::new(&[("inuse_space", "bytes")]);
+    let program = b.mapping("/home/me/app", 0x40_0000);
+    let mut at = 0;
+    let mut frame = |b: &mut Builder, name: &str, line: i64| {
+        at += 16;
+        let function = b.function(name, "/home/me/src/a.c");
+        b.location(program, 0x40_0000 + at, &[(function, line)])
+    };
+    let [xmalloc, xcalloc] = ["xmalloc", "xcalloc"].map(|name| frame(&mut b, name, 1));
+    let [parse, print] = ["parse", "print"].map(|name| frame(&mut b, name, 2));
+    for (stack, value) in [([xmalloc, parse], 1), ([xmalloc, print], 20), ([xcalloc, print], 300)] {
+        b.sample(&stack, &[value]);
+    }
+    let place = |name: &str, line| format!("{name} /home/me/src/a.c:{line}");
+    let expected = [(300, place("xcalloc", 1)), (20, place("print", 2)), (1, place("parse", 2))];
+    assert_eq!(rows_of(&b, &["--own"]), expected);
+    assert_eq!(rows_of(&b, &["--own", "--own-path", "/home/me/src"])[1], (21, place("xmalloc", 1)));
 }
 
 #[test]

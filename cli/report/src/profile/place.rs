@@ -38,8 +38,8 @@ pub fn of_seconds(place: &Path, seconds: u64) -> PathBuf {
 
 fn fetch(url: &str) -> Result<Source, Error> {
     let parameters = url.split(['?', '&']);
-    let seconds = parameters.filter_map(|one| one.strip_prefix("seconds=")?.parse().ok());
-    let timeout = TIMEOUT.saturating_add(Duration::from_secs(seconds.last().unwrap_or(0)));
+    let seconds = parameters.filter_map(|one| one.strip_prefix("seconds=")?.parse().ok()).max();
+    let timeout = TIMEOUT.saturating_add(Duration::from_secs(seconds.unwrap_or(0)));
     let agent =
         ureq::Agent::new_with_config(ureq::Agent::config_builder().timeout_global(Some(timeout)).build());
     match agent.get(url).call() {

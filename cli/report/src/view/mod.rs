@@ -24,3 +24,4 @@ pub mod top;
 pub mod traces;
 pub mod tree;
 pub mod viewer;
+pub mod wrappers;

@@ -4,6 +4,7 @@
 use crate::pattern::Pattern;
 use crate::profile::tables::{Function, Line, Location, Profile};
 use crate::view::paths::base;
+use crate::view::wrappers::wrappers;
 
 /// What is in the path of a source file of a compiler, of a language's library or of its toolchain.
 const LANGUAGE_SOURCES: [&str; 17] = [
@@ -129,16 +130,19 @@ impl OwnCode {
                 false => origin_of_file(path),
             }
         });
-        let functions = profile.functions.iter().map(|function| self.origin(profile, function));
+        let functions = profile.functions.iter().zip(wrappers(profile));
+        let functions = functions.map(|(function, is_wrapper)| self.origin(profile, function, is_wrapper));
         Own { functions: functions.collect(), mappings: mappings.collect() }
     }
 
-    fn origin(&self, profile: &Profile, function: &Function) -> Option<Origin> {
+    fn origin(&self, profile: &Profile, function: &Function, is_wrapper: bool) -> Option<Origin> {
         let (name, file) = (profile.text(function.name), profile.text(function.file));
         if self.not.as_ref().is_some_and(|not| not.is_match(name) || not.is_match(file)) {
             Some(Origin::Dependency)
         } else if self.is_below(file) {
             Some(Origin::Program)
+        } else if is_wrapper {
+            Some(Origin::Dependency)
         } else {
             origin_of_name(name).or_else(|| origin_of_source(file))
         }
