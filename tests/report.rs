@@ -8,6 +8,8 @@ mod builder;
 mod code;
 #[path = "report/fixtures.rs"]
 mod fixtures;
+#[path = "report/fuzzed.rs"]
+mod fuzzed;
 #[path = "report/merging.rs"]
 mod merging;
 #[path = "report/own.rs"]

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use heaptrace_symbolize::{Complaint, Frame, Mode, Options, ResolvedFrame, Symbolizer};
 use workshop::{Workshop, module};
 
+#[path = "fuzz/bodies/symbolize.rs"]
+mod fuzzed;
 mod workshop;
 
 /// What is added to addresses in the file, as if the program had been loaded there.
@@ -741,6 +743,7 @@ fn damaged_files_cost_names_only() {
             2 => bytes[whole.len() - 1 - random(0x900)] = random(256) as u8,
             _ => (0..100).for_each(|_| bytes[random(whole.len())] = random(256) as u8),
         }
+        fuzzed::run(&bytes);
         fs::write(workshop.path("damaged"), bytes).unwrap();
         let frames = ours(&workshop.path("damaged"), &addresses, &options());
         assert_eq!(frames.len(), addresses.len());

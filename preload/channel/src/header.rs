@@ -1,8 +1,8 @@
 //! The header: who the program is, what was lost, and the counters that the parts share.
 
+use crate::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::*};
 use core::mem::offset_of;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::*};
 
 use crate::geometry::Geometry;
 use crate::sample::Era;

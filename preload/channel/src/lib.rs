@@ -24,7 +24,10 @@
 //! - The writer waits only for room in the ring, never longer than [`ring::WAIT`] without progress.
 
 #![cfg_attr(not(test), no_std)]
+// The assembly is not in the model.
+#![cfg_attr(loom, allow(dead_code, unused_imports))]
 
+mod atomic;
 pub mod config;
 mod geometry;
 pub mod handshake;

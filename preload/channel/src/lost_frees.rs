@@ -1,6 +1,6 @@
 //! The frees for which a ring had no room: sums for each stack, so that none shows up as a leak.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::stacks::{ROOT, Stack};
 

@@ -10,7 +10,7 @@
 //! node that names it. Processes that have the same file in the same place share the record: what
 //! all the workers of a server load is there once.
 
-use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::*};
+use crate::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::*};
 
 use crate::processes::Process;
 use crate::text::{is_text, load_text, store_text};

@@ -3,7 +3,7 @@
 //! A child claims a free slot itself, with no system call, because it may be in a sandbox by then.
 //! The collector frees the slot when the child is gone and all that it wrote has been read.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
+use crate::atomic::{AtomicU32, AtomicU64, Ordering::*};
 
 /// Processes of one segment that can record at the same time; what comes then is counted.
 pub const MAX_PROCESSES: usize = 4096;
@@ -149,5 +149,55 @@ mod tests {
         });
         claimed.sort_unstable();
         assert_eq!(claimed, (0..64).collect::<Vec<_>>());
+    }
+}
+
+/// The slots in loom's model of a processor; see scripts/model.
+#[cfg(all(test, loom))]
+mod model {
+    use super::*;
+    use loom::thread;
+
+    fn check(model: impl Fn() + Sync + Send + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(2);
+        builder.check(model);
+    }
+
+    fn memory(slots: usize) -> Processes<'static> {
+        let slots: Box<[ProcessSlot]> = (0..slots).map(|_| ProcessSlot::default()).collect();
+        Processes::new(Box::leak(slots), Box::leak(Box::default()))
+    }
+
+    #[test]
+    fn two_that_claim_get_a_slot_each_and_a_pid_is_seen_with_its_slot() {
+        check(|| {
+            let processes = memory(2);
+            let claim = |pid| thread::spawn(move || processes.claim(pid).unwrap());
+            let claims = [claim(10), claim(20)];
+            for process in [Process(0), Process(1)] {
+                assert!(matches!(processes.pid(process), None | Some(10 | 20)));
+            }
+            let [one, other] = claims.map(|claim| claim.join().unwrap());
+            assert_ne!(one, other);
+            assert_eq!((processes.pid(one), processes.pid(other)), (Some(10), Some(20)));
+        });
+    }
+
+    #[test]
+    fn who_gets_a_slot_that_was_released_has_its_counters_at_zero() {
+        check(|| {
+            let processes = memory(1);
+            let old = processes.claim(10).unwrap();
+            processes.slot(old).lost_samples.fetch_add(7, Relaxed);
+            let claim = thread::spawn(move || {
+                let new = processes.claim(20)?;
+                Some(processes.slot(new).lost_samples.fetch_add(1, Relaxed))
+            });
+            processes.release(old);
+            let before = claim.join().unwrap();
+            assert!(matches!(before, None | Some(0)), "{before:?}");
+            assert_eq!(processes.pid(Process(0)), before.map(|_| 20));
+        });
     }
 }

@@ -5,7 +5,7 @@
 //! a cycle. A process finds its stacks again in memory of its own; two may tell of the same stack,
 //! under two numbers.
 
-use core::sync::atomic::{AtomicU32, Ordering::*};
+use crate::atomic::{AtomicU32, Ordering::*};
 
 use crate::modules::ModuleId;
 

@@ -1,6 +1,6 @@
 //! Text in shared memory: bytes, of which the other end may change each at any time.
 
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use crate::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
 /// Stores as much of `text` as fits.
 pub(crate) fn store_text(to: &[AtomicU8], length: &AtomicU32, text: &[u8]) {

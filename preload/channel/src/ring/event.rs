@@ -1,6 +1,6 @@
 //! A message and the slot that holds it.
 
-use core::sync::atomic::{AtomicU64, Ordering::*};
+use crate::atomic::{AtomicU64, Ordering::*};
 
 use crate::processes::{MAX_PROCESSES, Process};
 use crate::sample::{ERA_BITS, Era, Sample};
@@ -161,7 +161,7 @@ pub(crate) struct Slot {
 
 /// What the assembly of [`super::rseq`] stores to.
 pub(super) const SIZE_AT: usize = core::mem::offset_of!(Slot, size);
-const _: () = assert!(core::mem::offset_of!(Slot, tag) == 0 && size_of::<Slot>() == 16);
+const _: () = assert!(cfg!(loom) || core::mem::offset_of!(Slot, tag) == 0 && size_of::<Slot>() == 16);
 
 impl Slot {
     /// Writes an event for a reader that comes to the slot in that lap.

@@ -20,6 +20,8 @@
 //!   the rings have slots, and where a head cannot be right it goes on from there and tells.
 
 mod event;
+#[cfg(all(test, loom))]
+mod model;
 mod reader;
 #[allow(clippy::module_inception)]
 mod ring;

@@ -117,7 +117,9 @@ impl<'m> Reader<'m> {
     }
 
     fn has_passed_in(&self, index: usize, ends: &Ends) -> bool {
-        self.cursors[index].position.wrapping_sub(ends.0[index]) < 1 << 63
+        // No end was ever further ahead than that; after a head that cannot be right it may seem to be.
+        let ahead = ends.0[index].wrapping_sub(self.cursors[index].position);
+        ahead == 0 || ahead > self.rings.slots()
     }
 
     /// The ring with the oldest event, and the age of the oldest in the others: as long as its events

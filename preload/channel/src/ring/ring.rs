@@ -4,8 +4,8 @@
 //! Writers look at the tail only when they come to the `limit`, which lies at a quarter of the ring or
 //! where it is full.
 
+use crate::atomic::{AtomicU32, AtomicU64, Ordering::*, fence};
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
 use core::time::Duration;
 
 use super::event::{LAP_SHIFT, Slot, Words};
@@ -116,6 +116,18 @@ impl<'m> Ring<'m> {
         true
     }
 
+    /// Writes as the only one: what the assembly of [`super::rseq`] does. False if the limit is reached.
+    #[cfg(loom)]
+    pub fn write_alone(&self, words: Words) -> bool {
+        let position = self.state.head.load(Relaxed);
+        let has_room = position < self.state.limit.load(Relaxed);
+        if has_room {
+            self.slot(position).commit(words, self.lap(position));
+            self.state.head.store(position.wrapping_add(1), Release);
+        }
+        has_room
+    }
+
     /// Moves the limit on to the end of the quarter that the head is in, or waits for room.
     ///
     /// Any thread may do so at any time: a limit is never more than one lap beyond a tail that once was.
@@ -142,9 +154,10 @@ impl<'m> Ring<'m> {
         if self.state.stalled.load(Relaxed) == tail.wrapping_add(1) {
             return Err(Full);
         }
-        waiting.fetch_add(1, SeqCst); // before the look at the tail: see `release`
+        waiting.fetch_add(1, Relaxed);
+        fence(SeqCst); // before the look at the tail: see `release`
         let mut patience = Patience::new(WAIT);
-        while word.load(SeqCst) == tail && patience.wait(sys::low_half(word), tail as u32, STEP) {}
+        while word.load(Acquire) == tail && patience.wait(sys::low_half(word), tail as u32, STEP) {}
         let moved = word.load(Acquire) != tail;
         waiting.fetch_sub(1, Relaxed);
         if !moved {
@@ -159,9 +172,10 @@ impl<'m> Ring<'m> {
         if tail.load(Relaxed) == position {
             return;
         }
-        // SeqCst here and in `wait_for_room`: either the writer sees the new tail, or we see it waiting.
-        tail.store(position, SeqCst);
-        if waiting.load(SeqCst) > 0 {
+        tail.store(position, Release); // pairs with the loads in `find_room` and `wait_for_room`
+        // As in `wait_for_room`: either the writer sees the new tail, or we see it waiting.
+        fence(SeqCst);
+        if waiting.load(Relaxed) > 0 {
             sys::futex_wake(sys::low_half(tail));
         }
     }

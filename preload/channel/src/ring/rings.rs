@@ -1,14 +1,15 @@
 //! All rings of a segment, and what a thread does to write an event.
 
+use crate::atomic::{AtomicU32, Ordering::*};
 use core::cell::Cell;
-use core::sync::atomic::{AtomicU32, Ordering::*};
 
 use super::event::{Epoch, Slot, Words};
 use super::ring::{Full, Ring, RingState, Room};
 use super::rseq::{Outcome, Rseq};
 
-/// Rings of one segment: the shared one, and one each for so many processors.
-pub const MAX_RINGS: usize = 257;
+/// Rings of one segment: the shared one, and one each for so many processors. The stacks of loom's model
+/// are small.
+pub const MAX_RINGS: usize = if cfg!(loom) { 3 } else { 257 };
 
 /// The ring that a thread wrote to last: what it must remember from event to event. 0 for none, else
 /// one more than the ring's number.

@@ -64,8 +64,20 @@ impl Rseq {
 
     /// Writes to the ring of that processor.
     ///
+    /// In loom's model there are no interruptions, and it is what it looks like: a write of its own.
+    #[cfg(loom)]
+    pub(super) fn write(self, ring: &Ring<'_>, processor: u32, words: Words) -> Outcome {
+        if self.processor() != Some(processor) {
+            return Outcome::Elsewhere;
+        }
+        if ring.write_alone(words) { Outcome::Written } else { Outcome::AtLimit }
+    }
+
+    /// Writes to the ring of that processor.
+    ///
     /// A vfork child has its parent's area, which is not kept for it; it could spoil events that another
     /// thread writes at that moment. POSIX lets it call no malloc.
+    #[cfg(not(loom))]
     #[inline(always)]
     pub(super) fn write(self, ring: &Ring<'_>, processor: u32, words: Words) -> Outcome {
         let status: u64;

@@ -1,0 +1,52 @@
+//! A peer that does anything to the memory that both ends share: each field that it writes, with all that may be
+//! in there, and many at once. The fuzzer does the same (tests/fuzz).
+
+#[path = "../../../tests/fuzz/bodies/channel.rs"]
+mod channel;
+
+use channel::Memory;
+use heaptrace_channel::ring::Reader;
+
+/// Does `work` for each item, several at once: a writer may have to wait for a reader that there is not.
+fn for_each<T: Copy + Sync>(items: &[T], work: impl Fn(T) + Sync) {
+    let share = items.len().div_ceil(16);
+    std::thread::scope(|scope| {
+        for some in items.chunks(share) {
+            scope.spawn(|| some.iter().for_each(|&item| work(item)));
+        }
+    });
+}
+
+#[test]
+fn whatever_a_field_holds_both_ends_come_to_an_end() {
+    // Zeros, all ones, the sign, and what is one too many; each for the word and for its halves.
+    const WORDS: [u64; 6] = [0, u64::MAX, 1 << 63, 1 << 31 | 1, 0x7FFF_FFFF_FFFF_FFF0, 257];
+    let fields = Memory::new().written();
+    assert!(fields.len() > 60, "header, processes, rings, modules, slots and sums: {}", fields.len());
+    for_each(&fields, |at| {
+        let words = WORDS.map(|word| (at, word.to_le_bytes().to_vec()));
+        let halves = [at, at + 4].map(|half| (half, vec![0xFF; 4]));
+        for (at, bytes) in words.into_iter().chain(halves) {
+            let memory = Memory::new();
+            let mut reader = Reader::new(*memory.segment.rings());
+            memory.spoil(at, &bytes);
+            memory.look(&mut reader);
+            memory.write();
+            memory.look(&mut reader);
+        }
+    });
+}
+
+#[test]
+fn whatever_the_other_end_does_and_when_both_ends_come_to_an_end() {
+    let seeds: Vec<u64> = (1..=320).collect();
+    for_each(&seeds, |seed| {
+        let mut random = seed;
+        let mut byte = || {
+            random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+            (random >> 56) as u8
+        };
+        let length = usize::from(byte());
+        channel::run(&(0..length).map(|_| byte()).collect::<Vec<_>>());
+    });
+}
