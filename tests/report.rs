@@ -10,6 +10,8 @@ mod code;
 mod fixtures;
 #[path = "report/fuzzed.rs"]
 mod fuzzed;
+#[path = "report/growth.rs"]
+mod growth;
 #[path = "report/merging.rs"]
 mod merging;
 #[path = "report/own.rs"]

@@ -42,8 +42,8 @@ pub struct Cohorts {
     pub last_freed: Option<i64>,
 }
 
-/// More eras than any writer has.
-const MOST_ERAS: i64 = 1 << 10;
+/// More eras than any writer has: a reader takes no more.
+pub const MOST_ERAS: usize = 1 << 10;
 /// Numbers of a row.
 const ROW: usize = 5;
 
@@ -98,7 +98,7 @@ impl Cohorts {
         let last = |cohorts: &Cohorts| {
             cohorts.rows.as_chunks::<ROW>().0.iter().map(|row| row[0]).max().unwrap_or(-1)
         };
-        let eras = usize::try_from(last(self).max(last(other)).min(MOST_ERAS) + 1).unwrap_or(0);
+        let eras = usize::try_from(last(self).max(last(other)).min(MOST_ERAS as i64 - 1) + 1).unwrap_or(0);
         let mut rows = self.rows(eras);
         for (row, more) in rows.iter_mut().zip(other.rows(eras)) {
             row.born += more.born;

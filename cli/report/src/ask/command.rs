@@ -11,6 +11,7 @@ use crate::render::callgrind;
 use crate::render::disassembly;
 use crate::render::dot;
 use crate::render::flame;
+use crate::render::growth;
 use crate::render::html;
 use crate::render::json;
 use crate::render::listing;
@@ -23,6 +24,7 @@ use crate::view::basis::{Options, View};
 use crate::view::call_graph::CallGraph;
 use crate::view::disassembly::Disassembly;
 use crate::view::flame::Flame;
+use crate::view::growth::Growth;
 use crate::view::instructions::Instructions;
 use crate::view::list::List;
 use crate::view::pack::pack;
@@ -37,6 +39,8 @@ use crate::view::viewer::Viewer;
 pub enum Command {
     /// The top table.
     Top,
+    /// What grows.
+    Growth,
     /// The top table as JSON.
     Json,
     /// Callers and callees of the largest functions.
@@ -120,7 +124,7 @@ const fn of_functions(name: &'static str, help: &'static str, command: fn(Patter
 }
 
 /// All views.
-pub static VIEWS: [ViewKind; 24] = [
+pub static VIEWS: [ViewKind; 25] = [
     kind(
         "top",
         true,
@@ -137,6 +141,12 @@ pub static VIEWS: [ViewKind; 24] = [
     ),
     of_functions("peek", "Callers and callees of the matching functions", Command::Peek),
     kind("tree", true, "Callers and callees of the functions that hold most", Command::Tree),
+    kind(
+        "growth",
+        true,
+        "What grows, how fast and how sure: within a profile, or over several of one program, oldest first",
+        Command::Growth,
+    ),
     kind("traces", false, "Each sample with its stack", Command::Traces),
     kind("tags", false, "Labels, with what the samples that have them add up to", Command::Tags),
     kind("folded", false, "Lines `a;b;c N` for flame graph tools", Command::Folded),
@@ -193,6 +203,10 @@ impl Command {
         let read = |file: &str| source_files::read(&view.options.paths, file);
         match self {
             Command::Top => text::top(&mut out.text(), &Top::new(view), width)?,
+            Command::Growth => {
+                let view = View::new(view.profile, view.options)?;
+                growth::write(&mut out.text(), &Growth::new(&mut [view])?, width)?
+            }
             Command::Json => json::top(&mut out.text(), &Top::new(view))?,
             Command::Tree => text::tree(&mut out.text(), &Tree::new(view), width)?,
             Command::Peek(regex) => text::tree(&mut out.text(), &Tree::peek(view, regex)?, width)?,

@@ -1,15 +1,19 @@
 //! `heaptrace report` from its arguments to what it writes.
 
+use anyhow::ensure;
+
 use crate::ask::args::Args;
 use crate::ask::command::Command;
 use crate::ask::prompt;
 use crate::ask::serve::{self, Served};
 use crate::profile::tables::Profile;
 use crate::profile::{load, prune};
+use crate::render::growth;
 use crate::render::output::Output;
 use crate::render::text;
 use crate::say::say;
 use crate::view::basis::{Options, View};
+use crate::view::growth::Growth;
 use crate::view::header::{self, Hint};
 
 /// Runs `heaptrace report`.
@@ -25,6 +29,9 @@ pub fn show(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         let served = Served { files: args.files(), base: args.subtracted()?, options };
         return serve::run(served, address, !args.no_browser);
     }
+    if let Command::Growth = command {
+        return show_growth(args, &options, out);
+    }
     let mut profile = load::load(&args.files(), args.subtracted()?.as_ref())?;
     prune::prune(&mut profile);
     profile.comments.extend(args.add_comment.clone());
@@ -38,6 +45,30 @@ pub fn show(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     match args.output() {
         Some(path) => Output::to_file(&path, |out| show_view(&command, &profile, &options, out)),
         None => show_view(&command, &profile, &options, out),
+    }
+}
+
+/// Growth is between profiles, which are not added up.
+fn show_growth(args: &Args, options: &Options, out: &mut Output) -> anyhow::Result<()> {
+    ensure!(args.subtracted()?.is_none(), "--growth takes no base: name all profiles, oldest first");
+    ensure!(!args.interactive, "--growth is a command of the prompt, where it looks into one profile");
+    let files = args.files();
+    let profiles = files.iter().map(|file| {
+        let mut profile = load::load(std::slice::from_ref(file), None)?;
+        prune::prune(&mut profile);
+        Ok(profile)
+    });
+    let profiles = profiles.collect::<anyhow::Result<Vec<Profile>>>()?;
+    let views = profiles.iter().map(|profile| View::new(profile, options));
+    let growth = Growth::new(&mut views.collect::<anyhow::Result<Vec<View>>>()?)?;
+    let write = |out: &mut Output| {
+        let width = out.width();
+        growth::write(&mut out.text(), &growth, width)?;
+        out.flush()
+    };
+    match args.output() {
+        Some(path) => Output::to_file(&path, write),
+        None => write(out),
     }
 }
 

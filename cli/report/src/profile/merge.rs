@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 
 use anyhow::bail;
 use hashbrown::{DefaultHashBuilder, HashTable};
+use heaptrace_pprof::cohorts::{Cohorts, MOST_ERAS};
 use heaptrace_pprof::{Error, Source, printable, proto};
 
 use crate::profile::common::Common;
@@ -81,6 +82,10 @@ impl Merger {
             }
         }
         profile.time_line = time_line::merged(sources, profile.time_nanos);
+        if let [only] = sources {
+            profile.eras = only.tables.eras.clone();
+            profile.eras.truncate(MOST_ERAS);
+        }
         Merger {
             profile,
             mappings: HashMap::new(),
@@ -109,7 +114,11 @@ impl Merger {
         source.each_sample(|sample| {
             row.fill(sample, part, &locations, &strings)?;
             row.labels.extend(mark);
-            self.add_row(&mut row)
+            let index = self.add_row(&mut row)?;
+            if let (Some(index), Some(cohorts)) = (index, &sample.cohorts) {
+                self.add_cohorts(index, cohorts);
+            }
+            Ok(())
         })?;
         Ok(())
     }
@@ -220,9 +229,9 @@ impl Merger {
     }
 
     /// Adds a sample, or its values to the sample with the same stack and labels.
-    fn add_row(&mut self, row: &mut Row) -> Result<(), Error> {
+    fn add_row(&mut self, row: &mut Row) -> Result<Option<usize>, Error> {
         if row.values.iter().all(|&value| value == 0) {
-            return Ok(());
+            return Ok(None);
         }
         row.labels.sort_by_key(|label| label.key);
         let profile = &mut self.profile;
@@ -254,7 +263,20 @@ impl Merger {
         if sizes.iter().any(|&items| items > ITEMS_LIMIT) {
             return Err(Error::Invalid(format!("more than {ITEMS_LIMIT} frames, labels or values")));
         }
-        Ok(())
+        Ok(Some(index))
+    }
+
+    /// The ages of a sample's blocks. Those of several files have each their own eras.
+    fn add_cohorts(&mut self, index: usize, more: &Cohorts) {
+        let profile = &mut self.profile;
+        if profile.eras.is_empty() || profile.gross.is_some() {
+            return;
+        }
+        profile.cohorts.resize_with(profile.samples.len(), || None);
+        match &mut profile.cohorts[index] {
+            Some(cohorts) => cohorts.add(more),
+            none => *none = Some(Box::new(more.clone())),
+        }
     }
 
     /// The profile, if sums of its values fit into 64 bits. That none overflows is checked once,

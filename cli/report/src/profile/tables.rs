@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use heaptrace_pprof::SampleType;
+use heaptrace_pprof::cohorts::Cohorts;
 use heaptrace_pprof::time_line::Point;
 
 use crate::profile::intern::{Slices, Strings, Text};
@@ -33,6 +34,10 @@ pub struct Profile {
     pub duration_nanos: i64,
     /// The heap over time, in nanoseconds since `time_nanos`; empty if it is not known.
     pub time_line: Vec<Point>,
+    /// When the eras of `cohorts` began, in nanoseconds since `time_nanos`.
+    pub eras: Vec<i64>,
+    /// The sampled blocks of each sample by age, as far as one file tells them.
+    pub cohorts: Vec<Option<Box<Cohorts>>>,
     /// What the writers of the files noted, file by file.
     pub comments: Vec<String>,
     /// Where what the profile shows is explained.

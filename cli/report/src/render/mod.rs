@@ -5,6 +5,7 @@ pub mod callgrind;
 pub mod disassembly;
 pub mod dot;
 pub mod flame;
+pub mod growth;
 pub mod html;
 pub mod json;
 pub mod listing;

@@ -112,6 +112,14 @@ impl<'a> Sampling<'a> {
         }
     }
 
+    /// What a sampled block of a row stands for, and with what probability one is not sampled.
+    pub fn weight(&self, row: usize, sample: &Sample) -> (f64, f64) {
+        let class = self.sizes[sample.labels as usize].map(|class| class as f64);
+        let size = self.mean_size(row).or(class).unwrap_or(self.profile.period as f64);
+        let weight = Weight::new(size, self.profile.period as f64, self.bytes);
+        (weight.value, weight.missed)
+    }
+
     /// The mean size of the blocks of a row, if they are counted.
     fn mean_size(&self, row: usize) -> Option<f64> {
         let [objects, bytes] = self.pair?;

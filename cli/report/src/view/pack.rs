@@ -20,7 +20,7 @@ pub fn pack(view: &View) -> proto::Profile {
     }
     let types = view.profile.sample_types.len();
     for (row, sample, _) in view.selection.samples_with_stackless(view.index) {
-        packer.sample(sample, &view.profile.values[row * types..(row + 1) * types]);
+        packer.sample(row, sample, &view.profile.values[row * types..(row + 1) * types]);
     }
     packer.message
 }
@@ -63,6 +63,7 @@ impl<'a> Packer<'a> {
         self.message.time_nanos = profile.time_nanos;
         self.message.duration_nanos = profile.duration_nanos;
         self.message.time_line = TimeLine::of(&profile.time_line);
+        self.message.eras.clone_from(&profile.eras);
     }
 
     fn string(&mut self, text: &'a str) -> i64 {
@@ -80,14 +81,15 @@ impl<'a> Packer<'a> {
         proto::ValueType { r#type: self.string(&of.name), unit: self.string(&of.unit) }
     }
 
-    fn sample(&mut self, sample: &Sample, values: &[i64]) {
+    fn sample(&mut self, row: usize, sample: &Sample, values: &[i64]) {
+        let cohorts = self.profile.cohorts.get(row).and_then(Option::as_deref);
         let view = self.view;
         let scale = view.scale();
         let sample = proto::Sample {
             location_id: view.selection.stack(sample.stack).map(|l| self.location(l)).collect(),
             value: values.iter().map(|&value| scale.divided(value)).collect(),
             label: view.selection.labels(sample.labels).map(|label| self.label(label)).collect(),
-            cohorts: None,
+            cohorts: cohorts.cloned(),
         };
         self.message.sample.push(sample);
     }
