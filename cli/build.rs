@@ -1,4 +1,4 @@
-//! Builds libheaptrace.so, which the `heaptrace` binary carries inside.
+//! Builds libheaptrace.so and libheaptrace-stat.so, which the `heaptrace` binary carries inside.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,13 +18,15 @@ fn main() {
     ] {
         println!("cargo::rerun-if-changed={}", workspace.join(part).display());
     }
-    let library = build_library(workspace, &out.join("preload"));
-    let content = fs::read(&library).expect("the library was just built");
-    println!("cargo::rustc-env=HEAPTRACE_LIBRARY={}", library.display());
-    println!("cargo::rustc-env=HEAPTRACE_LIBRARY_HASH={:016x}", fnv1a(&content));
+    for (features, name) in [("shared-object", "LIBRARY"), ("shared-object,counting", "STAT_LIBRARY")] {
+        let library = build_library(workspace, features, &out.join(name));
+        let content = fs::read(&library).expect("the library was just built");
+        println!("cargo::rustc-env=HEAPTRACE_{name}={}", library.display());
+        println!("cargo::rustc-env=HEAPTRACE_{name}_HASH={:016x}", fnv1a(&content));
+    }
 }
 
-/// How libheaptrace.so is linked.
+/// How they are linked.
 const LINK: [&str; 5] = [
     // Our constructor runs before every other, so that no allocation of another one is missed.
     "-Wl,-z,initfirst",
@@ -38,11 +40,11 @@ const LINK: [&str; 5] = [
 ];
 
 /// Always optimized, and in a target folder of its own: the outer cargo holds the lock of the other.
-fn build_library(workspace: &Path, target: &Path) -> PathBuf {
+fn build_library(workspace: &Path, features: &str, target: &Path) -> PathBuf {
     let status = Command::new(env::var_os("CARGO").expect("cargo sets it"))
         .current_dir(workspace)
         .args(["rustc", "--quiet", "--profile=library", "--package=heaptrace-preload", "--lib"])
-        .arg("--features=shared-object")
+        .arg(format!("--features={features}"))
         .args(["--crate-type=cdylib", "--target-dir"])
         .arg(target)
         .arg("--")
@@ -51,7 +53,7 @@ fn build_library(workspace: &Path, target: &Path) -> PathBuf {
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .status()
         .expect("cargo runs");
-    assert!(status.success(), "libheaptrace.so does not build");
+    assert!(status.success(), "the library does not build");
     target.join("library/libheaptrace_preload.so")
 }
 

@@ -1,18 +1,27 @@
-//! What libheaptrace.so shows to the dynamic linker and to the programs that it is loaded into.
+//! What libheaptrace.so and libheaptrace-stat.so show to the dynamic linker and to the programs that they are
+//! loaded into.
 //!
-//! `preload/exports.txt` lists its symbols: whoever adds one does so here, on purpose. It needs none.
+//! `preload/exports.txt` lists the symbols of both, and `preload/asked.txt` what a program can ask the second one:
+//! whoever adds one does so here, on purpose. They need none.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
-use support::{library, print_of};
+use support::{library, print_of, stat_library};
 
 mod support;
 
 const EXPORTS: &str = include_str!("../preload/exports.txt");
 
-fn tool(program: &str, options: &[&str]) -> String {
-    let library = library();
+fn libraries() -> [PathBuf; 2] {
+    [library(), stat_library()]
+}
+
+/// What a program can ask the library that counts.
+const ASKED: &str = include_str!("../preload/asked.txt");
+
+fn tool(library: &Path, program: &str, options: &[&str]) -> String {
     let arguments: Vec<_> = options.iter().map(OsStr::new).chain([library.as_os_str()]).collect();
     print_of(program, &arguments)
 }
@@ -23,9 +32,12 @@ fn lines(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn exports_the_names_in_exports_txt_and_no_others() {
-    let symbols = tool("nm", &["--dynamic", "--defined-only"]);
-    let names = symbols.lines().map(|line| line.split_whitespace().nth(2).unwrap().to_owned());
-    assert_eq!(names.collect::<BTreeSet<_>>(), lines(EXPORTS));
+    let all = [EXPORTS.to_owned(), format!("{EXPORTS}{ASKED}")];
+    for (library, all) in libraries().iter().zip(all) {
+        let symbols = tool(library, "nm", &["--dynamic", "--defined-only"]);
+        let names = symbols.lines().map(|line| line.split_whitespace().nth(2).unwrap().to_owned());
+        assert_eq!(names.collect::<BTreeSet<_>>(), lines(&all));
+    }
 }
 
 #[test]
@@ -46,51 +58,61 @@ fn every_name_of_the_malloc_family_and_every_operator_is_exported() {
 /// Whatever C library a program has, of whatever version: there is nothing that it could lack.
 #[test]
 fn needs_no_symbol_no_version_and_no_library() {
-    assert_eq!(tool("nm", &["--dynamic", "--undefined-only"]), "");
-    assert_eq!(lines(&tool("nm", &["--dynamic", "--with-symbol-versions"])).len(), lines(EXPORTS).len());
-    assert!(!tool("nm", &["--dynamic", "--with-symbol-versions"]).contains('@'));
-    let dynamic = tool("readelf", &["--dynamic", "--wide"]);
-    assert!(!dynamic.contains("(NEEDED)"), "{dynamic}");
-    for tag in ["(RPATH)", "(RUNPATH)", "(TEXTREL)", "(SONAME)"] {
-        assert!(!dynamic.contains(tag), "{dynamic}");
+    for library in &libraries() {
+        assert_eq!(tool(library, "nm", &["--dynamic", "--undefined-only"]), "");
+        let names = tool(library, "nm", &["--dynamic"]).lines().count();
+        let versioned = tool(library, "nm", &["--dynamic", "--with-symbol-versions"]);
+        assert_eq!(versioned.lines().count(), names);
+        assert!(!versioned.contains('@'));
+        let dynamic = tool(library, "readelf", &["--dynamic", "--wide"]);
+        assert!(!dynamic.contains("(NEEDED)"), "{dynamic}");
+        for tag in ["(RPATH)", "(RUNPATH)", "(TEXTREL)", "(SONAME)"] {
+            assert!(!dynamic.contains(tag), "{dynamic}");
+        }
     }
 }
 
 #[test]
 fn is_initialized_first_bound_at_once_and_never_unloaded() {
-    let dynamic = tool("readelf", &["--dynamic", "--wide"]);
-    let flags = dynamic.lines().find(|line| line.contains("(FLAGS_1)")).unwrap();
-    for flag in ["NOW", "NODELETE", "INITFIRST"] {
-        assert!(flags.contains(flag), "{flags}");
+    for library in &libraries() {
+        let dynamic = tool(library, "readelf", &["--dynamic", "--wide"]);
+        let flags = dynamic.lines().find(|line| line.contains("(FLAGS_1)")).unwrap();
+        for flag in ["NOW", "NODELETE", "INITFIRST"] {
+            assert!(flags.contains(flag), "{flags}");
+        }
     }
 }
 
 /// Thread-locals that go through `__tls_get_addr` are slow, and may allocate when first touched.
 #[test]
 fn has_initial_exec_thread_locals_only() {
-    let relocations = tool("readelf", &["--relocs", "--wide"]);
-    for kind in ["DTPMOD", "DTPOFF", "TLSDESC", "IRELATIV"] {
-        assert!(!relocations.contains(kind), "{relocations}");
+    for library in &libraries() {
+        let relocations = tool(library, "readelf", &["--relocs", "--wide"]);
+        for kind in ["DTPMOD", "DTPOFF", "TLSDESC", "IRELATIV"] {
+            assert!(!relocations.contains(kind), "{relocations}");
+        }
+        assert!(relocations.contains("R_X86_64_TPOFF64"), "{relocations}");
+        let headers = tool(library, "readelf", &["--program-headers", "--wide"]);
+        let tls = headers.lines().find(|line| line.trim_start().starts_with("TLS ")).unwrap();
+        let size =
+            u64::from_str_radix(tls.split_whitespace().nth(5).unwrap().trim_start_matches("0x"), 16).unwrap();
+        // What is left over for libraries that are loaded late is a few hundred bytes.
+        assert!(size <= 100, "{tls}");
     }
-    assert!(relocations.contains("R_X86_64_TPOFF64"), "{relocations}");
-    let headers = tool("readelf", &["--program-headers", "--wide"]);
-    let tls = headers.lines().find(|line| line.trim_start().starts_with("TLS ")).unwrap();
-    let size =
-        u64::from_str_radix(tls.split_whitespace().nth(5).unwrap().trim_start_matches("0x"), 16).unwrap();
-    // What is left over for libraries that are loaded late is a few hundred bytes.
-    assert!(size <= 100, "{tls}");
 }
 
 #[test]
 fn has_no_executable_stack_and_no_writable_code() {
-    let headers = tool("readelf", &["--program-headers", "--wide"]);
-    let flags = |line: &str| {
-        line.split_whitespace().skip(6).take_while(|word| !word.starts_with('0')).collect::<String>()
-    };
-    let stack = headers.lines().find(|line| line.contains("GNU_STACK")).unwrap();
-    assert_eq!(flags(stack), "RW", "{stack}");
-    for segment in headers.lines().filter(|line| line.trim_start().starts_with("LOAD ")) {
-        assert!(!(flags(segment).contains('W') && flags(segment).contains('E')), "{segment}");
+    for library in &libraries() {
+        let headers = tool(library, "readelf", &["--program-headers", "--wide"]);
+        let flags = |line: &str| {
+            line.split_whitespace().skip(6).take_while(|word| !word.starts_with('0')).collect::<String>()
+        };
+        let stack = headers.lines().find(|line| line.contains("GNU_STACK")).unwrap();
+        assert_eq!(flags(stack), "RW", "{stack}");
+        for segment in headers.lines().filter(|line| line.trim_start().starts_with("LOAD ")) {
+            assert!(!(flags(segment).contains('W') && flags(segment).contains('E')), "{segment}");
+        }
     }
 }
 

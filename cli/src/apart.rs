@@ -2,7 +2,33 @@
 //! is no matter to it, and it holds nothing open that is the program's.
 
 use std::fs::{self, File};
-use std::os::fd::RawFd;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+/// Starts one, while this process has one thread: it does the work and ends with 0 if that went well. What
+/// it needs beside `kept` is its end of the sockets; ours is returned, with its process id.
+///
+/// # Errors
+/// If there can be no sockets or processes.
+pub fn start(
+    kept: impl Iterator<Item = RawFd>,
+    work: impl FnOnce(&UnixStream) -> io::Result<()>,
+) -> io::Result<(UnixStream, i32)> {
+    let (control, its_end) = UnixStream::pair()?;
+    let kept: Vec<_> = kept.chain([its_end.as_raw_fd()]).collect();
+    // SAFETY: this process has one thread, so the child may do anything.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            drop(control);
+            ignore_requests();
+            leave(&kept);
+            std::process::exit(work(&its_end).is_err().into());
+        }
+        pid => Ok((control, pid)),
+    }
+}
 
 /// Has this process ignore whatever asks it to end or to stop. It ends when there is nothing left to
 /// do, which is soon after the last process.
@@ -27,7 +53,7 @@ pub fn ignore_requests() {
 
 /// Leaves the terminal and whoever waits for the end of a stream: all descriptors are closed but for
 /// `kept`, and standard streams lead nowhere.
-pub fn leave(kept: &[RawFd]) {
+fn leave(kept: &[RawFd]) {
     rustix::process::setsid().ok();
     let listed: Vec<_> = fs::read_dir("/proc/self/fd")
         .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())

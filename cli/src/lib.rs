@@ -13,4 +13,5 @@ pub mod pages;
 pub mod progress;
 pub mod run;
 mod serve;
+pub mod stat;
 pub mod symbolize;

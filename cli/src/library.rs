@@ -1,4 +1,4 @@
-//! The library that programs preload: carried inside this binary, unpacked when it is needed.
+//! The libraries that programs preload: carried inside this binary, unpacked when they are needed.
 
 use std::env;
 use std::ffi::OsStr;
@@ -13,8 +13,25 @@ use rustix::fs::{self, AtFlags, Mode, OFlags, StatVfsMountFlags};
 
 use crate::own_folder;
 
-const CONTENT: &[u8] = include_bytes!(env!("HEAPTRACE_LIBRARY"));
-const NAME: &str = concat!("libheaptrace-", env!("HEAPTRACE_LIBRARY_HASH"), ".so");
+/// One of the two libraries.
+#[derive(Debug, Clone, Copy)]
+pub struct Library {
+    content: &'static [u8],
+    name: &'static str,
+}
+
+/// The one that records samples.
+pub const RECORDER: Library = Library {
+    content: include_bytes!(env!("HEAPTRACE_LIBRARY")),
+    name: concat!("libheaptrace-", env!("HEAPTRACE_LIBRARY_HASH"), ".so"),
+};
+
+/// The one that counts.
+pub const COUNTER: Library = Library {
+    content: include_bytes!(env!("HEAPTRACE_STAT_LIBRARY")),
+    name: concat!("libheaptrace-stat-", env!("HEAPTRACE_STAT_LIBRARY_HASH"), ".so"),
+};
+
 /// A link to this program beside it: what the library starts as its collector, wherever it is installed.
 const LINK: &str = concat!("heaptrace-", env!("HEAPTRACE_LIBRARY_HASH"));
 
@@ -24,26 +41,88 @@ pub struct Args {
     /// Print the library's path, for LD_PRELOAD
     #[arg(long, required = true)]
     path: bool,
+    /// That of the library that counts, which needs `heaptrace stat`
+    #[arg(long, hide = true)]
+    stat: bool,
 }
 
 /// `heaptrace lib`.
-pub fn run(_: &Args) -> Result<()> {
-    Ok(writeln!(std::io::stdout(), "{}", unpack()?.display())?)
+pub fn run(args: &Args) -> Result<()> {
+    let library = if args.stat { COUNTER } else { RECORDER };
+    Ok(writeln!(std::io::stdout(), "{}", library.unpack()?.display())?)
 }
 
-/// The path of the library, which is put there if it is not.
-///
-/// # Errors
-/// If there is no folder of this user's from which libraries can be loaded.
-pub fn unpack() -> Result<PathBuf> {
-    let mut problems = Vec::new();
-    for folder in folders() {
-        match unpack_into(&folder) {
-            Ok(path) => return Ok(path),
-            Err(why) => problems.push(format!("{}: {why:#}", folder.display())),
+impl Library {
+    /// The path of the library, which is put there if it is not.
+    ///
+    /// # Errors
+    /// If there is no folder of this user's from which libraries can be loaded.
+    pub fn unpack(self) -> Result<PathBuf> {
+        let mut problems = Vec::new();
+        for folder in folders() {
+            match self.unpack_into(&folder) {
+                Ok(path) => return Ok(path),
+                Err(why) => problems.push(format!("{}: {why:#}", folder.display())),
+            }
         }
+        bail!(
+            "no place for libheaptrace.so ({}); set XDG_CACHE_HOME to a folder of yours",
+            problems.join("; ")
+        )
     }
-    bail!("no place for libheaptrace.so ({}); set XDG_CACHE_HOME to a folder of yours", problems.join("; "))
+
+    fn unpack_into(self, folder: &Path) -> Result<PathBuf> {
+        let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { bail!("is no folder") };
+        std::fs::create_dir_all(parent).ok();
+        // By no symbolic link, which could lead elsewhere tomorrow.
+        let folder = std::fs::canonicalize(parent)?.join(name);
+        let path = folder.join(self.name);
+        if path.as_os_str().as_bytes().iter().any(|c| c.is_ascii_whitespace() || *c == b':') {
+            bail!("LD_PRELOAD takes no path with a space or a colon");
+        }
+        let folder = open_folder(&folder)?;
+        if !self.is_in(&folder) {
+            self.write_to(&folder)?;
+        }
+        link_program(&folder).ok(); // without it there are other places to look
+        Ok(path)
+    }
+
+    /// Is all of the library there, for everybody to read, and nothing else?
+    fn is_in(self, folder: &OwnedFd) -> bool {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(file) = fs::openat(folder, self.name, flags, Mode::empty()) else { return false };
+        if !fs::fstat(&file).is_ok_and(|stat| stat.st_mode & 0o555 == 0o555) {
+            return false;
+        }
+        let mut file = File::from(file);
+        let mut rest = self.content;
+        let mut piece = [0; 1 << 14];
+        while let Ok(read @ 1..) = file.read(&mut piece) {
+            match rest.strip_prefix(&piece[..read]) {
+                Some(after) => rest = after,
+                None => return false,
+            }
+        }
+        rest.is_empty()
+    }
+
+    /// Writes under a name of this process's own and renames: another process sees all of it or none.
+    fn write_to(self, folder: &OwnedFd) -> Result<()> {
+        let temporary = format!("{}.{}", self.name, std::process::id());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
+        let mode = Mode::from_raw_mode(0o755);
+        let file = fs::openat(folder, &temporary, flags, mode)?;
+        fs::fchmod(&file, mode)?; // the umask is for other files
+        let written = File::from(file).write_all(self.content).map_err(anyhow::Error::from);
+        let result =
+            written.and_then(|()| Ok(fs::renameat(folder.as_fd(), &temporary, folder.as_fd(), self.name)?));
+        if result.is_err() {
+            fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
+        }
+        result
+    }
 }
 
 /// Where the library may go, best first. It is loaded by programs of other users too, if this is
@@ -62,23 +141,6 @@ fn folders() -> Vec<PathBuf> {
     }
 }
 
-fn unpack_into(folder: &Path) -> Result<PathBuf> {
-    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { bail!("is no folder") };
-    std::fs::create_dir_all(parent).ok();
-    // By no symbolic link, which could lead elsewhere tomorrow.
-    let folder = std::fs::canonicalize(parent)?.join(name);
-    let path = folder.join(NAME);
-    if path.as_os_str().as_bytes().iter().any(|c| c.is_ascii_whitespace() || *c == b':') {
-        bail!("LD_PRELOAD takes no path with a space or a colon");
-    }
-    let folder = open_folder(&folder)?;
-    if !holds_library(&folder) {
-        write_library(&folder)?;
-    }
-    link_program(&folder).ok(); // without it there are other places to look
-    Ok(path)
-}
-
 /// Opens the folder, made if need be, on a file system from which code can be loaded.
 fn open_folder(path: &Path) -> Result<OwnedFd> {
     let folder = own_folder::open(path)?;
@@ -86,41 +148,6 @@ fn open_folder(path: &Path) -> Result<OwnedFd> {
         bail!("is mounted noexec");
     }
     Ok(folder)
-}
-
-/// Is all of the library there, for everybody to read, and nothing else?
-fn holds_library(folder: &OwnedFd) -> bool {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let Ok(file) = fs::openat(folder, NAME, flags, Mode::empty()) else { return false };
-    if !fs::fstat(&file).is_ok_and(|stat| stat.st_mode & 0o555 == 0o555) {
-        return false;
-    }
-    let mut file = File::from(file);
-    let mut rest = CONTENT;
-    let mut piece = [0; 1 << 14];
-    while let Ok(read @ 1..) = file.read(&mut piece) {
-        match rest.strip_prefix(&piece[..read]) {
-            Some(after) => rest = after,
-            None => return false,
-        }
-    }
-    rest.is_empty()
-}
-
-/// Writes under a name of this process's own and renames: another process sees all of it or none.
-fn write_library(folder: &OwnedFd) -> Result<()> {
-    let temporary = format!("{NAME}.{}", std::process::id());
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
-    let mode = Mode::from_raw_mode(0o755);
-    let file = fs::openat(folder, &temporary, flags, mode)?;
-    fs::fchmod(&file, mode)?; // the umask is for other files
-    let written = File::from(file).write_all(CONTENT).map_err(anyhow::Error::from);
-    let result = written.and_then(|()| Ok(fs::renameat(folder.as_fd(), &temporary, folder.as_fd(), NAME)?));
-    if result.is_err() {
-        fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
-    }
-    result
 }
 
 /// Has the link lead to this program.
@@ -178,18 +205,18 @@ mod tests {
     fn a_folder_that_others_can_write_to_or_replace_is_refused() {
         let room = tempfile::tempdir().unwrap();
         let folder = room.path().join("cache/heaptrace");
-        assert!(unpack_into(&folder).unwrap().ends_with(NAME));
-        assert!(holds_library(&open_folder(&folder).unwrap()));
+        assert!(RECORDER.unpack_into(&folder).unwrap().ends_with(RECORDER.name));
+        assert!(RECORDER.is_in(&open_folder(&folder).unwrap()));
         for (writable, sticky) in [(&*folder, false), (folder.parent().unwrap(), true)] {
             set_mode(writable, 0o777);
-            assert!(unpack_into(&folder).is_err(), "{}", writable.display());
+            assert!(RECORDER.unpack_into(&folder).is_err(), "{}", writable.display());
             set_mode(writable, 0o1777);
-            assert_eq!(unpack_into(&folder).is_ok(), sticky, "{}", writable.display());
+            assert_eq!(RECORDER.unpack_into(&folder).is_ok(), sticky, "{}", writable.display());
             set_mode(writable, 0o755);
         }
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(folder.parent().unwrap(), Some(65_533), None).unwrap();
-            assert!(unpack_into(&folder).is_err());
+            assert!(RECORDER.unpack_into(&folder).is_err());
         }
     }
 
@@ -198,18 +225,18 @@ mod tests {
         let room = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("real", room.path().join("link")).unwrap();
         std::fs::create_dir(room.path().join("real")).unwrap();
-        let path = unpack_into(&room.path().join("link/heaptrace")).unwrap();
-        assert!(path.ends_with(format!("real/heaptrace/{NAME}")), "{}", path.display());
+        let path = RECORDER.unpack_into(&room.path().join("link/heaptrace")).unwrap();
+        assert!(path.ends_with(format!("real/heaptrace/{}", RECORDER.name)), "{}", path.display());
     }
 
     #[test]
     fn everybody_can_read_what_is_there() {
         let room = tempfile::tempdir().unwrap();
         let folder = room.path().join("heaptrace");
-        let path = unpack_into(&folder).unwrap();
+        let path = RECORDER.unpack_into(&folder).unwrap();
         set_mode(&path, 0o700); // as an umask would make them
         set_mode(&folder, 0o700);
-        unpack_into(&folder).unwrap();
+        RECORDER.unpack_into(&folder).unwrap();
         assert_eq!(mode(&path), 0o755);
         assert_eq!(mode(&folder), if rustix::process::geteuid().is_root() { 0o755 } else { 0o700 });
     }

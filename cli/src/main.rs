@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::{env, io, panic};
 
 use clap::{CommandFactory, Parser};
-use heaptrace::{check, collect, library, live, pages, run, symbolize};
+use heaptrace::{check, collect, library, live, pages, run, stat, symbolize};
 use heaptrace_collector::symbolize::panics_are_contained;
 use heaptrace_report as report;
 use heaptrace_report::say::say;
@@ -15,6 +15,7 @@ use heaptrace_report::say::say;
 #[command(version)]
 enum Cli {
     Run(run::Args),
+    Stat(stat::Args),
     Report(Box<report::Args>),
     Check(Box<check::Args>),
     Symbolize(symbolize::Args),
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     };
     let result = match cli {
         Cli::Run(args) => return run::run(&args),
+        Cli::Stat(args) => return stat::run(args),
         Cli::Check(args) => return check::run(&args),
         Cli::Report(args) => report::run(&args),
         Cli::Symbolize(args) => symbolize::run(&args),
@@ -95,7 +97,8 @@ fn refuse(error: &clap::Error) -> ExitCode {
     let words: Vec<_> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
     say(format_args!("{} (see heaptrace --help)", words.join(" ")));
     let command = std::env::args_os().nth(1);
-    let has_own_failures = command.is_some_and(|command| command == "run" || command == "check");
+    let has_own_failures =
+        command.is_some_and(|command| command == "run" || command == "stat" || command == "check");
     ExitCode::from(if has_own_failures { run::FAILED } else { 2 })
 }
 

@@ -1,6 +1,7 @@
 //! What heaptrace says on standard error about a run: every fact in words, and nowhere else.
 
 pub mod budgets;
+pub mod stat;
 pub mod verdict;
 
 use std::ffi::OsStr;
@@ -49,8 +50,8 @@ pub fn summary(summary: &Summary, obstacle: impl Fn(&Path) -> Option<Obstacle>) 
     let mut lines = Vec::new();
     profiles.iter().for_each(|written| describe(&mut lines, written));
     summary.series.iter().for_each(|series| self::series(&mut lines, series));
-    lines.extend(refused.iter().map(|process| Line::Plain(refusal(process))));
-    lines.extend(missed(&summary.missed, obstacle).into_iter().map(Line::Plain));
+    lines.extend(refused.iter().map(|process| Line::Plain(refusal(process, Work::Profile))));
+    lines.extend(missed(&summary.missed, obstacle, Work::Profile).into_iter().map(Line::Plain));
     if summary.missed_more {
         lines.push(Line::Plain(
             "more processes than these may not have been profiled: too many started at once".into(),
@@ -233,13 +234,31 @@ pub fn not_written(written: &Written) -> String {
     format!("the profile of {name} (pid {pid}) could not be written: {path}: {why}")
 }
 
-fn refusal(process: &Refused) -> String {
+/// What is done with a process, or could not be.
+#[derive(Debug, Clone, Copy)]
+pub enum Work {
+    /// By `heaptrace run`.
+    Profile,
+    /// By `heaptrace stat`.
+    Count,
+}
+
+impl Work {
+    fn not_done(self) -> &'static str {
+        match self {
+            Work::Profile => "could not be profiled",
+            Work::Count => "could not be counted",
+        }
+    }
+}
+
+fn refusal(process: &Refused, work: Work) -> String {
     let Refused { pid, name, why } = process;
-    format!("{name} (pid {pid}) could not be profiled: {}", why.reason())
+    format!("{name} (pid {pid}) {}: {}", work.not_done(), why.reason())
 }
 
 /// Those who were not recorded and have not said why, all of one program and reason in one line.
-fn missed(all: &[Missed], obstacle: impl Fn(&Path) -> Option<Obstacle>) -> Vec<String> {
+fn missed(all: &[Missed], obstacle: impl Fn(&Path) -> Option<Obstacle>, work: Work) -> Vec<String> {
     let mut groups: Vec<(&OsStr, String, Vec<u32>)> = Vec::new();
     for Missed { pid, name, why } in all {
         let why = match why {
@@ -267,10 +286,10 @@ fn missed(all: &[Missed], obstacle: impl Fn(&Path) -> Option<Obstacle>) -> Vec<S
     let line = |(name, why, pids): (&OsStr, String, Vec<u32>)| {
         let name = if name.is_empty() { OsStr::new("a program") } else { name }.display();
         match pids[..] {
-            [pid] => format!("{name} (pid {pid}) could not be profiled: {why}"),
+            [pid] => format!("{name} (pid {pid}) {}: {why}", work.not_done()),
             _ => {
                 let count = plural(pids.len() as u64, "process", "processes");
-                format!("{count} of {name} could not be profiled: {why}")
+                format!("{count} of {name} {}: {why}", work.not_done())
             }
         }
     };
@@ -392,8 +411,8 @@ fn advice(program: &Written) -> Option<String> {
 }
 
 /// Why a program was not recorded, and a way out.
-pub fn obstacle(program: &Path, obstacle: &Obstacle) -> String {
-    format!("{} could not be profiled: {}", program.display(), reason(obstacle))
+pub fn obstacle(program: &Path, obstacle: &Obstacle, work: Work) -> String {
+    format!("{} {}: {}", program.display(), work.not_done(), reason(obstacle))
 }
 
 fn reason(obstacle: &Obstacle) -> String {
@@ -513,7 +532,7 @@ mod tests {
         };
         let own = Missed { pid: 5, name: "rustc".into(), why: WhyMissed::OwnMalloc };
         let all = [silent(1, "/a/x", true), silent(2, "/a/y", false), silent(3, "/a/x", true), own];
-        let lines = missed(&all, |path| path.ends_with("x").then_some(Obstacle::Static));
+        let lines = missed(&all, |path| path.ends_with("x").then_some(Obstacle::Static), Work::Profile);
         assert_eq!(lines.len(), 3);
         assert!(lines[0].starts_with("2 processes of x could not be profiled: it is statically linked"));
         assert!(lines[1].starts_with("y (pid 2) could not be profiled: it was started without LD_PRELOAD"));

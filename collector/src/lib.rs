@@ -3,6 +3,7 @@
 mod add_names;
 mod attention;
 mod copied;
+pub mod counting;
 mod eras;
 mod files;
 mod fold;

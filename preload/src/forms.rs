@@ -4,7 +4,8 @@ use core::ffi::c_void;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering::*};
 
-use heaptrace_recorder::c_library::{Name, Objects};
+use heaptrace_recorder::arch::abort;
+use heaptrace_recorder::c_library::{Auxiliary, Name, Objects};
 
 use crate::originals::{self, Original};
 
@@ -12,10 +13,10 @@ use crate::originals::{self, Original};
 pub const COUNT: usize = 20;
 
 /// All of them, once one may have been resolved; they are with the hooks, whose code they lead to.
-static FORMS: AtomicPtr<[&Form; COUNT]> = AtomicPtr::new(null_mut());
+static FORMS: AtomicPtr<Forms> = AtomicPtr::new(null_mut());
 
 /// Tells which there are, before one is resolved.
-pub fn know(forms: &'static [&'static Form; COUNT]) {
+fn know(forms: &'static Forms) {
     FORMS.store((&raw const *forms).cast_mut(), Release);
 }
 
@@ -65,9 +66,23 @@ impl Form {
         true
     }
 
+    /// Is it one of operator new, and not of operator delete?
+    #[cfg(any(feature = "counting", test))]
+    pub fn is_new(&self) -> bool {
+        self.name.starts_with(b"_Zn")
+    }
+
     /// Is it unknown whether the original's blocks come from a hook of ours?
     pub fn is_undecided(&self) -> bool {
         self.entry.load(Relaxed) == self.seen.load(Relaxed)
+    }
+
+    /// Sees all of the original's blocks, whoever it is, until [`Form::see`].
+    #[cfg(any(feature = "counting", test))]
+    pub fn see_first(&self) {
+        if !self.original.load(Relaxed).is_null() {
+            self.entry.store(self.seen.load(Relaxed), Release);
+        }
     }
 
     /// Sees the original's blocks from now on, or none of them.
@@ -78,3 +93,128 @@ impl Form {
         }
     }
 }
+
+/// All forms of a library, which has its own code for them.
+type Forms = [&'static Form; COUNT];
+
+/// Looks all originals up. Returns the names that have none: all, in a program without C++.
+pub fn resolve_all(objects: Objects, forms: &'static Forms) -> impl Iterator<Item = Name> {
+    know(forms);
+    let has_any = forms[0].resolve(objects);
+    forms.iter().filter(move |form| !has_any || !form.resolve(objects)).map(|form| form.name)
+}
+
+/// Looks the original of a form up that was called before the others were.
+pub fn resolve_late(form: &Form, forms: &'static Forms) {
+    know(forms);
+    let objects = Auxiliary::find().and_then(Objects::of);
+    if !objects.is_some_and(|objects| form.resolve(objects)) {
+        abort(); // the caller has a name that nobody defines
+    }
+}
+
+/// The hooks, each with its form, and what its entry can be beside the original. What `$kind` names are the
+/// caller's macros, for the code that sees all calls of a form, and for that which counts some.
+macro_rules! hooks_of_forms {
+    ($($form:ident: $symbol:ident, $kind:ident;)*) => {
+        $(
+            static $form: $crate::forms::Form = $crate::forms::Form {
+                entry: core::sync::atomic::AtomicPtr::new(unresolved::$symbol as *const () as *mut core::ffi::c_void),
+                original: core::sync::atomic::AtomicPtr::new(core::ptr::null_mut()),
+                seen: core::sync::atomic::AtomicPtr::new(seen::$symbol as *const () as *mut core::ffi::c_void),
+                counted: core::sync::atomic::AtomicPtr::new(counted::$symbol as *const () as *mut core::ffi::c_void),
+                name: heaptrace_recorder::c_library::Name::new(stringify!($symbol)),
+            };
+
+            /// A form of the operators.
+            #[unsafe(naked)]
+            #[cfg_attr(not(test), unsafe(no_mangle))]
+            #[allow(non_snake_case)]
+            pub unsafe extern "C" fn $symbol() {
+                core::arch::naked_asm!("jmp qword ptr [rip + {form}]", form = sym $form)
+            }
+        )*
+
+        static FORMS: [&$crate::forms::Form; $crate::forms::COUNT] = [$(&$form),*];
+
+        /// Looks the original up and goes there. Before the constructor only, but where a C++ library
+        /// is loaded later and finds a hook.
+        #[allow(non_snake_case)]
+        mod unresolved { $(
+            #[unsafe(naked)]
+            pub unsafe extern "C" fn $symbol() {
+                core::arch::naked_asm!(
+                    "push rdi",
+                    "push rsi",
+                    "push rdx",
+                    "lea rdi, [rip + {form}]",
+                    "call {resolve}",
+                    "pop rdx",
+                    "pop rsi",
+                    "pop rdi",
+                    "jmp qword ptr [rip + {form}]",
+                    form = sym super::$form,
+                    resolve = sym super::resolve_late,
+                )
+            }
+        )* }
+
+        #[allow(non_snake_case)]
+        mod seen { $(
+            #[unsafe(naked)]
+            pub unsafe extern "C" fn $symbol() {
+                super::$kind!(seen $form)
+            }
+        )* }
+
+        #[allow(non_snake_case)]
+        mod counted { $(
+            #[unsafe(naked)]
+            pub unsafe extern "C" fn $symbol() {
+                super::$kind!(counted $form $symbol)
+            }
+        )* }
+
+        extern "C" fn resolve_late(form: &$crate::forms::Form) {
+            $crate::forms::resolve_late(form, &FORMS);
+        }
+
+        /// Looks all originals up. Returns the names that have none: all, in a program without C++. Called
+        /// by the constructor.
+        pub fn start(
+            objects: heaptrace_recorder::c_library::Objects,
+        ) -> impl Iterator<Item = heaptrace_recorder::c_library::Name> {
+            $crate::forms::resolve_all(objects, &FORMS)
+        }
+    };
+}
+
+/// The hooks of all forms, and what starts them: see `hooks_of_forms`.
+macro_rules! operators {
+    () => {
+        $crate::forms::hooks_of_forms! {
+            NEW: _Znwm, new;
+            NEW_NOTHROW: _ZnwmRKSt9nothrow_t, new;
+            NEW_ALIGNED: _ZnwmSt11align_val_t, new;
+            NEW_ALIGNED_NOTHROW: _ZnwmSt11align_val_tRKSt9nothrow_t, new;
+            NEW_ARRAY: _Znam, new_array;
+            NEW_ARRAY_NOTHROW: _ZnamRKSt9nothrow_t, new_array;
+            NEW_ARRAY_ALIGNED: _ZnamSt11align_val_t, new_array;
+            NEW_ARRAY_ALIGNED_NOTHROW: _ZnamSt11align_val_tRKSt9nothrow_t, new_array;
+            DELETE: _ZdlPv, delete;
+            DELETE_NOTHROW: _ZdlPvRKSt9nothrow_t, delete;
+            DELETE_ALIGNED: _ZdlPvSt11align_val_t, delete;
+            DELETE_ALIGNED_NOTHROW: _ZdlPvSt11align_val_tRKSt9nothrow_t, delete;
+            DELETE_SIZED: _ZdlPvm, delete;
+            DELETE_SIZED_ALIGNED: _ZdlPvmSt11align_val_t, delete;
+            DELETE_ARRAY: _ZdaPv, delete;
+            DELETE_ARRAY_NOTHROW: _ZdaPvRKSt9nothrow_t, delete;
+            DELETE_ARRAY_ALIGNED: _ZdaPvSt11align_val_t, delete;
+            DELETE_ARRAY_ALIGNED_NOTHROW: _ZdaPvSt11align_val_tRKSt9nothrow_t, delete;
+            DELETE_ARRAY_SIZED: _ZdaPvm, delete;
+            DELETE_ARRAY_SIZED_ALIGNED: _ZdaPvmSt11align_val_t, delete;
+        }
+    };
+}
+
+pub(crate) use {hooks_of_forms, operators};

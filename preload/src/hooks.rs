@@ -12,7 +12,6 @@
 
 use core::arch::naked_asm;
 use core::ptr::null_mut;
-use core::sync::atomic::Ordering::Relaxed;
 
 use heaptrace_recorder::filter::STRETCH_BITS;
 use heaptrace_recorder::record::{Call, Mark, nested};
@@ -22,22 +21,9 @@ use crate::arch::forward::{
     Block, align_to_line, count_down, look_at_filter, tell_of_free, unless_recording,
 };
 use crate::gate::{self, RECORDER};
-use crate::originals::{self, Original};
+use crate::originals::{self, original};
 use crate::session::announce;
 use crate::shadow;
-
-/// Calls an original with the type that its name has in the C library.
-macro_rules! original {
-    ($static:ident($($argument:expr),*) as fn($($type:ty),*) $(-> $result:ty)?) => {{
-        let function: &Original = &originals::$static;
-        // SAFETY: the pointer is the next definition of that name, which has this type; the
-        // arguments are those of the program.
-        unsafe {
-            let function: unsafe extern "C" fn($($type),*) $(-> $result)? = core::mem::transmute(function.load(Relaxed));
-            function($($argument),*)
-        }
-    }};
-}
 
 /// C's `malloc`.
 #[unsafe(naked)]

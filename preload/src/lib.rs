@@ -1,4 +1,5 @@
-//! `libheaptrace.so`: the part of heaptrace that lives in the profiled program.
+//! `libheaptrace.so`: the part of heaptrace that lives in the profiled program; and, with the feature
+//! `counting`, `libheaptrace-stat.so`, which counts instead of recording.
 //!
 //! ```text
 //! malloc ─ hooks ─ recorder ─ channel ─▶ collector
@@ -18,17 +19,27 @@
 #![cfg_attr(feature = "shared-object", no_std)]
 // The tests must not hook their own process, so most of what the hooks lead to is not called there.
 #![cfg_attr(test, allow(dead_code))]
+// Of what both libraries share, each calls its own part.
+#![cfg_attr(feature = "counting", allow(dead_code, unused_imports, unused_macros))]
 
 mod arch;
+#[cfg(any(feature = "counting", test))]
+mod counting;
 mod forms;
+#[cfg(any(not(feature = "counting"), test))]
 mod gate;
+#[cfg(any(not(feature = "counting"), test))]
 mod hooks;
+#[cfg(any(not(feature = "counting"), test))]
 mod operators;
 mod originals;
+#[cfg(any(not(feature = "counting"), test))]
 mod patches;
 mod session;
 mod shadow;
+#[cfg(any(not(feature = "counting"), test))]
 mod start;
+mod surroundings;
 
 /// Nothing here panics. Should a dependency do, the process cannot go on.
 #[cfg(not(test))]

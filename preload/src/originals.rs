@@ -64,6 +64,21 @@ originals! {
     MALLOC: NAME_OF_MALLOC, or no_block;
 }
 
+/// Calls an original with the type that its name has in the C library.
+macro_rules! original {
+    ($static:ident($($argument:expr),*) as fn($($type:ty),*) $(-> $result:ty)?) => {{
+        let function: &$crate::originals::Original = &$crate::originals::$static;
+        // SAFETY: the pointer is the next definition of that name, which has this type; the
+        // arguments are those of the program.
+        unsafe {
+            let function: unsafe extern "C" fn($($type),*) $(-> $result)? = core::mem::transmute(function.load(core::sync::atomic::Ordering::Relaxed));
+            function($($argument),*)
+        }
+    }};
+}
+
+pub(crate) use original;
+
 extern "C" fn no_block() -> *mut c_void {
     null_mut()
 }

@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use heaptrace_recorder::c_library::{Definition, Name, Objects};
 
-use crate::{originals, patches};
+use crate::originals;
 
 /// The names that decide it, as bits.
 pub const MALLOC: u8 = 1;
@@ -23,10 +23,10 @@ pub const OPERATOR: u8 = 16;
 
 static SHADOWED: AtomicU8 = AtomicU8::new(0);
 
-/// Finds out which names the program has from elsewhere, where no patch sees them. Called by the
-/// constructor, before there are patches and after.
-pub fn start(objects: Objects) {
-    let is_seen = |first: Definition| first.is_own() || patches::is_patched(first.address as usize);
+/// Finds out which names the program has from elsewhere, where no patch sees them: `is_patched` tells of a
+/// function. Called by the constructor, before there are patches and after.
+pub fn start(objects: Objects, is_patched: impl Fn(usize) -> bool) {
+    let is_seen = |first: Definition| first.is_own() || is_patched(first.address as usize);
     let bit =
         |name: Name, bit: u8| objects.find(&name).map_or(0, |first| if is_seen(first) { 0 } else { bit });
     let bits = bit(originals::NAME_OF_MALLOC, MALLOC)

@@ -4,21 +4,21 @@
 //! uses nothing of the C library. Everything that needs a file descriptor happens here, and all are
 //! closed again.
 
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{c_char, c_int};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use heaptrace_channel::config::{Session, TOKEN_LENGTH};
+use heaptrace_channel::config::Session;
 use heaptrace_channel::handshake::{Hello, Refusal};
-use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH, Start};
-use heaptrace_channel::sanitizer::SANITIZERS;
+use heaptrace_channel::header::{MAX_PATH, Start};
 use heaptrace_channel::{Geometry, Segment};
 
-use heaptrace_recorder::c_library::{self, Auxiliary, Name, Objects, Strings};
+use heaptrace_recorder::c_library::{self, Objects, Strings};
 use heaptrace_recorder::memory::map_shared;
 use heaptrace_recorder::sys;
 
 use crate::gate::{self, RECORDER};
 use crate::session::{self, Joined, Settings, Text, announce, complain};
+use crate::surroundings::Surroundings;
 use crate::{operators, originals, patches, shadow};
 
 #[cfg(not(test))]
@@ -78,45 +78,14 @@ static WAITS: AtomicBool = AtomicBool::new(false);
 /// This process is the one that the session is about.
 static IS_PROGRAM: AtomicBool = AtomicBool::new(false);
 
-/// What is there when the constructor is called.
-#[derive(Clone, Copy)]
-struct Surroundings {
-    vector: Auxiliary,
-    arguments: Strings,
-    environment: Strings,
-    objects: Objects,
-    is_known_c_library: bool,
-    /// The runtime of a sanitizer is among the objects.
-    has_sanitizer: bool,
-}
-
 impl Surroundings {
-    /// `given` are the arguments and the environment, if this is glibc.
-    fn find(given: (Strings, Strings)) -> Option<Surroundings> {
-        let vector = Auxiliary::find()?;
-        let objects = Objects::of(vector)?;
-        let is_glibc = objects.find(&Name::new("gnu_get_libc_version")).is_some();
-        let is_musl = objects.find(&Name::new("_dl_debug_addr")).is_some();
-        let (arguments, environment) = if is_glibc { given } else { vector.arguments_and_environment()? };
-        let has_sanitizer =
-            SANITIZERS.iter().any(|sanitizer| objects.find(&Name::new(sanitizer.function)).is_some());
-        Some(Surroundings {
-            vector,
-            arguments,
-            environment,
-            objects,
-            is_known_c_library: is_glibc || is_musl,
-            has_sanitizer,
-        })
-    }
-
     /// Connects to the collector and begins to record; `None` if that cannot be.
     #[inline(never)] // so that its frame is not below what `Auxiliary::find` starts from
     fn begin(self) -> Option<()> {
         let Surroundings { vector, arguments, environment, objects, .. } = self;
         announce::start(objects);
         c_library::find(objects);
-        shadow::start(objects);
+        shadow::start(objects, patches::is_patched);
         // A name that nobody else has is not to be found here either.
         objects.withdraw(originals::missing().chain(operators::start(objects)));
         RECORDER.budget.start();
@@ -152,23 +121,12 @@ impl Surroundings {
         gate::start(rate, seed);
         Some(())
     }
-
-    /// What this process cannot be recorded for.
-    fn obstacle(self, unwinds: Result<(), Refusal>) -> Option<Refusal> {
-        if self.has_sanitizer {
-            Some(Refusal::Sanitizer)
-        } else if !self.is_known_c_library {
-            Some(Refusal::OtherLibc)
-        } else {
-            unwinds.err()
-        }
-    }
 }
 
 /// Has allocators inside the program seen, if it has any.
 fn see_inside(connection: sys::Fd, objects: Objects) {
     let applied = patches::receive(connection);
-    shadow::start(objects); // a malloc of the program's own may be seen now
+    shadow::start(objects, patches::is_patched); // a malloc of the program's own may be seen now
     if let Some(header) = RECORDER.process.header() {
         header.patched.store(applied as u8, Relaxed);
         header.shadowed.store(shadow::is_likely().into(), Relaxed);
@@ -192,38 +150,16 @@ impl Program<'_> {
     /// Makes the segment and hands it over, or tells why there is none. Without a reason the collector
     /// does not listen.
     fn hand_over(&self, connection: sys::Fd) -> Result<(), Option<Refusal>> {
-        let token: [u8; TOKEN_LENGTH] = self.session.token.try_into().map_err(|_| None)?;
-        let name = Hello::name_of(self.started_as());
-        let wants_patches = self.wants_patches;
-        let send = |refusal, file| {
-            session::send(connection, &Hello { token, refusal, name, wants_patches }.encode(), file)
-        };
-        match self.segment_file() {
-            Ok(file) => {
-                let sent = send(None, Some(file));
-                file.close();
-                sent.map_err(|_| None)
-            }
-            Err(why) => {
-                let _ = send(Some(why), None);
-                Err(Some(why))
-            }
-        }
+        let name = Hello::name_of(self.surroundings.started_as());
+        session::hand_over(connection, &self.session, (name, self.wants_patches), self.segment_file())
     }
 
     /// Makes the segment and this process its first one.
     fn segment_file(&self) -> Result<sys::Fd, Refusal> {
-        if let Some(why) = self.surroundings.obstacle(self.unwinds) {
-            return Err(why);
-        }
+        self.surroundings.check()?;
+        self.unwinds?;
         let geometry = self.geometry().ok_or(Refusal::NoMemory)?;
-        let file =
-            sys::sealed_memfd(c"heaptrace", Segment::size(geometry)).map_err(
-                |sys::Errno(why)| match why {
-                    libc::EMFILE | libc::ENFILE => Refusal::NoDescriptors,
-                    _ => Refusal::NoMemory,
-                },
-            )?;
+        let file = session::shared_file(c"heaptrace", Segment::size(geometry))?;
         let segment = self.segment(file, geometry).ok_or(Refusal::NoMemory);
         let ready = segment.and_then(|segment| RECORDER.watch_forks().map(|()| segment));
         // SAFETY: this is the constructor.
@@ -243,28 +179,18 @@ impl Program<'_> {
         let base = map_shared(file, Segment::size(geometry))?;
         // SAFETY: the mapping has that size and is never given back.
         let segment = unsafe { Segment::create(base.as_ptr(), geometry) };
-        let (mut command, mut executable) = (Text::<MAX_COMMAND>::of(&[]), [0; MAX_PATH]);
-        let (arguments, started_as) = (self.surroundings.arguments, self.started_as());
-        arguments.iter().for_each(|argument| command.push(argument.to_bytes_with_nul()));
+        let (mut command, mut executable) = (Text::of(&[]), [0; MAX_PATH]);
         segment.header().publish(&Start {
             geometry,
             rate: self.rate,
             started: sys::now(libc::CLOCK_REALTIME),
             started_monotonic: sys::now(libc::CLOCK_MONOTONIC),
             pid: sys::pid(),
-            command: command.bytes(),
-            executable: match self.surroundings.vector.value(libc::AT_BASE) {
-                Some(0) => started_as, // the dynamic linker was executed, to run the program
-                _ => sys::read_link(c"/proc/self/exe", &mut executable),
-            },
-            started_as,
+            command: self.surroundings.command(&mut command),
+            executable: self.surroundings.executable(&mut executable),
+            started_as: self.surroundings.started_as(),
         });
         segment.header().shadowed.store(shadow::is_likely().into(), Relaxed);
         Some(segment)
-    }
-
-    /// The path that was given to exec.
-    fn started_as(&self) -> &'static [u8] {
-        self.surroundings.vector.path_given_to_exec().map_or(&[], CStr::to_bytes)
     }
 }

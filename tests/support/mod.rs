@@ -1,6 +1,7 @@
 //! Building the test programs, and running them bare, under `heaptrace run`, or in manual mode.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod counts;
 pub mod ledger;
 pub mod pprof;
 pub mod profile;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+pub use counts::Counts;
 pub use ledger::Ledger;
 pub use profile::Profile;
 
@@ -33,6 +35,11 @@ pub fn library() -> PathBuf {
     let output = Command::new(HEAPTRACE).args(["lib", "--path"]).output().unwrap();
     assert!(output.status.success());
     PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end())
+}
+
+/// The path of the library that counts.
+pub fn stat_library() -> PathBuf {
+    PathBuf::from(print_of(HEAPTRACE, &["lib", "--path", "--stat"].map(OsStr::new)).trim_end())
 }
 
 /// What a tool prints.
@@ -111,6 +118,22 @@ impl Room {
         launch
     }
 
+    /// `heaptrace stat --json out.json -- PROGRAM`.
+    pub fn stat(&self, source: &str) -> Launch {
+        self.stat_path(program(source))
+    }
+
+    /// As [`Room::stat`], any program.
+    pub fn stat_path(&self, path: impl Into<PathBuf>) -> Launch {
+        self.launch(How::Stat, path.into()).options(["--json", "out.json"])
+    }
+
+    /// What `heaptrace stat` has written there.
+    #[track_caller]
+    pub fn counts(&self) -> Counts {
+        Counts::read(&self.path("out.json"))
+    }
+
     /// The program with the library preloaded, rate 1 and out.prof.
     pub fn manual(&self, source: &str) -> Launch {
         self.manual_path(program(source))
@@ -131,7 +154,7 @@ impl Room {
     }
 
     fn launch(&self, how: How, program: PathBuf) -> Launch {
-        let mut command = Command::new(if how == How::Run { HEAPTRACE.as_ref() } else { program.as_path() });
+        let mut command = Command::new(if how == How::Bare { program.as_path() } else { HEAPTRACE.as_ref() });
         command.current_dir(self.0.path()).stdin(Stdio::null());
         let ours = std::env::vars_os().map(|(name, _)| name);
         ours.filter(|name| name.as_encoded_bytes().starts_with(b"HEAPTRACE")).for_each(|name| {
@@ -197,6 +220,7 @@ pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
 enum How {
     Bare,
     Run,
+    Stat,
 }
 
 /// A program that is about to be run.
@@ -215,13 +239,13 @@ impl Launch {
         self
     }
 
-    /// Options of `heaptrace run`, instead of rate 1 and out.prof.
+    /// Options of `heaptrace run` or `stat`, instead of rate 1 and out.prof or out.json.
     pub fn options<I: AsRef<OsStr>>(mut self, options: impl IntoIterator<Item = I>) -> Launch {
         self.options = options.into_iter().map(|option| option.as_ref().to_owned()).collect();
         self
     }
 
-    /// One more option of `heaptrace run`.
+    /// One more option of it.
     pub fn option(mut self, option: &str) -> Launch {
         self.options.push(option.into());
         self
@@ -262,8 +286,13 @@ impl Launch {
 
     fn command(self) -> Command {
         let mut command = self.command;
-        if self.how == How::Run {
-            command.arg("run").args(self.options).arg("--").arg(self.program);
+        let name = match self.how {
+            How::Bare => None,
+            How::Run => Some("run"),
+            How::Stat => Some("stat"),
+        };
+        if let Some(name) = name {
+            command.arg(name).args(self.options).arg("--").arg(self.program);
         }
         command.args(self.arguments);
         command

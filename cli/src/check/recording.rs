@@ -1,9 +1,8 @@
 //! Profiles that a check makes for itself, in a folder of its own.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 use heaptrace_collector::summary::{Malloc, Outcome, Written};
@@ -13,9 +12,6 @@ use tempfile::TempDir;
 use crate::check::args::Args;
 use crate::messages::budgets as words;
 use crate::run;
-
-/// This program, wherever it is.
-const OURSELVES: &str = "/proc/self/exe";
 
 /// Where profiles are that go with the check.
 #[derive(Debug)]
@@ -86,7 +82,7 @@ impl Room {
     pub fn waste(&self, rate: u64, [count, size, leaked]: [u64; 3]) -> Result<Vec<PathBuf>> {
         let options = vec!["--rate".into(), rate.to_string().into(), "--output".into(), self.pattern()];
         let numbers = [count, size, leaked].map(|number| OsString::from(number.to_string()));
-        let waste = [OURSELVES, "waste"].map(OsStr::new).into_iter();
+        let waste = [run::OURSELVES, "waste"].map(OsStr::new).into_iter();
         self.record_apart(options, waste.chain(numbers.iter().map(OsString::as_os_str)))
             .context(words::NO_WASTE)
     }
@@ -97,9 +93,7 @@ impl Room {
         command: impl Iterator<Item = &'a OsStr>,
     ) -> Result<Vec<PathBuf>> {
         let before = self.profiles()?;
-        let mut run = Command::new(OURSELVES);
-        run.arg("run").args(options).args(["--quiet", "--"]).args(command);
-        let status = run.stdin(Stdio::null()).stdout(Stdio::null()).status()?;
+        let status = run::record_apart(options, command, Stdio::null())?;
         ensure!(status.success(), "{status}");
         let mut files = self.profiles()?;
         files.retain(|file| !before.contains(file));
@@ -116,8 +110,7 @@ impl Room {
 
     /// A name for each process.
     fn pattern(&self) -> OsString {
-        let folder = escaped(self.0.path());
-        [folder, "/%n.%p.prof".into()].into_iter().collect()
+        run::pattern_in(self.0.path())
     }
 }
 
@@ -129,13 +122,6 @@ fn is_counted(written: &Written) -> bool {
         Malloc::Unseen => false,
     };
     is_seen && written.outcome == Outcome::File
-}
-
-/// A path as a pattern that stands for it.
-fn escaped(path: &Path) -> OsString {
-    let bytes = path.as_os_str().as_bytes().iter();
-    let double = |&byte: &u8| if byte == b'%' { vec![byte; 2] } else { vec![byte] };
-    OsString::from_vec(bytes.flat_map(double).collect())
 }
 
 fn options(args: &Args, pattern: &OsStr) -> Vec<OsString> {

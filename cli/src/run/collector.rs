@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -32,22 +31,12 @@ impl Collector {
     /// # Errors
     /// If there can be no sockets or processes.
     pub fn start(config: Config, program: Program, live: Live) -> io::Result<Collector> {
-        let (control, its_end) = UnixStream::pair()?;
-        // SAFETY: this process has one thread, so the child may do anything.
-        match unsafe { libc::fork() } {
-            -1 => Err(io::Error::last_os_error()),
-            0 => {
-                drop(control);
-                apart::ignore_requests();
-                let events = config.process_events.as_ref().map(ProcessEvents::descriptor);
-                let kept = config.sockets.descriptors().chain(events).chain([its_end.as_raw_fd()]);
-                let kept = kept.chain(live.endpoints.descriptors());
-                apart::leave(&kept.collect::<Vec<_>>());
-                let served = collect::serve(config, program, live, &its_end);
-                std::process::exit(served.is_err().into());
-            }
-            pid => Ok(Collector { control, pid, ended: Cell::new(None) }),
-        }
+        let events = config.process_events.as_ref().map(ProcessEvents::descriptor);
+        let kept = config.sockets.descriptors().chain(events).chain(live.endpoints.descriptors());
+        let kept: Vec<_> = kept.collect();
+        let serve = |control: &UnixStream| collect::serve(config, program, live, control);
+        let (control, pid) = apart::start(kept.into_iter(), serve)?;
+        Ok(Collector { control, pid, ended: Cell::new(None) })
     }
 
     /// Tells it that the program is started as this process.

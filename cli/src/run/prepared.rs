@@ -5,24 +5,25 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use heaptrace_channel::config::{self, SOCKET_FOLDER, TOKEN_LENGTH};
+use heaptrace_channel::config;
 use heaptrace_collector::naming::Pattern;
 use heaptrace_collector::question::questions;
 use heaptrace_collector::request::Config;
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::{Options, Symbolizer};
-use heaptrace_collector::{ProcessEvents, Program, Sockets};
+use heaptrace_collector::{ProcessEvents, Program};
 use heaptrace_report::say::{self, say};
 
 use super::args::{Args, Children};
 use super::collector::Collector;
+use super::invitation::Invitation;
 use super::no_summary::NoSummary;
 use super::preflight::{self, Obstacle};
 use super::program::{Command, NotStarted};
 use super::signals::Signals;
-use super::status::{FAILED, NOT_EXECUTABLE, NOT_FOUND};
 use super::supervise::supervise;
 use crate::collect::Live;
+use crate::messages::Work;
 use crate::progress::Line;
 use crate::serve::{Endpoints, TOKEN};
 use crate::{library, messages};
@@ -73,11 +74,7 @@ pub fn record(args: &Args) -> Result<Recorded, u8> {
     let started = prepare(args).and_then(|prepared| prepared.go(args));
     started.map_err(|error| {
         say(format_args!("{error:#}"));
-        match error.downcast_ref() {
-            Some(NotStarted::NotFound(_)) => NOT_FOUND,
-            Some(NotStarted::NotExecutable(..)) => NOT_EXECUTABLE,
-            None => FAILED,
-        }
+        NotStarted::status(&error)
     })
 }
 
@@ -93,25 +90,16 @@ fn prepare(args: &Args) -> Result<Prepared> {
     let mut command = Command::find(&args.command)?;
     check_output(&args.output, &command.path)?;
     let obstacle = preflight::obstacle(&command.path);
-    let library = library::unpack()?;
-    let token = random_token()?;
-    let name = format!("heaptrace-{}", random_token()?);
-    let folder = library.parent().unwrap_or(Path::new(SOCKET_FOLDER));
-    let sockets = Sockets::bind(&name, folder).context("cannot listen on a unix socket")?;
-    if obstacle.as_ref().is_none_or(Obstacle::tolerates_preload) {
-        command.set("LD_PRELOAD", library::preload(&library, command.get("LD_PRELOAD")));
-    }
+    let invitation = Invitation::put(&mut command, library::RECORDER, obstacle.as_ref(), args.children)?;
     command.set(config::RATE, args.rate.to_string().into());
-    command.set(config::CHILDREN, if args.children == Children::All { "all" } else { "none" }.into());
     command.set(config::PATCH, if args.no_patch { "none" } else { "all" }.into());
     match args.seed {
         Some(seed) => command.set(config::SEED, seed.to_string().into()),
         None => command.unset(config::SEED),
     }
-    command.session = format!("{name}:{token}");
     let endpoints = endpoints(args, &mut command)?;
     let url = endpoints.url();
-    let collector = start_collector(args, &command, sockets, &token, endpoints)?;
+    let collector = start_collector(args, &command, invitation, endpoints)?;
     if let Some(url) = url.filter(|_| !args.quiet) {
         say(messages::serving(&url));
     }
@@ -134,19 +122,12 @@ fn endpoints(args: &Args, command: &mut Command) -> Result<Endpoints> {
         .with_context(|| address.map(messages::cannot_listen).unwrap_or_default())
 }
 
-fn random_token() -> Result<String> {
-    let mut bytes = [0; TOKEN_LENGTH / 2];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 /// Starts the collector, which has nothing of the terminal, so that it outlives a Ctrl-C and goes on
 /// for what the program leaves running.
 fn start_collector(
     args: &Args,
     command: &Command,
-    sockets: Sockets,
-    token: &str,
+    invitation: Invitation,
     endpoints: Endpoints,
 ) -> Result<Collector> {
     let executable = std::fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
@@ -160,8 +141,8 @@ fn start_collector(
     };
     let (asker, questions) = questions();
     let config = Config {
-        sockets,
-        token: token.as_bytes().try_into().context("malformed token")?,
+        sockets: invitation.sockets,
+        token: invitation.token,
         pattern: args.output.clone().on_behalf_of(std::process::id()),
         rate: args.rate,
         program: None,
@@ -214,7 +195,9 @@ impl Prepared {
             messages::Line::Plain(_) | messages::Line::Advice(_) => None,
         };
         let mut lines = Vec::new();
-        lines.extend(self.obstacle.as_ref().map(|why| messages::obstacle(&self.command.path, why)));
+        lines.extend(
+            self.obstacle.as_ref().map(|why| messages::obstacle(&self.command.path, why, Work::Profile)),
+        );
         match summary {
             Ok(summary) => {
                 let summary = self.without_known(summary);

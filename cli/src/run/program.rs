@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use super::inherited::{self, Timers};
 use super::signals::Signals;
-use super::status::NOT_EXECUTABLE;
+use super::status::{FAILED, NOT_EXECUTABLE, NOT_FOUND};
 
 /// What is to be executed, with its environment.
 #[derive(Debug)]
@@ -44,6 +44,17 @@ impl fmt::Display for NotStarted {
 }
 
 impl std::error::Error for NotStarted {}
+
+impl NotStarted {
+    /// What to exit with on an error, which is one of these or heaptrace's own.
+    pub fn status(error: &anyhow::Error) -> u8 {
+        match error.downcast_ref() {
+            Some(NotStarted::NotFound(_)) => NOT_FOUND,
+            Some(NotStarted::NotExecutable(..)) => NOT_EXECUTABLE,
+            None => FAILED,
+        }
+    }
+}
 
 impl Command {
     /// Finds the program: a name with a slash is a path, any other is looked for in PATH.

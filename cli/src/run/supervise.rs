@@ -17,6 +17,16 @@ pub struct End {
     pub status: u8,
     /// Its resident set at its peak, in bytes; 0 if that is not known.
     pub most_resident: u64,
+    /// CPU time of it and of what it has waited for.
+    pub cpu: Duration,
+}
+
+impl End {
+    fn new(status: u8, usage: &libc::rusage) -> End {
+        let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
+        let cpu = time(usage.ru_utime) + time(usage.ru_stime);
+        End { status, most_resident: most_resident(usage), cpu }
+    }
 }
 
 /// Passes signals on until the program has ended. Waits for all other
@@ -27,14 +37,13 @@ pub fn supervise(signals: &Signals, program: u32, note_end: impl Fn(i32, ExitSta
     let program = program as i32;
     let mut continued: Option<Instant> = None;
     loop {
-        while let Some((child, status, most_resident)) = next_change() {
-            let end = |status| End { status, most_resident };
+        while let Some((child, status, usage)) = next_change() {
             match (status.code(), status.signal()) {
                 _ if child != program => note_end(child, status),
                 _ if status.continued() => continued = Some(Instant::now()),
                 _ if status.stopped_signal().is_some() => stop::with(program),
-                (Some(code), _) => return end(code as u8),
-                (_, signal) => return end(128u8.wrapping_add(signal.unwrap_or(0) as u8)),
+                (Some(code), _) => return End::new(code as u8, &usage),
+                (_, signal) => return End::new(128u8.wrapping_add(signal.unwrap_or(0) as u8), &usage),
             }
         }
         let info = signals.wait();
@@ -45,15 +54,15 @@ pub fn supervise(signals: &Signals, program: u32, note_end: impl Fn(i32, ExitSta
     }
 }
 
-/// The next child that has ended, stopped or gone on, and its resident set at its peak.
-fn next_change() -> Option<(i32, ExitStatus, u64)> {
+/// The next child that has ended, stopped or gone on, and what it has used.
+fn next_change() -> Option<(i32, ExitStatus, libc::rusage)> {
     let mut status = 0;
     // SAFETY: an all-zero rusage is valid.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     let options = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED;
     // SAFETY: the kernel writes the status and the usage.
     let child = unsafe { libc::wait4(-1, &mut status, options, &mut usage) };
-    (child > 0).then(|| (child, ExitStatus::from_raw(status), most_resident(&usage)))
+    (child > 0).then(|| (child, ExitStatus::from_raw(status), usage))
 }
 
 /// The largest resident set of a child. What it had before it executed its program is this process's own,

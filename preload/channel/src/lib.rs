@@ -29,6 +29,7 @@
 
 mod atomic;
 pub mod config;
+pub mod counters;
 mod geometry;
 pub mod handshake;
 pub mod header;

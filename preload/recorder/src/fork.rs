@@ -29,13 +29,8 @@ impl ForkMark {
     /// # Errors
     /// If there is no memory, or the kernel does not mark forked children.
     pub fn start(&self, budget: &Budget) -> Result<(), Refusal> {
-        /// No advice that there is. An emulator takes this one too, and does nothing on any.
-        const NO_ADVICE: i32 = 0x5EED;
         let page = budget.map(PAGE).ok_or(Refusal::NoMemory)?;
-        let advise = |advice| memory::advise(page.as_ptr() as usize, PAGE, advice);
-        if !advise(libc::MADV_WIPEONFORK) || advise(NO_ADVICE) {
-            return Err(Refusal::ForksUnseen);
-        }
+        wipe_on_fork(page.as_ptr())?;
         let known: *mut AtomicU32 = page.as_ptr().cast();
         // SAFETY: the page is zeroed, mapped for good, and large enough.
         unsafe { (*known).store(1, Relaxed) };
@@ -50,5 +45,19 @@ impl ForkMark {
         let known = unsafe { self.known.load(Relaxed).as_ref() };
         // Only the thread that forked is here, until it makes others.
         known.is_some_and(|known| known.load(Relaxed) == 0 && known.swap(1, Relaxed) == 0)
+    }
+}
+
+/// Has the kernel clear a page of ours in forked children.
+///
+/// # Errors
+/// If it does not do that.
+pub fn wipe_on_fork(page: *mut u8) -> Result<(), Refusal> {
+    /// No advice that there is. An emulator takes this one too, and does nothing on any.
+    const NO_ADVICE: i32 = 0x5EED;
+    let advise = |advice| memory::advise(page as usize, PAGE, advice);
+    match advise(libc::MADV_WIPEONFORK) && !advise(NO_ADVICE) {
+        true => Ok(()),
+        false => Err(Refusal::ForksUnseen),
     }
 }

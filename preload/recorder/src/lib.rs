@@ -13,7 +13,7 @@
 pub mod arch;
 pub mod c_library;
 pub mod filter;
-mod fork;
+pub mod fork;
 pub mod live;
 pub mod memory;
 pub mod process;

@@ -5,6 +5,7 @@ pub mod ancestors;
 pub mod announce;
 mod child;
 mod complain;
+mod hand_over;
 mod joined;
 mod net;
 mod settings;
@@ -12,8 +13,11 @@ mod spawn;
 mod text;
 
 pub use complain::complain;
+pub use hand_over::{hand_over, shared_file};
 pub use joined::{Joined, join};
-pub use net::{receive, receive_byte, send};
+#[cfg(any(feature = "counting", test))]
+pub use net::connect;
+pub use net::{receive, receive_byte};
 pub use settings::Settings;
 pub use spawn::is_recorded;
 pub use text::Text;

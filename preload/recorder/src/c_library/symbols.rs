@@ -54,6 +54,11 @@ impl Name {
         Name::versioned(text, "")
     }
 
+    /// Does the name begin so?
+    pub fn starts_with(&self, beginning: &[u8]) -> bool {
+        self.text.starts_with(beginning)
+    }
+
     /// A name in the version that glibc gave to programs, and in objects that have no versions.
     pub const fn versioned(text: &str, version: &str) -> Name {
         Name { text: padded(text), hash: gnu_hash(text), version: padded(version) }

@@ -1,0 +1,158 @@
+//! The session: it takes the counters of all processes, and reads them when they are over.
+
+use std::io;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, select};
+use heaptrace_channel::config::TOKEN_LENGTH;
+
+use super::facts::{Counted, ProcessCounts};
+use super::image::Image;
+use crate::kin::{self, Kin, ProcessEvents};
+use crate::limits;
+use crate::listener::{Arrival, Listener, Sockets};
+use crate::summary::{Missed, Refused, WhyMissed};
+use crate::wake::Waker;
+
+/// How often it is looked whether images are over, whose memory can be given back.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// Processes that are told apart in what is told.
+const MOST_TOLD: usize = 10_000;
+
+/// How a session is to be run.
+#[derive(Debug)]
+pub struct Config {
+    /// The sockets on which processes announce themselves.
+    pub sockets: Sockets,
+    /// What they must know.
+    pub token: [u8; TOKEN_LENGTH],
+    /// Who tells of the processes that do not announce themselves, if anybody does.
+    pub process_events: Option<ProcessEvents>,
+    /// What the program starts is to be counted too.
+    pub children: bool,
+}
+
+/// What can be asked of a running session.
+#[derive(Debug)]
+pub enum Request {
+    /// The program was started, as this process.
+    Started(u32),
+    /// The program has ended: answer with what was counted.
+    Ended(Sender<Counted>),
+}
+
+/// Runs a session until somebody has asked what was counted, or will not any more.
+///
+/// # Errors
+/// If the listening socket cannot be used, or there can be no threads.
+pub fn run(config: Config, requests: &Receiver<Request>) -> io::Result<()> {
+    limits::raise();
+    let (waker, wakes) = Waker::new()?;
+    let mut session = Session {
+        kin: config.process_events.and_then(|events| Kin::watch(events).ok()),
+        children: config.children,
+        listener: Listener::new(config.sockets, config.token, &waker)?,
+        program: 0,
+        images: Vec::new(),
+        counted: Counted::default(),
+    };
+    loop {
+        let pause = if session.listener.is_waiting() { Duration::from_millis(1) } else { INTERVAL };
+        select! {
+            recv(requests) -> request => match request {
+                Ok(Request::Started(program)) => session.program = program,
+                Ok(Request::Ended(answer)) => {
+                    answer.send(session.end()).ok();
+                    return Ok(());
+                }
+                Err(_) => {
+                    session.listener.close(); // whoever asked is gone
+                    return Ok(());
+                }
+            },
+            recv(wakes) -> _ => session.welcome(),
+            default(pause) => {
+                session.welcome();
+                session.read_those_over();
+            }
+        }
+    }
+}
+
+struct Session {
+    kin: Option<Kin>,
+    children: bool,
+    listener: Listener,
+    program: u32,
+    images: Vec<Image>,
+    counted: Counted,
+}
+
+impl Session {
+    fn welcome(&mut self) {
+        self.listener.arrivals().into_iter().for_each(|arrival| self.arrive(arrival));
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        let Arrival { pid, name, segment, connection, .. } = arrival;
+        let image = segment.and_then(|file| Image::open(file, pid));
+        if let Some(kin) = &self.kin {
+            kin.announce(pid, image.as_ref().map_or_else(|_| kin::now(), Image::started));
+        }
+        connection.answer(image.as_ref().map(|_| ()).map_err(|&why| why));
+        match image {
+            Ok(image) => self.images.push(image),
+            Err(why) => self.counted.refused.push(Refused { pid, name, why }),
+        }
+    }
+
+    fn read_those_over(&mut self) {
+        let (over, images): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.images).into_iter().partition(Image::is_over);
+        self.images = images;
+        over.iter().for_each(|image| self.read(image));
+    }
+
+    fn read(&mut self, image: &Image) {
+        if image.has_own_malloc() {
+            let (pid, name) = (image.program().pid, image.program().name().to_owned());
+            self.counted.missed.push(Missed { pid, name, why: WhyMissed::OwnMalloc });
+            return;
+        }
+        image.processes(self.program).for_each(|process| self.add(process));
+    }
+
+    /// Adds what a process counted; where there are too many, to what another of its program did.
+    fn add(&mut self, process: ProcessCounts) {
+        let all = &mut self.counted.processes;
+        let is_like = |other: &&mut ProcessCounts| other.name == process.name && !other.is_program;
+        if all.len() >= MOST_TOLD
+            && !process.is_program
+            && let Some(other) = all.iter_mut().find(is_like)
+        {
+            other.processes += process.processes;
+            other.counts += &process.counts;
+        } else {
+            all.push(process);
+        }
+    }
+
+    /// Reads all that is left, of those too that still run.
+    fn end(&mut self) -> Counted {
+        self.listener.close();
+        self.welcome(); // whatever has ended by now announced itself before
+        while self.listener.is_waiting() {
+            std::thread::sleep(Duration::from_millis(1));
+            self.welcome();
+        }
+        self.read_those_over();
+        self.counted.running = self.images.len();
+        let running = std::mem::take(&mut self.images);
+        running.iter().for_each(|image| self.read(image));
+        let (missed, has_gaps) = self.kin.take().map(|kin| kin.missed()).unwrap_or_default();
+        self.counted.missed_more = has_gaps;
+        let is_wanted = |missed: &Missed| self.children || missed.pid == self.program;
+        self.counted.missed.extend(missed.into_iter().filter(is_wanted));
+        std::mem::take(&mut self.counted)
+    }
+}

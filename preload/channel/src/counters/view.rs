@@ -1,0 +1,363 @@
+//! The layout of the memory, and who counts where in it.
+
+use core::sync::atomic::{AtomicU32, Ordering::*};
+
+use super::header::{Header, Start};
+use super::process::{OTHERS, Process, ProcessCounters};
+use super::slot::{Owner, Slot};
+use super::sums::Sums;
+
+/// A mapped memory of counters: either end's view.
+///
+/// Every part of it is made of atomics, so that whatever the other end does is at worst wrong data.
+#[derive(Debug, Clone, Copy)]
+pub struct Counters {
+    base: *mut u8,
+    header: &'static Header,
+    processes: &'static [ProcessCounters],
+    slots: &'static [Slot],
+}
+
+// SAFETY: the memory is only reached through shared references to atomics.
+unsafe impl Send for Counters {}
+// SAFETY: as above.
+unsafe impl Sync for Counters {}
+
+/// The memory is none of counters: of another version, or of another size than it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidCounters;
+
+impl Counters {
+    /// Slots that suit a program, and one that may have little memory. Only what is used takes memory.
+    pub const SLOTS: u32 = 4096;
+    /// As above.
+    pub const FEW_SLOTS: u32 = 64;
+
+    const PROCESSES_AT: usize = size_of::<Header>();
+    const SLOTS_AT: usize = Counters::PROCESSES_AT + ProcessCounters::MAX * size_of::<ProcessCounters>();
+
+    /// Bytes of a memory with so many slots.
+    pub const fn size(slots: u32) -> usize {
+        Counters::SLOTS_AT + slots as usize * size_of::<Slot>()
+    }
+
+    /// Makes counters of zeroed shared memory, which wait for [`Counters::publish`].
+    ///
+    /// # Safety
+    /// `base` is page-aligned, mapped readable and writable for [`Counters::size`] bytes, and stays so for
+    /// as long as any copy is used.
+    pub unsafe fn create(base: *mut u8, slots: u32) -> Counters {
+        // SAFETY: the caller's promise. All parts are aligned, of which the slots have the most: a page.
+        unsafe {
+            Counters {
+                base,
+                header: &*base.cast(),
+                processes: core::slice::from_raw_parts(
+                    base.add(Counters::PROCESSES_AT).cast(),
+                    ProcessCounters::MAX,
+                ),
+                slots: core::slice::from_raw_parts(base.add(Counters::SLOTS_AT).cast(), slots as usize),
+            }
+        }
+    }
+
+    /// Lets others know that they are counters.
+    pub fn publish(&self, start: &Start) {
+        self.shared_slot().owner.store(Owner::ALL.0, Relaxed);
+        self.header.publish(start);
+    }
+
+    /// Looks at the memory that another process made.
+    ///
+    /// # Errors
+    /// [`InvalidCounters`] if it is not one of ours or does not fit `size`.
+    ///
+    /// # Safety
+    /// As for [`Counters::create`], with `size` bytes that cannot shrink.
+    pub unsafe fn open(base: *mut u8, size: usize) -> Result<Counters, InvalidCounters> {
+        if size < Counters::SLOTS_AT {
+            return Err(InvalidCounters);
+        }
+        // SAFETY: the caller maps at least the header there; it is made of atomics only.
+        let slots = unsafe { &*base.cast::<Header>() }.published_slots().ok_or(InvalidCounters)?;
+        if !(1..=Counters::SLOTS).contains(&slots) || Counters::size(slots) != size {
+            return Err(InvalidCounters);
+        }
+        // SAFETY: the caller's promise, for that size.
+        Ok(unsafe { Counters::create(base, slots) })
+    }
+
+    /// Where it is mapped.
+    pub fn base(&self) -> *mut u8 {
+        self.base
+    }
+
+    /// The header.
+    pub fn header(&self) -> &'static Header {
+        self.header
+    }
+
+    /// The slot for threads that have found none: who counts in it, does so for [`OTHERS`] of any process.
+    pub fn shared_slot(&self) -> &'static Slot {
+        &self.slots[0]
+    }
+
+    /// The counters of a process.
+    pub fn process(&self, process: Process) -> &'static ProcessCounters {
+        &self.processes[process.0 as usize % self.processes.len()]
+    }
+
+    /// Takes a place for the process with that id: the last place is for all that find no other.
+    pub fn claim_process(&self, pid: u32) -> Process {
+        let taken = self
+            .header
+            .processes
+            .0
+            .fetch_update(Relaxed, Relaxed, |taken| (taken < u32::from(OTHERS.0)).then_some(taken + 1));
+        let Ok(place) = taken else { return OTHERS };
+        let process = Process(place as u16);
+        self.process(process).pid.store(pid, Relaxed);
+        process
+    }
+
+    /// A slot for a thread of a process, with what that has counted elsewhere before; `None` if there are as
+    /// many threads at once as slots. `cursor` is where the process goes on looking; `has_ended` tells of
+    /// a thread.
+    pub fn claim_slot(
+        &self,
+        process: Process,
+        thread: u32,
+        before: Option<&Slot>,
+        cursor: &AtomicU32,
+        has_ended: impl Fn(u32) -> bool,
+    ) -> Option<&'static Slot> {
+        let owner = Owner::of(process, thread);
+        if before.is_none()
+            && let Some(slot) = self.left_slot(owner, cursor, &has_ended)
+        {
+            return Some(slot);
+        }
+        let used = &self.header.used.0;
+        let fresh = used.fetch_update(Relaxed, Relaxed, |used| {
+            let used = used.max(1); // the first one is shared
+            ((used as usize) < self.slots.len()).then_some(used + 1)
+        });
+        if let Ok(index) = fresh {
+            let slot = &self.slots[index.max(1) as usize];
+            slot.begin(before);
+            slot.owner.store(owner.0, Release);
+            return Some(slot);
+        }
+        self.slots[1..].iter().find(|slot| self.take_over(slot, owner, &has_ended))
+    }
+
+    /// A slot that an ended thread of the same process has left, among a few.
+    fn left_slot(
+        &self,
+        owner: Owner,
+        cursor: &AtomicU32,
+        has_ended: impl Fn(u32) -> bool,
+    ) -> Option<&'static Slot> {
+        const TRIES: u32 = 8;
+        let used = (self.header.used.0.load(Relaxed) as usize).min(self.slots.len());
+        let tries = used.saturating_sub(1).min(TRIES as usize);
+        (0..tries).find_map(|_| {
+            let index = 1 + cursor.fetch_add(1, Relaxed) as usize % (used - 1);
+            let slot = &self.slots[index];
+            let is_ours = Owner(slot.owner.load(Relaxed)).process() == owner.process();
+            (is_ours && self.take_over(slot, owner, &has_ended)).then_some(slot)
+        })
+    }
+
+    /// Takes a slot over if its thread has ended, and counts on in it. Where it was another process's, those
+    /// counts are no longer told apart from others.
+    fn take_over(&self, slot: &Slot, owner: Owner, has_ended: impl Fn(u32) -> bool) -> bool {
+        let present = Owner(slot.owner.load(Acquire));
+        let (Some(present_process), Some(process)) = (present.process(), owner.process()) else {
+            return false;
+        };
+        if present.thread() == 0 || !(present.thread() == owner.thread() || has_ended(present.thread())) {
+            return false;
+        }
+        let is_same = present_process == process;
+        let new = if is_same { owner } else { Owner::of(OTHERS, owner.thread()) };
+        if slot.owner.compare_exchange(present.0, new.0, AcqRel, Relaxed).is_err() {
+            return false;
+        }
+        if !is_same {
+            slot.tell(self.process(present_process));
+            for merged in [present_process, process] {
+                self.process(merged).merged.store(1, Relaxed);
+            }
+        }
+        true
+    }
+
+    /// The processes that have counted, with their ids; not those of [`OTHERS`].
+    pub fn processes(&self) -> impl Iterator<Item = (Process, u32)> {
+        let count = self.header.processes.0.load(Relaxed).min(u32::from(OTHERS.0));
+        (0..count as u16).map(|place| (Process(place), self.process(Process(place)).pid.load(Relaxed)))
+    }
+
+    /// Are some counts of the process among those of [`OTHERS`]?
+    pub fn is_merged(&self, process: Process) -> bool {
+        self.process(process).merged.load(Relaxed) != 0
+    }
+
+    /// The slots in which a process has counted.
+    pub fn slots(&self, process: Process) -> impl Iterator<Item = &'static Slot> {
+        let used = (self.header.used.0.load(Relaxed) as usize).min(self.slots.len());
+        let own = self.slots.iter().take(used).skip(1);
+        let own = own.filter(move |slot| Owner(slot.owner.load(Acquire)).process() == Some(process));
+        own.chain((process == OTHERS).then(|| self.shared_slot()))
+    }
+
+    /// What a process has in use, and the most that it had.
+    pub fn in_use(&self, process: Process) -> (i64, i64) {
+        let (told, peak) = self.process(process).told();
+        // The shared slot keeps nothing to itself.
+        let is_own = |slot: &&'static Slot| !core::ptr::eq(*slot, self.shared_slot());
+        let own = || self.slots(process).filter(is_own);
+        let untold = own().map(Slot::untold).fold(0, i64::wrapping_add);
+        let most = own().map(Slot::most).fold(0, i64::wrapping_add);
+        (told.wrapping_add(untold), peak.max(told.wrapping_add(most)))
+    }
+
+    /// All that a process has counted.
+    pub fn sums(&self, process: Process) -> Sums {
+        let (in_use, peak) = self.in_use(process);
+        let mut sums = Sums { in_use, peak, ..Sums::default() };
+        self.slots(process).for_each(|slot| sums.add(slot));
+        sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::slot::{Family, STEP};
+    use super::super::{Start, size_class};
+    use super::*;
+    use std::vec::Vec;
+
+    fn counters(slots: u32) -> Counters {
+        let layout = std::alloc::Layout::from_size_align(Counters::size(slots), 4096).unwrap();
+        // SAFETY: the layout has a size; the memory is zeroed, aligned and never freed.
+        let counters = unsafe { Counters::create(std::alloc::alloc_zeroed(layout), slots) };
+        counters.publish(&Start { slots, pid: 7, ..Start::default() });
+        counters
+    }
+
+    const NEVER: fn(u32) -> bool = |_| false;
+
+    #[test]
+    fn foreign_memory_and_impossible_sizes_are_refused() {
+        let made = counters(8);
+        let size = Counters::size(8);
+        // SAFETY: `made` has that many bytes and is never freed.
+        let open = |size| unsafe { Counters::open(made.base(), size) }.map(|counters| counters.slots.len());
+        assert_eq!(open(size), Ok(8));
+        assert_eq!(open(size - 4096), Err(InvalidCounters));
+        assert_eq!(open(16), Err(InvalidCounters));
+        made.publish(&Start { slots: u32::MAX, ..Start::default() });
+        assert_eq!(open(size), Err(InvalidCounters));
+    }
+
+    #[test]
+    fn threads_that_have_ended_leave_their_slots_to_others_of_their_process() {
+        let (counters, cursor) = (counters(16), AtomicU32::new(0));
+        let process = counters.claim_process(7);
+        for thread in 1..=10_000 {
+            let slot = counters.claim_slot(process, thread, None, &cursor, |_| true).unwrap();
+            slot.allocated(Family::New, 10);
+        }
+        assert!(counters.slots(process).count() <= 2);
+        let sums = counters.sums(process);
+        assert_eq!((sums.allocations, sums.bytes), (10_000, 100_000));
+        assert!(!counters.is_merged(process));
+    }
+
+    #[test]
+    fn where_all_slots_are_taken_processes_that_have_ended_are_merged() {
+        let (counters, cursor) = (counters(4), AtomicU32::new(0));
+        let mut all = Vec::new();
+        for pid in 1..=9 {
+            let process = counters.claim_process(pid);
+            let slot = counters.claim_slot(process, pid, None, &cursor, |thread| thread < pid).unwrap();
+            slot.allocated(Family::Malloc, 1);
+            slot.change_in_use(counters.process(process), 100);
+            all.push(process);
+        }
+        let sum: u64 = all.iter().chain([&OTHERS]).map(|&process| counters.sums(process).allocations).sum();
+        let in_use: i64 = all.iter().chain([&OTHERS]).map(|&process| counters.sums(process).in_use).sum();
+        assert_eq!((sum, in_use), (9, 900));
+        assert!(counters.is_merged(all[0]) && counters.is_merged(all[8]));
+    }
+
+    #[test]
+    fn more_threads_at_once_than_slots_find_none() {
+        let (counters, cursor) = (counters(3), AtomicU32::new(0));
+        let process = counters.claim_process(7);
+        let claim = |thread| counters.claim_slot(process, thread, None, &cursor, NEVER);
+        assert!(claim(1).is_some() && claim(2).is_some());
+        assert!(claim(3).is_none());
+        // The same id again is that of a thread that has ended.
+        assert!(claim(2).is_some());
+        let shared = counters.shared_slot();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..10_000).for_each(|_| shared.allocated(Family::Malloc, 3)));
+            }
+        });
+        shared.change_in_use(counters.process(process), 1000);
+        shared.change_in_use(counters.process(process), -400);
+        assert_eq!(counters.sums(OTHERS).bytes, 120_000);
+        assert_eq!(counters.in_use(process), (600, 1000));
+    }
+
+    #[test]
+    fn processes_beyond_all_places_count_together() {
+        let counters = counters(3);
+        let claimed = (0..5000).filter(|&pid| counters.claim_process(pid) != OTHERS).count();
+        assert_eq!(claimed, ProcessCounters::MAX - 1);
+        assert_eq!(counters.processes().count(), claimed);
+    }
+
+    #[test]
+    fn what_was_counted_before_is_counted_on() {
+        let (counters, cursor, early) = (counters(8), AtomicU32::new(0), Slot::empty());
+        let nobody = ProcessCounters::default();
+        early.allocated(Family::Calloc, 100);
+        early.freed();
+        early.change_in_use(&nobody, 104);
+        early.change_in_use(&nobody, -4);
+        let process = counters.claim_process(1);
+        let slot = counters.claim_slot(process, 1, Some(&early), &cursor, NEVER).unwrap();
+        slot.allocated(Family::Calloc, 100);
+        let sums = counters.sums(process);
+        assert_eq!((sums.allocations, sums.bytes, sums.frees), (2, 200, 1));
+        assert_eq!((sums.in_use, sums.peak), (100, 104));
+        assert_eq!(slot.calls(Family::Calloc).1[size_class(100)], 2);
+    }
+
+    #[test]
+    fn with_many_threads_the_peak_is_within_a_step_for_each() {
+        const THREADS: usize = 4;
+        let (counters, cursor) = (counters(16), AtomicU32::new(0));
+        let process = counters.claim_process(1);
+        std::thread::scope(|scope| {
+            for thread in 1..=THREADS as u32 {
+                let cursor = &cursor;
+                scope.spawn(move || {
+                    let slot = counters.claim_slot(process, thread, None, cursor, NEVER).unwrap();
+                    for change in std::iter::repeat_n(100, 100_000).chain(std::iter::repeat_n(-100, 50_000)) {
+                        slot.change_in_use(counters.process(process), change);
+                    }
+                });
+            }
+        });
+        let (in_use, peak) = counters.in_use(process);
+        assert_eq!(in_use, THREADS as i64 * 100 * 50_000);
+        let bound = THREADS as i64 * STEP;
+        assert!((in_use - bound..=THREADS as i64 * 100 * 100_000 + bound).contains(&peak), "{peak}");
+    }
+}
