@@ -121,13 +121,14 @@ fn top(text: &str) -> Vec<(&str, &str, &str)> {
 }
 
 #[test]
-fn the_time_line_is_in_the_profile() {
+fn the_time_line_is_in_the_profile_of_a_run_and_not_in_that_of_a_moment() {
     let workshop = Workshop::new("time_line");
     workshop.run("gcc -O2 -g @inline.c -o program");
     let recording = recording(&workshop.path("program"), BIAS);
     let symbols = Symbolizer::new(&options()).symbolize(&recording.modules, &[], recording.pid);
-    let line: Option<TimeLine> = profile(&recording, &symbols, Form::FILE).time_line;
-    assert_eq!(line.unwrap().points(), recording.time_line);
+    let line = |form| -> Option<TimeLine> { profile(&recording, &symbols, form).time_line };
+    assert_eq!(line(Form::FILE).unwrap().points(), recording.time_line);
+    assert_eq!(line(Form::LIVE), None);
 }
 
 #[test]
@@ -164,6 +165,8 @@ fn pprof_shows_labels_comments_and_times() {
         "lost_samples: 1",
         "lost_frees: 2",
         "truncated_stacks: 3",
+        "resident: 1048576",
+        "peak_resident: 1048576",
     ];
     assert_eq!(comments.lines().collect::<Vec<_>>(), expected);
     let raw = pprof(&workshop, BIAS, Mode::Full, &["-raw"]).unwrap();

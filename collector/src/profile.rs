@@ -53,6 +53,12 @@ impl Form {
     /// What a running process is asked for.
     pub const LIVE: Form = Form { with_peak: false, default_type: "inuse_space", times: Times::Moment };
 
+    /// Whether the time line and the ages of blocks are in it. Their times are since the recording began,
+    /// and for who asks every few seconds, and keeps no more than so many bytes, they are too much.
+    fn has_history(self) -> bool {
+        self.times == Times::Run
+    }
+
     fn sample_types(self) -> &'static [(&'static str, &'static str)] {
         if self.with_peak { &SAMPLE_TYPES } else { &SAMPLE_TYPES[..4] }
     }
@@ -123,8 +129,8 @@ impl<'a> Builder<'a> {
             duration_nanos: i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX),
             default_sample_type: strings.index(self.form.default_type),
             drop_frames: strings.index(&drop_frames()),
-            time_line: TimeLine::of(&recording.time_line),
-            eras: recording.eras.clone(),
+            time_line: TimeLine::of(&recording.time_line).filter(|_| self.form.has_history()),
+            eras: recording.eras.iter().copied().filter(|_| self.form.has_history()).collect(),
             comment: comments(recording).iter().map(|text| strings.index(text)).collect(),
             ..Profile::default()
         };
@@ -167,7 +173,7 @@ impl<'a> Builder<'a> {
         };
         let mut location_id = Vec::with_capacity(stacks.positions(row.stack).count());
         location_id.extend(stacks.positions(row.stack).map(|position| self.location_of_leaf(position)));
-        let cohorts = row.cohorts.clone();
+        let cohorts = row.cohorts.clone().filter(|_| self.form.has_history());
         self.profile.sample.push(Sample { location_id, value, label: vec![label], cohorts });
     }
 
