@@ -33,6 +33,12 @@ fn sample(stack: Stack, size: u64) -> Sample {
     Sample { stack, size, era: Era::FIRST }
 }
 
+/// A recorder that has not begun, which zeros are. It is too large for the stack of a test.
+fn unbegun() -> Box<Recorder> {
+    // SAFETY: zeroed memory of its layout, of which the box is the owner; zeros are valid.
+    unsafe { Box::from_raw(std::alloc::alloc_zeroed(std::alloc::Layout::new::<Recorder>()).cast()) }
+}
+
 /// What was told, in its order.
 struct Told {
     events: Vec<(u16, Event)>,
@@ -52,7 +58,7 @@ impl Room {
 
     /// One that has not begun.
     fn ready(ring_slots: u32, children: bool) -> Room {
-        let (recorder, segment) = (Box::new(Recorder::new()), segment(ring_slots));
+        let (recorder, segment) = (unbegun(), segment(ring_slots));
         let vector = Auxiliary::find().unwrap();
         let objects = Objects::of(vector).unwrap();
         recorder.unwinder.start(objects, vector.program_headers(), &Budget::new()).unwrap();
