@@ -48,7 +48,7 @@ static unsigned next;
 
 /* As many entries as there are keys; each is made once. */
 NOINLINE void fill_cache(void) {
-    void **place = &entries[below(SLOTS) % 500];
+    void **place = &entries[below(SLOTS) % 250];
     if (!*place)
         *place = malloc(1000 + below(500));
 }
