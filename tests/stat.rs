@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "stat/client.rs"]
+mod client;
 #[path = "stat/commands.rs"]
 mod commands;
 #[path = "stat/counts.rs"]
