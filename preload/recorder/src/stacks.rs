@@ -291,6 +291,16 @@ mod tests {
         assert!(results.iter().all(|r| *r == results[0]));
     }
 
+    #[test]
+    fn a_forked_child_leaves_the_numbers_that_are_over_to_its_parent() {
+        let (stacks, channel) = (Stacks::new(), Channel::new(16));
+        (0..8).for_each(|i| assert!(intern(&stacks, ROOT, frame(i), &channel).is_ok()));
+        assert_eq!(intern(&stacks, ROOT, frame(99), &channel), Err(NoStack::Untold));
+        stacks.after_fork();
+        told(&channel);
+        assert_eq!(intern(&stacks, ROOT, frame(99), &channel), Ok(Stack(10)));
+    }
+
     /// Neither memory nor numbers are used up by trying.
     #[test]
     fn a_stack_that_cannot_be_told_of_is_none() {

@@ -516,3 +516,19 @@ fn a_child_that_is_not_wanted_stops_and_its_parent_goes_on() {
     ));
     assert_eq!(room.segment.processes().turned_away(), 0);
 }
+
+#[test]
+fn the_filter_knows_of_each_sampled_block_until_it_is_freed() {
+    let (room, thread) = (Room::with(4096, 1 << 10, true), Thread::default());
+    let is_marked = || room.recorder.filter.is_marked(block(0));
+    let allocate = || room.allocate(&thread, block(0), 1 << 20); // is a sample, but for one in e^256
+    allocate();
+    assert!(is_marked());
+    let taken = room.recorder.take(block(0)).unwrap();
+    assert!(!is_marked());
+    room.recorder.put_back(block(0), taken, &thread);
+    assert!(is_marked());
+    allocate(); // in the place of one that was freed unseen
+    room.free(&thread, block(0));
+    assert!(!is_marked() && room.lost() == [0, 0, 1]);
+}

@@ -141,6 +141,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_much_data_takes_no_address_space() {
+        let budget = Budget::new();
+        budget.leave(3 * PAGE);
+        budget.data.leave(PAGE);
+        assert!(budget.is_much(PAGE) && !budget.is_much_shared(PAGE));
+        assert_eq!(budget.map(2 * PAGE), None);
+        assert_eq!(budget.space.left(), 3 * PAGE);
+    }
+
+    #[test]
     fn without_a_limit_all_can_be_had() {
         let budget = Budget::new();
         assert!(!budget.is_much(usize::MAX / 2) && budget.is_much(usize::MAX));

@@ -215,6 +215,8 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
         });
         assert_eq!(got.iter().filter(|(had, _)| *had).count(), PLACES);
+        places.slots.iter().for_each(|slot| slot.owner.store(1, Relaxed));
+        assert!(places.acquire(&Cell::new(0)).is_none());
         places.after_fork();
         assert!(places.acquire(&Cell::new(0)).is_some());
     }
