@@ -3,6 +3,7 @@
 
 use anyhow::{bail, ensure};
 use hashbrown::HashMap;
+use heaptrace_pprof::cohorts::Cohorts;
 use heaptrace_pprof::time_line::Point;
 
 use crate::profile::tables::{Line, Profile};
@@ -115,22 +116,16 @@ impl Growth {
         let profile = view.profile;
         let began: Vec<f64> = profile.eras.iter().map(|&nanos| nanos as f64 / NANOS).collect();
         let end = profile.duration_nanos as f64 / NANOS;
-        let mut lives: HashMap<String, Life> = HashMap::new();
+        let mut of_stack: HashMap<String, Vec<(&Cohorts, Weight, i64)>> = HashMap::new();
         each_row(view, |row, stack, weight, bytes| {
-            let Some(cohorts) = profile.cohorts.get(row).and_then(Option::as_ref) else { return };
-            let rows = cohorts.rows(began.len());
-            let alive: i64 = rows.iter().map(|row| row.alive).sum();
-            // Blocks of a class differ in size, and rates may have changed: the sums are what they are.
-            let weight = match alive {
-                0 => weight,
-                alive => Weight { bytes: bytes as f64 / alive as f64, ..weight },
-            };
-            let life = lives.entry_ref(stack).or_insert_with(|| Life::new(&began, end));
-            life.add(&rows, weight);
-            let freed = cohorts.last_freed.map(|nanos| nanos as f64 / NANOS);
-            life.last_freed = [life.last_freed, freed].into_iter().flatten().reduce(f64::max);
+            if let Some(cohorts) = profile.cohorts.get(row).and_then(Option::as_deref) {
+                of_stack.entry_ref(stack).or_default().push((cohorts, weight, bytes));
+            }
         });
-        let row = |(stack, life): (String, Life)| {
+        // One after the other: a life has some kilobytes.
+        let row = |(stack, samples): (String, Vec<(&Cohorts, Weight, i64)>)| {
+            let mut life = Life::new(&began, end);
+            samples.iter().for_each(|&(cohorts, weight, bytes)| add(&mut life, cohorts, weight, bytes));
             let (alive, born) = (life.alive(), life.born());
             let ages = Ages {
                 kept: alive.samples / born.samples.max(1.0),
@@ -139,7 +134,7 @@ impl Growth {
             };
             Row { stack, judgement: judge(&life), live: alive.bytes, ages: Some(ages) }
         };
-        let rows = lives.into_iter().map(row).collect();
+        let rows = of_stack.into_iter().map(row).collect();
         Growth::of(view, Evidence::Ages, end, trend(&profile.time_line, |point| point.in_use), rows)
     }
 
@@ -202,6 +197,20 @@ impl Growth {
         };
         resident * self.seconds > (0.2 * now).max(LITTLE) && heap < 0.25 * resident
     }
+}
+
+/// Adds a sample with `bytes` in use to a stack's life.
+fn add(life: &mut Life, cohorts: &Cohorts, weight: Weight, bytes: i64) {
+    let rows = cohorts.rows(life.eras.len());
+    let alive: i64 = rows.iter().map(|row| row.alive).sum();
+    // Blocks of a class differ in size, and rates may have changed: the sums are what they are.
+    let weight = match alive {
+        0 => weight,
+        alive => Weight { bytes: bytes as f64 / alive as f64, ..weight },
+    };
+    life.add(&rows, weight);
+    let freed = cohorts.last_freed.map(|nanos| nanos as f64 / NANOS);
+    life.last_freed = [life.last_freed, freed].into_iter().flatten().reduce(f64::max);
 }
 
 /// When a profile was taken, in nanoseconds since 1970.
