@@ -128,8 +128,14 @@ fn output_goes_to_a_file() {
     let proto = folder.path("again.prof");
     let commands =
         format!("top >{}\nflamegraph {}\nproto >{}\n", top.display(), svg.display(), proto.display());
-    let said = [&top, &svg, &proto].map(|path| format!("heaptrace: written to {}\n", path.display()));
-    assert_eq!(session(&file, &commands).1, said.concat());
+    let tree = folder.path("tree.txt");
+    let commands = format!("{commands}output={}\ntree\noutput=\nnormalize=1\no\n", tree.display());
+    let said = [&top, &svg, &proto, &tree].map(|path| format!("heaptrace: written to {}\n", path.display()));
+    let (text, errors) = session(&file, &commands);
+    let normalize = "heaptrace: normalize is an option of the command line, beside --base\n";
+    assert_eq!(errors, [&said.concat(), normalize].concat());
+    assert!(text.ends_with("  output                    = \"\"\n"), "{text}");
+    assert!(fs::read_to_string(tree).unwrap().starts_with("Showing nodes"));
     assert!(fs::read_to_string(top).unwrap().starts_with("Type: inuse_space\n"));
     assert!(fs::read_to_string(svg).unwrap().starts_with("<?xml"));
     assert_eq!(report_text(&["--json", proto.to_str().unwrap()]), report_text(&["--json", &file]));

@@ -54,7 +54,7 @@ fn arguments_of(view: &ViewKind) -> String {
 pub fn run(profile: &Profile, options: Options, out: &mut Output) -> anyhow::Result<()> {
     // As in pprof, whose prompt says what the profile is once.
     let options = Options { compact_labels: true, ..options };
-    let mut session = Session { profile, options };
+    let mut session = Session { profile, options, output: None };
     text::header(&mut out.text(), &Header::new(&session.view()?))?;
     if !io::stdin().is_terminal() {
         for line in io::stdin().lines() {
@@ -85,6 +85,8 @@ enum Next {
 struct Session<'a> {
     profile: &'a Profile,
     options: Options,
+    /// The file that views go to, if they all go to one.
+    output: Option<PathBuf>,
 }
 
 impl Session<'_> {
@@ -174,6 +176,14 @@ impl Session<'_> {
     /// Understands `name=value`, and a word that stands for such: a value that a variable can have, a
     /// switch, or a sample type. Whether it was one.
     fn assign_one(&mut self, line: &str) -> anyhow::Result<bool> {
+        match line.split_once('=').map(|(name, value)| (name.trim(), value.trim())) {
+            Some(("output", file)) => {
+                self.output = Some(PathBuf::from(file)).filter(|_| !file.is_empty());
+                return Ok(true);
+            }
+            Some(("normalize", _)) => bail!("normalize is an option of the command line, beside --base"),
+            _ => {}
+        }
         let assigned = line.split_once('=').and_then(|(name, value)| {
             // pprof takes what `options` shows, with its remark, for an assignment.
             let value = value.split("//:").next().unwrap_or_default();
@@ -224,6 +234,8 @@ impl Session<'_> {
             let line = format!("  {:<25} = {value:<20} {remark}", setting.name);
             writeln!(out, "{}", line.trim_end())?;
         }
+        let file = self.output.as_ref().map_or("\"\"".to_owned(), |file| file.display().to_string());
+        writeln!(out, "  {:<25} = {file}", "output")?;
         Ok(())
     }
 
@@ -238,7 +250,7 @@ impl Session<'_> {
         let file = modify(&mut options, name, &arguments)?;
         let profile = options.with_label_frames(self.profile);
         let view = View::new(&profile, &options)?;
-        let Some(path) = own_file.or(file) else {
+        let Some(path) = own_file.or(file).or_else(|| self.output.clone()) else {
             return command.run(&view, out);
         };
         Output::to_file(&path, |file| command.run(&view, file))?;
@@ -249,7 +261,8 @@ impl Session<'_> {
 
 /// Whether a line gives a variable a value.
 fn is_assignment(line: &str) -> bool {
-    line.split_once('=').is_some_and(|(name, _)| Setting::find(name.trim()).is_some())
+    let is_variable = |name: &str| name == "output" || Setting::find(name).is_some();
+    line.split_once('=').is_some_and(|(name, _)| is_variable(name.trim()))
 }
 
 /// Splits the number off a name: `top10` is `top 10`.
@@ -346,6 +359,7 @@ fn help(out: &mut dyn Write) -> anyhow::Result<()> {
             writeln!(out, "  {:<20}   {}", "", choices.join(", "))?;
         }
     }
+    writeln!(out, "  {:<20} The file that views are written to", "output")?;
     writeln!(out, "\n  {:<20} Take away focus, ignore, hide, tagfocus and tagignore", ":")?;
     Ok(())
 }

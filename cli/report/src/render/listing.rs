@@ -54,7 +54,10 @@ fn lines(out: &mut dyn Write, routine: &Routine, scale: &Scale) -> io::Result<()
 /// What is wrong with the source of a function.
 pub fn source_note(routine: &Routine) -> Option<String> {
     match routine.source_lines {
-        _ if routine.file.is_empty() => None,
+        _ if routine.file.is_empty() => Some(
+            "where it is in the source only debug information tells: at hand when the profile is recorded, or for heaptrace symbolize"
+                .to_owned(),
+        ),
         None => Some(
             "the source was not found; --source-path says where to look, --trim-path what to cut off its name"
                 .to_owned(),
