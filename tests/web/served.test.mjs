@@ -14,19 +14,24 @@ withBrowser();
 const servers = [];
 after(() => servers.forEach((server) => server.kill()));
 
-/** Starts a server; its address. */
-function serve(...args) {
-    const server = spawn(HEAPTRACE, ['report', '--http', 'localhost:0', '--no-browser', ...args]);
+/** Starts `heaptrace`, which serves something; the process and its address. */
+function start(...args) {
+    const server = spawn(HEAPTRACE, args, { cwd: FOLDER });
     servers.push(server);
     return new Promise((resolve, reject) => {
         let said = '';
         server.stderr.on('data', (data) => {
             said += data;
-            const [, url] = /(http:\/\/\S+)\//.exec(said) ?? [];
-            url && resolve(url);
+            const [url] = /http:\/\/[\w.:[\]]+/.exec(said) ?? [];
+            url && resolve({ server, url });
         });
         server.on('exit', () => reject(new Error(said)));
     });
+}
+
+/** The address of a served profile. */
+async function serve(...args) {
+    return (await start('report', '--http', 'localhost:0', '--no-browser', ...args)).url;
 }
 
 test('the page of a server is that of a file, and asks nobody else', async () => {
@@ -78,4 +83,48 @@ test('the profile can be had as a file', async () => {
     output('curl', '-s', '-o', 'downloaded.prof', `${url}/download`);
     const top = (file) => output('go', 'tool', 'pprof', '-symbolize=none', '-top', '-sample_index=alloc_space', file).split('\n').slice(-8);
     assert.deepEqual(top('downloaded.prof'), top(orders()));
+});
+
+/** Allocates as many MiB as each line of its input says, and says so. */
+const OBEDIENT = `
+import sys
+kept = []
+for line in sys.stdin:
+    kept.append([bytearray(1 << 20) for _ in range(int(line))])
+    print(len(kept), flush=True)
+`;
+
+test('a program that goes on is shown as it is now, and what came since a moment', async () => {
+    const { server, url } = await start('run', '--http', 'localhost:0', '-o', 'live.prof', '--children', 'none', '--', '/usr/bin/python3', '-c', OBEDIENT);
+    const allocate = async (mib) => {
+        server.stdin.write(`${mib}\n`);
+        await new Promise((done) => server.stdout.once('data', done));
+    };
+    await allocate(20);
+    const { page, notes, close } = await open(url, { hash: '/#/top?si=inuse_space' });
+    const mebibytes = async () => parseFloat((await page.locator('.total strong').textContent()).replace(/MB$/, ''));
+    const changed = (from) => page.waitForFunction((text) => document.querySelector('.total').textContent !== text, from);
+    const near = (value, wanted) => assert.ok(Math.abs(value - wanted) < 3, `${value} is about ${wanted}`);
+    near(await mebibytes(), 20);
+    let before = await page.locator('.total').textContent();
+    await allocate(40);
+    await page.keyboard.press('r');
+    await changed(before);
+    near(await mebibytes(), 60);
+    before = await page.locator('.total').textContent();
+    await page.getByRole('button', { name: 'since the beginning' }).click();
+    await page.getByRole('menuitemcheckbox', { name: 'Since now' }).or(page.getByRole('menuitem', { name: 'Since now' })).click();
+    await changed(before);
+    before = await page.locator('.total').textContent();
+    await allocate(10);
+    await page.keyboard.press('r');
+    await changed(before);
+    near(await mebibytes(), 10);
+    assert.match(await page.locator('.total').textContent(), /more in use/);
+    assert.deepEqual(notes.faults, []);
+    server.stdin.end();
+    await new Promise((done) => server.once('exit', done));
+    await page.keyboard.press('r');
+    await page.waitForFunction(() => document.getElementById('toast')?.textContent.startsWith('No newer profile'));
+    await close();
 });

@@ -45,7 +45,7 @@ export class App {
         about(this, part('about'));
         const exporter = button('⤓', () => openExports(this, exporter), { 'aria-label': 'Export', title: 'Export', 'aria-haspopup': 'menu' });
         this.refresh = source.isServed ? new Refresh(this) : null;
-        fill(part('tools'), this.refresh?.often, this.refresh?.now, exporter,
+        fill(part('tools'), this.refresh?.element, exporter,
             button('◐', () => this.turn(), { 'aria-label': 'Light or dark', title: 'Light or dark' }),
             button('?', help, { 'aria-label': 'Keys', title: 'Keys' }));
         matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.update());

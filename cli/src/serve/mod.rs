@@ -12,6 +12,7 @@ mod routes;
 mod site;
 mod start;
 mod unserved;
+mod viewer;
 
 pub use owner::{MARK, PROCESSES, SNAPSHOT};
 pub use start::{Endpoints, TOKEN};

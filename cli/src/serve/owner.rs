@@ -65,13 +65,17 @@ fn snapshot(site: &Site, request: &Request, process: &Profiled) -> Result<Respon
         Some(until) => until,
         None => site.snapshot(process)?,
     };
+    Ok(Response::new("application/octet-stream", encoded(site, &now, since.as_ref())))
+}
+
+/// A profile as it would be in a file, or of what came since another moment.
+pub fn encoded(site: &Site, now: &Snapshot, since: Option<&Snapshot>) -> Vec<u8> {
     let (recording, form) = match since {
         Some(since) => {
             let form = Form { times: Times::Difference, ..Form::LIVE };
-            (now.recording_since(&since, Since::Everything), form)
+            (now.recording_since(since, Since::Everything), form)
         }
         None => (now.recording(), Form::FILE),
     };
-    let profile = profile(&recording, &symbols(&recording, &site.symbolizer), form);
-    Ok(Response::new("application/octet-stream", heaptrace_pprof::encode(&profile)))
+    heaptrace_pprof::encode(&profile(&recording, &symbols(&recording, &site.symbolizer), form))
 }

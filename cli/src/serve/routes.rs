@@ -4,7 +4,7 @@ use heaptrace_collector::Profiled;
 use heaptrace_http::{Request, Response};
 
 use super::site::{Site, pprof_error};
-use super::{heap, index, metrics, owner, unserved};
+use super::{heap, index, metrics, owner, unserved, viewer};
 use crate::messages;
 
 /// Who asks.
@@ -30,13 +30,16 @@ pub fn answer(site: &Site, request: &Request, visitor: Visitor) -> Response {
         }
     }
     match path {
-        "/" => Response::redirect("/debug/pprof/"),
+        // The page's own requests are relative to it.
+        "/" if !request.path().ends_with('/') => Response::redirect(&format!("{}/", request.path())),
+        "/" => heaptrace_report::viewer::page(),
         "/metrics" => metrics::all(site),
         // Relative links work with the slash only.
         "/debug/pprof" => Response::redirect(&format!("{}/", request.path())),
-        _ => match path.strip_prefix("/debug/pprof/") {
-            Some(name) => pprof_page(site, request, name, pid),
-            None => {
+        _ => match (path.strip_prefix("/debug/pprof/"), path.strip_prefix("/viewer/")) {
+            (Some(name), _) => pprof_page(site, request, name, pid),
+            (_, Some(what)) => viewer::answer(site, request, what, pid),
+            (None, None) => {
                 let command = if visitor == Visitor::Owner { owner::answer(site, request) } else { None };
                 command.unwrap_or_else(|| Response::error(404, "404 page not found"))
             }

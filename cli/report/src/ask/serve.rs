@@ -53,7 +53,7 @@ pub fn run(served: Served, address: &Address, opens: bool) -> anyhow::Result<()>
 impl Served {
     /// What the page understands of them.
     fn data(&self) -> anyhow::Result<Vec<u8>> {
-        viewer::bytes(load::load(&self.files, self.base.as_ref())?, &self.options)
+        viewer::bytes(load::load(&self.files, self.base.as_ref())?, &self.options, false)
     }
 
     /// Whether they can be read again.
@@ -77,6 +77,10 @@ impl Site {
     fn answer(&self, request: &Request) -> Response {
         match request.path() {
             "/" => viewer::page(),
+            // Of files there is nothing else.
+            "/viewer/session" => {
+                Response::new("application/json", r#"{"processes":[],"marks":[],"live":false}"#)
+            }
             "/viewer/data" => self.data(request.query("refresh").is_some()),
             "/download" if self.served.is_lasting() => match self.served.file() {
                 Ok(bytes) => Response::new("application/vnd.google.protobuf+gzip", bytes)

@@ -10,8 +10,9 @@ use crate::render::html::{self, Page};
 use crate::view::basis::{Options, View};
 use crate::view::viewer::Viewer;
 
-/// Where the page gets the profile from, seen from where the page is.
-pub const DATA: &str = "viewer/data";
+/// What the page asks for is below this, seen from where the page is: `data`, the profile; `session`, what else there
+/// is; `mark`, to keep a moment.
+const ANSWERS: &str = "viewer";
 
 /// Parameters of pprof's web pages.
 const PARAMETERS: [&str; 18] = [
@@ -37,7 +38,7 @@ const PARAMETERS: [&str; 18] = [
 
 /// The page.
 pub fn page() -> Response {
-    let Page { html, policy } = Page::from(DATA);
+    let Page { html, policy } = Page::from(ANSWERS);
     Response::new("text/html; charset=utf-8", html)
         .header("Content-Security-Policy", &format!("{policy}; frame-ancestors 'none'"))
         .header("Referrer-Policy", "no-referrer")
@@ -49,20 +50,23 @@ pub fn data(bytes: Vec<u8>) -> Response {
     Response::new("application/octet-stream", bytes).header("Cache-Control", "no-store")
 }
 
-/// Those bytes for the profile that `source` is.
+/// Those bytes for the profile that `source` is. `differs` tells whether it is what came since a moment, of which
+/// there may be less than nothing.
 ///
 /// # Errors
 /// If it is no profile.
-pub fn data_of(source: Source) -> anyhow::Result<Vec<u8>> {
-    bytes(load::merged(&[source], None)?, &Options::default())
+pub fn data_of(source: Source, differs: bool) -> anyhow::Result<Vec<u8>> {
+    bytes(load::merged(&[source], None)?, &Options::default(), differs)
 }
 
 /// Those bytes for a profile as the options show it.
-pub fn bytes(mut profile: Profile, options: &Options) -> anyhow::Result<Vec<u8>> {
+pub fn bytes(mut profile: Profile, options: &Options, differs: bool) -> anyhow::Result<Vec<u8>> {
     prune::prune(&mut profile);
     let profile = options.with_label_frames(&profile);
     let view = View::new(&profile, options)?;
-    html::data(&Viewer::new(&view, |file| source_files::read(&options.paths, file)))
+    let mut viewer = Viewer::new(&view, |file| source_files::read(&options.paths, file));
+    viewer.difference |= differs;
+    html::data(&viewer)
 }
 
 /// The view of the page that one of pprof's web pages, which are below `/ui/`, is.

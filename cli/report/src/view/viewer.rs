@@ -14,6 +14,8 @@ pub struct Viewer<'a> {
     pub view: &'a View<'a>,
     /// What the profile is.
     pub header: Header,
+    /// Whether values are differences.
+    pub difference: bool,
     /// Its sample types.
     pub types: Vec<Kind>,
     /// Its stacks.
@@ -42,6 +44,7 @@ impl<'a> Viewer<'a> {
         Viewer {
             view,
             header: Header::new(view),
+            difference: view.is_difference(),
             types: (0..profile.sample_types.len()).map(kind).collect(),
             excerpts: if view.options.no_source { Vec::new() } else { excerpts(profile, &tree, read) },
             tree,

@@ -26,13 +26,43 @@ export class Source {
 
     /** @param {Record<string, string>} wishes */
     async fetched(wishes) {
+        const response = await this.ask('data', wishes);
+        return new Uint8Array(await response.arrayBuffer());
+    }
+
+    /**
+     * What else the server has: processes, the marks of one, and whether these go on.
+     *
+     * @param {string} pid
+     * @returns {Promise<{ processes: { pid: number, name: string }[], marks: string[], live: boolean }>}
+     */
+    async session(pid) {
+        return (await this.ask('session', { pid })).json();
+    }
+
+    /**
+     * Has the server keep this moment, to show what came since.
+     *
+     * @param {string} pid
+     * @param {string} name
+     */
+    async mark(pid, name) {
+        await this.ask('mark', { pid, name }, 'POST');
+    }
+
+    /**
+     * @param {string} what
+     * @param {Record<string, string>} wishes
+     * @param {string} [method]
+     */
+    async ask(what, wishes, method = 'GET') {
         const parameters = new URLSearchParams(location.search);
-        Object.entries(wishes).forEach(([name, value]) => parameters.set(name, value));
-        const response = await fetch(`${this.address}?${parameters}`);
+        Object.entries(wishes).forEach(([name, value]) => value !== '' && parameters.set(name, value));
+        const response = await fetch(`${this.address}/${what}?${parameters}`, { method });
         if (!response.ok) {
             throw new Error((await response.text()).trim() || response.statusText);
         }
-        return new Uint8Array(await response.arrayBuffer());
+        return response;
     }
 }
 

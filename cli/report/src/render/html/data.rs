@@ -109,7 +109,7 @@ pub fn data(viewer: &Viewer) -> anyhow::Result<Vec<u8>> {
             .map(|(t, kind)| Type { name: &t.name, unit: &t.unit, total: kind.total, sampled: kind.sampled })
             .collect(),
         default_type: viewer.view.index,
-        difference: viewer.view.is_difference(),
+        difference: viewer.difference,
         period: profile.period,
         strings: texts.strings.iter().map(AsRef::as_ref).collect(),
         labels: labels(profile),

@@ -1,0 +1,91 @@
+//! The viewer for browsers, and what it asks for while it is open.
+
+use std::path::Path;
+
+use heaptrace_collector::Profiled;
+use heaptrace_collector::snapshot::Snapshot;
+use heaptrace_http::{Request, Response};
+use heaptrace_pprof::Source;
+use heaptrace_report::viewer;
+use serde::Serialize;
+
+use super::owner::encoded;
+use super::site::{Site, busy, pprof_error};
+use crate::messages;
+
+/// Longest name of a moment that a page has kept, in bytes.
+const MAX_NAME: usize = 64;
+
+/// What there is to look at.
+#[derive(Serialize)]
+struct Session {
+    processes: Vec<Process>,
+    marks: Vec<String>,
+    /// Whether what is looked at goes on.
+    live: bool,
+}
+
+#[derive(Serialize)]
+struct Process {
+    pid: u32,
+    name: String,
+}
+
+/// The answer to what the page asks for: `data`, `session` or `mark`.
+pub fn answer(site: &Site, request: &Request, what: &str, pid: Option<u32>) -> Response {
+    let answered = match (what, request.method()) {
+        ("data", _) => data(site, request, pid),
+        ("session", _) => session(site, pid),
+        ("mark", "POST") => keep(site, request, pid),
+        _ => Err(Response::error(404, "404 page not found")),
+    };
+    answered.unwrap_or_else(|error| error)
+}
+
+/// The profile for the page: of all, or of what came since a moment.
+fn data(site: &Site, request: &Request, pid: Option<u32>) -> Result<Response, Response> {
+    let process = site.process(pid)?;
+    let since = request.query("since").filter(|name| !name.is_empty());
+    let since = since.map(|name| moment(site, &process, name)).transpose()?;
+    let _inside = site.gate.enter().ok_or_else(busy)?;
+    let profile = encoded(site, &site.snapshot(&process)?, since.as_ref());
+    let failed = |why: String| pprof_error(500, &why);
+    let source =
+        Source::read_from(Path::new("the session"), &*profile).map_err(|why| failed(why.to_string()))?;
+    let bytes = viewer::data_of(source, since.is_some()).map_err(|why| failed(format!("{why:#}")))?;
+    Ok(viewer::data(bytes))
+}
+
+/// A moment that a page had kept, or a mark.
+fn moment(site: &Site, process: &Profiled, name: &str) -> Result<Snapshot, Response> {
+    let kept = site.clients().get(process.key, &of_page(name)).cloned();
+    let marks = site.marks();
+    kept.or_else(|| marks.get(process.key, name).cloned())
+        .ok_or_else(|| pprof_error(404, &messages::no_mark(process.pid, name, &marks.names(process.key))))
+}
+
+/// Keeps this moment for the page. Marks are the owner's, so it is kept with what clients had last.
+fn keep(site: &Site, request: &Request, pid: Option<u32>) -> Result<Response, Response> {
+    let name = request.query("name").unwrap_or_default();
+    if name.is_empty() || name.len() > MAX_NAME || name.contains(char::is_control) {
+        return Err(pprof_error(400, messages::BAD_MARK));
+    }
+    let snapshot = site.snapshot(&site.process(pid)?)?;
+    site.clients().replace(&of_page(name), snapshot);
+    Ok(Response::new("text/plain; charset=utf-8", ""))
+}
+
+/// The name under which a moment of a page is kept.
+fn of_page(name: &str) -> String {
+    format!("viewer\n{name}")
+}
+
+fn session(site: &Site, pid: Option<u32>) -> Result<Response, Response> {
+    let all = site.asker.processes().ok_or_else(busy)?;
+    let marks = site
+        .process(pid)
+        .map(|process| site.marks().names(process.key).into_iter().map(str::to_owned).collect())?;
+    let process = |it: &Profiled| Process { pid: it.pid, name: it.name.to_string_lossy().into_owned() };
+    let session = Session { processes: all.iter().map(process).collect(), marks, live: true };
+    Ok(Response::new("application/json", serde_json::to_vec(&session).unwrap_or_default()))
+}
