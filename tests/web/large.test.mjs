@@ -4,16 +4,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
 import { open, selected, withBrowser } from './browser.mjs';
-import { ROOT, file, pageOf, reportRows } from './heaptrace.mjs';
+import { HEAPTRACE, file, pageOf, reportRows } from './heaptrace.mjs';
 
 withBrowser();
 
 test('100,000 stacks', async (context) => {
-    const bytes = execFileSync(`${ROOT}/target/debug/examples/large_profile`, ['100000'], { maxBuffer: 1 << 30 });
+    const bytes = execFileSync(join(dirname(HEAPTRACE), 'examples/large_profile'), ['100000'], { maxBuffer: 1 << 30 });
     const profile = file('large.prof', gzipSync(bytes, { level: 6 }));
     const path = pageOf(profile);
     const [whole, size] = [statSync(profile).size, statSync(path).size];

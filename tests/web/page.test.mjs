@@ -217,3 +217,12 @@ test('a difference shows what grew, what shrank and what is noise', async () => 
     assert.deepEqual(notes.faults, []);
     await close();
 });
+
+test('where nothing is in use any more, the page says where there is more to see', async () => {
+    const { page, close } = await open(pageOf(sqlite()), { hash: '#/flamegraph?si=inuse_space' });
+    assert.match(await page.locator('#totals').textContent(), /(nothing|next to nothing) here; look at /);
+    await page.locator('#totals').getByRole('button', { name: 'alloc_space' }).click();
+    assert.match(page.url(), /si=alloc_space/);
+    assert.doesNotMatch(await page.locator('#totals').textContent(), /look at/);
+    await close();
+});

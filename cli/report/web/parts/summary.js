@@ -5,7 +5,7 @@
 
 import { amount, grouped } from '../text/units.js';
 import { halfInterval } from '../model/sums.js';
-import { el, fill } from './dom.js';
+import { button, el, fill } from './dom.js';
 
 /** What sample types count, in words. */
 const MEANINGS = /** @type {Record<string, string>} */ ({
@@ -16,6 +16,9 @@ const MEANINGS = /** @type {Record<string, string>} */ ({
     peak_space: 'in use at the peak',
     peak_objects: 'blocks in use at the peak',
 });
+
+/** What is little against something that many times as large. */
+const LITTLE = 100;
 
 /**
  * @param {App} app
@@ -63,7 +66,25 @@ export function summary(app, shown, element) {
             el('span', {}, `${!is.difference ? '' : whole.value < 0 ? 'less ' : 'more '}${MEANINGS[type.name] ?? type.name}${isWhole ? '' : ', of what the filters leave'}`),
             half > 0 && el('span', { class: 'error' }, `± ${amount(Math.round(half), type.unit)} (95%)`)),
         ...losses.map((loss) => el('p', { class: 'warning' }, loss)),
+        emptiness(app, shown),
         ...hints.map((hint) => el('p', { class: 'hint' }, hint)),
         ...is.about.comments.map((comment) => el('p', { class: 'hint' }, comment)),
     );
+}
+
+/**
+ * Where there is more to see, if there is next to nothing here: at the end of a program that cleans up, little is in use.
+ *
+ * @param {App} app
+ * @param {Shown} shown
+ */
+function emptiness(app, shown) {
+    const { types } = app.profile.is;
+    const { unit, total } = types[shown.type];
+    const others = types.filter((type) => type.unit === unit && type.total > LITTLE * total);
+    if (others.length === 0 || (total !== 0 && !others.some((type) => type.name.startsWith('peak_')))) {
+        return null;
+    }
+    const choices = others.map((type) => button(type.name, () => app.go({ si: type.name, z: '' }), { class: 'plain' }));
+    return el('p', { class: 'hint' }, total === 0 ? 'There is nothing here; look at ' : 'There is next to nothing here; look at ', ...choices.reverse());
 }

@@ -20,7 +20,7 @@ use crate::render::html::state::state;
 use crate::render::text::hint_text;
 use crate::view::call_tree::frame::SMALLER;
 use crate::view::call_tree::tree::{CallTree, Node};
-use crate::view::header::Header;
+use crate::view::header::{Header, Hint};
 use crate::view::label;
 use crate::view::own::Origin;
 use crate::view::viewer::Viewer;
@@ -138,7 +138,13 @@ fn about(header: &Header) -> About<'_> {
         samples: header.samples,
         losses: &header.losses,
         comments: &header.comments,
-        hints: header.hints.iter().map(hint_text).collect(),
+        // Which sample type has more, the page says itself.
+        hints: header
+            .hints
+            .iter()
+            .filter(|hint| !matches!(hint, Hint::Little { .. }))
+            .map(hint_text)
+            .collect(),
     }
 }
 
