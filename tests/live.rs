@@ -9,6 +9,7 @@ mod live {
     mod endpoints;
     mod interval;
     mod manual;
+    mod rates;
     mod scrapers;
     mod served;
 }

@@ -59,6 +59,7 @@ fn recording(program: &Path, bias: u64) -> Recording {
         started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
         duration: Duration::from_millis(1500),
         rate: 512 << 10,
+        rates: None,
         counters: Counters {
             samples: 4,
             lost_samples: 1,

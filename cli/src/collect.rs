@@ -42,7 +42,7 @@ pub fn run() -> Result<()> {
     let sockets = Sockets::inherited(listener, OsStr::from_bytes(session.name), SOCKET_FOLDER.as_ref());
     let text = |name| env::var_os(name).filter(|value| !value.is_empty());
     let pattern = text(config::OUT).and_then(|text| Pattern::parse(&text).ok());
-    let rate = text(config::RATE).and_then(|text| config::parse_rate(text.as_bytes()));
+    let rate = text(config::RATE).and_then(|text| config::parse_rate_or_off(text.as_bytes()));
     let mode = text(config::SYMBOLIZE).and_then(|text| text.to_str()?.parse().ok());
     let names = Options::names_folder().filter(|_| text(config::NO_CACHE).is_none());
     let options = Options { mode: mode.unwrap_or_default(), names, ..Options::default() };

@@ -22,6 +22,7 @@ enum Cli {
     Ps(live::PsArgs),
     Snapshot(live::SnapshotArgs),
     Mark(live::MarkArgs),
+    Rate(live::RateArgs),
     Lib(library::Args),
     /// What the library starts when there is no `heaptrace run`
     #[command(hide = true)]
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Cli::Ps(args) => live::ps(&args),
         Cli::Snapshot(args) => live::snapshot(&args),
         Cli::Mark(args) => live::mark(&args),
+        Cli::Rate(args) => live::rate(&args),
         Cli::Lib(args) => library::run(&args),
         Cli::Collect => collect::run(),
         Cli::Waste(waste) => waste.run(),

@@ -13,7 +13,7 @@ use std::process::ExitStatus;
 use heaptrace_channel::config::RateText;
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::MAX_PROCESSES;
-use heaptrace_channel::weight::{FEW_SAMPLES, finer_rate};
+use heaptrace_channel::weight::{FEW_SAMPLES, OFF, finer_rate};
 use heaptrace_collector::recording::Counters;
 use heaptrace_collector::summary::{
     Malloc, Memory, Missed, Outcome, Refused, Series, Summary, TurnedAway, Unpatched, WhyMissed,
@@ -185,6 +185,16 @@ pub fn no_mark(pid: u32, name: &str, marks: &[&str]) -> String {
 
 /// What a mark's name must be like.
 pub const BAD_MARK: &str = "a mark's name has 1 to 256 bytes and no control characters";
+
+/// What a rate must be like.
+pub const BAD_RATE: &str = "use a number of bytes from 1 to 1TiB, such as 64KiB or 1";
+
+/// What it must be like where there may be none.
+pub const BAD_RATE_OR_OFF: &str = "use a number of bytes from 1 to 1TiB, such as 64KiB or 1, or off";
+
+/// That the rate cannot be changed any more.
+pub const RATE_STAYS: &str =
+    "its rate was changed too often: which sample was drawn at which could not be told any more";
 
 /// To a client, when the session does not answer.
 pub const SESSION_BUSY: &str = "the session has no time, or has just ended";
@@ -369,6 +379,11 @@ fn totals(lines: &mut Vec<Line>, summary: &Summary) {
 fn advice(program: &Written) -> Option<String> {
     let Written { name, rate, counters: Counters { samples: count, .. }, memory, .. } = program;
     let name = name.display();
+    if *rate == OFF {
+        return (*count == 0).then(|| {
+            format!("no samples: {name} was dormant; heaptrace rate PID 64KiB wakes it while it runs")
+        });
+    }
     let finer = finer_rate(*rate, *count).map(RateText);
     // Where the resident set is so much larger than what malloc was asked for, more samples do not tell of it.
     let is_elsewhere = memory.most_resident > SMALL && memory.most_resident / 4 > memory.most_in_use;

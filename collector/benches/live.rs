@@ -10,6 +10,9 @@ mod live;
 #[allow(dead_code)]
 #[path = "../src/pieces.rs"]
 mod pieces;
+#[allow(dead_code, unused_imports)]
+#[path = "../src/rates.rs"]
+mod rates;
 #[allow(dead_code)]
 #[path = "../src/recording.rs"]
 mod recording;
@@ -18,7 +21,7 @@ mod settings;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use heaptrace_channel::ring::Event;
-use heaptrace_channel::sample::{Era, Sample};
+use heaptrace_channel::sample::{ERAS, Era, Sample};
 use heaptrace_channel::stacks::Stack;
 
 use eras::{Moment, Ticks};
@@ -51,7 +54,7 @@ fn apply(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(EVENTS as u64));
     for (name, stacks, largest) in [("10 stacks of many classes", 10, 5000), ("50,000 stacks", 50_000, 20)] {
         let events = events(stacks, largest);
-        let mut live = Live::new(1);
+        let mut live = Live::new([1; ERAS]);
         let now = Moment { era: Era::FIRST, ticks: Ticks(1) };
         group.bench_function(format!("apply, {name}"), |bencher| {
             bencher.iter(|| events.iter().for_each(|&event| live.apply(event, now)));

@@ -84,8 +84,13 @@ impl Eras {
         let age = self.age(now);
         let last = self.began[self.began.len() - 1];
         let is_due = age >= Eras::FIRST.max(last.saturating_add(last / 3));
-        (is_due && self.began.len() < ERAS).then(|| {
-            self.began.push(age);
+        if is_due { self.begin(now) } else { None }
+    }
+
+    /// Begins another era, if there are more.
+    pub fn begin(&mut self, now: Instant) -> Option<Era> {
+        (self.began.len() < ERAS).then(|| {
+            self.began.push(self.age(now));
             self.now(now).era
         })
     }

@@ -10,6 +10,8 @@ use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
 use heaptrace_channel::patch::Applied;
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::{Ends, Message, Reader};
+use heaptrace_channel::sample::Era;
+use heaptrace_channel::weight::OFF;
 use heaptrace_channel::{Segment, sys};
 
 use crate::attention::Attention;
@@ -22,6 +24,7 @@ use crate::patch::Left;
 use crate::path::{absolute, os_path};
 use crate::profiled::Profiled;
 use crate::program::Program;
+use crate::rates::Rates;
 use crate::recording::Counters;
 use crate::snapshot::{Key, Snapshot};
 use crate::stacks::Tree;
@@ -47,7 +50,7 @@ pub struct Image {
     stacks: Tree,
     /// Mean bytes between samples. As it was at the start, like all that the header says: the program
     /// can write there.
-    rate: u64,
+    rates: Rates,
     /// When recording began, by the monotonic clock.
     started: Duration,
     /// Process ids in it are those that we have for the same processes.
@@ -97,18 +100,19 @@ impl Image {
         let mut command: Vec<_> = command.map(|text| String::from_utf8_lossy(text).into_owned()).collect();
         command.pop_if(|last| last.is_empty());
         let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started());
+        let rates = Rates::new(header.rate(Era::FIRST));
         let mut image = Image {
             mapping,
             segment,
             reader: Box::new(Reader::new(*segment.rings())),
             stacks: Tree::new(),
-            rate: header.rate(),
+            members: Members::new(*rates.by_era()),
+            rates,
             started: Duration::from_nanos(header.started_monotonic()),
             has_our_ids: header.pid() == pid,
             program: Arc::new(Program { pid, executable, started_as, command }),
             left: Left::default(),
             files,
-            members: Members::new(header.rate()),
             modules: Modules::default(),
             drained: SystemTime::now(),
             blocked: None,
@@ -139,10 +143,33 @@ impl Image {
         self.attention.grow(passed > 0, self.mapping.file(), &self.waker);
         let now = Instant::now();
         if let Some(era) = self.eras.advance(now) {
-            self.segment().header().begin(era);
+            self.begin(era);
         }
         self.members.iter_mut().for_each(|member| member.note(now));
         passed
+    }
+
+    /// Begins an era, at the rate that there is.
+    fn begin(&mut self, era: Era) {
+        let rate = self.rates.begin(era);
+        self.members.set_rates(*self.rates.by_era());
+        self.segment().header().begin(era, rate);
+    }
+
+    /// Has samples drawn at another rate. False if it was changed so often that it cannot be told apart any
+    /// more which sample was drawn at which.
+    pub fn set_rate(&mut self, rate: u64) -> bool {
+        let now = Instant::now();
+        if self.rates.needs_era(rate) && self.eras.begin(now).is_none() {
+            return false;
+        }
+        let era = self.eras.now(now).era;
+        self.rates.change(rate, era, self.eras.age(now));
+        self.members.set_rates(*self.rates.by_era());
+        let header = self.segment().header();
+        header.begin(era, self.rates.by_era()[era.number()]);
+        header.set_dormant(self.rates.now() == OFF);
+        true
     }
 
     fn apply_events(&mut self) -> u64 {
@@ -352,7 +379,7 @@ impl Image {
             command: self.program.command.clone(),
             is_program: Some(member.pid) == program,
             started: member.started,
-            rate: self.rate,
+            rate: self.rates.now(),
             in_use: member.live.in_use(),
             counters: self.counters(process),
             key: Key { image: id, number: member.number },
@@ -385,7 +412,8 @@ impl Image {
             program: Arc::clone(&self.program),
             started: member.started,
             taken: self.drained,
-            rate: self.rate,
+            rate: self.rates.period(),
+            rates: self.rates.history(),
             counters,
             nodes: self.stacks.nodes(),
             modules: self.modules.clone(),

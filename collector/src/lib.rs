@@ -25,6 +25,7 @@ mod profile;
 mod profiled;
 mod program;
 pub mod question;
+mod rates;
 pub mod recording;
 pub mod request;
 mod series;

@@ -8,6 +8,7 @@ use heaptrace_pprof::time_line::Point;
 
 use crate::eras::Moment;
 use crate::live::Live;
+use crate::rates::ByEra;
 use crate::time_line::{TimeLine, point, resident};
 use crate::watch::Watch;
 
@@ -67,13 +68,19 @@ impl Member {
 pub struct Members {
     slots: Vec<Option<Member>>,
     next: u64,
-    rate: u64,
+    rates: ByEra,
 }
 
 impl Members {
-    /// Nobody yet, of an image that is sampled every `rate` bytes.
-    pub fn new(rate: u64) -> Members {
-        Members { slots: Vec::new(), next: 0, rate }
+    /// Nobody yet, of an image that is sampled at these rates.
+    pub fn new(rates: ByEra) -> Members {
+        Members { slots: Vec::new(), next: 0, rates }
+    }
+
+    /// From now on these are the rates.
+    pub fn set_rates(&mut self, rates: ByEra) {
+        self.rates = rates;
+        self.slots.iter_mut().flatten().for_each(|member| member.live.set_rates(rates));
     }
 
     /// Adds the process in a slot.
@@ -90,7 +97,7 @@ impl Members {
             watch,
             has_left: false,
             started,
-            live: Live::new(self.rate),
+            live: Live::new(self.rates),
             time_line: TimeLine::new(started.elapsed().unwrap_or_default()),
             events: 0,
             events_in_profile: None,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 use hashbrown::HashMap;
 use heaptrace_channel::processes::Process;
+use heaptrace_channel::weight::OFF;
 use heaptrace_symbolize::{Complaint, Symbolizer};
 
 use crate::naming::{Pattern, Subject, insert};
@@ -78,7 +79,7 @@ impl Output {
             name,
             pid: snapshot.pid,
             counters: snapshot.counters,
-            rate: snapshot.rate,
+            rate: if snapshot.rates.is_some() { OFF } else { snapshot.rate },
             malloc,
             memory: memory(&snapshot.time_line),
             outcome: Outcome::File,

@@ -258,6 +258,7 @@ fn comments(recording: &Recording) -> Vec<String> {
             comments.push(format!("{name}: {bytes}"));
         }
     }
+    comments.extend(recording.rates.iter().map(|rates| format!("rates: {rates}")));
     if counters.is_damaged {
         comments.push("damaged: the program wrote over what was recorded of it".to_owned());
     }

@@ -16,6 +16,20 @@ pub enum Question {
     Processes(Sender<Vec<Profiled>>),
     /// What was recorded of a process?
     Snapshot(u32, Sender<Option<Snapshot>>),
+    /// From now on draw samples of a process, and those that it was forked from or forks, at this rate;
+    /// [`OFF`](heaptrace_channel::weight::OFF) for none.
+    Rate(u32, u64, Sender<RateSet>),
+}
+
+/// What became of a change of the rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateSet {
+    /// It is what it was to be.
+    Done,
+    /// The process is not recorded.
+    NoProcess,
+    /// It was changed too often.
+    TooOften,
 }
 
 /// Where questions are asked.
@@ -48,6 +62,11 @@ impl Asker {
         self.ask(|answer| Question::Snapshot(pid, answer)).flatten()
     }
 
+    /// Has samples of the process drawn at another rate; `None` if the session is over or has no time.
+    pub fn set_rate(&self, pid: u32, rate: u64) -> Option<RateSet> {
+        self.ask(|answer| Question::Rate(pid, rate, answer))
+    }
+
     fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Question) -> Option<T> {
         let (answer, answered) = bounded(1);
         self.0.send_timeout(question(answer), PATIENCE).ok()?;
@@ -67,6 +86,16 @@ pub fn answer(question: Question, images: &mut [(u64, Image)], program: Option<u
             let mut latest = images.iter_mut().rev();
             let found = latest.find_map(|(id, image)| image.snapshot(*id, image.recorded_process(pid)?));
             answer.send(found).ok();
+        }
+        Question::Rate(pid, rate, answer) => {
+            let mut latest = images.iter_mut().rev().map(|(_, image)| image);
+            let found = latest.find(|image| image.recorded_process(pid).is_some());
+            let set = match found.map(|image| image.set_rate(rate)) {
+                None => RateSet::NoProcess,
+                Some(true) => RateSet::Done,
+                Some(false) => RateSet::TooOften,
+            };
+            answer.send(set).ok();
         }
     }
 }

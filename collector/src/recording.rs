@@ -24,6 +24,8 @@ pub struct Recording {
     pub duration: Duration,
     /// Mean bytes between samples; 1 means that every allocation was recorded.
     pub rate: u64,
+    /// What the rate was when, if it was changed while recording went on.
+    pub rates: Option<String>,
     /// What was counted beside the samples.
     pub counters: Counters,
     /// Every module that a frame refers to.

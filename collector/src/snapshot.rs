@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 use heaptrace_pprof::cohorts::Cohorts;
 use heaptrace_pprof::time_line::Point;
 
+use heaptrace_channel::sample::ERAS;
+
 use crate::copied::{Copied, copy_stacks};
 use crate::eras::Calendar;
 use crate::fold::Folder;
@@ -42,6 +44,8 @@ pub struct Snapshot {
     pub taken: SystemTime,
     /// Mean bytes between samples.
     pub rate: u64,
+    /// What the rate was when, if it was changed.
+    pub rates: Option<String>,
     /// What was counted by the process.
     pub counters: Counters,
     /// All stacks of its image.
@@ -66,10 +70,11 @@ impl Snapshot {
             started: SystemTime::now(),
             taken: SystemTime::now(),
             rate,
+            rates: None,
             counters: Counters::default(),
             nodes: Tree::new().nodes(),
             modules: Modules::default(),
-            sums: Live::new(rate).sums(),
+            sums: Live::new([rate; ERAS]).sums(),
             calendar: Calendar::default(),
             time_line: Vec::new(),
         }
@@ -122,6 +127,7 @@ impl Snapshot {
             started: self.started,
             duration: self.duration(),
             rate: self.rate,
+            rates: self.rates.clone(),
             counters,
             modules: modules.into_modules(),
             stacks,

@@ -49,7 +49,7 @@ pub struct Written {
     pub is_program: bool,
     /// How complete it is.
     pub counters: Counters,
-    /// Mean bytes between samples.
+    /// Mean bytes between samples; [`OFF`](heaptrace_channel::weight::OFF) if that was not one rate.
     pub rate: u64,
     /// How the program came to its memory.
     pub malloc: Malloc,

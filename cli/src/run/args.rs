@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args as _, FromArgMatches as _};
-use heaptrace_channel::config::parse_rate;
+use heaptrace_channel::config::{parse_rate, parse_rate_or_off};
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
 use heaptrace_collector::symbolize::Mode;
 use heaptrace_http::Address;
 
-use crate::interval;
+use crate::{interval, messages};
 
 /// Profile a program
 #[derive(Debug, clap::Args)]
@@ -20,8 +20,8 @@ pub struct Args {
     /// Profile to write: %n program name, %p process id, %h host, %t UTC time
     #[arg(short, long, value_name = "PATTERN", default_value = DEFAULT_PATTERN, value_parser = OsStringValueParser::new().try_map(|text| Pattern::parse(&text)))]
     pub output: Pattern,
-    /// Mean bytes between samples, such as 64KiB; 1 records every allocation
-    #[arg(short, long, value_name = "BYTES", default_value = "512KiB", value_parser = rate)]
+    /// Mean bytes between samples, such as 64KiB; 1 records every allocation, off none until `heaptrace rate`
+    #[arg(short, long, value_name = "BYTES", default_value = "512KiB", value_parser = rate_or_off)]
     pub rate: u64,
     /// Also write a profile every DURATION, such as 10s or 5m, beside the final one
     #[arg(long, value_name = "DURATION", value_parser = interval::parse)]
@@ -80,6 +80,9 @@ impl Args {
 /// # Errors
 /// If it is none.
 pub fn rate(text: &str) -> Result<u64> {
-    parse_rate(text.as_bytes())
-        .ok_or_else(|| anyhow!("use a number of bytes from 1 to 1TiB, such as 64KiB or 1"))
+    parse_rate(text.as_bytes()).ok_or_else(|| anyhow!(messages::BAD_RATE))
+}
+
+fn rate_or_off(text: &str) -> Result<u64> {
+    parse_rate_or_off(text.as_bytes()).ok_or_else(|| anyhow!(messages::BAD_RATE_OR_OFF))
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use heaptrace_channel::config;
+use heaptrace_channel::config::{self, RateText};
 use heaptrace_collector::naming::Pattern;
 use heaptrace_collector::question::questions;
 use heaptrace_collector::request::Config;
@@ -91,7 +91,7 @@ fn prepare(args: &Args) -> Result<Prepared> {
     check_output(&args.output, &command.path)?;
     let obstacle = preflight::obstacle(&command.path);
     let invitation = Invitation::put(&mut command, library::RECORDER, obstacle.as_ref(), args.children)?;
-    command.set(config::RATE, args.rate.to_string().into());
+    command.set(config::RATE, RateText(args.rate).to_string().into());
     command.set(config::PATCH, if args.no_patch { "none" } else { "all" }.into());
     match args.seed {
         Some(seed) => command.set(config::SEED, seed.to_string().into()),

@@ -14,5 +14,5 @@ mod start;
 mod unserved;
 mod viewer;
 
-pub use owner::{MARK, PROCESSES, SNAPSHOT};
+pub use owner::{MARK, PROCESSES, RATE, SNAPSHOT};
 pub use start::{Endpoints, TOKEN};

@@ -1,6 +1,8 @@
 //! What the commands of the session's own user ask for.
 
+use heaptrace_channel::config::parse_rate_or_off;
 use heaptrace_collector::Profiled;
+use heaptrace_collector::question::RateSet;
 use heaptrace_collector::recording::Since;
 use heaptrace_collector::snapshot::Snapshot;
 use heaptrace_collector::{Form, Times, profile, symbols};
@@ -16,6 +18,9 @@ pub const SNAPSHOT: &str = "/heaptrace/snapshot";
 /// Marks this moment of `pid` as `name`.
 pub const MARK: &str = "/heaptrace/mark";
 
+/// Has samples of `pid` drawn every `bytes`, or none.
+pub const RATE: &str = "/heaptrace/rate";
+
 /// Longest name of a mark, in bytes.
 const MAX_NAME: usize = 256;
 
@@ -28,6 +33,7 @@ pub fn answer(site: &Site, request: &Request) -> Option<Response> {
     let answered = match request.path() {
         PROCESSES => Ok(processes(site)),
         SNAPSHOT => named().and_then(|process| snapshot(site, request, &process)),
+        RATE => named().and_then(|process| rate(site, request, &process)),
         MARK => named().and_then(|process| mark(site, request, &process)),
         _ => return None,
     };
@@ -47,6 +53,16 @@ fn mark(site: &Site, request: &Request, process: &Profiled) -> Result<Response, 
     let snapshot = site.snapshot(process)?;
     site.marks().replace(name, snapshot);
     Ok(Response::new("text/plain; charset=utf-8", ""))
+}
+
+fn rate(site: &Site, request: &Request, process: &Profiled) -> Result<Response, Response> {
+    let rate = request.query("bytes").and_then(|text| parse_rate_or_off(text.as_bytes()));
+    let rate = rate.ok_or_else(|| Response::error(400, messages::BAD_RATE_OR_OFF))?;
+    match site.asker.set_rate(process.pid, rate).ok_or_else(busy)? {
+        RateSet::Done => Ok(Response::new("text/plain; charset=utf-8", "")),
+        RateSet::NoProcess => Err(Response::error(404, &messages::not_profiled(process.pid))),
+        RateSet::TooOften => Err(Response::error(503, messages::RATE_STAYS)),
+    }
 }
 
 fn snapshot(site: &Site, request: &Request, process: &Profiled) -> Result<Response, Response> {

@@ -17,6 +17,7 @@ use heaptrace_pprof::cohorts::Cohorts;
 
 use crate::eras::{Moment, Ticks};
 use crate::pieces::{Pieces, Shared};
+use crate::rates::ByEra;
 use crate::recording::{Since, Values};
 use ages::Ages;
 use index::Index;
@@ -75,7 +76,7 @@ type Owner = (Stack, SizeClass);
 /// One process's sums.
 #[derive(Debug)]
 pub struct Live {
-    rate: u64,
+    rates: ByEra,
     index: Index,
     cells: Pieces<Cell, CELLS_SHARED>,
     /// Of each cell.
@@ -127,10 +128,10 @@ pub struct Sum {
 }
 
 impl Live {
-    /// The sums of a process that is sampled every `rate` bytes.
-    pub fn new(rate: u64) -> Live {
+    /// The sums of a process that is sampled at these rates.
+    pub fn new(rates: ByEra) -> Live {
         Live {
-            rate,
+            rates,
             index: Index::new(),
             cells: Pieces::new(),
             owners: Pieces::new(),
@@ -148,7 +149,7 @@ impl Live {
     #[inline(always)] // the body of the loop over a program's events
     pub fn apply(&mut self, event: Event, now: Moment) {
         let Sample { stack, size, era } = event.sample();
-        let weight = weight(size, self.rate);
+        let weight = weight(size, self.rates[era.number()]);
         let (cell, ages) = self.cell(stack, size);
         match event {
             Event::Allocated(_) => {
@@ -190,6 +191,11 @@ impl Live {
             self.space_in_use -= part.1;
             (objects, space) = (objects - part.0, space - part.1);
         }
+    }
+
+    /// From now on these are the rates.
+    pub fn set_rates(&mut self, rates: ByEra) {
+        self.rates = rates;
     }
 
     /// Samples taken.
@@ -324,7 +330,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use heaptrace_channel::sample::Era;
+    use heaptrace_channel::sample::{ERAS, Era};
 
     /// Eras are those of [`ages`] to test.
     const NOW: Moment = Moment { era: Era::FIRST, ticks: Ticks(1) };
@@ -334,7 +340,7 @@ mod tests {
     }
 
     fn live(events: &[Event]) -> Vec<Sum> {
-        let mut live = Live::new(1);
+        let mut live = Live::new([1; ERAS]);
         events.iter().for_each(|&event| live.apply(event, NOW));
         live.sums().iter().collect()
     }
@@ -375,7 +381,7 @@ mod tests {
 
     #[test]
     fn lost_frees_come_off_the_stacks_cells() {
-        let mut live = Live::new(1);
+        let mut live = Live::new([1; ERAS]);
         live.apply(Event::Allocated(block(Stack(1), 100)), NOW);
         live.apply(Event::Allocated(block(Stack(1), 1000)), NOW);
         live.apply_lost_frees(Stack(1), (2.0, 1100.0), NOW);
@@ -387,7 +393,7 @@ mod tests {
     fn sums_stay_what_they_were_and_later_ones_tell_what_came_since() {
         use Event::*;
         let (a, b) = (Stack(1), Stack(2));
-        let mut live = Live::new(1);
+        let mut live = Live::new([1; ERAS]);
         [Allocated(block(a, 100)), Allocated(block(a, 100)), Freed(block(a, 100))]
             .into_iter()
             .for_each(|event| live.apply(event, NOW));

@@ -51,19 +51,27 @@ pub fn parse_rate(text: &[u8]) -> Option<u64> {
     (1..=MAX_RATE).contains(&rate).then_some(rate)
 }
 
+/// Reads a rate as [`parse_rate`], or `off`, which is [`OFF`](crate::weight::OFF).
+pub fn parse_rate_or_off(text: &[u8]) -> Option<u64> {
+    if text == b"off" { Some(crate::weight::OFF) } else { parse_rate(text) }
+}
+
 /// `k`, `kb` or `kib` for the prefix `k`, in any case.
 fn unit_has_prefix(unit: &[u8], prefix: &[u8]) -> bool {
     let Some((head, tail)) = unit.split_at_checked(1) else { return false };
     head.eq_ignore_ascii_case(prefix) && [&b""[..], b"b", b"ib"].iter().any(|t| tail.eq_ignore_ascii_case(t))
 }
 
-/// A rate as [`parse_rate`] reads it.
+/// A rate as [`parse_rate_or_off`] reads it.
 #[derive(Debug, Clone, Copy)]
 pub struct RateText(pub u64);
 
 impl fmt::Display for RateText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let RateText(rate) = *self;
+        if rate == crate::weight::OFF {
+            return f.write_str("off");
+        }
         let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
         match units.iter().find(|(shift, _)| rate > 0 && rate.trailing_zeros() >= *shift) {
             Some((shift, unit)) => write!(f, "{}{unit}", rate >> shift),
@@ -160,13 +168,14 @@ mod tests {
         ] {
             assert_eq!(parse_rate(text.as_bytes()), Some(rate), "{text}");
         }
+        assert_eq!([&b"off"[..], b"1", b"on"].map(parse_rate_or_off), [Some(0), Some(1), None]);
     }
 
     #[test]
     fn a_rate_is_written_as_it_is_read() {
         extern crate std;
-        for text in ["1", "1000", "1025", "4KiB", "512KiB", "1536KiB", "1MiB", "3GiB", "1TiB"] {
-            let rate = parse_rate(text.as_bytes()).unwrap();
+        for text in ["off", "1", "1000", "1025", "4KiB", "512KiB", "1536KiB", "1MiB", "3GiB", "1TiB"] {
+            let rate = parse_rate_or_off(text.as_bytes()).unwrap();
             assert_eq!(std::format!("{}", RateText(rate)), text);
         }
     }

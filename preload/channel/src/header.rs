@@ -5,13 +5,14 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 
 use crate::geometry::Geometry;
-use crate::sample::Era;
+use crate::sample::{ERAS, Era};
 use crate::sys::{self, PAGE};
 use crate::text::{load_text, store_text};
+use crate::weight::OFF;
 
 /// Marks a segment: `heaptrac` and the version of the layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"heaptrac");
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// Longest command line kept, in bytes; the rest of a longer one is cut off.
 pub const MAX_COMMAND: usize = 2048;
@@ -25,7 +26,6 @@ pub struct Header {
     magic: AtomicU64,
     version: AtomicU32,
     geometry: [AtomicU32; 3],
-    rate: AtomicU64,
     started: AtomicU64,
     started_monotonic: AtomicU64,
     pid: AtomicU32,
@@ -43,6 +43,8 @@ pub struct Header {
     pub collector: AtomicU32,
     /// The present era, which the collector tells.
     era: AtomicU32,
+    /// Not 0: no samples are drawn, until the collector says otherwise.
+    dormant: AtomicU32,
     /// Counts how often the collector was asked to look: a futex that it sleeps on.
     nudges: AtomicU32,
     /// The number of the next new stack; see [`crate::stacks`].
@@ -51,6 +53,8 @@ pub struct Header {
     pub(crate) modules: AtomicU32,
     /// Forked children that found no slot; see [`crate::processes`].
     pub(crate) turned_away: AtomicU32,
+    /// Mean bytes between the samples that were drawn in each era.
+    rates: [AtomicU64; ERAS],
     /// The present epoch; see [`crate::ring`].
     pub(crate) epoch: CacheLine<AtomicU32>,
     command_length: AtomicU32,
@@ -71,7 +75,7 @@ pub(crate) struct CacheLine<T>(pub(crate) T);
 pub struct Start<'a> {
     /// Sizes of the segment's parts.
     pub geometry: Geometry,
-    /// Mean bytes between samples; 1 for all.
+    /// Mean bytes between samples; 1 for all, [`OFF`] for none.
     pub rate: u64,
     /// When recording began, in nanoseconds since 1970.
     pub started: u64,
@@ -111,7 +115,8 @@ impl Header {
         for (to, from) in self.geometry.iter().zip([rings, ring_slots, lost_frees]) {
             to.store(from, Relaxed);
         }
-        self.rate.store(start.rate, Relaxed);
+        self.rates[0].store(start.rate, Relaxed);
+        self.dormant.store((start.rate == OFF).into(), Relaxed);
         self.started.store(start.started, Relaxed);
         self.started_monotonic.store(start.started_monotonic, Relaxed);
         self.pid.store(start.pid, Relaxed);
@@ -132,20 +137,33 @@ impl Header {
         Some(Geometry { rings, ring_slots, lost_frees })
     }
 
-    /// Mean bytes between samples, at least 1.
-    pub fn rate(&self) -> u64 {
-        self.rate.load(Relaxed).max(1)
+    /// Mean bytes between the samples that are drawn in an era; [`OFF`] where none ever was.
+    #[inline]
+    pub fn rate(&self, era: Era) -> u64 {
+        self.rates[era.number()].load(Relaxed)
+    }
+
+    /// Are no samples drawn now?
+    #[inline]
+    pub fn is_dormant(&self) -> bool {
+        self.dormant.load(Relaxed) != 0
+    }
+
+    /// Has samples drawn, or none: the collector does.
+    pub fn set_dormant(&self, dormant: bool) {
+        self.dormant.store(dormant.into(), Relaxed);
     }
 
     /// In which era a block is born now.
     #[inline]
     pub fn era(&self) -> Era {
-        Era::new(self.era.load(Relaxed).into())
+        Era::new(self.era.load(Acquire).into())
     }
 
-    /// Begins an era: the collector does.
-    pub fn begin(&self, era: Era) {
-        self.era.store(era.number() as u32, Relaxed);
+    /// Begins an era with its rate: the collector does.
+    pub fn begin(&self, era: Era, rate: u64) {
+        self.rates[era.number()].store(rate, Relaxed);
+        self.era.store(era.number() as u32, Release); // so that whoever sees the era sees its rate
     }
 
     /// When recording began, in nanoseconds since 1970.

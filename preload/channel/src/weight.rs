@@ -16,6 +16,9 @@
 //! | 256 MiB | 1.6% | 4.4% | 13% |
 //! | 4 GiB | 0.39% | 1.1% | 3.1% |
 
+/// The rate of no samples at all.
+pub const OFF: u64 = 0;
+
 /// Probability that a block of `size` bytes is sampled at a rate of one in `rate` bytes.
 pub fn probability(size: u64, rate: u64) -> f64 {
     if rate <= 1 { 1.0 } else { -libm::expm1(-(size as f64) / rate as f64) }

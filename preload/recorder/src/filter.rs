@@ -34,9 +34,9 @@ impl Filter {
         Filter(AtomicUsize::new(0))
     }
 
-    /// Sets the filter up for a rate. Called once, before the first sample.
+    /// Sets the filter up for a rate, or for none. Called once, before the first sample.
     pub fn start(&self, rate: u64, budget: &Budget) {
-        if rate < LOWEST_RATE {
+        if (1..LOWEST_RATE).contains(&rate) {
             return;
         }
         if budget.is_much(STRETCHES) {

@@ -5,7 +5,8 @@
 //! sampled block is expected, and neighbours in memory are neighbours here, so that the table is as
 //! local as the program's own use of its heap. When all entries of a bucket are taken a block goes
 //! into one of those beside it, a group of four; when these are full, to the level below, and when
-//! there is room in none, to a new level on top, a table four times as large, mapped then. Nothing is
+//! there is room in none, to a new level on top, a table four times as large, with granules of a quarter,
+//! mapped then. Nothing is
 //! ever moved. So most blocks are found at the first look, into the bucket of the top level.
 //!
 //! No two threads work on the same address at once, because a block has one owner: it is inserted
@@ -64,7 +65,7 @@ struct Bucket([Entry; WAYS]);
 /// The table. As zeros, it is one that has to be started.
 #[derive(Debug, Default)]
 pub struct LiveTable {
-    /// Binary logarithm of the granule in bytes.
+    /// Binary logarithm of the first level's granule in bytes.
     granule_bits: AtomicU32,
     /// Binary logarithm of the first level's buckets.
     first_bits: AtomicU32,
@@ -77,6 +78,8 @@ pub struct LiveTable {
 struct Level<'t> {
     /// Binary logarithm of the number of buckets.
     bits: u32,
+    /// Binary logarithm of the granule in bytes.
+    granule_bits: u32,
     buckets: &'t [Bucket],
     /// For each chunk of buckets, [`USED`] and [`SPILLED`].
     notes: &'t [AtomicU8],
@@ -87,9 +90,10 @@ impl Level<'_> {
         (size_of::<Bucket>() << bits) + (1 << bits) / CHUNK // the buckets, and the notes
     }
 
-    /// The bucket of a granule.
+    /// The bucket for an address.
     #[inline(always)]
-    fn index(&self, granule: usize) -> usize {
+    fn index(&self, address: usize) -> usize {
+        let granule = address >> self.granule_bits;
         // A heap larger than the level lies over itself, each time in another order.
         let lap = (granule >> self.bits).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (granule ^ (lap >> 32)) & (self.buckets.len() - 1)
@@ -110,8 +114,8 @@ impl Level<'_> {
 
     /// Adds a block; false if all buckets of its group are full.
     #[inline(always)]
-    fn claim(&self, granule: usize, address: usize, sample: Sample) -> bool {
-        let index = self.index(granule);
+    fn claim(&self, address: usize, sample: Sample) -> bool {
+        let index = self.index(address);
         self.note(index, USED);
         self.buckets[index].claim(address, sample) || self.spill(index, address, sample)
     }
@@ -130,8 +134,8 @@ impl Level<'_> {
     }
 
     /// Removes the block at `address`, if it is in here.
-    fn take(&self, granule: usize, address: usize) -> Option<Sample> {
-        let index = self.index(granule);
+    fn take(&self, address: usize) -> Option<Sample> {
+        let index = self.index(address);
         let own = self.buckets[index].take(address);
         if own.is_none() && self.has_spilled(index) {
             return self.beside(index).find_map(|bucket| bucket.take(address));
@@ -200,21 +204,24 @@ impl LiveTable {
         }
     }
 
-    /// Sets the table up for a rate. Called once, before the first block is added.
+    /// Sets the table up for a rate, or for one that is not known yet. Called once, before the first block is added.
     pub fn start(&self, rate: u64) {
         // A sample stands for as many bytes, of which a heap has no more than addresses.
-        let granule_bits = rate.max(1).ilog2().max(SMALLEST_GRANULE_BITS);
+        let granule_bits = rate.checked_ilog2().unwrap_or(FIRST_BYTES_BITS).max(SMALLEST_GRANULE_BITS);
         self.granule_bits.store(granule_bits, Relaxed);
         self.first_bits.store(FIRST_BYTES_BITS.saturating_sub(granule_bits).max(FIRST_BITS), Relaxed);
-    }
-
-    fn granule(&self, address: usize) -> usize {
-        address >> self.granule_bits.load(Relaxed)
     }
 
     /// Binary logarithm of a level's buckets.
     fn bits(&self, level: usize) -> u32 {
         self.first_bits.load(Relaxed) + GROWTH_BITS * level as u32
+    }
+
+    /// Binary logarithm of a level's granule: there are as many more of them as buckets, for a program
+    /// whose rate becomes smaller than the one that the first level is for.
+    fn granule_bits(&self, level: usize) -> u32 {
+        let first = self.granule_bits.load(Relaxed);
+        first.saturating_sub(GROWTH_BITS * level as u32).max(SMALLEST_GRANULE_BITS)
     }
 
     /// A level, if it is there.
@@ -227,6 +234,7 @@ impl LiveTable {
         unsafe {
             Some(Level {
                 bits,
+                granule_bits: self.granule_bits(level),
                 buckets: core::slice::from_raw_parts(start.as_ptr(), buckets),
                 notes: core::slice::from_raw_parts(start.as_ptr().add(buckets).cast(), buckets / CHUNK),
             })
@@ -261,30 +269,23 @@ impl LiveTable {
     /// [`NoRoom`] if the table is full and cannot grow.
     #[inline]
     pub fn insert(&self, address: usize, sample: Sample, budget: &Budget) -> Result<Option<Sample>, NoRoom> {
-        let granule = self.granule(address);
         let displaced = self.take(address);
         let top = self.level(self.top.load(Acquire));
-        if !top.is_some_and(|level| level.claim(granule, address, sample)) {
-            self.add_below(granule, address, sample, budget)?;
+        if !top.is_some_and(|level| level.claim(address, sample)) {
+            self.add_below(address, sample, budget)?;
         }
         Ok(displaced)
     }
 
     /// Adds a block that has no room at the top.
     #[inline(never)]
-    fn add_below(
-        &self,
-        granule: usize,
-        address: usize,
-        sample: Sample,
-        budget: &Budget,
-    ) -> Result<(), NoRoom> {
-        if self.top_down().skip(1).any(|level| level.claim(granule, address, sample)) {
+    fn add_below(&self, address: usize, sample: Sample, budget: &Budget) -> Result<(), NoRoom> {
+        if self.top_down().skip(1).any(|level| level.claim(address, sample)) {
             return Ok(());
         }
         let mut next = if self.level(0).is_none() { 0 } else { self.top.load(Relaxed) + 1 };
         // What several threads fill at once may be full again.
-        while !self.grow(next, budget).ok_or(NoRoom)?.claim(granule, address, sample) {
+        while !self.grow(next, budget).ok_or(NoRoom)?.claim(address, sample) {
             next += 1;
         }
         Ok(())
@@ -296,20 +297,20 @@ impl LiveTable {
         if address >> SIZE_HIGH_BITS == 0 {
             return None; // null would match what is empty
         }
-        let (granule, top) = (self.granule(address), self.top.load(Acquire));
+        let top = self.top.load(Acquire);
         let level = self.level(top)?;
-        let index = level.index(granule);
+        let index = level.index(address);
         let own = level.buckets[index].take(address);
         if own.is_some() || top == 0 && !level.has_spilled(index) {
             return own;
         }
-        self.take_elsewhere(granule, address)
+        self.take_elsewhere(address)
     }
 
     /// Removes a block that is not in the first bucket that was looked into.
     #[inline(never)]
-    fn take_elsewhere(&self, granule: usize, address: usize) -> Option<Sample> {
-        self.top_down().find_map(|level| level.take(granule, address))
+    fn take_elsewhere(&self, address: usize) -> Option<Sample> {
+        self.top_down().find_map(|level| level.take(address))
     }
 
     /// Calls `each` for every block in the table.

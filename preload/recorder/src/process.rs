@@ -177,6 +177,12 @@ impl OwnProcess {
         self.writer(last_ring)
     }
 
+    /// The segment, whether this process has recorded anything or not.
+    #[inline]
+    pub fn segment(&self) -> Option<&Segment> {
+        self.segment.get()
+    }
+
     /// Where this process's events go, if it has recorded any.
     #[inline]
     pub fn writer<'a>(&'a self, last_ring: &'a LastRing) -> Option<Writer<'a>> {

@@ -4,8 +4,8 @@ use core::cell::Cell;
 use core::sync::atomic::Ordering::*;
 
 use heaptrace_channel::ring::Event;
-use heaptrace_channel::sample::Sample;
-use heaptrace_channel::weight::weight;
+use heaptrace_channel::sample::{Era, Sample};
+use heaptrace_channel::weight::{OFF, weight};
 
 use crate::process::Writer;
 use crate::recorder::Recorder;
@@ -106,7 +106,10 @@ impl Recorder {
             self.begin(thread);
         }
         let recording = Recording { thread, call, countdown: thread.countdown.get(), mark };
-        thread.countdown.set(HELD.min(self.rate()));
+        thread.countdown.set(match self.present().1 {
+            OFF => HELD,
+            rate => HELD.min(rate),
+        });
         thread.inside.set(mark.set());
         Some(recording)
     }
@@ -119,10 +122,15 @@ impl Recorder {
             recording.countdown -= size;
             return;
         }
-        recording.countdown = self.next_gap(recording.thread);
-        // SAFETY: the hook's caller put both there.
-        let registers = unsafe { Registers::at_call(recording.call.sp, recording.call.bp) };
-        self.sample(block, size, registers, recording.thread);
+        let thread = recording.thread;
+        let is_due = !thread.pauses.get() || self.is_due_within(size - recording.countdown, thread);
+        let due_in = is_due.then(|| self.birth(thread));
+        recording.countdown = self.next_stretch(thread);
+        if let Some(era) = due_in {
+            // SAFETY: the hook's caller put both there.
+            let registers = unsafe { Registers::at_call(recording.call.sp, recording.call.bp) };
+            self.sample(block, (size, era), registers, thread);
+        }
     }
 
     /// Ends the hook that the thread is in if a signal handler left it by `longjmp`: its frame is below
@@ -137,11 +145,17 @@ impl Recorder {
         let left = inside <= sp || !unsafe { Mark::holds(inside) };
         if left {
             thread.inside.set(0);
-            thread.countdown.set(self.next_gap(thread));
+            thread.countdown.set(self.next_stretch(thread));
         }
     }
 
-    fn sample(&self, block: usize, size: u64, registers: Registers, thread: &Thread) {
+    /// The era that a block is born in: the present one, unless its sample was drawn at another rate.
+    fn birth(&self, thread: &Thread) -> Era {
+        let (now, drawn_in) = (self.present().0, Era::new(thread.drawn_in.get().into()));
+        if now == drawn_in || self.rate_in(now) == self.rate_in(drawn_in) { now } else { drawn_in }
+    }
+
+    fn sample(&self, block: usize, (size, era): (u64, Era), registers: Registers, thread: &Thread) {
         let Some(writer) = self.joined_writer(thread) else { return };
         let lost = || {
             writer.counters().lost_samples.fetch_add(1, Relaxed);
@@ -156,7 +170,7 @@ impl Recorder {
             Err(NoStack::Untold) => return lost(),
         };
         // In the table before it is told, so that there is never an allocation whose free goes unseen.
-        let sample = Sample { stack, size, era: writer.segment().header().era() };
+        let sample = Sample { stack, size, era };
         let inserted = self.live.insert(block, sample, &self.budget);
         let Ok(displaced) = inserted else { return unplaced() };
         self.filter.mark(block);
@@ -210,7 +224,7 @@ impl Recorder {
 
     #[cold]
     fn lose_free(&self, sample: Sample, writer: Writer) {
-        let (objects, space) = weight(sample.size, self.rate());
+        let (objects, space) = weight(sample.size, self.rate_in(sample.era));
         writer.segment().lost_frees().add(sample.stack, objects, space);
         writer.counters().lost_frees.fetch_add(1, Relaxed);
     }

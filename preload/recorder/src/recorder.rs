@@ -3,6 +3,10 @@
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::*};
 
+use heaptrace_channel::Segment;
+use heaptrace_channel::sample::Era;
+use heaptrace_channel::weight;
+
 use crate::filter::Filter;
 use crate::fork::ForkMark;
 use crate::live::LiveTable;
@@ -10,7 +14,7 @@ use crate::memory::Budget;
 use crate::process::{OwnProcess, Writer};
 use crate::sampler::Sampler;
 use crate::stacks::Stacks;
-use crate::thread::Thread;
+use crate::thread::{DORMANT, Thread};
 use crate::unwind::Unwinder;
 
 /// Before the constructor.
@@ -22,6 +26,9 @@ const OFF: u8 = 2;
 /// The program has its `malloc` or `free` from elsewhere, and has not called ours yet: see
 /// [`Recorder::believe`].
 const DOUBTED: u8 = 3;
+
+/// The most bytes that a thread allocates before it looks whether the rate is another one now.
+pub(crate) const STRETCH: u64 = 256 * 1024;
 
 /// The recorder of a process. In the library there is one, which the hooks share; as many as a test
 /// likes elsewhere.
@@ -120,15 +127,15 @@ impl Recorder {
 
     fn begin_recording(&self, thread: &Thread) {
         self.tell_of_early(thread);
-        self.filter.start(self.rate(), &self.budget);
+        self.filter.start(self.first_rate(), &self.budget);
         self.state.store(RECORDING, Release); // pairs with the loads of who looks at it
     }
 
     /// Counts what was allocated before as lost: as many samples as it would have been.
     fn tell_of_early(&self, thread: &Thread) {
         let Early { calls, bytes } = &self.early;
-        let (calls, bytes, rate) = (calls.swap(0, Relaxed), bytes.swap(0, Relaxed), self.rate());
-        let lost = if rate == 1 { calls } else { calls.min(bytes / rate) };
+        let (calls, bytes, rate) = (calls.swap(0, Relaxed), bytes.swap(0, Relaxed), self.first_rate());
+        let lost = if rate == 1 { calls } else { calls.min(bytes.checked_div(rate).unwrap_or(0)) };
         if lost > 0
             && let Some(writer) = self.joined_writer(thread)
         {
@@ -191,27 +198,59 @@ impl Recorder {
         if state == STARTING { Unrecorded::Starting } else { Unrecorded::Doubted }
     }
 
-    /// Mean bytes between samples.
-    pub(crate) fn rate(&self) -> u64 {
+    /// Mean bytes between samples when recording begins.
+    fn first_rate(&self) -> u64 {
         self.rate.load(Relaxed)
     }
 
-    pub(crate) fn sampler(&self) -> Sampler {
-        Sampler::new(self.rate(), self.seed.load(Relaxed))
+    /// The present era, and mean bytes between the samples that are drawn now.
+    #[inline]
+    pub(crate) fn present(&self) -> (Era, u64) {
+        let Some(header) = self.process.segment().map(Segment::header) else {
+            return (Era::FIRST, self.first_rate());
+        };
+        let era = header.era();
+        (era, if header.is_dormant() { weight::OFF } else { header.rate(era) })
+    }
+
+    /// Mean bytes between the samples that were drawn in an era.
+    pub(crate) fn rate_in(&self, era: Era) -> u64 {
+        let told = self.process.segment().map(|segment| segment.header().rate(era));
+        told.unwrap_or_else(|| self.first_rate())
+    }
+
+    fn sampler(&self, rate: u64) -> Sampler {
+        Sampler::new(rate, self.seed.load(Relaxed))
     }
 
     /// A thread's first allocation.
     #[cold]
     pub(crate) fn begin(&self, thread: &Thread) {
-        thread.random.set(self.sampler().stream(self.threads.fetch_add(1, Relaxed)));
-        thread.countdown.set(self.next_gap(thread));
+        thread.random.set(self.sampler(self.first_rate()).stream(self.threads.fetch_add(1, Relaxed)));
+        thread.countdown.set(self.next_stretch(thread));
         self.process.note_called();
     }
 
-    /// Bytes until the thread's next sample.
+    /// Bytes until the thread's next sample at the present rate, or until it looks at the rate again: the
+    /// process has no memory, so the gap may be drawn anew there.
     #[inline(always)]
-    pub(crate) fn next_gap(&self, thread: &Thread) -> u64 {
-        self.sampler().next_gap(&thread.random)
+    pub(crate) fn next_stretch(&self, thread: &Thread) -> u64 {
+        let (era, rate) = self.present();
+        let (gap, drawn_in) = match rate {
+            weight::OFF => (u64::MAX, DORMANT),
+            rate => (self.sampler(rate).next_gap(&thread.random), era.number() as u8),
+        };
+        thread.drawn_in.set(drawn_in);
+        thread.pauses.set(gap > STRETCH);
+        gap.min(STRETCH)
+    }
+
+    /// Is a sample due within the next `bytes`, at the rate that the thread's last countdown was drawn with?
+    #[cold]
+    pub(crate) fn is_due_within(&self, bytes: u64, thread: &Thread) -> bool {
+        let drawn_in = thread.drawn_in.get();
+        drawn_in != DORMANT
+            && self.sampler(self.rate_in(Era::new(drawn_in.into()))).next_gap(&thread.random) <= bytes
     }
 
     /// Where the thread's samples go.

@@ -14,10 +14,12 @@ use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::{Event, Message, Reader};
 use heaptrace_channel::sample::{Era, Sample};
 use heaptrace_channel::stacks::{Entry, Part, Stack};
+use heaptrace_channel::weight::OFF;
 
 use crate::c_library::{Auxiliary, Objects};
 use crate::memory::Budget;
 use crate::record::{Call, Mark, nested};
+use crate::recorder::STRETCH;
 use crate::testing::segment;
 use crate::thread::Thread;
 use crate::{Recorder, Unrecorded};
@@ -52,8 +54,20 @@ impl Room {
 
     fn with(rate: u64, ring_slots: u32, children: bool) -> Room {
         let room = Room::ready(ring_slots, children);
-        room.recorder.start(rate, 1, false, &Thread::default());
+        room.start(rate, &Thread::default());
         room
+    }
+
+    fn start(&self, rate: u64, thread: &Thread) {
+        self.change_rate(0, rate);
+        self.recorder.start(rate, 1, false, thread);
+    }
+
+    /// As the collector does it.
+    fn change_rate(&self, era: u64, rate: u64) {
+        let header = self.segment.header();
+        header.begin(Era::new(era), rate);
+        header.set_dormant(rate == OFF);
     }
 
     /// One that has not begun.
@@ -385,11 +399,54 @@ fn threads_that_end_early_are_sampled_as_one_that_lives_long() {
 }
 
 #[test]
+fn another_rate_is_noticed_before_long_and_each_sample_is_of_an_era_of_its_rate() {
+    let (room, thread) = (Room::with(OFF, 1 << 16, true), Thread::default());
+    let mut block = 1 << 20;
+    let mut allocate = |bytes: u64, size: usize| {
+        for _ in 0..bytes / size as u64 {
+            block += 1 << 12;
+            room.allocate(&thread, block, size);
+        }
+    };
+    let mut seen = 0;
+    let mut new_eras = || {
+        let events = room.told().events;
+        let new: Vec<_> = events[seen..].iter().map(|(_, event)| event.sample().era.number()).collect();
+        seen = events.len();
+        new
+    };
+    allocate(100 * STRETCH, 100_000);
+    assert!(new_eras().is_empty(), "dormant");
+    room.change_rate(1, 1);
+    allocate(STRETCH + 1024, 512);
+    assert!(!new_eras().is_empty(), "at the end of the stretch at the latest");
+    allocate(10 * 64, 64);
+    assert_eq!(new_eras(), [1; 10], "all of them, from then on");
+    room.change_rate(2, OFF);
+    allocate(100 * STRETCH, 100_000);
+    assert_eq!(new_eras(), [1], "at rate 1 it is noticed after the one that was due");
+    room.change_rate(3, 4096);
+    allocate(STRETCH, 512);
+    new_eras();
+    allocate(4096 * 400, 512);
+    let sampled = new_eras();
+    assert!((300..500).contains(&sampled.len()) && sampled.iter().all(|&era| era == 3), "{}", sampled.len());
+    // A countdown that was drawn at the old rate ends as what it was.
+    room.change_rate(4, 4096);
+    allocate(4096 * 10, 512);
+    room.change_rate(5, 64 * 1024);
+    allocate(512 * 100, 512);
+    let sampled = new_eras();
+    let first = sampled.iter().position(|&era| era == 5).unwrap_or(sampled.len());
+    assert!(sampled[..first].iter().all(|&era| era == 4) && sampled[first..].iter().all(|&era| era == 5));
+}
+
+#[test]
 fn what_came_before_the_start_is_counted_as_the_samples_that_it_would_have_been() {
-    for (rate, lost) in [(1, 3), (100, 2), (1 << 20, 0)] {
+    for (rate, lost) in [(1, 3), (100, 2), (1 << 20, 0), (OFF, 0)] {
         let (room, thread) = (Room::ready(1 << 10, true), Thread::default());
         (0..3).for_each(|_| assert_eq!(room.recorder.unrecorded(80, &thread), Unrecorded::Starting));
-        room.recorder.start(rate, 1, false, &thread);
+        room.start(rate, &thread);
         assert_eq!(room.lost(), [lost, 0, 0], "rate {rate}");
         let slot = room.segment.processes().slot(Process(0));
         assert_eq!(slot.early_samples.load(Relaxed), lost);

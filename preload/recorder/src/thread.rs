@@ -7,6 +7,9 @@ use heaptrace_channel::ring::LastRing;
 use crate::arch;
 use crate::unwind::StackRange;
 
+/// In no era was a countdown drawn while no samples were to be taken.
+pub const DORMANT: u8 = u8::MAX;
+
 /// The state of a thread. All zero at its start; nothing is destroyed at its end.
 ///
 /// Made of cells, because a signal handler may run a hook in the middle of another, of the same thread. It
@@ -28,6 +31,10 @@ pub struct Thread {
     pub stack: StackRange,
     /// Which of the places to unwind in it tries first.
     pub place: Cell<u32>,
+    /// The number of the era whose rate the countdown was drawn with; [`DORMANT`] if with none.
+    pub drawn_in: Cell<u8>,
+    /// No sample is due at the end of the countdown, only a look at the rate.
+    pub pauses: Cell<bool>,
     /// Which ring its last event went to.
     pub last_ring: LastRing,
 }

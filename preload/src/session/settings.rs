@@ -31,7 +31,7 @@ impl Settings {
 
     /// [`config::RATE`], in bytes.
     pub fn rate(&self) -> u64 {
-        let rate = self.read(config::RATE, config::parse_rate, "a rate of 1 byte to 1TiB");
+        let rate = self.read(config::RATE, config::parse_rate_or_off, "a rate of 1 byte to 1TiB, or off");
         rate.unwrap_or(config::DEFAULT_RATE)
     }
 
