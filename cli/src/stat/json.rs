@@ -85,7 +85,7 @@ pub fn write(path: &Path, runs: &Runs, comparison: &[Row]) -> Result<()> {
     })
 }
 
-/// Reads a file that [`write`] has written.
+/// Reads a file that [`write()`] has written.
 ///
 /// # Errors
 /// If it is none.
