@@ -52,6 +52,15 @@ mod model {
                     self.access().fetch_sub(value, order)
                 }
 
+                pub fn fetch_update(
+                    &self,
+                    success: Ordering,
+                    failure: Ordering,
+                    update: impl FnMut($type) -> Option<$type>,
+                ) -> Result<$type, $type> {
+                    self.access().fetch_update(success, failure, update)
+                }
+
                 pub fn compare_exchange(
                     &self,
                     current: $type,

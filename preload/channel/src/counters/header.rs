@@ -1,6 +1,6 @@
 //! Who the program is, and how many slots are in use.
 
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::*};
+use crate::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::*};
 
 use crate::header::{CacheLine, MAX_COMMAND, MAX_PATH};
 use crate::text::{load_text, store_text};

@@ -1,6 +1,6 @@
 //! The layout of the memory, and who counts where in it.
 
-use core::sync::atomic::{AtomicU32, Ordering::*};
+use crate::atomic::{AtomicU32, Ordering::*};
 
 use super::header::{Header, Start};
 use super::process::{OTHERS, Process, ProcessCounters};
