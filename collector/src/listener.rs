@@ -137,6 +137,7 @@ fn remove_left_behind(folder: &Path) {
 pub struct Listener {
     sockets: Sockets,
     token: [u8; TOKEN_LENGTH],
+    waker: Waker,
     /// Connections whose message is not there yet.
     waiting: Vec<(OwnedFd, Instant)>,
 }
@@ -149,9 +150,9 @@ impl Listener {
     pub fn new(sockets: Sockets, token: [u8; TOKEN_LENGTH], waker: &Waker) -> io::Result<Listener> {
         for socket in &sockets.sockets {
             rustix::io::ioctl_fionbio(socket, true)?;
-            waker.watch(socket)?;
+            waker.watch_at_once(socket)?;
         }
-        Ok(Listener { sockets, token, waiting: Vec::new() })
+        Ok(Listener { sockets, token, waker: waker.clone(), waiting: Vec::new() })
     }
 
     /// Refuses further connections.
@@ -170,9 +171,11 @@ impl Listener {
         let accept = |socket| iter::from_fn(move || accept_with(socket, flags).ok());
         let accepted = self.sockets.sockets.iter().flat_map(accept);
         let waiting = std::mem::take(&mut self.waiting);
+        let known = waiting.len();
         let mut arrivals = Vec::new();
         // One after the other, so that few are open at a time.
-        for (connection, since) in waiting.into_iter().chain(accepted.map(|new| (new, Instant::now()))) {
+        let connections = waiting.into_iter().chain(accepted.map(|new| (new, Instant::now())));
+        for (index, (connection, since)) in connections.enumerate() {
             match receive(&connection, &self.token) {
                 Ok(None) => {}
                 Ok(Some(Hail { pid, name, wants_patches, segment })) => {
@@ -180,6 +183,9 @@ impl Listener {
                     arrivals.push(Arrival { pid, name, segment, wants_patches, connection });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && since.elapsed() < PATIENCE => {
+                    if index >= known {
+                        self.waker.watch_at_once(&connection).ok(); // else it is seen at the next look
+                    }
                     self.waiting.push((connection, since));
                 }
                 Err(_) => {}

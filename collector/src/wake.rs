@@ -29,6 +29,8 @@ const REST: Duration = Duration::from_millis(2);
 pub struct Waker {
     wakes: Sender<()>,
     epoll: Arc<OwnedFd>,
+    /// Of what somebody waits for.
+    at_once: Arc<OwnedFd>,
 }
 
 impl Waker {
@@ -38,27 +40,42 @@ impl Waker {
     /// If there can be no more descriptors or threads.
     pub fn new() -> io::Result<(Waker, Receiver<()>)> {
         let (wakes, receiver) = bounded(1);
-        let waker = Waker { wakes, epoll: Arc::new(epoll::create(CreateFlags::CLOEXEC)?) };
-        let watching = waker.clone();
-        spawn(move || {
-            let mut event = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }];
-            while epoll::wait(&*watching.epoll, &mut event, None).is_ok_and(|count| count > 0) {
-                if !watching.wake() {
-                    return;
-                }
-                thread::sleep(REST);
-            }
-        })?;
+        let epoll = || Ok::<_, io::Error>(Arc::new(epoll::create(CreateFlags::CLOEXEC)?));
+        let waker = Waker { wakes, epoll: epoll()?, at_once: epoll()? };
+        waker.wake_by(&waker.epoll, REST)?;
+        waker.wake_by(&waker.at_once, Duration::ZERO)?;
         Ok((waker, receiver))
     }
 
-    /// Wakes each time that something new can be read from `file`, until it is closed.
+    /// Starts the thread that waits for what an epoll watches.
+    fn wake_by(&self, epoll: &Arc<OwnedFd>, rest: Duration) -> io::Result<()> {
+        let (waker, epoll) = (self.clone(), Arc::clone(epoll));
+        spawn(move || {
+            let mut event = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }];
+            while epoll::wait(&*epoll, &mut event, None).is_ok_and(|count| count > 0) && waker.wake() {
+                if !rest.is_zero() {
+                    thread::sleep(rest);
+                }
+            }
+        })
+    }
+
+    /// Wakes when something new can be read from `file`, until it is closed; not more often than there
+    /// is a [`REST`] between.
     ///
     /// # Errors
     /// If it cannot be watched.
     pub fn watch(&self, file: impl AsFd) -> io::Result<()> {
-        let flags = EventFlags::IN | EventFlags::ET;
-        Ok(epoll::add(&*self.epoll, file, EventData::new_u64(0), flags)?)
+        watch_by(&self.epoll, file)
+    }
+
+    /// Wakes each time that something new can be read from `file`, until it is closed: of a program that
+    /// waits for the answer.
+    ///
+    /// # Errors
+    /// If it cannot be watched.
+    pub fn watch_at_once(&self, file: impl AsFd) -> io::Result<()> {
+        watch_by(&self.at_once, file)
     }
 
     /// Wakes each time that the program of the segment in `file` asks for it, until the value is dropped.
@@ -77,6 +94,11 @@ impl Waker {
     fn wake(&self) -> bool {
         !matches!(self.wakes.try_send(()), Err(TrySendError::Disconnected(())))
     }
+}
+
+fn watch_by(epoll: &OwnedFd, file: impl AsFd) -> io::Result<()> {
+    let flags = EventFlags::IN | EventFlags::ET;
+    Ok(epoll::add(epoll, file, EventData::new_u64(0), flags)?)
 }
 
 /// Starts a thread for little work.
@@ -158,10 +180,12 @@ mod tests {
     fn a_descriptor_wakes_each_time_that_something_comes() {
         let (waker, wakes) = Waker::new().unwrap();
         let (reader, mut writer) = io::pipe().unwrap();
-        waker.watch(&reader).unwrap();
-        for _ in 0..3 {
-            writer.write_all(b"x").unwrap();
-            wakes.recv_timeout(LONG).unwrap();
+        for watch in [Waker::watch, Waker::watch_at_once] {
+            watch(&waker, &reader).unwrap();
+            for _ in 0..3 {
+                writer.write_all(b"x").unwrap();
+                wakes.recv_timeout(LONG).unwrap();
+            }
         }
     }
 }
