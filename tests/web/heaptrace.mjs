@@ -86,7 +86,7 @@ export function sqlite() {
             with recursive c(x) as (select 1 union all select x+1 from c where x<20000)
             insert into t select x, hex(randomblob(20)) from c; create index i on t(b);
             select count(*) from t a join t b on a.b=b.b;`;
-        heaptrace('run', '-q', '--rate', '8KiB', '-o', 'sqlite.prof', '--', 'sqlite3', ':memory:', statements);
+        heaptrace('run', '-q', '--seed', '7', '--rate', '8KiB', '-o', 'sqlite.prof', '--', 'sqlite3', ':memory:', statements);
         return join(FOLDER, 'sqlite.prof');
     });
 }
