@@ -95,7 +95,7 @@ for line in sys.stdin:
 `;
 
 test('a program that goes on is shown as it is now, and what came since a moment', async () => {
-    const { server, url } = await start('run', '--http', 'localhost:0', '-o', 'live.prof', '--children', 'none', '--', '/usr/bin/python3', '-c', OBEDIENT);
+    const { server, url } = await start('run', '--http', 'localhost:0', '--rate', '16KiB', '-o', 'live.prof', '--children', 'none', '--', '/usr/bin/python3', '-c', OBEDIENT);
     const allocate = async (mib) => {
         server.stdin.write(`${mib}\n`);
         await new Promise((done) => server.stdout.once('data', done));
