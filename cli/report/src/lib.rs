@@ -25,5 +25,6 @@ pub use measure::{grouped, label};
 pub use pattern::Pattern;
 pub use render::output::Output;
 pub use render::shorten::to_width;
+pub use render::xml::escaped;
 pub use view::cost;
 pub use view::noise::Estimate;

@@ -6,7 +6,6 @@ mod args;
 mod collector;
 mod inherited;
 mod invitation;
-mod linkage;
 mod no_summary;
 mod preflight;
 mod prepared;

@@ -6,8 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use heaptrace_channel::sanitizer::SANITIZERS;
-
-use super::linkage::Linkage;
+use heaptrace_collector::symbolize::Linkage;
 
 /// Why a program cannot be recorded, and a way out.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use heaptrace_collector::Profiled;
 use heaptrace_http::Response;
-use heaptrace_report::grouped;
+use heaptrace_report::{escaped, grouped};
 
 use super::heap::Kind;
 use super::site::{Site, busy};
@@ -48,18 +48,4 @@ fn row(page: &mut String, process: &Profiled) {
          <td><a href=\"/pid/{pid}/debug/pprof/\">/pid/{pid}/debug/pprof/</a></td></tr>",
         escaped(&name)
     );
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            _ => escaped.push(character),
-        }
-    }
-    escaped
 }

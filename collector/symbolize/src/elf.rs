@@ -10,11 +10,11 @@ use goblin::elf::compression_header::{CompressionHeader, ELFCOMPRESS_ZLIB, ELFCO
 use goblin::elf::note::{NT_GNU_BUILD_ID, NoteDataIterator};
 use goblin::elf::program_header::{PT_LOAD, PT_NOTE};
 use goblin::elf::section_header::{SHF_COMPRESSED, SHN_XINDEX, SHT_NOBITS, SHT_NOTE};
-use goblin::elf::{Elf as Parser, Header, ProgramHeader, SectionHeader};
-use goblin::elf64::header::SIZEOF_EHDR;
+use goblin::elf::{ProgramHeader, SectionHeader};
 use serde::{Deserialize, Serialize};
 
 use super::contents::{Compression, Contents};
+use super::headers::Headers;
 use super::regular::open_regular;
 use super::source::Source;
 
@@ -35,10 +35,7 @@ pub(super) struct Stamp {
 /// An ELF file, open, its headers parsed. Whatever in it makes no sense is treated as absent.
 #[derive(Debug)]
 pub(super) struct Elf {
-    source: Source,
-    header: Header,
-    ctx: Ctx,
-    segments: Vec<ProgramHeader>,
+    headers: Headers,
     sections: Vec<SectionHeader>,
     /// The section with the sections' names.
     names: Vec<u8>,
@@ -58,7 +55,7 @@ impl Elf {
 
     /// The state of the file; `None` if it is in memory only.
     pub(super) fn stamp(&self) -> Option<Stamp> {
-        let Source::File { file, .. } = &self.source else { return None };
+        let Source::File { file, .. } = &self.headers.source else { return None };
         let metadata = file.metadata().ok()?;
         Some(Stamp { size: metadata.len(), modified: (metadata.mtime(), metadata.mtime_nsec()) })
     }
@@ -69,18 +66,15 @@ impl Elf {
     }
 
     fn of_source(source: Source) -> Option<Elf> {
-        // The header of a 64-bit file is the longer one; a smaller file has no code in it.
-        let header = Parser::parse_header(&source.part(0, SIZEOF_EHDR as u64)?.bytes()?).ok()?;
-        let ctx = Ctx::new(header.container().ok()?, header.endianness().ok()?);
-        let segments = segments(&source, &header, ctx).unwrap_or_default();
-        let sections = sections(&source, &header, ctx).unwrap_or_default();
-        let mut elf = Elf { source, header, ctx, segments, sections, names: Vec::new() };
+        let headers = Headers::read(source)?;
+        let sections = sections(&headers).unwrap_or_default();
+        let mut elf = Elf { headers, sections, names: Vec::new() };
         elf.names = elf.name_section().and_then(|section| elf.bytes(section)).unwrap_or_default();
         Some(elf)
     }
 
     fn name_section(&self) -> Option<&SectionHeader> {
-        let index = match u32::from(self.header.e_shstrndx) {
+        let index = match u32::from(self.headers.header.e_shstrndx) {
             // An index too large for its 16 bits is in the first section header.
             SHN_XINDEX => self.sections.first()?.sh_link,
             index => index,
@@ -90,27 +84,27 @@ impl Elf {
 
     /// The byte order and word size that goblin's parsers need.
     pub(super) fn ctx(&self) -> Ctx {
-        self.ctx
+        self.headers.ctx
     }
 
     /// Whether numbers have their highest byte first.
     pub(super) fn is_big_endian(&self) -> bool {
-        matches!(self.ctx.le, Endian::Big)
+        matches!(self.headers.ctx.le, Endian::Big)
     }
 
     /// The machine the code is for: one of goblin's `EM_…`.
     pub(super) fn machine(&self) -> u16 {
-        self.header.e_machine
+        self.headers.header.e_machine
     }
 
     /// The segments that are loaded with permission to execute.
     pub(super) fn executable_segments(&self) -> impl Iterator<Item = &ProgramHeader> {
-        self.segments.iter().filter(|s| s.p_type == PT_LOAD && s.is_executable())
+        self.headers.segments.iter().filter(|s| s.p_type == PT_LOAD && s.is_executable())
     }
 
     /// The lowest address that is loaded.
     pub(super) fn base(&self) -> Option<u64> {
-        self.segments.iter().filter(|s| s.p_type == PT_LOAD).map(|s| s.p_vaddr).min()
+        self.headers.segments.iter().filter(|s| s.p_type == PT_LOAD).map(|s| s.p_vaddr).min()
     }
 
     /// The header of the section of that name, if it has contents.
@@ -147,9 +141,9 @@ impl Elf {
         }
         let section = self.section(&name.replacen(".debug", ".zdebug", 1))?;
         // "ZLIB" and the size, big endian in any file, as GNU as wrote it before SHF_COMPRESSED.
-        let header = self.source.part(section.sh_offset, 12)?.bytes()?;
+        let header = self.headers.part(section.sh_offset, 12)?.bytes()?;
         let size = header.strip_prefix(b"ZLIB")?.first_chunk::<8>()?;
-        let stored = self.source.part(section.sh_offset, section.sh_size)?.after(12)?;
+        let stored = self.headers.part(section.sh_offset, section.sh_size)?.after(12)?;
         Contents::compressed(stored, Compression::Zlib, u64::from_be_bytes(*size))
     }
 
@@ -158,13 +152,13 @@ impl Elf {
         if section.sh_type == SHT_NOBITS {
             return None;
         }
-        let stored = self.source.part(section.sh_offset, section.sh_size)?;
+        let stored = self.headers.part(section.sh_offset, section.sh_size)?;
         if section.sh_flags & u64::from(SHF_COMPRESSED) == 0 {
             return Contents::plain(stored);
         }
-        let header_size = CompressionHeader::size(self.ctx) as u64;
-        let header = self.source.part(section.sh_offset, header_size)?.bytes()?;
-        let header = CompressionHeader::parse(&header, 0, self.ctx).ok()?;
+        let header_size = CompressionHeader::size(self.ctx()) as u64;
+        let header = self.headers.part(section.sh_offset, header_size)?.bytes()?;
+        let header = CompressionHeader::parse(&header, 0, self.ctx()).ok()?;
         let compression = match header.ch_type {
             ELFCOMPRESS_ZLIB => Compression::Zlib,
             ELFCOMPRESS_ZSTD => Compression::Zstd,
@@ -180,7 +174,7 @@ impl Elf {
 
     /// Bytes of the file.
     pub(super) fn part(&self, offset: u64, size: u64) -> Option<Vec<u8>> {
-        self.source.part(offset, size)?.bytes()
+        self.headers.part(offset, size)?.bytes()
     }
 
     /// The GNU build id.
@@ -188,11 +182,11 @@ impl Elf {
         // Sections first: those of a separate debug file are kept, while its segments lie.
         let sections = self.sections.iter().filter(|s| s.sh_type == SHT_NOTE);
         let sections = sections.map(|s| (s.sh_offset, s.sh_size, s.sh_addralign));
-        let segments = self.segments.iter().filter(|s| s.p_type == PT_NOTE);
+        let segments = self.headers.segments.iter().filter(|s| s.p_type == PT_NOTE);
         let segments = segments.map(|s| (s.p_offset, s.p_filesz, s.p_align));
         sections.chain(segments).find_map(|(offset, size, align)| {
-            let data = self.source.part(offset, size.min(NOTE_LIMIT))?.bytes()?;
-            let ctx = (align as usize, self.ctx);
+            let data = self.headers.part(offset, size.min(NOTE_LIMIT))?.bytes()?;
+            let ctx = (align as usize, self.ctx());
             let notes = NoteDataIterator { data: &data, size: data.len(), offset: 0, ctx };
             notes
                 .map_while(Result::ok)
@@ -210,24 +204,19 @@ pub(super) fn string(table: &[u8], offset: usize) -> Option<&[u8]> {
     rest.split(|&byte| byte == 0).next().filter(|string| string.len() < TEXT_LIMIT)
 }
 
-fn segments(source: &Source, header: &Header, ctx: Ctx) -> Option<Vec<ProgramHeader>> {
-    let count = usize::from(header.e_phnum);
-    let bytes = source.part(header.e_phoff, (count * ProgramHeader::size(ctx)) as u64)?.bytes()?;
-    ProgramHeader::parse(&bytes, 0, count, ctx).ok()
-}
-
-fn sections(source: &Source, header: &Header, ctx: Ctx) -> Option<Vec<SectionHeader>> {
+fn sections(headers: &Headers) -> Option<Vec<SectionHeader>> {
+    let Headers { header, ctx, .. } = headers;
     if header.e_shoff == 0 {
         return None;
     }
-    let size = SectionHeader::size(ctx) as u64;
-    let first = source.part(header.e_shoff, size)?.bytes()?;
-    let first = SectionHeader::parse_from(&first, 0, 1, ctx).ok()?.pop()?;
+    let size = SectionHeader::size(*ctx) as u64;
+    let first = headers.part(header.e_shoff, size)?.bytes()?;
+    let first = SectionHeader::parse_from(&first, 0, 1, *ctx).ok()?.pop()?;
     let count = match u64::from(header.e_shnum) {
         // A number too large for its 16 bits is in the first section header.
         0 => first.sh_size,
         count => count,
     };
-    let bytes = source.part(header.e_shoff, count.checked_mul(size)?)?.bytes()?;
-    SectionHeader::parse_from(&bytes, 0, usize::try_from(count).ok()?, ctx).ok()
+    let bytes = headers.part(header.e_shoff, count.checked_mul(size)?)?.bytes()?;
+    SectionHeader::parse_from(&bytes, 0, usize::try_from(count).ok()?, *ctx).ok()
 }

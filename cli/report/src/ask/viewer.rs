@@ -83,19 +83,7 @@ pub fn redirect(request: &Request) -> Option<Response> {
     let parameters = given.map(|(name, value)| {
         // What is looked at there is what these focus on.
         let name = if name == "f" && ["peek", "source"].contains(&view) { "p" } else { name };
-        format!("{name}={}", escaped(value))
+        (name, value.to_owned())
     });
-    Some(Response::redirect(&format!("/#/{view}?{}", parameters.collect::<Vec<_>>().join("&"))))
-}
-
-/// `text` as it stands in a query.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(byte as char),
-            byte => escaped += &format!("%{byte:02X}"),
-        }
-    }
-    escaped
+    Some(Response::redirect(&format!("/#{}", html::address(view, parameters))))
 }

@@ -1,9 +1,9 @@
 //! Flame graphs as pictures that one can zoom into and search.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::measure::percentage;
+use crate::render::xml::escaped;
 use crate::view::flame::{Flame, Frame};
 
 /// Width of the picture and height of a box, in pixels.
@@ -92,24 +92,4 @@ fn colour(flame: &Flame, frame: &Frame) -> String {
         .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     let [a, b, ..] = hash.to_le_bytes();
     format!("#{:02x}{:02x}{:02x}", 90 + a % 60, 190 + b % 50, 110 + (a ^ b) % 90)
-}
-
-/// `text` as it may stand in XML, which has no place for two characters more than for controls.
-fn escaped(text: &str) -> Cow<'_, str> {
-    const SPECIAL: [char; 6] = ['&', '<', '>', '"', '\u{fffe}', '\u{ffff}'];
-    if !text.contains(SPECIAL) {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\u{fffe}' | '\u{ffff}' => escaped.push(char::REPLACEMENT_CHARACTER),
-            c => escaped.push(c),
-        }
-    }
-    Cow::Owned(escaped)
 }

@@ -15,3 +15,4 @@ pub mod picture;
 pub mod raw;
 pub mod shorten;
 pub mod text;
+pub mod xml;

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use heaptrace_report::escaped;
+
 use crate::check::verdict::{Finding, Outcome, Verdict};
 use crate::messages::verdict as words;
 
@@ -28,7 +30,8 @@ pub fn text(verdict: &Verdict) -> String {
 }
 
 fn case(out: &mut String, finding: &Finding) {
-    let name = escaped(&words::name(finding));
+    let name = words::name(finding);
+    let name = escaped(&name);
     let case = format!("    <testcase classname=\"heaptrace\" name=\"{name}\" time=\"0\"");
     let (element, kind) = match finding.outcome {
         Outcome::Within => {
@@ -49,21 +52,4 @@ fn case(out: &mut String, finding: &Finding) {
         escaped(&words::finding(finding)),
         escaped(&lines.join("\n"))
     );
-}
-
-/// `text` as it may stand in XML, which has no place for control characters.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(c),
-            '\0'..='\x1f' | '\u{fffe}' | '\u{ffff}' => escaped.push(char::REPLACEMENT_CHARACTER),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

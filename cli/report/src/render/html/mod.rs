@@ -9,4 +9,4 @@ mod state;
 
 pub use data::data;
 pub use page::Page;
-pub use state::place;
+pub use state::{address, place};

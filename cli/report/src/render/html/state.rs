@@ -46,8 +46,12 @@ pub fn state(options: &Options) -> Vec<(&'static str, String)> {
 /// Where the page shows the source of these functions: what follows `#` in its address.
 pub fn place(options: &Options, functions: &Pattern) -> String {
     let functions = ("p", functions.as_str().to_owned());
-    let parameters = state(options).into_iter().chain([functions]);
+    address("source", state(options).into_iter().chain([functions]))
+}
+
+/// A view of the page with its parameters: what follows `#` in its address.
+pub fn address<'a>(view: &str, parameters: impl Iterator<Item = (&'a str, String)>) -> String {
     let encoded =
         parameters.map(|(name, value)| format!("{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC)));
-    format!("/source?{}", encoded.collect::<Vec<_>>().join("&"))
+    format!("/{view}?{}", encoded.collect::<Vec<_>>().join("&"))
 }

@@ -1,63 +1,62 @@
 //! How an executable is linked: read without the rest of the file, which may be large.
 
 use std::fs::File;
-use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use goblin::container::Ctx;
 use goblin::elf::dynamic::{DF_1_PIE, DT_NEEDED, DT_SONAME};
 use goblin::elf::header::{EM_X86_64, ET_DYN};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP};
-use goblin::elf::{Dynamic, Elf, Header, ProgramHeader};
-use goblin::elf64::header::SIZEOF_EHDR;
+use goblin::elf::{Dynamic, ProgramHeader};
 use memchr::memchr_iter;
 
-/// Largest part that is read at once, in bytes.
+use super::headers::Headers;
+use super::source::{Part, Source};
+
+/// Largest segment that is read at once, in bytes.
 const LIMIT: u64 = 1 << 20;
 
 /// The headers of an executable, and what they lead the dynamic linker to.
 #[derive(Debug)]
 pub struct Linkage {
-    file: File,
-    header: Header,
+    headers: Headers,
     /// The path of its dynamic linker.
     pub interpreter: Option<String>,
     dynamic: Option<Dynamic>,
 }
 
 impl Linkage {
-    /// Reads the headers in `path`; `None` if it is no ELF file, or a damaged one.
+    /// Reads the headers in `path`; `None` if it is no ELF file, or nothing in it is loaded.
     pub fn read(path: &Path) -> Option<Linkage> {
         let file = File::open(path).ok()?;
-        let header = Elf::parse_header(&bytes(&file, 0, SIZEOF_EHDR as u64)?).ok()?;
-        let ctx = Ctx::new(header.container().ok()?, header.endianness().ok()?);
-        let count = usize::from(header.e_phnum);
-        let segments = bytes(&file, header.e_phoff, (count * ProgramHeader::size(ctx)) as u64)?;
-        let segments = ProgramHeader::parse(&segments, 0, count, ctx).ok()?;
-        let segment = |kind| {
-            let found = segments.iter().find(|segment| segment.p_type == kind)?;
-            bytes(&file, found.p_offset, found.p_filesz)
-        };
+        let size = file.metadata().ok()?.len();
+        let headers = Headers::read(Source::File { file: Arc::new(file), size })?;
+        if headers.segments.is_empty() {
+            return None;
+        }
+        let segment = |kind| headers.segment(kind).filter(|part| part.size() <= LIMIT)?.bytes();
         let interpreter = segment(PT_INTERP).map(|mut path| {
             path.pop_if(|last| *last == 0);
             String::from_utf8_lossy(&path).into_owned()
         });
-        let dynamic = segment(PT_DYNAMIC).and_then(|dynamic| parse_dynamic(&dynamic, &segments, ctx));
-        Some(Linkage { file, header, interpreter, dynamic })
+        let dynamic =
+            segment(PT_DYNAMIC).and_then(|dynamic| parse_dynamic(&dynamic, &headers.segments, headers.ctx));
+        Some(Linkage { headers, interpreter, dynamic })
     }
 
     /// Is it for 64-bit x86?
     pub fn is_x86_64(&self) -> bool {
-        self.header.e_machine == EM_X86_64
-            && self.header.container().is_ok_and(|container| container.is_big())
+        let header = &self.headers.header;
+        header.e_machine == EM_X86_64 && header.container().is_ok_and(|container| container.is_big())
     }
 
     /// Is it a shared object with a name, and no position-independent program?
     pub fn is_library(&self) -> bool {
         let Some(dynamic) = &self.dynamic else { return false };
         let is_named = dynamic.dyns.iter().any(|entry| entry.d_tag == DT_SONAME);
-        self.header.e_type == ET_DYN && dynamic.info.flags_1 & DF_1_PIE == 0 && is_named
+        self.headers.header.e_type == ET_DYN && dynamic.info.flags_1 & DF_1_PIE == 0 && is_named
     }
 
     /// The names of the libraries that it needs.
@@ -66,8 +65,7 @@ impl Linkage {
         let needed = entries.filter(|entry| entry.d_tag == DT_NEEDED);
         needed.filter_map(|entry| {
             let mut name = [0; 256];
-            let start = self.strings()?.start.checked_add(entry.d_val)?;
-            let read = self.file.read_at(&mut name, start).ok()?;
+            let read = self.strings()?.after(entry.d_val)?.read(&mut name).ok()?;
             let name = name[..read].split(|&byte| byte == 0).next()?;
             Some(str::from_utf8(name).ok()?.to_owned())
         })
@@ -75,12 +73,11 @@ impl Linkage {
 
     /// Does it define or need one of these symbols, for the dynamic linker?
     pub fn mentions(&self, symbols: &[&[u8]]) -> bool {
-        let Range { mut start, end } = self.strings().unwrap_or_default();
+        let mut left = self.strings();
         // In pieces, as the table may be large.
         let mut piece = [0; 1 << 14];
-        while start < end {
-            let wanted = piece.len().min((end - start) as usize);
-            let Ok(read @ 1..) = self.file.read_at(&mut piece[..wanted], start) else { return false };
+        while let Some(strings) = left {
+            let Ok(read @ 1..) = strings.clone().read(&mut piece) else { return false };
             let mut next = 0;
             for nul in memchr_iter(0, &piece[..read]) {
                 let name = &piece[next..nul];
@@ -90,16 +87,15 @@ impl Linkage {
                 next = nul + 1;
             }
             // A name that does not end in a whole piece is none of these.
-            start += if next > 0 { next } else { read } as u64;
+            left = strings.after(if next > 0 { next } else { read } as u64);
         }
         false
     }
 
-    /// Where in the file the dynamic linker's string table is: names of libraries, and of symbols.
-    fn strings(&self) -> Option<Range<u64>> {
+    /// The dynamic linker's string table: names of libraries, and of symbols.
+    fn strings(&self) -> Option<Part> {
         let info = &self.dynamic.as_ref()?.info;
-        let start = info.strtab as u64;
-        Some(start..start.checked_add(info.strsz as u64)?)
+        self.headers.part(info.strtab as u64, info.strsz as u64)
     }
 }
 
@@ -109,15 +105,6 @@ fn parse_dynamic(bytes: &[u8], segments: &[ProgramHeader], ctx: Ctx) -> Option<D
     let dynamic = segments.iter_mut().find(|segment| segment.p_type == PT_DYNAMIC)?;
     dynamic.p_offset = 0; // where it is in `bytes`
     Dynamic::parse(bytes, &segments, ctx).ok()?
-}
-
-fn bytes(file: &File, offset: u64, size: u64) -> Option<Vec<u8>> {
-    if size > LIMIT || offset.checked_add(size)? > file.metadata().ok()?.len() {
-        return None;
-    }
-    let mut bytes = vec![0; size as usize];
-    file.read_exact_at(&mut bytes, offset).ok()?;
-    Some(bytes)
 }
 
 #[cfg(test)]
