@@ -1,4 +1,10 @@
 //! The forms of C++'s operators: where the hook of each goes on to.
+//!
+//! A hook is one jump, to where a word in memory leads. Such a word is an address, so it means nothing before
+//! this library is relocated, when a resolver of an IFUNC symbol may call the hook already; and to find out
+//! takes instructions that each call would pay for ever. So all hooks are in one page of the file, and jump to
+//! code that does find out; the page behind has the same hooks with the jumps of later, and the constructor
+//! moves it over the first. Where the kernel does not allow that, the hooks work as before, and cost more.
 
 use core::ffi::c_void;
 use core::ptr::null_mut;
@@ -6,6 +12,8 @@ use core::sync::atomic::{AtomicPtr, Ordering::*};
 
 use heaptrace_recorder::arch::abort;
 use heaptrace_recorder::c_library::{Auxiliary, Name, Objects};
+use heaptrace_recorder::memory;
+use heaptrace_recorder::sys::PAGE;
 
 use crate::originals::{self, Original};
 
@@ -42,11 +50,13 @@ pub fn replace(function: *mut c_void, by: *mut c_void) {
 /// A form of the operators. The assembly knows where its first two parts are.
 #[repr(C)]
 pub struct Form {
-    /// Where the hook jumps to: to code that looks the original up first, then to the original, or to
-    /// code that sees its blocks.
+    /// Where the hook jumps to: the original, or code that sees its blocks. It is null before one of them is
+    /// known, not an address that is relocated after.
     pub entry: Original,
-    /// The next definition.
+    /// The next definition; null before [`Form::resolve`].
     pub original: Original,
+    /// Code that looks the original up first.
+    pub unresolved: Original,
     /// Code that sees all blocks.
     pub seen: Original,
     /// Code that sees the blocks that are due; the same for operator delete.
@@ -56,13 +66,13 @@ pub struct Form {
 }
 
 impl Form {
-    /// Looks the original up. False if there is none.
-    pub fn resolve(&self, objects: Objects) -> bool {
+    /// Looks the original up. False if there is none. `seen` is what the field of that name has once this
+    /// library is relocated.
+    fn resolve(&self, objects: Objects, seen: *mut c_void) -> bool {
         let Some(found) = objects.next(&self.name) else { return false };
         let is_allocators = found.is_beside(&originals::NAME_OF_MALLOC);
-        self.original.store(found.address.cast_mut(), Relaxed);
-        let entry = if is_allocators { self.seen.load(Relaxed) } else { found.address.cast_mut() };
-        self.entry.store(entry, Release);
+        self.entry.store(if is_allocators { seen } else { found.address.cast_mut() }, Relaxed);
+        self.original.store(found.address.cast_mut(), Release);
         true
     }
 
@@ -97,18 +107,27 @@ impl Form {
 /// All forms of a library, which has its own code for them.
 type Forms = [&'static Form; COUNT];
 
-/// Looks all originals up. Returns the names that have none: all, in a program without C++.
-pub fn resolve_all(objects: Objects, forms: &'static Forms) -> impl Iterator<Item = Name> {
+/// Looks all originals up. Returns the names that have none: all, in a program without C++. The hooks are in
+/// the page at `hooks`.
+pub fn resolve_all(objects: Objects, forms: &'static Forms, hooks: usize) -> impl Iterator<Item = Name> {
     know(forms);
-    let has_any = forms[0].resolve(objects);
-    forms.iter().filter(move |form| !has_any || !form.resolve(objects)).map(|form| form.name)
+    let resolve = |form: &Form| form.resolve(objects, form.seen.load(Relaxed));
+    if resolve(forms[0]) {
+        forms[1..].iter().filter(|form| !resolve(form)).for_each(|form| {
+            // It is looked up again where a library that has it is loaded later, and finds the hook.
+            form.entry.store(form.unresolved.load(Relaxed), Relaxed);
+        });
+        // SAFETY: the pages of `hooks_of_forms`, where each instruction is the whole of a hook.
+        unsafe { memory::move_code(hooks + PAGE, hooks) };
+    }
+    forms.iter().filter(|form| form.original.load(Relaxed).is_null()).map(|form| form.name)
 }
 
-/// Looks the original of a form up that was called before the others were.
-pub fn resolve_late(form: &Form, forms: &'static Forms) {
+/// Looks the original of a form up that was called before the others were, or that has none so far.
+pub fn resolve_late(form: &Form, seen: *mut c_void, forms: &'static Forms) {
     know(forms);
     let objects = Auxiliary::find().and_then(Objects::of);
-    if !objects.is_some_and(|objects| form.resolve(objects)) {
+    if !objects.is_some_and(|objects| form.resolve(objects, seen)) {
         abort(); // the caller has a name that nobody defines
     }
 }
@@ -119,8 +138,9 @@ macro_rules! hooks_of_forms {
     ($($form:ident: $symbol:ident, $kind:ident;)*) => {
         $(
             static $form: $crate::forms::Form = $crate::forms::Form {
-                entry: core::sync::atomic::AtomicPtr::new(unresolved::$symbol as *const () as *mut core::ffi::c_void),
+                entry: core::sync::atomic::AtomicPtr::new(core::ptr::null_mut()),
                 original: core::sync::atomic::AtomicPtr::new(core::ptr::null_mut()),
+                unresolved: core::sync::atomic::AtomicPtr::new(unresolved::$symbol as *const () as *mut core::ffi::c_void),
                 seen: core::sync::atomic::AtomicPtr::new(seen::$symbol as *const () as *mut core::ffi::c_void),
                 counted: core::sync::atomic::AtomicPtr::new(counted::$symbol as *const () as *mut core::ffi::c_void),
                 name: heaptrace_recorder::c_library::Name::new(stringify!($symbol)),
@@ -128,32 +148,52 @@ macro_rules! hooks_of_forms {
 
             /// A form of the operators.
             #[unsafe(naked)]
+            #[unsafe(link_section = ".text.heaptrace_operators")]
             #[cfg_attr(not(test), unsafe(no_mangle))]
             #[allow(non_snake_case)]
             pub unsafe extern "C" fn $symbol() {
-                core::arch::naked_asm!("jmp qword ptr [rip + {form}]", form = sym $form)
+                core::arch::naked_asm!(
+                    $crate::arch::forward::in_place_of!(
+                        "jmp {unresolved}",
+                        later "jmp qword ptr [rip + {form} + {page}]"
+                    ),
+                    unresolved = sym unresolved::$symbol,
+                    form = sym $form,
+                    page = const heaptrace_recorder::sys::PAGE,
+                )
             }
         )*
 
+        /// Never called: its address is in the page of the hooks, which the program's names for them may not be.
+        #[unsafe(naked)]
+        #[unsafe(link_section = ".text.heaptrace_operators")]
+        extern "C" fn among_the_hooks() {
+            core::arch::naked_asm!($crate::arch::forward::in_place_of!("ud2", later "ud2"))
+        }
+
         static FORMS: [&$crate::forms::Form; $crate::forms::COUNT] = [$(&$form),*];
 
-        /// Looks the original up and goes there. Before the constructor only, but where a C++ library
-        /// is loaded later and finds a hook.
+        /// Looks the original up, unless that is done, and goes on to the entry. Before the constructor only,
+        /// but where a C++ library is loaded later and finds a hook.
         #[allow(non_snake_case)]
         mod unresolved { $(
             #[unsafe(naked)]
             pub unsafe extern "C" fn $symbol() {
                 core::arch::naked_asm!(
+                    "cmp qword ptr [rip + {form} + 8], 0",
+                    "jne 2f",
                     "push rdi",
                     "push rsi",
                     "push rdx",
                     "lea rdi, [rip + {form}]",
+                    "lea rsi, [rip + {seen}]",
                     "call {resolve}",
                     "pop rdx",
                     "pop rsi",
                     "pop rdi",
-                    "jmp qword ptr [rip + {form}]",
+                    "2: jmp qword ptr [rip + {form}]",
                     form = sym super::$form,
+                    seen = sym super::seen::$symbol,
                     resolve = sym super::resolve_late,
                 )
             }
@@ -175,8 +215,8 @@ macro_rules! hooks_of_forms {
             }
         )* }
 
-        extern "C" fn resolve_late(form: &$crate::forms::Form) {
-            $crate::forms::resolve_late(form, &FORMS);
+        extern "C" fn resolve_late(form: &$crate::forms::Form, seen: *mut core::ffi::c_void) {
+            $crate::forms::resolve_late(form, seen, &FORMS);
         }
 
         /// Looks all originals up. Returns the names that have none: all, in a program without C++. Called
@@ -184,7 +224,8 @@ macro_rules! hooks_of_forms {
         pub fn start(
             objects: heaptrace_recorder::c_library::Objects,
         ) -> impl Iterator<Item = heaptrace_recorder::c_library::Name> {
-            $crate::forms::resolve_all(objects, &FORMS)
+            let hooks = among_the_hooks as *const () as usize & !(heaptrace_recorder::sys::PAGE - 1);
+            $crate::forms::resolve_all(objects, &FORMS, hooks)
         }
     };
 }

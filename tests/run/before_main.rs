@@ -46,6 +46,18 @@ fn resolvers_of_functions_may_use_memory_before_the_library_is_relocated() {
 }
 
 #[test]
+fn resolvers_of_functions_may_make_objects_before_the_library_is_relocated() {
+    program("resolver_news.cpp"); // which it is linked with
+    assert_same(|room, how| how.launch(room, "resolves_news.cpp"));
+    assert_same(|room, how| how.launch(room, "resolves_news.cpp").env("LD_BIND_NOW", "1"));
+    let room = Room::new();
+    let ended = room.run("resolves_news.cpp").go().well();
+    let profile = room.profile("out.prof");
+    ended.ledger().assert_equals_in(&profile, &["alloc_objects", "inuse_objects"]);
+    assert_eq!(profile.comment("lost_samples"), "8");
+}
+
+#[test]
 fn what_is_allocated_before_the_library_is_initialized_counts_as_lost() {
     program("initfirst.c"); // which it is linked with
     let room = Room::new();

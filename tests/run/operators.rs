@@ -93,3 +93,34 @@ fn names_that_have_no_original_are_not_found() {
     }
     assert!(bare.text().contains("_Znwm: no"), "{bare:?}");
 }
+
+/// What it costs a call where libstdc++ is below.
+#[test]
+fn a_hook_of_an_operator_is_one_jump_once_the_program_runs() {
+    for launch in [
+        Room::new().run("operators.cpp"),
+        Room::new().manual("operators.cpp"),
+        Room::new().stat("operators.cpp"),
+    ] {
+        let ended = launch.go().well();
+        assert_eq!(ended.text().matches(" memory\n").count(), 20, "{ended:?}");
+    }
+}
+
+/// It is one jump more then.
+#[test]
+fn hooks_of_operators_work_where_a_page_of_code_cannot_be_moved() {
+    let (denies, sandboxed) = (program("denies.c"), program("operators.cpp"));
+    let arguments = |program: &PathBuf| {
+        let call = libc::SYS_mremap.to_string();
+        [libc::EPERM.to_string().into(), call.into(), "--".into(), program.clone().into_os_string()]
+    };
+    let ended = Room::new().run_path(&denies).args(arguments(&sandboxed)).go().well();
+    assert_eq!(ended.text().matches(" code\n").count(), 20, "{ended:?}");
+    for allocator in [""].into_iter().chain(ALLOCATORS) {
+        let room = Room::new();
+        let launch = room.run_path(&denies).args(arguments(&program("news.cpp")));
+        let ended = preloaded(launch, allocator).go().well();
+        ended.ledger().assert_equals_in(&room.profile("out.prof"), &FIRST_VALUES);
+    }
+}

@@ -87,4 +87,23 @@ macro_rules! align_to_line {
     };
 }
 
-pub(crate) use {align_to_line, count_down, look_at_filter, tell_of_free, unless_recording};
+/// The one instruction of a hook, in the page that all hooks of its section are in, and the one that takes its
+/// place when the page behind is moved there. In that one, whatever is at a distance is a page further.
+macro_rules! in_place_of {
+    ($first:literal, later $second:literal) => {
+        concat!(
+            $first,
+            "\n.p2align 4\n",
+            ".subsection 1\n",
+            ".p2align 12\n", // between the pages
+            ".subsection 2\n",
+            $second,
+            "\n.p2align 4\n",
+            ".subsection 3\n",
+            ".p2align 12\n", // nothing else is in the second
+            ".subsection 0\n",
+        )
+    };
+}
+
+pub(crate) use {align_to_line, count_down, in_place_of, look_at_filter, tell_of_free, unless_recording};

@@ -94,6 +94,23 @@ pub fn make_executable(at: NonNull<u8>, size: usize) -> bool {
     protect(start..start + size, libc::PROT_READ | libc::PROT_EXEC)
 }
 
+/// Moves a page of code that is mapped from a file over another one, so that nothing has to be writable. Does
+/// nothing if the kernel does not allow that.
+///
+/// # Safety
+/// Both belong to the caller, nobody runs the first, and whoever runs the second can go on in the first.
+pub unsafe fn move_code(from: usize, to: usize) {
+    let how = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+    // SAFETY: the caller's promise.
+    let moved = unsafe { call!(libc::SYS_mremap, from, PAGE, PAGE, how, to) }.is_ok();
+    if moved {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
+        // Where nothing is left, nothing of another is to be, as the dynamic linker calls it this library's.
+        // SAFETY: what is mapped there stays.
+        let _ = unsafe { call!(libc::SYS_mmap, from, PAGE, libc::PROT_NONE, flags, -1isize, 0) };
+    }
+}
+
 /// Makes code writable, or no longer so. It stays executable all the time: a kernel that lets nobody
 /// execute what was written, as with SELinux, refuses the first step, and not the way back.
 pub fn make_code_writable(code: Range<usize>, writable: bool) -> bool {
