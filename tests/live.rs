@@ -9,6 +9,7 @@ mod live {
     mod endpoints;
     mod interval;
     mod manual;
+    mod marks;
     mod rates;
     mod scrapers;
     mod served;

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::Arc;
 
 use heaptrace_channel::config::RateText;
 use heaptrace_channel::handshake::Refusal;
@@ -175,10 +176,12 @@ pub fn heap_profiles_only(name: &str) -> String {
 }
 
 /// That there is no such mark.
-pub fn no_mark(pid: u32, name: &str, marks: &[&str]) -> String {
-    let known = match marks {
-        [] => format!("it has none; set one with heaptrace mark {pid} {name}"),
-        _ => format!("it has {}", marks.join(", ")),
+pub fn no_mark(pid: u32, name: &str, marks: &[Arc<str>]) -> String {
+    const SHOWN: usize = 10;
+    let known = match marks.split_at(marks.len().saturating_sub(SHOWN)) {
+        ([], []) => format!("it has none; set one with heaptrace mark {pid} {name}"),
+        ([], all) => format!("it has {}", all.join(", ")),
+        (earlier, latest) => format!("its latest are {}; {} are older", latest.join(", "), earlier.len()),
     };
     format!("process {pid} has no mark {name}: {known}")
 }

@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,7 +10,7 @@ use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
 use heaptrace_channel::patch::Applied;
 use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::{Ends, Message, Reader};
+use heaptrace_channel::ring::{Ends, Event, Message, Reader};
 use heaptrace_channel::sample::Era;
 use heaptrace_channel::weight::OFF;
 use heaptrace_channel::{Segment, sys};
@@ -18,6 +19,7 @@ use crate::attention::Attention;
 use crate::eras::Eras;
 use crate::files::Files;
 use crate::mapping::Mapping;
+use crate::marks::{Marks, Told};
 use crate::members::{Member, Members};
 use crate::modules::{Modules, Places};
 use crate::patch::Left;
@@ -26,7 +28,7 @@ use crate::profiled::Profiled;
 use crate::program::Program;
 use crate::rates::Rates;
 use crate::recording::Counters;
-use crate::snapshot::{Key, Snapshot};
+use crate::snapshot::{Key, Snapshot, Taken};
 use crate::stacks::Tree;
 use crate::summary::WhyUnpatched;
 use crate::wake::Waker;
@@ -61,6 +63,9 @@ pub struct Image {
     pub left: Left,
     files: Files,
     members: Members,
+    marks: Marks,
+    /// Marks that the program is telling.
+    told_marks: Told,
     modules: Modules,
     /// When the last look at the rings began: what was written by then has been read.
     drained: SystemTime,
@@ -107,6 +112,8 @@ impl Image {
             reader: Box::new(Reader::new(*segment.rings())),
             stacks: Tree::new(),
             members: Members::new(*rates.by_era()),
+            marks: Marks::default(),
+            told_marks: Told::default(),
             rates,
             started: Duration::from_nanos(header.started_monotonic()),
             has_our_ids: header.pid() == pid,
@@ -174,26 +181,54 @@ impl Image {
 
     fn apply_events(&mut self) -> u64 {
         let mut strangers = Vec::new();
-        let now = self.eras.now(Instant::now());
+        let (now, at) = (self.eras.now(Instant::now()), self.drained);
         let (members, stacks, mut is_damaged) = (&mut self.members, &mut self.stacks, false);
         let passed = self.reader.drain(|message| match message {
             Message::Happened(process, event) => {
                 let event = event.with_stack(stacks.one(event.sample().stack));
                 match members.get_mut(process) {
                     Some(member) => member.apply(event, now),
-                    None => strangers.push((process, event)), // the first events of a forked child
+                    None => strangers.push((process, Strange::Event(event))),
                 }
             }
             Message::Told(stack, part) => is_damaged |= !stacks.hear(stack, part),
+            Message::Marked(mark, part) => {
+                let Some((process, name)) = self.told_marks.hear(mark, part) else { return };
+                match members.get_mut(process) {
+                    Some(member) => {
+                        self.marks.keep(member.number, &name, taken(&self.segment, process, member, at))
+                    }
+                    None => strangers.push((process, Strange::Mark(name))),
+                }
+            }
         });
         self.is_damaged |= is_damaged;
-        for (process, event) in strangers {
-            match self.member_of(process) {
-                Some(member) => member.apply(event, now),
-                None => self.is_damaged = true,
+        for (process, what) in strangers {
+            match (self.member_of(process), what) {
+                (Some(member), Strange::Event(event)) => member.apply(event, now),
+                (Some(_), Strange::Mark(name)) => self.mark(process, &name),
+                (None, _) => self.is_damaged = true,
             }
         }
         passed
+    }
+
+    /// Gives what was recorded of a process up to now a name.
+    pub fn mark(&mut self, process: Process, name: &str) {
+        let Some(member) = self.members.get_mut(process) else { return };
+        self.marks.keep(member.number, name, taken(&self.segment, process, member, self.drained));
+    }
+
+    /// What was recorded of a process up to a mark. `id` is the image's.
+    pub fn marked(&mut self, id: u64, process: Process, name: &str) -> Option<Snapshot> {
+        let taken = self.marks.get(self.members.get(process)?.number, name)?.clone();
+        self.complete(id, process, taken)
+    }
+
+    /// The names of a process's marks, oldest first.
+    pub fn marks(&self, process: Process) -> Vec<Arc<str>> {
+        let member = self.members.get(process);
+        member.map_or(Vec::new(), |member| self.marks.names(member.number).cloned().collect())
     }
 
     /// The process in a slot. `None` if it is nobody's: a process writes only after it has published
@@ -309,6 +344,9 @@ impl Image {
 
     /// Forgets a process that is over; its slot can be taken by another.
     pub fn remove(&mut self, process: Process) {
+        if let Some(member) = self.members.get(process) {
+            self.marks.forget(member.number);
+        }
         self.members.remove(process);
         self.segment().processes().release(process);
     }
@@ -388,38 +426,39 @@ impl Image {
 
     /// What a process has counted.
     fn counters(&self, process: Process) -> Counters {
-        let slot = self.segment().processes().slot(process);
-        Counters {
-            samples: self.members.get(process).map_or(0, |member| member.live.samples()),
-            lost_samples: slot.lost_samples.load(Relaxed).min(MOST_LOST),
-            early_samples: slot.early_samples.load(Relaxed).min(MOST_LOST),
-            unplaced_samples: slot.unplaced_samples.load(Relaxed).min(MOST_LOST),
-            lost_frees: slot.lost_frees.load(Relaxed).min(MOST_LOST),
-            truncated_stacks: 0,
-            is_damaged: self.is_damaged || self.reader.is_damaged(),
-        }
+        let samples = self.members.get(process).map_or(0, |member| member.live.samples());
+        let is_damaged = self.is_damaged || self.reader.is_damaged();
+        Counters { is_damaged, ..counters(&self.segment, process, samples) }
     }
 
     /// What was recorded of a process up to now. `id` is the image's.
     pub fn snapshot(&mut self, id: u64, process: Process) -> Option<Snapshot> {
-        self.read_modules();
         self.collect_lost_frees(process);
-        let counters = self.counters(process);
         let member = self.members.get_mut(process)?;
+        let point = member.point(Instant::now());
+        let taken = taken(&self.segment, process, member, self.drained);
+        self.complete(id, process, Taken { point, ..taken })
+    }
+
+    /// The snapshot of a moment of the process.
+    fn complete(&mut self, id: u64, process: Process, taken: Taken) -> Option<Snapshot> {
+        self.read_modules();
+        let member = self.members.get(process)?;
+        let is_damaged = self.is_damaged || self.reader.is_damaged();
         Some(Snapshot {
             key: Key { image: id, number: member.number },
             pid: member.pid,
             program: Arc::clone(&self.program),
             started: member.started,
-            taken: self.drained,
+            taken: taken.at,
             rate: self.rates.period(),
             rates: self.rates.history(),
-            counters,
+            counters: Counters { is_damaged, ..taken.counters },
             nodes: self.stacks.nodes(),
             modules: self.modules.clone(),
             calendar: self.eras.calendar(member.started.duration_since(self.began).unwrap_or_default()),
-            time_line: member.time_line.with_last(member.point(Instant::now())),
-            sums: member.live.sums(),
+            time_line: member.time_line.until(taken.point),
+            sums: taken.sums,
         })
     }
 
@@ -444,6 +483,37 @@ impl Image {
         let has_our_ids = self.has_our_ids;
         self.modules
             .read(&segment, places, |process| segment.processes().pid(process).filter(|_| has_our_ids));
+    }
+}
+
+/// The first messages of a forked child, of which nothing is known yet.
+enum Strange {
+    Event(Event),
+    Mark(String),
+}
+
+/// What changes from moment to moment of a process, as it is now.
+fn taken(segment: &Segment, process: Process, member: &mut Member, at: SystemTime) -> Taken {
+    Taken {
+        at,
+        counters: counters(segment, process, member.live.samples()),
+        sums: member.live.sums(),
+        point: member.heap_point(Instant::now()),
+    }
+}
+
+/// What a process has counted that has taken so many samples.
+fn counters(segment: &Segment, process: Process, samples: u64) -> Counters {
+    let slot = segment.processes().slot(process);
+    let most = |count: &AtomicU64| count.load(Relaxed).min(MOST_LOST);
+    Counters {
+        samples,
+        lost_samples: most(&slot.lost_samples),
+        early_samples: most(&slot.early_samples),
+        unplaced_samples: most(&slot.unplaced_samples),
+        lost_frees: most(&slot.lost_frees),
+        truncated_stacks: 0,
+        is_damaged: false,
     }
 }
 

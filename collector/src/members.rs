@@ -59,7 +59,12 @@ impl Member {
     /// The point of its time line that would be of now.
     pub fn point(&self, now: Instant) -> Point {
         let resident = if self.watch.is_seen() { resident(self.pid) } else { 0 };
-        point(self.time_line.age(now), self.live.totals(), resident)
+        Point { resident: i64::try_from(resident).unwrap_or(i64::MAX), ..self.heap_point(now) }
+    }
+
+    /// The same, without a look at the process.
+    pub fn heap_point(&self, now: Instant) -> Point {
+        point(self.time_line.age(now), self.live.totals())
     }
 }
 

@@ -104,6 +104,17 @@ impl<T, const SIZE: usize> Shared<T, SIZE> {
         self.pieces.get(index / SIZE)?.get(index % SIZE)
     }
 
+    /// Bytes that it takes, beside what it has in common with an earlier one of the same list.
+    pub fn bytes_beside(&self, earlier: Option<&Shared<T, SIZE>>) -> usize {
+        let pieces = self.pieces.iter().enumerate();
+        let is_same = |index, piece| {
+            let same = earlier.and_then(|earlier| earlier.pieces.get(index));
+            same.is_some_and(|same| Arc::ptr_eq(same, piece))
+        };
+        let own = pieces.filter(|&(index, piece)| !is_same(index, piece)).count();
+        self.pieces.len() * size_of::<Arc<Vec<T>>>() + own * SIZE * size_of::<T>()
+    }
+
     /// The values in order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.pieces.iter().flat_map(|piece| piece.iter())
@@ -149,6 +160,8 @@ mod tests {
         let second = list.share();
         let same = |piece: usize| Arc::ptr_eq(&first.pieces[piece], &second.pieces[piece]);
         assert_eq!([0, 1, 2].map(same), [true, false, true]);
+        assert_eq!(first.bytes_beside(None), 3 * 8 + 3 * 4 * 4);
+        assert_eq!(second.bytes_beside(Some(&first)), 3 * 8 + 4 * 4);
         drop((first, second));
         let before: *const u32 = list.get(0).unwrap();
         *list.get_mut(0) = 7;

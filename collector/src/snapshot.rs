@@ -29,6 +29,19 @@ pub struct Key {
     pub number: u64,
 }
 
+/// What a snapshot has that changes from moment to moment. To the rest more is only added.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// When.
+    pub at: SystemTime,
+    /// What was counted by the process.
+    pub counters: Counters,
+    /// Its sums.
+    pub sums: Sums,
+    /// The last point of its time line.
+    pub point: Point,
+}
+
 /// What was recorded of a process up to one moment.
 #[derive(Debug, Clone)]
 pub struct Snapshot {

@@ -47,14 +47,14 @@ impl TimeLine {
         self.points.push(point);
     }
 
-    /// All points, and last the one of now.
-    pub fn with_last(&self, now: Point) -> Vec<Point> {
+    /// All points up to a moment, and last the one of that.
+    pub fn until(&self, last: Point) -> Vec<Point> {
+        let before = &self.points[..self.points.partition_point(|point| point.at <= last.at)];
         // What the one at the end says of before, this one says too, if there is room for one only.
-        let kept = if self.points.len() == MOST_POINTS { MOST_POINTS - 1 } else { self.points.len() };
-        let left_out = self.points[kept..].iter().map(|point| point.most_in_use).max();
-        let most_in_use = now.most_in_use.max(left_out.unwrap_or(0));
-        let last = Point { most_in_use, ..now };
-        self.points[..kept].iter().copied().chain([last]).collect()
+        let (kept, left_out) = before.split_at(before.len().min(MOST_POINTS - 1));
+        let left_out = left_out.iter().map(|point| point.most_in_use).max();
+        let most_in_use = last.most_in_use.max(left_out.unwrap_or(0));
+        kept.iter().copied().chain([Point { most_in_use, ..last }]).collect()
     }
 
     /// Leaves out points that follow others too soon.
@@ -75,15 +75,15 @@ impl TimeLine {
     }
 }
 
-/// A point of a process that has been recorded for `age`.
-pub fn point(age: Duration, totals: Totals, resident: u64) -> Point {
+/// A point of a process that has been recorded for `age`; of its resident set nothing is known.
+pub fn point(age: Duration, totals: Totals) -> Point {
     let bytes = |value: f64| value.round() as i64;
     Point {
         at: nanos(age),
         in_use: bytes(totals.in_use),
         most_in_use: bytes(totals.most_in_use),
         allocated: bytes(totals.allocated),
-        resident: i64::try_from(resident).unwrap_or(i64::MAX),
+        resident: 0,
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
             let in_use = looks as f64;
             most = most.max(if age < end / 2 && age + step >= end / 2 { 1e9 } else { in_use });
             if line.is_due(age) {
-                line.add(point(age, Totals { in_use, most_in_use: most, allocated: 2.0 * in_use }, 0));
+                line.add(point(age, Totals { in_use, most_in_use: most, allocated: 2.0 * in_use }));
                 most = 0.0;
             }
             age += step;
@@ -161,9 +161,9 @@ mod tests {
     fn a_process_of_a_millisecond_has_the_point_of_its_end() {
         let line = TimeLine::new(Duration::from_micros(300));
         let totals = Totals { in_use: 1.0, most_in_use: 7.0, allocated: 9.0 };
-        let last = point(line.age(line.taken_on.0), totals, 4096);
-        assert_eq!(line.with_last(last), [last]);
-        assert_eq!(last, Point { at: 300_000, in_use: 1, most_in_use: 7, allocated: 9, resident: 4096 });
+        let last = point(line.age(line.taken_on.0), totals);
+        assert_eq!(line.until(last), [last]);
+        assert_eq!(last, Point { at: 300_000, in_use: 1, most_in_use: 7, allocated: 9, resident: 0 });
     }
 
     #[test]
@@ -171,10 +171,18 @@ mod tests {
         let (mut line, _) = line(1, TimeLine::FINEST);
         assert_eq!(line.points.len(), MOST_POINTS);
         line.points[MOST_POINTS - 1].most_in_use = 77_000_000_000;
-        let last = point(Duration::from_secs(1), Totals::default(), 0);
-        let points = line.with_last(last);
+        let last = point(Duration::from_secs(1), Totals::default());
+        let points = line.until(last);
         assert_eq!(points.len(), MOST_POINTS);
         assert_eq!(points[MOST_POINTS - 1], Point { most_in_use: 77_000_000_000, ..last });
+    }
+
+    #[test]
+    fn of_a_moment_that_is_over_there_is_nothing_after_it() {
+        let mut line = TimeLine::new(Duration::ZERO);
+        let at = |millis| point(Duration::from_millis(millis), Totals::default());
+        [1, 5, 9].into_iter().for_each(|millis| line.add(at(millis)));
+        assert_eq!(line.until(at(6)), [at(1), at(5), at(6)]);
     }
 
     #[test]

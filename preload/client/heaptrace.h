@@ -1,6 +1,7 @@
-/* A program's own counts under `heaptrace stat`: for a benchmark that shows allocations and bytes for each
- * operation. The library that counts is looked for in the running process once, and nothing is linked (with a C
- * library older than glibc 2.34, -ldl): in a program that runs bare every call tells nothing.
+/* A program's own counts under `heaptrace stat`, for a benchmark that shows allocations and bytes for each
+ * operation; and marks in what `heaptrace run` records, for what each request leaks. The library is looked for in
+ * the running process once, and nothing is linked (with a C library older than glibc 2.34, -ldl): in a program that
+ * runs bare every call tells nothing.
  *
  *     struct heaptrace_counts before, after;
  *     if (heaptrace_count_thread(&before)) {
@@ -8,6 +9,7 @@
  *         heaptrace_count_thread(&after);
  *         printf("%llu allocations\n", (unsigned long long)(after.allocations - before.allocations));
  *     }
+ *     heaptrace_mark_moment("request 7");
  */
 #ifndef HEAPTRACE_H
 #define HEAPTRACE_H
@@ -55,7 +57,10 @@ static inline bool heaptrace_count_process(struct heaptrace_counts *to) {
     return function && ((bool (*)(struct heaptrace_counts *, size_t))function)(to, sizeof *to);
 }
 
-/* Gives this moment a name, where somebody records it; false if nobody does. */
+/* Gives this moment of the process a name, to see what came since, or up to another: heaptrace snapshot PID
+ * --since NAME --until NAME. False if nobody records it, as under heaptrace stat, or the name is empty, longer than
+ * 256 bytes, or has control characters. A name that was given before is that of the later moment; of one a request
+ * the latest 4,096 are kept, less if they take more than 64 MiB. */
 static inline bool heaptrace_mark_moment(const char *name) {
     static void *known;
     void *function = heaptrace_function(&known, "heaptrace_mark");

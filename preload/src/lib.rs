@@ -23,6 +23,8 @@
 #![cfg_attr(feature = "counting", allow(dead_code, unused_imports, unused_macros))]
 
 mod arch;
+#[cfg(any(not(feature = "counting"), test))]
+mod ask;
 #[cfg(any(feature = "counting", test))]
 mod counting;
 mod forms;

@@ -33,7 +33,7 @@ impl Kind {
             "heap",
             Kind::Heap,
             "inuse_space",
-            "What is in use now, and what was allocated. ?seconds=N shows the difference that N seconds make",
+            "What is in use now, and what was allocated. ?seconds=N shows the difference that N seconds make, ?since=MARK what came since a mark",
         ),
         ("peak", Kind::Peak, "peak_space", "The same, and what was in use when most was"),
     ];
@@ -52,6 +52,8 @@ impl Kind {
 struct Wish {
     kind: Kind,
     seconds: Option<u64>,
+    /// Only what came since this mark.
+    since: Option<String>,
     is_text: bool,
     most: Option<usize>,
     form: Form,
@@ -70,6 +72,10 @@ impl Wish {
         if seconds.is_some() && is_text {
             return Err(bad("seconds and debug params are incompatible"));
         }
+        let since = given("since").map(str::to_owned);
+        if since.is_some() && seconds.is_some() {
+            return Err(bad("since and seconds params are incompatible"));
+        }
         let most = match given("max_samples").map(|text| text.parse::<usize>()) {
             None => None,
             Some(Ok(most @ 1..)) => Some(most),
@@ -78,8 +84,8 @@ impl Wish {
         let default_type =
             Kind::ALL.iter().find(|(_, it, ..)| *it == kind).map_or("", |(_, _, first, _)| first);
         let with_peak = kind == Kind::Peak || given("types") == Some("all");
-        let times = if seconds.is_some() { Times::Difference } else { Times::Moment };
-        Ok(Wish { kind, seconds, is_text, most, form: Form { with_peak, default_type, times } })
+        let times = if seconds.is_some() || since.is_some() { Times::Difference } else { Times::Moment };
+        Ok(Wish { kind, seconds, since, is_text, most, form: Form { with_peak, default_type, times } })
     }
 }
 
@@ -96,9 +102,12 @@ impl Wish {
             before = Some((site.snapshot(process)?, Since::Everything));
             wait(request, seconds)?;
         }
+        if let Some(name) = &self.since {
+            before = Some((site.marked(process, name)?, Since::Everything));
+        }
         let _inside = site.gate.enter().ok_or_else(busy)?;
         let now = site.snapshot(process)?;
-        if self.seconds.is_none() && self.kind == Kind::DeltaHeap {
+        if before.is_none() && self.kind == Kind::DeltaHeap {
             let last = site.clients().replace(&client(request), now.clone());
             before = last.map(|last| (last, Since::Allocations));
         }
@@ -117,7 +126,7 @@ impl Wish {
         if self.is_text {
             return Response::new("text/plain; charset=utf-8", plain::text(&profile));
         }
-        let delta = if self.seconds.is_some() { "-delta" } else { "" };
+        let delta = if self.form.times == Times::Difference { "-delta" } else { "" };
         let disposition = format!("attachment; filename=\"{}{delta}\"", self.kind.name());
         let response = Response::new("application/octet-stream", heaptrace_pprof::encode(&profile));
         response.header("Content-Disposition", &disposition)

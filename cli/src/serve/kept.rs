@@ -1,5 +1,5 @@
-//! Snapshots that are kept to take differences to: by clients that ask for them, and under the names of
-//! marks. They share what has not changed since with the session, and each other.
+//! Snapshots that are kept to take differences to, for clients that ask for them. They share what has not
+//! changed since with the session, and each other.
 
 use heaptrace_collector::snapshot::{Key, Snapshot};
 
@@ -31,11 +31,6 @@ impl Kept {
     /// What is kept of a process under a name.
     pub fn get(&self, process: Key, name: &str) -> Option<&Snapshot> {
         self.all.iter().find(|((key, other), _)| *key == process && other == name).map(|(_, kept)| kept)
-    }
-
-    /// The names of what is kept of a process, oldest first.
-    pub fn names(&self, process: Key) -> Vec<&str> {
-        self.all.iter().filter(|((key, _), _)| *key == process).map(|((_, name), _)| name.as_str()).collect()
     }
 
     /// Lets go of what is kept of processes that are gone.

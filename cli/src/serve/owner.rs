@@ -1,6 +1,7 @@
 //! What the commands of the session's own user ask for.
 
 use heaptrace_channel::config::parse_rate_or_off;
+use heaptrace_channel::marks::is_name;
 use heaptrace_collector::Profiled;
 use heaptrace_collector::question::RateSet;
 use heaptrace_collector::recording::Since;
@@ -20,9 +21,6 @@ pub const MARK: &str = "/heaptrace/mark";
 
 /// Has samples of `pid` drawn every `bytes`, or none.
 pub const RATE: &str = "/heaptrace/rate";
-
-/// Longest name of a mark, in bytes.
-const MAX_NAME: usize = 256;
 
 /// The answer to a command; `None` if it is none.
 pub fn answer(site: &Site, request: &Request) -> Option<Response> {
@@ -47,12 +45,13 @@ fn processes(site: &Site) -> Response {
 
 fn mark(site: &Site, request: &Request, process: &Profiled) -> Result<Response, Response> {
     let name = request.query("name").unwrap_or_default();
-    if name.is_empty() || name.len() > MAX_NAME || name.contains(char::is_control) {
+    if !is_name(name.as_bytes()) {
         return Err(Response::error(400, messages::BAD_MARK));
     }
-    let snapshot = site.snapshot(process)?;
-    site.marks().replace(name, snapshot);
-    Ok(Response::new("text/plain; charset=utf-8", ""))
+    match site.asker.mark(process.pid, name).ok_or_else(busy)? {
+        true => Ok(Response::new("text/plain; charset=utf-8", "")),
+        false => Err(Response::error(404, &messages::not_profiled(process.pid))),
+    }
 }
 
 fn rate(site: &Site, request: &Request, process: &Profiled) -> Result<Response, Response> {
@@ -66,13 +65,7 @@ fn rate(site: &Site, request: &Request, process: &Profiled) -> Result<Response, 
 }
 
 fn snapshot(site: &Site, request: &Request, process: &Profiled) -> Result<Response, Response> {
-    let marked = |name: &str| -> Result<Snapshot, Response> {
-        let marks = site.marks();
-        let found = marks.get(process.key, name).cloned();
-        found.ok_or_else(|| {
-            Response::error(404, &messages::no_mark(process.pid, name, &marks.names(process.key)))
-        })
-    };
+    let marked = |name: &str| site.marked(process, name);
     let given = |name| request.query(name).filter(|name| !name.is_empty());
     let since = given("since").map(marked).transpose()?;
     let until = given("until").map(marked).transpose()?;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use heaptrace_collector::Profiled;
-use heaptrace_collector::question::Asker;
+use heaptrace_collector::question::{Asker, Marked};
 use heaptrace_collector::snapshot::Snapshot;
 use heaptrace_collector::symbolize::Symbolizer;
 use heaptrace_http::Response;
@@ -14,8 +14,6 @@ use crate::messages;
 
 /// Clients whose last request is known.
 const CLIENTS: usize = 256;
-/// Marks of all processes.
-const MARKS: usize = 4096;
 
 /// What is served of a session.
 #[derive(Debug)]
@@ -24,14 +22,12 @@ pub struct Site {
     pub symbolizer: Arc<Symbolizer>,
     pub gate: Gate,
     clients: Mutex<Kept>,
-    marks: Mutex<Kept>,
 }
 
 impl Site {
     /// The site of the session that `asker` leads to.
     pub fn new(asker: Asker, symbolizer: Arc<Symbolizer>) -> Site {
-        let (clients, marks) = (Mutex::new(Kept::new(CLIENTS)), Mutex::new(Kept::new(MARKS)));
-        Site { asker, symbolizer, gate: Gate::default(), clients, marks }
+        Site { asker, symbolizer, gate: Gate::default(), clients: Mutex::new(Kept::new(CLIENTS)) }
     }
 
     /// The process that is asked about: the program if none is named, or else the oldest.
@@ -56,16 +52,18 @@ impl Site {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The marks of the processes that are there.
-    pub fn marks(&self) -> MutexGuard<'_, Kept> {
-        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What was recorded of a process up to the mark of that name.
+    pub fn marked(&self, process: &Profiled, name: &str) -> Result<Snapshot, Response> {
+        match self.asker.marked(process.pid, name).ok_or_else(busy)? {
+            Marked::Found(snapshot) => Ok(*snapshot),
+            Marked::None(others) => Err(pprof_error(404, &messages::no_mark(process.pid, name, &others))),
+        }
     }
 
     /// Forgets what was kept of processes that are gone.
     pub fn forget_gone(&self, processes: &[Profiled]) {
         let is_there = |key| processes.iter().any(|process| process.key == key);
         self.clients().retain(is_there);
-        self.marks().retain(is_there);
     }
 }
 

@@ -16,6 +16,9 @@ use crate::messages;
 /// Longest name of a moment that a page has kept, in bytes.
 const MAX_NAME: usize = 64;
 
+/// The latest marks are offered, so many of them.
+const MARKS: usize = 20;
+
 /// What there is to look at.
 #[derive(Serialize)]
 struct Session {
@@ -59,9 +62,7 @@ fn data(site: &Site, request: &Request, pid: Option<u32>) -> Result<Response, Re
 /// A moment that a page had kept, or a mark.
 fn moment(site: &Site, process: &Profiled, name: &str) -> Result<Snapshot, Response> {
     let kept = site.clients().get(process.key, &of_page(name)).cloned();
-    let marks = site.marks();
-    kept.or_else(|| marks.get(process.key, name).cloned())
-        .ok_or_else(|| pprof_error(404, &messages::no_mark(process.pid, name, &marks.names(process.key))))
+    kept.map_or_else(|| site.marked(process, name), Ok)
 }
 
 /// Keeps this moment for the page. Marks are the owner's, so it is kept with what clients had last.
@@ -82,9 +83,8 @@ fn of_page(name: &str) -> String {
 
 fn session(site: &Site, pid: Option<u32>) -> Result<Response, Response> {
     let all = site.asker.processes().ok_or_else(busy)?;
-    let marks = site
-        .process(pid)
-        .map(|process| site.marks().names(process.key).into_iter().map(str::to_owned).collect())?;
+    let marks = site.asker.marks(site.process(pid)?.pid).ok_or_else(busy)?;
+    let marks = marks.iter().rev().take(MARKS).rev().map(ToString::to_string).collect();
     let process = |it: &Profiled| Process { pid: it.pid, name: it.name.to_string_lossy().into_owned() };
     let session = Session { processes: all.iter().map(process).collect(), marks, live: true };
     Ok(Response::new("application/json", serde_json::to_vec(&session).unwrap_or_default()))

@@ -274,6 +274,13 @@ impl Sums {
         cells.map(|(&(stack, class), cell)| self.sum(stack, class, cell))
     }
 
+    /// Bytes that they take, beside what they have in common with earlier ones of the same process.
+    pub fn bytes_beside(&self, earlier: Option<&Sums>) -> usize {
+        self.cells.bytes_beside(earlier.map(|earlier| &earlier.cells))
+            + self.owners.bytes_beside(earlier.map(|earlier| &earlier.owners))
+            + self.ages.bytes_beside(earlier.map(|earlier| &earlier.ages))
+    }
+
     /// The blocks of each of them by age, where some are in use, with times as `since` has them.
     pub fn cohorts(&self, since: impl Fn(Ticks) -> i64) -> impl Iterator<Item = Option<Cohorts>> {
         self.ages.iter().map(move |ages| (ages.in_use() > 0).then(|| ages.cohorts(&since)))

@@ -5,6 +5,7 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 
 use crate::geometry::Geometry;
+use crate::marks::Mark;
 use crate::sample::{ERAS, Era};
 use crate::sys::{self, PAGE};
 use crate::text::{load_text, store_text};
@@ -12,7 +13,7 @@ use crate::weight::OFF;
 
 /// Marks a segment: `heaptrac` and the version of the layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"heaptrac");
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// Longest command line kept, in bytes; the rest of a longer one is cut off.
 pub const MAX_COMMAND: usize = 2048;
@@ -53,6 +54,8 @@ pub struct Header {
     pub(crate) modules: AtomicU32,
     /// Forked children that found no slot; see [`crate::processes`].
     pub(crate) turned_away: AtomicU32,
+    /// The number of the next mark.
+    marks: AtomicU32,
     /// Mean bytes between the samples that were drawn in each era.
     rates: [AtomicU64; ERAS],
     /// The present epoch; see [`crate::ring`].
@@ -164,6 +167,11 @@ impl Header {
     pub fn begin(&self, era: Era, rate: u64) {
         self.rates[era.number()].store(rate, Relaxed);
         self.era.store(era.number() as u32, Release); // so that whoever sees the era sees its rate
+    }
+
+    /// A number for a new mark. No other that is being told has it.
+    pub fn next_mark(&self) -> Mark {
+        Mark(self.marks.fetch_add(1, Relaxed))
     }
 
     /// When recording began, in nanoseconds since 1970.

@@ -11,7 +11,7 @@
 //! | [`modules`] | library | each ELF file that a stack passed through, as it was mapped |
 //! | [`stacks`] | library | which number the next stack gets |
 //! | [`lost_frees`] | library | the frees of each stack for which the ring had no room |
-//! | [`ring`] | library, drained by the collector | every distinct stack once, as a tree of return addresses, and events: a sampled block allocated, a sampled block freed |
+//! | [`ring`] | library, drained by the collector | every distinct stack once, as a tree of return addresses, events (a sampled block allocated, a sampled block freed), and [`marks`] |
 //!
 //! Each part is a value over its own memory, and the segment only puts them together.
 //!
@@ -34,6 +34,7 @@ mod geometry;
 pub mod handshake;
 pub mod header;
 pub mod lost_frees;
+pub mod marks;
 pub mod modules;
 pub mod patch;
 pub mod processes;

@@ -1,7 +1,8 @@
-//! A program's own counts under `heaptrace stat`: for a benchmark that shows allocs/op and B/op.
+//! A program's own counts under `heaptrace stat`, for a benchmark that shows allocs/op and B/op; and marks in what
+//! `heaptrace run` records, for what each request leaks.
 //!
-//! The library that counts is looked for in the running process once, and nothing is linked: in a program that
-//! runs bare every call is a load and a jump, and tells nothing.
+//! The library is looked for in the running process once, and nothing is linked: in a program that runs bare every
+//! call is a load and a jump, and tells nothing.
 //!
 //! ```
 //! let before = heaptrace_client::thread_counts();
@@ -95,7 +96,10 @@ pub fn process_counts() -> Option<Counts> {
     ask(FUNCTIONS.process.as_ref())
 }
 
-/// Gives this moment a name, where somebody records it. False if nobody does.
+/// Gives this moment of the process a name, to see what came since, or up to another: `heaptrace snapshot PID
+/// --since NAME --until NAME`. False if nobody records it, as under `heaptrace stat`, or the name is empty, longer
+/// than 256 bytes, or has control characters. A name that was given before is that of the later moment; of one a
+/// request the latest 4,096 are kept, less if they take more than 64 MiB.
 pub fn mark(name: &CStr) -> bool {
     // SAFETY: a C string.
     FUNCTIONS.mark.as_ref().is_some_and(|mark| unsafe { mark(name.as_ptr()) })

@@ -15,6 +15,7 @@ pub mod c_library;
 pub mod filter;
 pub mod fork;
 pub mod live;
+mod marks;
 pub mod memory;
 pub mod process;
 pub mod record;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::mpsc;
 
 use heaptrace_channel::Segment;
+use heaptrace_channel::marks::MarkPart;
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::{Event, Message, Reader};
 use heaptrace_channel::sample::{Era, Sample};
@@ -42,9 +43,12 @@ fn unbegun() -> Box<Recorder> {
 }
 
 /// What was told, in its order.
+#[derive(Default)]
 struct Told {
     events: Vec<(u16, Event)>,
     leaves: HashMap<Stack, Entry>,
+    /// Each after so many events.
+    marks: Vec<(usize, MarkPart)>,
 }
 
 impl Room {
@@ -103,7 +107,7 @@ impl Room {
     }
 
     fn told(&self) -> Told {
-        let mut told = Told { events: vec![], leaves: HashMap::new() };
+        let mut told = Told::default();
         drain(&mut self.reader(), &mut told);
         told
     }
@@ -123,6 +127,7 @@ fn drain(reader: &mut Reader, told: &mut Told) -> u64 {
         Message::Told(stack, Part::Low(low)) => {
             told.leaves.insert(stack, Part::entry(high, low));
         }
+        Message::Marked(_, part) => told.marks.push((told.events.len(), part)),
     })
 }
 
@@ -154,7 +159,7 @@ fn what_is_allocated_and_freed_is_told_with_its_stack() {
     room.free(&thread, block(1));
     room.free(&thread, block(1));
     room.free(&thread, 0);
-    let Told { events, leaves } = room.told();
+    let Told { events, leaves, .. } = room.told();
     let [
         (0, Event::Allocated(Sample { stack: in_loop, size: 100, .. })),
         _,
@@ -177,12 +182,27 @@ fn what_is_allocated_and_freed_is_told_with_its_stack() {
 }
 
 #[test]
+fn a_mark_is_told_between_what_was_before_it_in_any_thread_and_what_was_after() {
+    let (room, threads) = (Room::new(1), [Thread::default(), Thread::default()]);
+    for round in 0..3 {
+        room.allocate(&threads[round % 2], block(round), 1);
+        assert!(room.recorder.mark(b"round", &threads[(round + 1) % 2]));
+    }
+    for bad in [&b""[..], b"two\nlines", &[b'x'; 257]] {
+        assert!(!room.recorder.mark(bad, &threads[0]));
+    }
+    let moment = |events| [(events, MarkPart::Name(*b"round\0")), (events, MarkPart::Moment(Process(0)))];
+    assert_eq!(room.told().marks, [1, 2, 3].map(moment).concat());
+    assert!(!unbegun().mark(b"early", &threads[0]));
+}
+
+#[test]
 fn threads_that_free_each_others_blocks_leave_nothing_over() {
     const EACH: usize = 5_000;
     let room = Room::new(1);
     let (sender, receiver) = mpsc::sync_channel(100);
     let is_done = AtomicBool::new(false);
-    let mut told = Told { events: vec![], leaves: HashMap::new() };
+    let mut told = Told::default();
     std::thread::scope(|scope| {
         let makers = [0, 1].map(|maker| {
             let (room, sender) = (&room, sender.clone());
@@ -334,7 +354,7 @@ fn without_a_reader_allocations_are_lost_and_frees_are_summed_for_their_stacks()
     let stack = room.segment.lost_frees().stacks().next().unwrap();
     assert_eq!(room.segment.lost_frees().take(stack), (told as f64, told as f64 * 100.0));
     let mut reader = room.reader();
-    let mut all = Told { events: vec![], leaves: HashMap::new() };
+    let mut all = Told::default();
     drain(&mut reader, &mut all);
     assert_eq!(all.events, vec![(0, Event::Allocated(sample(stack, 100))); told]);
     room.allocate(&thread, block(0), 7);
@@ -502,7 +522,7 @@ fn a_child_that_is_forked_while_threads_record_tells_what_it_inherited() {
     let (stop, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
     let main = Thread::default();
     (0..LIVE).for_each(|n| room.allocate(&main, block(n), 1000));
-    let mut told = Told { events: vec![], leaves: HashMap::new() };
+    let mut told = Told::default();
     const CHILDREN: u16 = 20;
     std::thread::scope(|scope| {
         let busy = scope.spawn(|| {

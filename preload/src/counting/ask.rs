@@ -43,7 +43,7 @@ pub unsafe extern "C" fn heaptrace_process_counts(to: *mut Sums, size: usize) ->
     unsafe { give(&counters.sums(process), to, size) }
 }
 
-/// A moment has a name, which is of no interest where nothing happens in time.
+/// Sums have no moments to name. It is here so that one header serves both libraries.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub extern "C" fn heaptrace_mark(_name: *const c_char) -> bool {
     false

@@ -6,6 +6,7 @@ use heaptrace_channel::config::{Session, parse_number, parse_rate};
 use heaptrace_channel::handshake::{Hello, decode_answer};
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH, Start};
 use heaptrace_channel::lost_frees::LostFrees;
+use heaptrace_channel::marks::MarkPart;
 use heaptrace_channel::modules::{
     MAX_BUILD_ID, MAX_MODULE_PATH, MAX_MODULES, Module, ModuleBuffer, ModuleId,
 };
@@ -75,6 +76,7 @@ impl Memory {
                 Message::Told(stack, Part::Caller(Stack(0), 0)),
                 Message::Told(stack, Part::Low(0x1234)),
                 Message::Happened(process, Event::Allocated(Sample { stack, size: 100, era: Era::FIRST })),
+                Message::Marked(segment.header().next_mark(), MarkPart::Moment(process)),
             ] {
                 let _ = segment.rings().write(rseq, &last, Words::of(message), || segment.header().nudge());
             }
@@ -131,6 +133,11 @@ impl Memory {
                     Message::Told(stack, Part::Low(low)) => {
                         assert!(low < 1 << 48);
                         stack
+                    }
+                    Message::Marked(_, MarkPart::Name(_)) => Stack(0),
+                    Message::Marked(_, MarkPart::Moment(process)) => {
+                        assert!((process.0 as usize) < MAX_PROCESSES);
+                        Stack(0)
                     }
                 };
                 assert!(stack.0 < MAX_STACKS);

@@ -2,6 +2,7 @@
 
 use crate::atomic::{AtomicU64, Ordering::*};
 
+use crate::marks::{Mark, MarkPart};
 use crate::processes::{MAX_PROCESSES, Process};
 use crate::sample::{ERA_BITS, Era, Sample};
 use crate::stacks::{Part, STACK_BITS, Stack};
@@ -24,6 +25,8 @@ pub enum Message {
     Happened(Process, Event),
     /// A part of what a stack is.
     Told(Stack, Part),
+    /// A part of a mark.
+    Marked(Mark, MarkPart),
 }
 
 impl Event {
@@ -67,7 +70,8 @@ impl Epoch {
 
 /// A slot's content: in the tag 8 bits lap, 2 bits kind, 12 bits process, 26 bits stack and the low 16
 /// of the epoch; beside it the epoch's high 10 bits, 6 bits of era and 48 bits of size. What tells of a
-/// stack has its own kind, which part it is in the place of the process, and its value in that of the size.
+/// stack or a mark has its own kind, which part it is in the place of the process, its value in that of the
+/// size, and the mark's number in that of the stack.
 ///
 /// The lap is the writing end's to add. It is never 0 in the first lap, so that memory that was never
 /// written holds no event.
@@ -109,6 +113,10 @@ impl Words {
                 let (which, size) = part.pack();
                 (TOLD, which, Sample { stack, size, era: Era::default() })
             }
+            Message::Marked(mark, part) => {
+                let (which, size) = part.pack();
+                (TOLD, which, Sample { stack: Stack(mark.0), size, era: Era::default() })
+            }
         };
         let stack = u64::from(stack.0) & ((1 << STACK_BITS) - 1);
         Words {
@@ -145,7 +153,11 @@ impl Words {
             ALLOCATED => Event::Allocated(sample),
             FREED => Event::Freed(sample),
             INHERITED => Event::Inherited(sample),
-            _ => return Some(Message::Told(stack, Part::unpack(process.0, size)?)),
+            _ => {
+                let told = Part::unpack(process.0, size).map(|part| Message::Told(stack, part));
+                let marked = || Some(Message::Marked(Mark(stack.0), MarkPart::unpack(process.0, size)?));
+                return told.or_else(marked);
+            }
         };
         ((process.0 as usize) < MAX_PROCESSES).then_some(Message::Happened(process, event))
     }
@@ -213,6 +225,10 @@ mod tests {
         }
         for part in [Part::Caller(stack, u16::MAX), Part::Low((1 << 48) - 1)] {
             let message = Message::Told(stack, part);
+            assert_eq!(Words::of(message).at(Epoch(7)).message(), Some(message));
+        }
+        for part in [MarkPart::Name(*b"name\0\0"), MarkPart::Moment(Process(4095))] {
+            let message = Message::Marked(Mark((1 << STACK_BITS) - 1), part);
             assert_eq!(Words::of(message).at(Epoch(7)).message(), Some(message));
         }
     }

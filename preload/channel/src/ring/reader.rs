@@ -236,7 +236,7 @@ mod tests {
         let mut sizes = Vec::new();
         reader.drain(|message| match message {
             Message::Happened(_, event) => sizes.push(event.sample().size),
-            Message::Told(..) => sizes.push(0),
+            Message::Told(..) | Message::Marked(..) => sizes.push(0),
         });
         sizes
     }

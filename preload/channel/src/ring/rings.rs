@@ -73,6 +73,11 @@ impl<'m> Rings<'m> {
         Epoch(self.epoch.fetch_add(1, AcqRel)).next()
     }
 
+    /// What is written from now on is read after all that was written before it, in whatever ring.
+    pub fn separate(&self) {
+        self.advance();
+    }
+
     /// How many events were written since the segment was made.
     pub fn written(&self) -> u64 {
         (0..self.count()).fold(0, |sum, index| sum.wrapping_add(self.ring(index).head()))
