@@ -41,6 +41,9 @@ pub enum Line {
 const OWN_MALLOC: &str = "an allocator of its own that has no symbols by which it could be seen; keep its symbols, \
      install its debug file, or build it to use the system's malloc";
 
+const INSIDE: &str = "the numbers leave out what the allocator inside it hands out by names of its own; \
+     heaptrace run records that";
+
 /// A resident set that is not worth a word: what any program has.
 const SMALL: u64 = 32 << 20;
 
@@ -274,7 +277,9 @@ fn refusal(process: &Refused, work: Work) -> String {
 fn missed(all: &[Missed], obstacle: impl Fn(&Path) -> Option<Obstacle>, work: Work) -> Vec<String> {
     let mut groups: Vec<(&OsStr, String, Vec<u32>)> = Vec::new();
     for Missed { pid, name, why } in all {
+        let is_partial = *why == WhyMissed::Inside;
         let why = match why {
+            WhyMissed::Inside => INSIDE.to_owned(),
             WhyMissed::OwnMalloc => format!("it has {OWN_MALLOC}"),
             WhyMissed::Silent { executable, .. } if executable.is_empty() => {
                 "it was over before it could be looked at, and had not loaded the library".to_owned()
@@ -291,6 +296,8 @@ fn missed(all: &[Missed], obstacle: impl Fn(&Path) -> Option<Obstacle>, work: Wo
                 }
             },
         };
+        let part = if is_partial { " in full" } else { "" };
+        let why = format!("{}{part}: {why}", work.not_done());
         match groups.iter_mut().find(|group| group.0 == name && group.1 == why) {
             Some((.., pids)) => pids.push(*pid),
             None => groups.push((name, why, vec![*pid])),
@@ -299,11 +306,8 @@ fn missed(all: &[Missed], obstacle: impl Fn(&Path) -> Option<Obstacle>, work: Wo
     let line = |(name, why, pids): (&OsStr, String, Vec<u32>)| {
         let name = if name.is_empty() { OsStr::new("a program") } else { name }.display();
         match pids[..] {
-            [pid] => format!("{name} (pid {pid}) {}: {why}", work.not_done()),
-            _ => {
-                let count = plural(pids.len() as u64, "process", "processes");
-                format!("{count} of {name} {}: {why}", work.not_done())
-            }
+            [pid] => format!("{name} (pid {pid}) {why}"),
+            _ => format!("{} of {name} {why}", plural(pids.len() as u64, "process", "processes")),
         }
     };
     groups.into_iter().map(line).collect()

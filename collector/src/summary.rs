@@ -129,6 +129,8 @@ pub struct Missed {
 pub enum WhyMissed {
     /// It has another malloc before the one that is hooked.
     OwnMalloc,
+    /// It has an allocator inside that is not called by the usual names: what it does by these is counted.
+    Inside,
     /// It did not announce itself.
     Silent {
         /// What it executed; empty if it was over too soon to be seen.

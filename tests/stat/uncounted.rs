@@ -38,3 +38,20 @@ fn what_the_program_starts_is_left_out_if_that_is_wanted() {
     };
     assert_eq!((count(&[]), count(&["--children", "none"])), (4, 1));
 }
+
+#[test]
+fn a_program_that_calls_an_allocator_by_its_own_names_is_named_and_the_rest_of_it_counted() {
+    let room = Room::new();
+    let said = |source: &str, library: &str| {
+        let ended = room.stat(source).args(["1"]).env("LD_PRELOAD", library).go();
+        assert_eq!(room.counts().all().count(), 1);
+        ended.said().join("\n")
+    };
+    let all = said("inside_mimalloc.c", "");
+    let named = "could not be counted in full: the numbers leave out what the allocator inside it hands out";
+    assert!(all.contains(named) && all.contains("heaptrace run records that"), "{all}");
+    // It calls malloc, which is counted, whosever that is.
+    for library in ["", "libmimalloc.so.2", "libjemalloc.so.2"] {
+        assert!(!said("counted.c", library).contains("in full"), "{library}");
+    }
+}

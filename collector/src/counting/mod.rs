@@ -3,6 +3,7 @@
 
 mod facts;
 mod image;
+mod inside;
 mod session;
 
 pub use facts::{Counted, Counts, FamilyCounts, ProcessCounts};

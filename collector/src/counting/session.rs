@@ -8,6 +8,7 @@ use heaptrace_channel::config::TOKEN_LENGTH;
 
 use super::facts::{Counted, ProcessCounts};
 use super::image::Image;
+use super::inside::{CodeFiles, Known};
 use crate::kin::{self, Kin, ProcessEvents};
 use crate::limits;
 use crate::listener::{Arrival, Listener, Sockets};
@@ -54,6 +55,7 @@ pub fn run(config: Config, requests: &Receiver<Request>) -> io::Result<()> {
         listener: Listener::new(config.sockets, config.token, &waker)?,
         program: 0,
         images: Vec::new(),
+        known: Known::default(),
         counted: Counted::default(),
     };
     loop {
@@ -84,7 +86,9 @@ struct Session {
     children: bool,
     listener: Listener,
     program: u32,
-    images: Vec<Image>,
+    /// Each with what it has code of.
+    images: Vec<(Image, CodeFiles)>,
+    known: Known,
     counted: Counted,
 }
 
@@ -99,25 +103,29 @@ impl Session {
         if let Some(kin) = &self.kin {
             kin.announce(pid, image.as_ref().map_or_else(|_| kin::now(), Image::started));
         }
+        let files = CodeFiles::of(pid); // it may be over soon
         connection.answer(image.as_ref().map(|_| ()).map_err(|&why| why));
         match image {
-            Ok(image) => self.images.push(image),
+            Ok(image) => self.images.push((image, files)),
             Err(why) => self.counted.refused.push(Refused { pid, name, why }),
         }
     }
 
     fn read_those_over(&mut self) {
         let (over, images): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.images).into_iter().partition(Image::is_over);
+            std::mem::take(&mut self.images).into_iter().partition(|(image, _)| image.is_over());
         self.images = images;
         over.iter().for_each(|image| self.read(image));
     }
 
-    fn read(&mut self, image: &Image) {
+    fn read(&mut self, (image, files): &(Image, CodeFiles)) {
+        let (pid, name) = (image.program().pid, image.program().name().to_owned());
         if image.has_own_malloc() {
-            let (pid, name) = (image.program().pid, image.program().name().to_owned());
             self.counted.missed.push(Missed { pid, name, why: WhyMissed::OwnMalloc });
             return;
+        }
+        if self.known.calls_allocator(files) {
+            self.counted.missed.push(Missed { pid, name, why: WhyMissed::Inside });
         }
         image.processes(self.program).for_each(|process| self.add(process));
     }

@@ -73,6 +73,12 @@ impl FilePlan {
         plan
     }
 
+    /// The names of what is to be patched, or left alone.
+    pub fn into_names(self) -> Vec<String> {
+        let left = self.left.into_iter().map(|left| left.function);
+        self.functions.into_iter().map(|function| function.name).chain(left).collect()
+    }
+
     fn leave(&mut self, name: &str, shape: Shape, why: Unsafe) {
         let is_vital = !matches!(shape.deed, Deed::Make | Deed::Store);
         self.left.push(LeftAlone { function: name.to_owned(), why, is_vital });

@@ -7,5 +7,5 @@ mod names;
 mod planner;
 
 pub use beginning::Unsafe;
-pub use file::LeftAlone;
-pub use planner::{Left, Planner};
+pub use file::{FilePlan, LeftAlone};
+pub use planner::{Left, Mapping, Planner};

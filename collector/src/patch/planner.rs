@@ -124,16 +124,17 @@ impl Plans {
 
 /// Code of a file in the memory of a process.
 #[derive(Debug, PartialEq, Eq)]
-struct Mapping {
+pub struct Mapping {
     start: u64,
     end: u64,
     offset: u64,
-    path: PathBuf,
+    /// The file.
+    pub path: PathBuf,
 }
 
 impl Mapping {
     /// Reads a line of /proc/PID/maps; `None` for what is no code of a file.
-    fn parse(line: &[u8]) -> Option<Mapping> {
+    pub fn parse(line: &[u8]) -> Option<Mapping> {
         let mut words = line.splitn(6, |&byte| byte == b' ');
         let mut word = || str::from_utf8(words.next()?).ok();
         let (range, permissions, offset) = (word()?, word()?, word()?);
