@@ -47,6 +47,29 @@ fn a_program_in_rust_reads_its_own_counts() {
 }
 
 #[test]
+fn a_criterion_benchmark_shows_allocations_and_bytes_for_each_operation() {
+    let room = Room::new();
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let bench = ["bench", "--offline", "--profile", "dev", "-p", "heaptrace-client", "--bench", "criterion"];
+    let ran = |command: &mut Command| {
+        let ran = command.args(bench).args(["--", "--quick"]).current_dir(root);
+        let ran = ran.env("CRITERION_HOME", room.path("criterion")).output().unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    let bare = ran(&mut Command::new(env!("CARGO")));
+    assert!(bare.contains("with_capacity") && !bare.contains("allocs/op"), "{bare}");
+    let counted = ran(Command::new(HEAPTRACE).args(["stat", "--"]).arg(env!("CARGO")));
+    let counts = |name: &str| {
+        let line = counted.lines().find(|line| line.starts_with(name) && line.contains("counts: "));
+        line.unwrap_or_else(|| panic!("{counted}")).split_once("counts: ").unwrap().1
+    };
+    // 4, 8, 16, … 128 numbers of 4 bytes; and 100 at once.
+    assert_eq!(counts("push"), "6 allocs/op, 1008 B/op");
+    assert_eq!(counts("with_capacity"), "1 allocs/op, 400 B/op");
+}
+
+#[test]
 fn a_google_benchmark_shows_allocations_and_bytes_for_each_operation() {
     let room = Room::new();
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../preload/client/examples/google_benchmark.cpp");
