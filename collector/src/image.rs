@@ -10,7 +10,7 @@ use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
 use heaptrace_channel::patch::Applied;
 use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::{Ends, Event, Message, Reader};
+use heaptrace_channel::ring::{Ends, Event, Message, Progress, Reader};
 use heaptrace_channel::sample::Era;
 use heaptrace_channel::weight::OFF;
 use heaptrace_channel::{Segment, sys};
@@ -18,7 +18,7 @@ use heaptrace_channel::{Segment, sys};
 use crate::attention::Attention;
 use crate::eras::Eras;
 use crate::files::Files;
-use crate::mapping::Mapping;
+use crate::mapping::Mapped;
 use crate::marks::{Marks, Told};
 use crate::members::{Member, Members};
 use crate::modules::{Modules, Places};
@@ -46,9 +46,8 @@ const MOST_LOST: u64 = 1 << 48;
 /// A segment with its processes.
 #[derive(Debug)]
 pub struct Image {
-    mapping: Mapping,
-    segment: Segment,
-    reader: Box<Reader<'static>>,
+    segment: Mapped<Segment<'static>>,
+    progress: Box<Progress>,
     stacks: Tree,
     /// Mean bytes between samples. As it was at the start, like all that the header says: the program
     /// can write there.
@@ -90,12 +89,8 @@ impl Image {
     /// [`Refusal::NotMapped`] if it is not a segment, or there is no memory to map it.
     pub fn open(file: OwnedFd, pid: u32, waker: &Waker) -> Result<Image, Refusal> {
         let files = Files::of(pid);
-        let mapping = Mapping::new(file).map_err(|_| Refusal::NotMapped)?;
-        // SAFETY: mapped for `size` bytes by a file sealed against shrinking; the mapping outlives
-        // the segment, as both are the image's.
-        let segment =
-            unsafe { Segment::open(mapping.base.as_ptr(), mapping.size) }.map_err(|_| Refusal::NotMapped)?;
-        let header = segment.header();
+        let segment = Mapped::segment(file)?;
+        let header = segment.get().header();
         header.collector.store(std::process::id(), Relaxed);
         header.heartbeat.fetch_add(1, Relaxed);
         let executable = absolute(pid, os_path(header.executable(&mut [0; MAX_PATH])));
@@ -107,16 +102,15 @@ impl Image {
         let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started());
         let rates = Rates::new(header.rate(Era::FIRST));
         let mut image = Image {
-            mapping,
+            started: Duration::from_nanos(header.started_monotonic()),
+            has_our_ids: header.pid() == pid,
             segment,
-            reader: Box::new(Reader::new(*segment.rings())),
+            progress: Box::default(),
             stacks: Tree::new(),
             members: Members::new(*rates.by_era()),
             marks: Marks::default(),
             told_marks: Told::default(),
             rates,
-            started: Duration::from_nanos(header.started_monotonic()),
-            has_our_ids: header.pid() == pid,
             program: Arc::new(Program { pid, executable, started_as, command }),
             left: Left::default(),
             files,
@@ -135,8 +129,12 @@ impl Image {
         Ok(image)
     }
 
-    fn segment(&self) -> &Segment {
-        &self.segment
+    fn segment(&self) -> &Segment<'_> {
+        self.segment.get()
+    }
+
+    fn reader(&mut self) -> Reader<'_> {
+        Reader::new(*self.segment.get().rings(), &mut self.progress)
     }
 
     /// Adds all events that are there to their processes' sums. Returns how many slots it passed.
@@ -147,7 +145,7 @@ impl Image {
         while self.pass_dead_slots() {
             passed += self.apply_events();
         }
-        self.attention.grow(passed > 0, self.mapping.file(), &self.waker);
+        self.attention.grow(passed > 0, self.segment.mapping().file(), &self.waker);
         let now = Instant::now();
         if let Some(era) = self.eras.advance(now) {
             self.begin(era);
@@ -183,7 +181,8 @@ impl Image {
         let mut strangers = Vec::new();
         let (now, at) = (self.eras.now(Instant::now()), self.drained);
         let (members, stacks, mut is_damaged) = (&mut self.members, &mut self.stacks, false);
-        let passed = self.reader.drain(|message| match message {
+        let segment = self.segment.get();
+        let passed = Reader::new(*segment.rings(), &mut self.progress).drain(|message| match message {
             Message::Happened(process, event) => {
                 let event = event.with_stack(stacks.one(event.sample().stack));
                 match members.get_mut(process) {
@@ -196,7 +195,7 @@ impl Image {
                 let Some((process, name)) = self.told_marks.hear(mark, part) else { return };
                 match members.get_mut(process) {
                     Some(member) => {
-                        self.marks.keep(member.number, &name, taken(&self.segment, process, member, at))
+                        self.marks.keep(member.number, &name, taken(segment, process, member, at))
                     }
                     None => strangers.push((process, Strange::Mark(name))),
                 }
@@ -216,7 +215,7 @@ impl Image {
     /// Gives what was recorded of a process up to now a name.
     pub fn mark(&mut self, process: Process, name: &str) {
         let Some(member) = self.members.get_mut(process) else { return };
-        self.marks.keep(member.number, name, taken(&self.segment, process, member, self.drained));
+        self.marks.keep(member.number, name, taken(self.segment.get(), process, member, self.drained));
     }
 
     /// What was recorded of a process up to a mark. `id` is the image's.
@@ -249,18 +248,18 @@ impl Image {
 
     /// Passes over slots whose writer was killed before it committed them. True if there were some.
     fn pass_dead_slots(&mut self) -> bool {
-        if !self.reader.is_blocked() {
+        let mut reader = Reader::new(*self.segment.get().rings(), &mut self.progress);
+        if !reader.is_blocked() {
             self.blocked = None;
             return false;
         }
-        let now = || (Instant::now(), self.reader.ends());
+        let now = || (Instant::now(), reader.ends());
         // Slots that were reserved later have their own time.
-        let (since, ends) =
-            self.blocked.filter(|(_, ends)| !self.reader.has_passed(ends)).unwrap_or_else(now);
+        let (since, ends) = self.blocked.filter(|(_, ends)| !reader.has_passed(ends)).unwrap_or_else(now);
         self.blocked = Some((since, ends));
         let are_dead = self.abandoned || since.elapsed() > COMMIT_PATIENCE;
         if are_dead {
-            self.reader.skip(&ends);
+            reader.skip(&ends);
         }
         are_dead
     }
@@ -303,9 +302,9 @@ impl Image {
     /// Adds all events that were written before the call. False if one is not committed yet: then
     /// another call may.
     pub fn drain_written(&mut self) -> bool {
-        let ends = self.reader.ends();
+        let ends = self.reader().ends();
         self.drain();
-        self.reader.has_passed(&ends)
+        self.reader().has_passed(&ends)
     }
 
     /// Its processes that have been seen.
@@ -362,7 +361,7 @@ impl Image {
         let is_due = || is_first_gone() && self.asked_kernel.elapsed() > INTERVAL;
         if !self.abandoned && (all_are_over || is_due()) {
             self.asked_kernel = Instant::now();
-            self.abandoned = self.mapping.is_abandoned().unwrap_or(true);
+            self.abandoned = self.segment.mapping().is_abandoned().unwrap_or(true);
         }
         self.abandoned
     }
@@ -427,8 +426,8 @@ impl Image {
     /// What a process has counted.
     fn counters(&self, process: Process) -> Counters {
         let samples = self.members.get(process).map_or(0, |member| member.live.samples());
-        let is_damaged = self.is_damaged || self.reader.is_damaged();
-        Counters { is_damaged, ..counters(&self.segment, process, samples) }
+        let is_damaged = self.is_damaged || self.progress.is_damaged();
+        Counters { is_damaged, ..counters(self.segment.get(), process, samples) }
     }
 
     /// What was recorded of a process up to now. `id` is the image's.
@@ -436,7 +435,7 @@ impl Image {
         self.collect_lost_frees(process);
         let member = self.members.get_mut(process)?;
         let point = member.point(Instant::now());
-        let taken = taken(&self.segment, process, member, self.drained);
+        let taken = taken(self.segment.get(), process, member, self.drained);
         self.complete(id, process, Taken { point, ..taken })
     }
 
@@ -444,7 +443,7 @@ impl Image {
     fn complete(&mut self, id: u64, process: Process, taken: Taken) -> Option<Snapshot> {
         self.read_modules();
         let member = self.members.get(process)?;
-        let is_damaged = self.is_damaged || self.reader.is_damaged();
+        let is_damaged = self.is_damaged || self.progress.is_damaged();
         Some(Snapshot {
             key: Key { image: id, number: member.number },
             pid: member.pid,
@@ -463,7 +462,7 @@ impl Image {
     }
 
     fn collect_lost_frees(&mut self, process: Process) {
-        let segment = *self.segment();
+        let segment = *self.segment.get();
         let lost = segment.processes().slot(process).lost_frees.load(Relaxed);
         let now = self.eras.now(Instant::now());
         if let Some(member) = self.members.get_mut(process).filter(|_| lost > 0) {
@@ -478,7 +477,7 @@ impl Image {
 
     /// Reads the module records that are new, and opens their files while the processes live.
     pub fn read_modules(&mut self) {
-        let segment = *self.segment();
+        let segment = *self.segment.get();
         let places = Places { executable: &self.program.executable, first: (self.program.pid, &self.files) };
         let has_our_ids = self.has_our_ids;
         self.modules

@@ -5,12 +5,65 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::AtomicU32;
 
+use heaptrace_channel::Segment;
+use heaptrace_channel::counters::Counters;
+use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::header::Header;
 use heaptrace_channel::sys::PAGE;
 use rustix::fs::{Mode, OFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, open};
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
-/// A segment of another process, mapped.
+/// A segment of another process, or its counters, with the memory that they are in.
+#[derive(Debug)]
+pub struct Mapped<T> {
+    content: T,
+    mapping: Mapping,
+}
+
+impl Mapped<Segment<'static>> {
+    /// Maps the segment in a file.
+    ///
+    /// # Errors
+    /// [`Refusal::NotMapped`] if there is none in it, or it cannot be mapped.
+    pub fn segment(file: OwnedFd) -> Result<Mapped<Segment<'static>>, Refusal> {
+        let mapping = Mapping::new(file).map_err(|_| Refusal::NotMapped)?;
+        // SAFETY: mapped with that size, sealed against shrinking; nobody sees it for longer than it is there.
+        let content = unsafe { Segment::open(mapping.base.as_ptr(), mapping.size) };
+        Ok(Mapped { content: content.map_err(|_| Refusal::NotMapped)?, mapping })
+    }
+
+    /// The segment, for as long as it is mapped.
+    pub fn get(&self) -> &Segment<'_> {
+        &self.content
+    }
+}
+
+impl Mapped<Counters<'static>> {
+    /// Maps the counters in a file.
+    ///
+    /// # Errors
+    /// [`Refusal::NotMapped`] if there are none in it, or they cannot be mapped.
+    pub fn counters(file: OwnedFd) -> Result<Mapped<Counters<'static>>, Refusal> {
+        let mapping = Mapping::new(file).map_err(|_| Refusal::NotMapped)?;
+        // SAFETY: as for the segment.
+        let content = unsafe { Counters::open(mapping.base.as_ptr(), mapping.size) };
+        Ok(Mapped { content: content.map_err(|_| Refusal::NotMapped)?, mapping })
+    }
+
+    /// The counters, for as long as they are mapped.
+    pub fn get(&self) -> &Counters<'_> {
+        &self.content
+    }
+}
+
+impl<T> Mapped<T> {
+    /// What is mapped.
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+}
+
+/// Shared memory of another process, mapped.
 #[derive(Debug)]
 pub struct Mapping {
     /// Where it is.
@@ -20,7 +73,7 @@ pub struct Mapping {
     file: OwnedFd,
 }
 
-// SAFETY: the pointer is only used through `Segment`, which is `Send`.
+// SAFETY: the memory is only reached as atomics.
 unsafe impl Send for Mapping {}
 
 impl Mapping {
@@ -71,7 +124,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the segment goes with the image that owns both.
+        // SAFETY: who sees what is in it borrows it.
         let _ = unsafe { munmap(self.base.as_ptr().cast(), self.size) };
     }
 }

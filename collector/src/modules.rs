@@ -40,7 +40,12 @@ pub struct Places<'a> {
 impl Modules {
     /// Reads the records that are new, and opens their files while the processes live that added
     /// them: `pid_of` tells which these are.
-    pub fn read(&mut self, segment: &Segment, places: Places<'_>, pid_of: impl Fn(Process) -> Option<u32>) {
+    pub fn read(
+        &mut self,
+        segment: &Segment<'_>,
+        places: Places<'_>,
+        pid_of: impl Fn(Process) -> Option<u32>,
+    ) {
         let mut buffer = ModuleBuffer::default();
         self.records.resize_with(segment.modules().count().max(self.records.len()), || None);
         for (index, place) in self.records.iter_mut().enumerate().filter(|(_, place)| place.is_none()) {

@@ -175,7 +175,7 @@ impl Program<'_> {
         RECORDER.budget.take_shared(Segment::size(geometry)).then_some(geometry)
     }
 
-    fn segment(&self, file: sys::Fd, geometry: Geometry) -> Option<Segment> {
+    fn segment(&self, file: sys::Fd, geometry: Geometry) -> Option<Segment<'static>> {
         let base = map_shared(file, Segment::size(geometry))?;
         // SAFETY: the mapping has that size and is never given back.
         let segment = unsafe { Segment::create(base.as_ptr(), geometry) };

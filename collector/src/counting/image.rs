@@ -8,26 +8,22 @@ use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
 
 use super::facts::{Counts, FamilyCounts, ProcessCounts};
-use crate::mapping::Mapping;
+use crate::mapping::Mapped;
 use crate::path::os_path;
 use crate::program::Program;
 
 /// Counters with the program that they are of.
 #[derive(Debug)]
 pub struct Image {
-    mapping: Mapping,
-    counters: Counters,
+    counters: Mapped<Counters<'static>>,
     program: Program,
 }
 
 impl Image {
     /// Maps the counters that a process has sent.
     pub fn open(file: OwnedFd, pid: u32) -> Result<Image, Refusal> {
-        let mapping = Mapping::new(file).map_err(|_| Refusal::NotMapped)?;
-        // SAFETY: mapped with that size, sealed against shrinking, and kept with the counters.
-        let counters = unsafe { Counters::open(mapping.base.as_ptr(), mapping.size) };
-        let counters = counters.map_err(|_| Refusal::NotMapped)?;
-        let (mut command, header) = ([0; MAX_COMMAND], counters.header());
+        let counters = Mapped::counters(file)?;
+        let (mut command, header) = ([0; MAX_COMMAND], counters.get().header());
         let words = header.command(&mut command).split(|&byte| byte == 0);
         let command =
             words.filter(|word| !word.is_empty()).map(|word| String::from_utf8_lossy(word).into_owned());
@@ -37,18 +33,18 @@ impl Image {
             started_as: os_path(header.started_as(&mut [0; MAX_PATH])),
             command: command.collect(),
         };
-        Ok(Image { mapping, counters, program })
+        Ok(Image { counters, program })
     }
 
     /// When counting began, by the monotonic clock.
     pub fn started(&self) -> Duration {
-        Duration::from_nanos(self.counters.header().started_monotonic())
+        Duration::from_nanos(self.counters.get().header().started_monotonic())
     }
 
     /// Has the program an allocator of its own, whose blocks never come to the hooks?
     pub fn has_own_malloc(&self) -> bool {
         use std::sync::atomic::Ordering::Relaxed;
-        let is_shadowed = self.counters.header().shadowed.load(Relaxed) != 0;
+        let is_shadowed = self.counters.get().header().shadowed.load(Relaxed) != 0;
         is_shadowed
             && self.processes(0).all(|process| {
                 process.counts.frees == 0 && process.counts.family(Family::Malloc).calls() == 0
@@ -62,7 +58,7 @@ impl Image {
 
     /// Has every process let go of it?
     pub fn is_over(&self) -> bool {
-        self.mapping.is_abandoned().unwrap_or(false)
+        self.counters.mapping().is_abandoned().unwrap_or(false)
     }
 
     /// What each process has counted; not the children that have counted nothing. `wanted` is the process
@@ -72,10 +68,10 @@ impl Image {
         let mut others = self.counts(OTHERS);
         let mut merged = 0;
         let mut all = Vec::new();
-        for (place, pid) in self.counters.processes() {
+        for (place, pid) in self.counters.get().processes() {
             let counts = self.counts(place);
             let is_first = place.0 == 0;
-            if self.counters.is_merged(place) && !is_first {
+            if self.counters.get().is_merged(place) && !is_first {
                 merged += 1;
                 others += &counts;
             } else if is_first || counts != Counts::default() {
@@ -104,11 +100,11 @@ impl Image {
     fn counts(&self, process: counters::Process) -> Counts {
         let mut counts = Counts::default();
         let mut slots = 0;
-        for slot in self.counters.slots(process) {
+        for slot in self.counters.get().slots(process) {
             slots += 1;
             add(&mut counts, slot);
         }
-        (counts.in_use, counts.peak) = self.counters.in_use(process);
+        (counts.in_use, counts.peak) = self.counters.get().in_use(process);
         counts.peak_within = STEP as u64 * u64::saturating_sub(slots, 1);
         counts
     }

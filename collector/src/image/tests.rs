@@ -12,6 +12,7 @@ use heaptrace_channel::stacks::{Entry, Part, ROOT};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
 use super::*;
+use crate::mapping::Mapping;
 
 const GEOMETRY: Geometry = Geometry { rings: 3, ring_slots: 64, lost_frees: 16 };
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use heaptrace_channel::header::Start;
 use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::{Event, LastRing, Message, Reader, Rseq, Words};
+use heaptrace_channel::ring::{Event, LastRing, Message, Progress, Reader, Rseq, Words};
 use heaptrace_channel::sample::Sample;
 use heaptrace_channel::stacks::Stack;
 use heaptrace_channel::{Geometry, Segment};
@@ -22,7 +22,7 @@ const BATCH: u64 = 1 << 14;
 const PORTION: u64 = 1 << 12;
 
 /// A segment as a program has it at rate 1, but for the file behind it.
-struct Mapped(Segment);
+struct Mapped(Segment<'static>);
 
 impl Mapped {
     fn new() -> Mapped {
@@ -127,7 +127,8 @@ fn ring(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     let mapped = Mapped::new();
     let segment = &mapped.0;
-    let mut reader = Reader::new(*segment.rings());
+    let mut progress = Progress::default();
+    let mut reader = Reader::new(*segment.rings(), &mut progress);
     group.bench_function("write", |bencher| {
         bencher.iter_custom(|events| {
             in_portions(events, BATCH, |count| {

@@ -38,21 +38,21 @@ impl Layout {
 /// Every part of it is made of atomics, so that whatever the other end does is at worst wrong
 /// data, never undefined behaviour.
 #[derive(Debug, Clone, Copy)]
-pub struct Segment {
+pub struct Segment<'m> {
     base: *mut u8,
     geometry: Geometry,
-    header: &'static Header,
-    processes: Processes<'static>,
-    modules: Modules<'static>,
-    stacks: StackNumbers<'static>,
-    lost_frees: LostFrees<'static>,
-    rings: Rings<'static>,
+    header: &'m Header,
+    processes: Processes<'m>,
+    modules: Modules<'m>,
+    stacks: StackNumbers<'m>,
+    lost_frees: LostFrees<'m>,
+    rings: Rings<'m>,
 }
 
 // SAFETY: the memory behind `base` is only reached through shared references to atomics.
-unsafe impl Send for Segment {}
+unsafe impl Send for Segment<'_> {}
 // SAFETY: as above.
-unsafe impl Sync for Segment {}
+unsafe impl Sync for Segment<'_> {}
 
 /// Why memory is not a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub enum InvalidSegment {
     Geometry,
 }
 
-impl Segment {
+impl<'m> Segment<'m> {
     /// Bytes of a whole segment.
     pub const fn size(geometry: Geometry) -> usize {
         Layout::of(geometry).size
@@ -73,12 +73,12 @@ impl Segment {
     ///
     /// # Safety
     /// `base` is page-aligned, mapped readable and writable for [`Segment::size`] bytes, and stays so
-    /// for as long as any copy of the segment is used.
-    pub unsafe fn create(base: *mut u8, geometry: Geometry) -> Segment {
+    /// for `'m`.
+    pub unsafe fn create(base: *mut u8, geometry: Geometry) -> Segment<'m> {
         let layout = Layout::of(geometry);
         // SAFETY: the caller's promise; the layout puts the parts inside, aligned (its tests).
         unsafe {
-            let header = &part::<Header>(base, 0, 1)[0];
+            let header = &part::<'m, Header>(base, 0, 1)[0];
             let states = part(base, layout.rings, geometry.rings as usize);
             let slots = part(base, layout.ring_slots, geometry.all_ring_slots());
             let sums = part(base, layout.lost_frees, geometry.lost_frees as usize);
@@ -102,7 +102,7 @@ impl Segment {
     ///
     /// # Safety
     /// As for [`Segment::create`], with `size` bytes, at least a page, that cannot shrink.
-    pub unsafe fn open(base: *mut u8, size: usize) -> Result<Segment, InvalidSegment> {
+    pub unsafe fn open(base: *mut u8, size: usize) -> Result<Segment<'m>, InvalidSegment> {
         if size < size_of::<Header>() {
             return Err(InvalidSegment::Geometry);
         }
@@ -128,34 +128,34 @@ impl Segment {
 
     /// The header.
     #[inline]
-    pub fn header(&self) -> &'static Header {
+    pub fn header(&self) -> &'m Header {
         self.header
     }
 
     /// The processes that record.
     #[inline]
-    pub fn processes(&self) -> &Processes<'static> {
+    pub fn processes(&self) -> &Processes<'m> {
         &self.processes
     }
 
     /// The modules that stacks lead through.
-    pub fn modules(&self) -> &Modules<'static> {
+    pub fn modules(&self) -> &Modules<'m> {
         &self.modules
     }
 
     /// The numbers of stacks.
-    pub fn stacks(&self) -> &StackNumbers<'static> {
+    pub fn stacks(&self) -> &StackNumbers<'m> {
         &self.stacks
     }
 
     /// The frees that found no room in a ring.
-    pub fn lost_frees(&self) -> &LostFrees<'static> {
+    pub fn lost_frees(&self) -> &LostFrees<'m> {
         &self.lost_frees
     }
 
     /// The rings of events.
     #[inline]
-    pub fn rings(&self) -> &Rings<'static> {
+    pub fn rings(&self) -> &Rings<'m> {
         &self.rings
     }
 }
@@ -164,7 +164,7 @@ impl Segment {
 ///
 /// # Safety
 /// They are aligned and inside of memory as [`Segment::create`] wants it.
-unsafe fn part<T>(base: *mut u8, offset: usize, count: usize) -> &'static [T] {
+unsafe fn part<'m, T>(base: *mut u8, offset: usize, count: usize) -> &'m [T] {
     // SAFETY: the caller's promise.
     unsafe { core::slice::from_raw_parts(base.add(offset).cast(), count) }
 }
@@ -174,7 +174,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// A segment in ordinary memory that lives as long as the test binary.
-    pub(crate) fn segment(geometry: Geometry) -> Segment {
+    pub(crate) fn segment(geometry: Geometry) -> Segment<'static> {
         let layout = std::alloc::Layout::from_size_align(Segment::size(geometry), PAGE).unwrap();
         // SAFETY: the layout has a size; the memory is zeroed, aligned and never freed.
         unsafe { Segment::create(std::alloc::alloc_zeroed(layout), geometry) }

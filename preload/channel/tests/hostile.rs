@@ -5,7 +5,7 @@
 mod channel;
 
 use channel::Memory;
-use heaptrace_channel::ring::Reader;
+use heaptrace_channel::ring::{Progress, Reader};
 
 /// Does `work` for each item, several at once: a writer may have to wait for a reader that there is not.
 fn for_each<T: Copy + Sync>(items: &[T], work: impl Fn(T) + Sync) {
@@ -28,7 +28,8 @@ fn whatever_a_field_holds_both_ends_come_to_an_end() {
         let halves = [at, at + 4].map(|half| (half, vec![0xFF; 4]));
         for (at, bytes) in words.into_iter().chain(halves) {
             let memory = Memory::new();
-            let mut reader = Reader::new(*memory.segment.rings());
+            let mut progress = Progress::default();
+            let mut reader = Reader::new(*memory.segment.rings(), &mut progress);
             memory.spoil(at, &bytes);
             memory.look(&mut reader);
             memory.write();

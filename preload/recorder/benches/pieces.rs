@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Bencher, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use heaptrace_channel::header::Start;
 use heaptrace_channel::modules::ModuleId;
-use heaptrace_channel::ring::{LastRing, Reader};
+use heaptrace_channel::ring::{LastRing, Progress, Reader};
 use heaptrace_channel::sample::{Era, Sample};
 use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 use heaptrace_channel::{Geometry, Segment};
@@ -82,7 +82,8 @@ fn stacks(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("stacks");
     group.throughput(Throughput::Elements(1));
     let (segment, own) = channel();
-    let mut reader = Reader::new(*segment.rings());
+    let mut progress = Progress::default();
+    let mut reader = Reader::new(*segment.rings(), &mut progress);
     let portions =
         |frames: u64| (0..frames).step_by(COUNT as usize).map(move |done| COUNT.min(frames - done));
     let mut time = |stacks: &Stacks, count| {
@@ -152,7 +153,7 @@ fn live(criterion: &mut Criterion) {
 }
 
 /// A process, and a segment as a program has it, but for the file behind it.
-fn channel() -> (Segment, OwnProcess) {
+fn channel() -> (Segment<'static>, OwnProcess) {
     let geometry = Geometry::for_rate(RATE, 1);
     let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
     // SAFETY: a new mapping, of zeros and of the segment's size, that stays.

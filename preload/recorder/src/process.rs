@@ -39,7 +39,7 @@ const FIRST_SLOT: u32 = 3;
 #[derive(Debug)]
 struct SegmentCell {
     is_set: AtomicBool,
-    segment: UnsafeCell<MaybeUninit<Segment>>,
+    segment: UnsafeCell<MaybeUninit<Segment<'static>>>,
 }
 
 // SAFETY: written once, before `is_set`; read only after.
@@ -60,13 +60,13 @@ impl SegmentCell {
     ///
     /// # Safety
     /// Called once.
-    unsafe fn set(&self, segment: Segment) {
+    unsafe fn set(&self, segment: Segment<'static>) {
         // SAFETY: nobody reads it yet, and nobody else writes it.
         unsafe { (*self.segment.get()).write(segment) };
         self.is_set.store(true, Release); // pairs with `get`
     }
 
-    fn get(&self) -> Option<&Segment> {
+    fn get(&self) -> Option<&Segment<'static>> {
         // SAFETY: it is set.
         self.is_set.load(Acquire).then(|| unsafe { self.known() })
     }
@@ -76,7 +76,7 @@ impl SegmentCell {
     /// # Safety
     /// It was, before something that this thread has loaded with [`Acquire`].
     #[inline(always)]
-    unsafe fn known(&self) -> &Segment {
+    unsafe fn known(&self) -> &Segment<'static> {
         // SAFETY: the caller's promise. It stays as it is.
         unsafe { (*self.segment.get()).assume_init_ref() }
     }
@@ -119,7 +119,7 @@ impl<'a> Writer<'a> {
 
     /// Its segment.
     #[inline]
-    pub fn segment(self) -> &'a Segment {
+    pub fn segment(self) -> &'a Segment<'static> {
         // SAFETY: a writer is of a process that has a slot, and so a segment.
         unsafe { self.own.segment.known() }
     }
@@ -131,7 +131,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-fn send(segment: &Segment, last_ring: &LastRing, message: Words) -> Result<(), Full> {
+fn send(segment: &Segment<'_>, last_ring: &LastRing, message: Words) -> Result<(), Full> {
     segment.rings().write(c_library::rseq(), last_ring, message, || segment.header().nudge())
 }
 
@@ -149,7 +149,7 @@ impl OwnProcess {
     ///
     /// # Safety
     /// Called once.
-    pub unsafe fn start(&self, segment: Segment, children: bool) {
+    pub unsafe fn start(&self, segment: Segment<'static>, children: bool) {
         // SAFETY: the caller's promise.
         unsafe { self.segment.set(segment) };
         self.is_childless.store(!children, Relaxed);
@@ -179,7 +179,7 @@ impl OwnProcess {
 
     /// The segment, whether this process has recorded anything or not.
     #[inline]
-    pub fn segment(&self) -> Option<&Segment> {
+    pub fn segment(&self) -> Option<&Segment<'static>> {
         self.segment.get()
     }
 

@@ -232,7 +232,7 @@ impl Node {
 mod tests {
     use super::*;
     use heaptrace_channel::modules::ModuleId;
-    use heaptrace_channel::ring::{LastRing, Reader};
+    use heaptrace_channel::ring::{LastRing, Progress, Reader};
     use heaptrace_channel::stacks::ROOT;
 
     use crate::testing::Channel;
@@ -247,7 +247,7 @@ mod tests {
 
     fn told(channel: &Channel) -> Vec<Message> {
         let mut all = Vec::new();
-        Reader::new(*channel.segment.rings()).drain(|message| all.push(message));
+        Reader::new(*channel.segment.rings(), &mut Progress::default()).drain(|message| all.push(message));
         all
     }
 

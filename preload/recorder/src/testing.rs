@@ -10,7 +10,7 @@ use crate::sys::sealed_memfd;
 /// A process and its segment, in memory that is shared with forked children and stays.
 #[derive(Debug)]
 pub struct Channel {
-    pub segment: Segment,
+    pub segment: Segment<'static>,
     pub own: OwnProcess,
 }
 
@@ -25,7 +25,7 @@ impl Channel {
 }
 
 /// A segment with so many slots in each ring.
-pub fn segment(ring_slots: u32) -> Segment {
+pub fn segment(ring_slots: u32) -> Segment<'static> {
     let geometry = Geometry { ring_slots, ..Geometry::SMALLEST };
     let file = sealed_memfd(c"test", Segment::size(geometry)).unwrap();
     let base = map_shared(file, Segment::size(geometry)).unwrap();

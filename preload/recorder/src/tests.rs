@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use heaptrace_channel::Segment;
 use heaptrace_channel::marks::MarkPart;
 use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::{Event, Message, Reader};
+use heaptrace_channel::ring::{Event, Message, Progress, Reader};
 use heaptrace_channel::sample::{Era, Sample};
 use heaptrace_channel::stacks::{Entry, Part, Stack};
 use heaptrace_channel::weight::OFF;
@@ -28,7 +28,7 @@ use crate::{Recorder, Unrecorded};
 /// A recorder that records into a segment.
 struct Room {
     recorder: Box<Recorder>,
-    segment: Segment,
+    segment: Segment<'static>,
 }
 
 /// A block that was born at the beginning.
@@ -102,13 +102,13 @@ impl Room {
         called(|call| self.recorder.free(block, call.sp, thread));
     }
 
-    fn reader(&self) -> Reader<'static> {
-        Reader::new(*self.segment.rings())
+    fn reader<'p>(&self, progress: &'p mut Progress) -> Reader<'p> {
+        Reader::new(*self.segment.rings(), progress)
     }
 
     fn told(&self) -> Told {
         let mut told = Told::default();
-        drain(&mut self.reader(), &mut told);
+        drain(&mut self.reader(&mut Progress::default()), &mut told);
         told
     }
 
@@ -221,7 +221,8 @@ fn threads_that_free_each_others_blocks_leave_nothing_over() {
             receiver.iter().for_each(|block| room.free(&thread, block));
         });
         let reader = scope.spawn(|| {
-            let mut reader = room.reader();
+            let mut progress = Progress::default();
+            let mut reader = room.reader(&mut progress);
             while !is_done.load(Acquire) || drain(&mut reader, &mut told) > 0 {
                 if drain(&mut reader, &mut told) == 0 {
                     std::thread::yield_now();
@@ -353,7 +354,8 @@ fn without_a_reader_allocations_are_lost_and_frees_are_summed_for_their_stacks()
     assert_eq!(room.lost(), [1, 0, told as u64], "what was not told is not freed either");
     let stack = room.segment.lost_frees().stacks().next().unwrap();
     assert_eq!(room.segment.lost_frees().take(stack), (told as f64, told as f64 * 100.0));
-    let mut reader = room.reader();
+    let mut progress = Progress::default();
+    let mut reader = room.reader(&mut progress);
     let mut all = Told::default();
     drain(&mut reader, &mut all);
     assert_eq!(all.events, vec![(0, Event::Allocated(sample(stack, 100))); told]);
@@ -533,7 +535,8 @@ fn a_child_that_is_forked_while_threads_record_tells_what_it_inherited() {
                 rounds.fetch_add(1, Relaxed);
             }
         });
-        let mut reader = room.reader();
+        let mut progress = Progress::default();
+        let mut reader = room.reader(&mut progress);
         for _ in 0..CHILDREN {
             let before = rounds.load(Relaxed);
             while rounds.load(Relaxed) < before + 100 {

@@ -76,7 +76,7 @@ fn counters_file(surroundings: Surroundings, children: bool) -> Result<sys::Fd, 
     started.map(|()| file).inspect_err(|_| file.close())
 }
 
-fn counters(surroundings: Surroundings, file: sys::Fd, slots: u32) -> Result<Counters, Refusal> {
+fn counters(surroundings: Surroundings, file: sys::Fd, slots: u32) -> Result<Counters<'static>, Refusal> {
     let base = map_shared(file, Counters::size(slots)).ok_or(Refusal::NoMemory)?;
     // SAFETY: the mapping has that size and is never given back.
     let counters = unsafe { Counters::create(base.as_ptr(), slots) };

@@ -22,7 +22,7 @@ static CHILDREN: AtomicBool = AtomicBool::new(true);
 static CURSOR: AtomicU32 = AtomicU32::new(0);
 
 /// Set once, in the constructor.
-struct Cell(UnsafeCell<Option<Counters>>);
+struct Cell(UnsafeCell<Option<Counters<'static>>>);
 
 // SAFETY: written in the constructor, while there is one thread; read only after.
 unsafe impl Sync for Cell {}
@@ -100,7 +100,7 @@ pub fn place() -> Option<Place> {
 }
 
 /// The counters, once this process counts.
-pub fn counters() -> Option<&'static Counters> {
+pub fn counters() -> Option<&'static Counters<'static>> {
     // SAFETY: see `Cell`.
     unsafe { (*COUNTERS.0.get()).as_ref() }
 }
@@ -151,7 +151,7 @@ fn find() -> Option<Place> {
 }
 
 /// Makes this process one of those that count.
-fn enter(counters: &Counters, pid: u32) {
+fn enter(counters: &Counters<'_>, pid: u32) {
     let base = TOP.wrapping_add(counters.base() as usize);
     WIPED.process.store(u32::from(counters.claim_process(pid).0) + 1, Relaxed);
     WIPED.fast_base.store(if usable::is_in_front() { base } else { 0 }, Relaxed);
@@ -159,7 +159,7 @@ fn enter(counters: &Counters, pid: u32) {
 }
 
 /// Claims a slot for this thread. False if there is none.
-fn claim(counters: &'static Counters, before: Option<&Slot>) -> bool {
+fn claim(counters: &'static Counters<'static>, before: Option<&Slot>) -> bool {
     let Some(process) = own_process() else { return false };
     let thread = sys::thread_id().unwrap_or(0);
     let slot = counters.claim_slot(process, thread, before, &CURSOR, sys::has_ended);
@@ -178,7 +178,7 @@ fn claim(counters: &'static Counters, before: Option<&Slot>) -> bool {
 ///
 /// # Safety
 /// Called once, in the constructor.
-pub unsafe fn start(counters: Counters, children: bool) -> Result<(), Refusal> {
+pub unsafe fn start(counters: Counters<'static>, children: bool) -> Result<(), Refusal> {
     fork::wipe_on_fork((&raw const WIPED).cast_mut().cast())?;
     // SAFETY: nobody reads it yet.
     unsafe { *COUNTERS.0.get() = Some(counters) };

@@ -11,7 +11,7 @@ use heaptrace_channel::modules::{
     MAX_BUILD_ID, MAX_MODULE_PATH, MAX_MODULES, Module, ModuleBuffer, ModuleId,
 };
 use heaptrace_channel::processes::{MAX_PROCESSES, Process};
-use heaptrace_channel::ring::{Event, LastRing, Message, Reader, Rseq, Words};
+use heaptrace_channel::ring::{Event, LastRing, Message, Progress, Reader, Rseq, Words};
 use heaptrace_channel::sample::{Era, Sample};
 use heaptrace_channel::stacks::{MAX_STACKS, Part, Stack};
 use heaptrace_channel::{Geometry, Segment};
@@ -24,7 +24,7 @@ const SLOTS: u64 = 16;
 pub struct Memory {
     base: *mut u8,
     layout: Layout,
-    pub segment: Segment,
+    pub segment: Segment<'static>,
 }
 
 impl Memory {
@@ -193,7 +193,8 @@ pub fn run(bytes: &[u8]) {
     }
     let memory = Memory::new();
     let written = memory.written();
-    let mut reader = Reader::new(*memory.segment.rings());
+    let mut progress = Progress::default();
+    let mut reader = Reader::new(*memory.segment.rings(), &mut progress);
     let mut writes = 0;
     for step in bytes.chunks(12) {
         let (&[kind, where_low, where_high], value) =

@@ -11,23 +11,23 @@ use super::sums::Sums;
 ///
 /// Every part of it is made of atomics, so that whatever the other end does is at worst wrong data.
 #[derive(Debug, Clone, Copy)]
-pub struct Counters {
+pub struct Counters<'m> {
     base: *mut u8,
-    header: &'static Header,
-    processes: &'static [ProcessCounters],
-    slots: &'static [Slot],
+    header: &'m Header,
+    processes: &'m [ProcessCounters],
+    slots: &'m [Slot],
 }
 
 // SAFETY: the memory is only reached through shared references to atomics.
-unsafe impl Send for Counters {}
+unsafe impl Send for Counters<'_> {}
 // SAFETY: as above.
-unsafe impl Sync for Counters {}
+unsafe impl Sync for Counters<'_> {}
 
 /// The memory is none of counters: of another version, or of another size than it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidCounters;
 
-impl Counters {
+impl<'m> Counters<'m> {
     /// Slots that suit a program, and one that may have little memory. Only what is used takes memory.
     pub const SLOTS: u32 = 4096;
     /// As above.
@@ -45,8 +45,8 @@ impl Counters {
     ///
     /// # Safety
     /// `base` is page-aligned, mapped readable and writable for [`Counters::size`] bytes, and stays so for
-    /// as long as any copy is used.
-    pub unsafe fn create(base: *mut u8, slots: u32) -> Counters {
+    /// `'m`.
+    pub unsafe fn create(base: *mut u8, slots: u32) -> Counters<'m> {
         // SAFETY: the caller's promise. All parts are aligned, of which the slots have the most: a page.
         unsafe {
             Counters {
@@ -74,7 +74,7 @@ impl Counters {
     ///
     /// # Safety
     /// As for [`Counters::create`], with `size` bytes that cannot shrink.
-    pub unsafe fn open(base: *mut u8, size: usize) -> Result<Counters, InvalidCounters> {
+    pub unsafe fn open(base: *mut u8, size: usize) -> Result<Counters<'m>, InvalidCounters> {
         if size < Counters::SLOTS_AT {
             return Err(InvalidCounters);
         }
@@ -93,17 +93,17 @@ impl Counters {
     }
 
     /// The header.
-    pub fn header(&self) -> &'static Header {
+    pub fn header(&self) -> &'m Header {
         self.header
     }
 
     /// The slot for threads that have found none: who counts in it, does so for [`OTHERS`] of any process.
-    pub fn shared_slot(&self) -> &'static Slot {
+    pub fn shared_slot(&self) -> &'m Slot {
         &self.slots[0]
     }
 
     /// The counters of a process.
-    pub fn process(&self, process: Process) -> &'static ProcessCounters {
+    pub fn process(&self, process: Process) -> &'m ProcessCounters {
         &self.processes[process.0 as usize % self.processes.len()]
     }
 
@@ -130,7 +130,7 @@ impl Counters {
         before: Option<&Slot>,
         cursor: &AtomicU32,
         has_ended: impl Fn(u32) -> bool,
-    ) -> Option<&'static Slot> {
+    ) -> Option<&'m Slot> {
         let owner = Owner::of(process, thread);
         if before.is_none()
             && let Some(slot) = self.left_slot(owner, cursor, &has_ended)
@@ -157,7 +157,7 @@ impl Counters {
         owner: Owner,
         cursor: &AtomicU32,
         has_ended: impl Fn(u32) -> bool,
-    ) -> Option<&'static Slot> {
+    ) -> Option<&'m Slot> {
         const TRIES: u32 = 8;
         let used = (self.header.used.0.load(Relaxed) as usize).min(self.slots.len());
         let tries = used.saturating_sub(1).min(TRIES as usize);
@@ -205,7 +205,7 @@ impl Counters {
     }
 
     /// The slots in which a process has counted.
-    pub fn slots(&self, process: Process) -> impl Iterator<Item = &'static Slot> {
+    pub fn slots(&self, process: Process) -> impl Iterator<Item = &'m Slot> {
         let used = (self.header.used.0.load(Relaxed) as usize).min(self.slots.len());
         let own = self.slots.iter().take(used).skip(1);
         let own = own.filter(move |slot| Owner(slot.owner.load(Acquire)).process() == Some(process));
@@ -216,7 +216,7 @@ impl Counters {
     pub fn in_use(&self, process: Process) -> (i64, i64) {
         let (told, peak) = self.process(process).told();
         // The shared slot keeps nothing to itself.
-        let is_own = |slot: &&'static Slot| !core::ptr::eq(*slot, self.shared_slot());
+        let is_own = |slot: &&'m Slot| !core::ptr::eq(*slot, self.shared_slot());
         let own = || self.slots(process).filter(is_own);
         let untold = own().map(Slot::untold).fold(0, i64::wrapping_add);
         let most = own().map(Slot::most).fold(0, i64::wrapping_add);
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    fn counters(slots: u32) -> Counters {
+    fn counters(slots: u32) -> Counters<'static> {
         let layout = std::alloc::Layout::from_size_align(Counters::size(slots), 4096).unwrap();
         // SAFETY: the layout has a size; the memory is zeroed, aligned and never freed.
         let counters = unsafe { Counters::create(std::alloc::alloc_zeroed(layout), slots) };

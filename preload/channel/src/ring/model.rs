@@ -5,7 +5,7 @@ use loom::thread;
 use std::vec::Vec;
 
 use super::event::{Event, Message, Words};
-use super::reader::Reader;
+use super::reader::{Progress, Reader};
 use super::ring::Full;
 use super::rings::{LastRing, tests::Memory};
 use super::rseq::{Rseq, tests::pretended};
@@ -50,7 +50,8 @@ fn what_is_written_to_the_shared_ring_is_read_whole_and_once() {
     check(|| {
         let memory = memory(1, 4);
         let writer = thread::spawn(move || write(memory, Rseq::NONE, &LastRing::default(), 1).unwrap());
-        let (mut reader, mut all) = (Reader::new(memory.rings()), Vec::new());
+        let (mut progress, mut all) = (Progress::default(), Vec::new());
+        let mut reader = Reader::new(memory.rings(), &mut progress);
         read(&mut reader, &mut all);
         writer.join().unwrap();
         while read(&mut reader, &mut all) > 0 {}
@@ -65,7 +66,8 @@ fn two_that_write_to_the_shared_ring_do_not_write_to_one_slot() {
         let other = thread::spawn(move || write(memory, Rseq::NONE, &LastRing::default(), 1).unwrap());
         write(memory, Rseq::NONE, &LastRing::default(), 2).unwrap();
         other.join().unwrap();
-        let (mut reader, mut all) = (Reader::new(memory.rings()), Vec::new());
+        let (mut progress, mut all) = (Progress::default(), Vec::new());
+        let mut reader = Reader::new(memory.rings(), &mut progress);
         while read(&mut reader, &mut all) > 0 {}
         all.sort_unstable();
         assert_eq!(all, [1, 2]);
@@ -82,7 +84,8 @@ fn a_slot_is_written_anew_only_when_it_was_read() {
             // Waits for room, for ever: a lost wake would be a deadlock.
             write(memory, Rseq::NONE, &LastRing::default(), 4).unwrap();
         });
-        let (mut reader, mut all) = (Reader::new(memory.rings()), Vec::new());
+        let (mut progress, mut all) = (Progress::default(), Vec::new());
+        let mut reader = Reader::new(memory.rings(), &mut progress);
         read(&mut reader, &mut all);
         writer.join().unwrap();
         while read(&mut reader, &mut all) > 0 {}
@@ -99,7 +102,8 @@ fn what_is_written_as_a_restartable_sequence_is_read_whole_and_in_order() {
             let rseq = pretended(&mut area, 0);
             (1..=2).for_each(|number| write(memory, rseq, &last, number).unwrap());
         });
-        let (mut reader, mut all) = (Reader::new(memory.rings()), Vec::new());
+        let (mut progress, mut all) = (Progress::default(), Vec::new());
+        let mut reader = Reader::new(memory.rings(), &mut progress);
         read(&mut reader, &mut all);
         writer.join().unwrap();
         while read(&mut reader, &mut all) > 0 {}
@@ -116,7 +120,8 @@ fn a_thread_that_moves_to_another_processor_is_read_in_its_order() {
             write(memory, pretended(&mut [0; 4], 1), &last, 1).unwrap();
             write(memory, pretended(&mut [0; 4], 0), &last, 2).unwrap();
         });
-        let (mut reader, mut all) = (Reader::new(memory.rings()), Vec::new());
+        let (mut progress, mut all) = (Progress::default(), Vec::new());
+        let mut reader = Reader::new(memory.rings(), &mut progress);
         read(&mut reader, &mut all);
         writer.join().unwrap();
         while read(&mut reader, &mut all) > 0 {}

@@ -22,23 +22,40 @@ struct Cursor {
 #[derive(Debug, Clone, Copy)]
 pub struct Ends([u64; MAX_RINGS]);
 
-/// The reading end. There is one for a segment.
+/// How far all rings of a segment have been read.
 #[derive(Debug)]
-pub struct Reader<'m> {
-    rings: Rings<'m>,
+pub struct Progress {
     cursors: [Cursor; MAX_RINGS],
     is_damaged: bool,
 }
 
-impl<'m> Reader<'m> {
-    /// The reader of rings that nobody has read from.
-    pub fn new(rings: Rings<'m>) -> Reader<'m> {
-        Reader { rings, cursors: [Cursor::default(); MAX_RINGS], is_damaged: false }
+impl Default for Progress {
+    /// That of rings that nobody has read from.
+    fn default() -> Progress {
+        Progress { cursors: [Cursor::default(); MAX_RINGS], is_damaged: false }
     }
+}
 
+impl Progress {
     /// Was there a head that no writer can have made, so that events are missing?
     pub fn is_damaged(&self) -> bool {
         self.is_damaged
+    }
+}
+
+/// The reading end. There is one at a time for a segment, with the progress of those before it.
+#[derive(Debug)]
+pub struct Reader<'m> {
+    rings: Rings<'m>,
+    cursors: &'m mut [Cursor; MAX_RINGS],
+    is_damaged: &'m mut bool,
+}
+
+impl<'m> Reader<'m> {
+    /// Reads on from where `progress` is, which it moves.
+    pub fn new(rings: Rings<'m>, progress: &'m mut Progress) -> Reader<'m> {
+        let Progress { cursors, is_damaged } = progress;
+        Reader { rings, cursors, is_damaged }
     }
 
     /// Calls `each` for the committed messages that were there at the call and are of an epoch that is
@@ -88,7 +105,7 @@ impl<'m> Reader<'m> {
         cursor.seen = cursor.position.wrapping_add(cursor.left);
         if head.wrapping_sub(cursor.position) > self.rings.slots() {
             // The writers go on from there.
-            (cursor.position, self.is_damaged) = (head, true);
+            (cursor.position, *self.is_damaged) = (head, true);
         }
         ring.release(cursor.position);
     }
@@ -251,7 +268,8 @@ mod tests {
     #[test]
     fn a_thread_that_moves_between_processors_is_read_in_its_order() {
         let memory = Memory::new(4, 64);
-        let mut reader = Reader::new(memory.rings());
+        let mut progress = Progress::default();
+        let mut reader = Reader::new(memory.rings(), &mut progress);
         let last = LastRing::default();
         for (size, processor) in [2, 2, 0, 1, 1, 2, -1, 0, 2].into_iter().zip(0..).map(|(p, s)| (s, p)) {
             write(&memory, processor, &last, size);
@@ -262,7 +280,8 @@ mod tests {
     #[test]
     fn the_epoch_advances_only_where_more_than_one_ring_is_to_be_read() {
         let memory = Memory::new(3, 64);
-        let mut reader = Reader::new(memory.rings());
+        let mut progress = Progress::default();
+        let mut reader = Reader::new(memory.rings(), &mut progress);
         let (one, other) = (LastRing::default(), LastRing::default());
         (0..2).for_each(|_| write(&memory, 0, &one, 1));
         write(&memory, 1, &other, 1); // each ring's first message begins an epoch
@@ -281,7 +300,8 @@ mod tests {
     #[test]
     fn what_is_written_while_the_reader_looks_is_left_to_the_next_look_and_not_longer() {
         let memory = Memory::new(2, 64);
-        let mut reader = Reader::new(memory.rings());
+        let mut progress = Progress::default();
+        let mut reader = Reader::new(memory.rings(), &mut progress);
         write(&memory, 0, &LastRing::default(), 1);
         memory.epoch.fetch_sub(2, Relaxed); // the event is of an epoch that is yet to come
         assert!(sizes(&mut reader).is_empty());
@@ -295,7 +315,8 @@ mod tests {
     #[test]
     fn a_slot_that_is_never_committed_blocks_its_ring_until_it_is_skipped() {
         let memory = Memory::new(2, 8);
-        let mut reader = Reader::new(memory.rings());
+        let mut progress = Progress::default();
+        let mut reader = Reader::new(memory.rings(), &mut progress);
         write(&memory, -1, &LastRing::default(), 1);
         write(&memory, -1, &LastRing::default(), 2);
         memory.slots[0].spoil();
@@ -318,7 +339,8 @@ mod tests {
         };
         for _ in 0..2_000 {
             let memory = Memory::new(3, 8);
-            let mut reader = Reader::new(memory.rings());
+            let mut progress = Progress::default();
+            let mut reader = Reader::new(memory.rings(), &mut progress);
             let mut most = 0;
             for _ in 0..4 {
                 for _ in 0..next() % 8 {
@@ -367,7 +389,8 @@ mod tests {
         let (memory, done, nudges) = (&memory, &done, &nudges);
         let read = std::thread::scope(|scope| {
             let reader = scope.spawn(move || {
-                let mut reader = Reader::new(memory.rings());
+                let mut progress = Progress::default();
+                let mut reader = Reader::new(memory.rings(), &mut progress);
                 let mut all = Vec::new();
                 loop {
                     let last = done.load(Acquire);
