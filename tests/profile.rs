@@ -41,7 +41,7 @@ fn recording(program: &Path, bias: u64) -> Recording {
     let in_read_names = stacks.add(in_main, frame(read_names));
     let row = |stack, size_class, blocks: f64, inuse: f64, size: f64| Row {
         stack,
-        size_class,
+        size_class: Some(size_class),
         values: Values {
             alloc_objects: blocks,
             alloc_space: blocks * size,

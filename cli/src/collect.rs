@@ -9,22 +9,25 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbounded};
 use heaptrace_channel::config::{self, SOCKET_FOLDER, Session};
 use heaptrace_collector::naming::Pattern;
+use heaptrace_collector::news::{PATIENCE, Teller, news};
 use heaptrace_collector::question::{Asker, questions};
 use heaptrace_collector::request::{Config, Request, Witness};
 use heaptrace_collector::session;
 use heaptrace_collector::stderr::Stderr;
-use heaptrace_collector::summary::{Series, Summary, Written};
+use heaptrace_collector::summary::{Series, Written};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
 use heaptrace_collector::{Program, Sockets};
 use heaptrace_http::Address;
+use heaptrace_push::{Label, Pushed, Pushing, Settings, Target};
 use heaptrace_report::say;
 
-use crate::control::{self, Event, Report};
+use crate::control::{self, Event, Report, Stage};
 use crate::serve::{Endpoints, TOKEN};
 use crate::{apart, interval, messages, progress};
 
@@ -59,8 +62,9 @@ pub fn run() -> Result<()> {
         address.iter().for_each(|address| complain(format!("{}: {why}", messages::cannot_listen(address))));
         Endpoints::listen(None, None)
     })?;
+    let push = push_settings(&program, complain);
     let (asker, questions) = questions();
-    let config = Config {
+    let mut config = Config {
         sockets,
         token,
         pattern,
@@ -71,9 +75,15 @@ pub fn run() -> Result<()> {
         children: true,
         interval,
         questions,
+        news: None,
         witness: complaints.map(|complaints| Box::new(complaints) as Box<dyn Witness>),
     };
     let symbolizer = keep_names(&config);
+    let stderr = Stderr::of(session.program);
+    let complain = move |pushed: &Pushed| {
+        stderr.iter().for_each(|stderr| stderr.write(&say::line(messages::cannot_push(pushed))));
+    };
+    let _pushing = push.map(|push| start_pushing(push, &mut config, &asker, complain)).transpose()?;
     let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer));
     session::run(config, None)?;
     symbolizer.keep();
@@ -87,6 +97,29 @@ fn given<T>(name: &str, parse: impl Fn(&str) -> Result<T>, complain: impl Fn(Str
     parsed.map_err(|why| complain(messages::bad_variable(name, &why))).ok()
 }
 
+/// What the environment says is to be sent where.
+fn push_settings(program: &Program, complain: impl Fn(String) + Copy) -> Option<Settings> {
+    let target = given(config::PUSH, |text| Ok(text.parse::<Target>()?), complain)?;
+    let interval = given(config::PUSH_INTERVAL, interval::parse, complain);
+    let labels = |text: &str| Ok(text.split(',').map(str::parse).collect::<Result<Vec<Label>, _>>()?);
+    let labels = given(config::LABELS, labels, complain).unwrap_or_default();
+    let name = program.name().to_string_lossy();
+    let settings = Settings::new(target, interval, &labels, &name, |name| env::var(name).ok());
+    settings.map_err(|why| complain(why.to_string())).ok()
+}
+
+/// Sends what is recorded in the session that `config` is for, until that is over.
+fn start_pushing(
+    push: Settings,
+    config: &mut Config,
+    asker: &Asker,
+    complain: impl FnMut(&Pushed) + Send + 'static,
+) -> io::Result<Pushing> {
+    let (teller, news) = news();
+    config.news = Some(teller);
+    Pushing::start(push, asker.clone(), news, Arc::clone(&config.symbolizer), complain)
+}
+
 /// How a session is looked at while it goes on.
 #[derive(Debug)]
 pub struct Live {
@@ -94,6 +127,8 @@ pub struct Live {
     pub endpoints: Endpoints,
     /// The way to the session.
     pub asker: Asker,
+    /// What is sent where.
+    pub push: Option<Settings>,
 }
 
 /// Says on the program's own standard error what nobody else will say: that there is no profile.
@@ -149,10 +184,12 @@ fn running_program(pid: u32) -> Program {
 
 /// Runs a session for a `heaptrace run` at the other end of `control`, which gets the summary when the
 /// program has ended, or hears why there is no session.
-pub fn serve(config: Config, program: Program, live: Live, control: &UnixStream) -> io::Result<()> {
+pub fn serve(mut config: Config, program: Program, live: Live, control: &UnixStream) -> io::Result<()> {
     let symbolizer = keep_names(&config);
-    let _serving = live.endpoints.serve(live.asker, Arc::clone(&config.symbolizer));
-    let served = answer_to(config, program, control);
+    let Live { endpoints, asker, push } = live;
+    let pushing = push.map(|push| start_pushing(push, &mut config, &asker, |_| {})).transpose()?; // told at the end
+    let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer));
+    let served = answer_to(config, program, control, pushing.as_ref());
     if let Err(error) = &served {
         control::send(control, &Report::Failed(error.to_string())).ok();
     }
@@ -160,13 +197,20 @@ pub fn serve(config: Config, program: Program, live: Live, control: &UnixStream)
     served
 }
 
-fn answer_to(config: Config, program: Program, control: &UnixStream) -> io::Result<()> {
+fn answer_to(
+    config: Config,
+    program: Program,
+    control: &UnixStream,
+    pushing: Option<&Pushing>,
+) -> io::Result<()> {
     let (sender, requests) = unbounded();
     let (control, symbolizer) = (control.try_clone()?, Arc::clone(&config.symbolizer));
-    let obeying = thread::Builder::new().spawn(move || obey(&sender, &program, &control, &symbolizer))?;
-    let result = session::run(config, Some(requests));
-    obeying.join().ok(); // the summary may still be on its way
-    result
+    let push = pushing.zip(config.news.clone());
+    thread::scope(|scope| {
+        let obey = move || obey(&sender, &program, &control, &symbolizer, push);
+        thread::Builder::new().spawn_scoped(scope, obey)?;
+        session::run(config, Some(requests)) // the summary may still be on its way when it is over
+    })
 }
 
 fn obey(
@@ -174,6 +218,7 @@ fn obey(
     program: &Program,
     control: &UnixStream,
     symbolizer: &Symbolizer,
+    push: Option<(&Pushing, Teller)>,
 ) -> Option<()> {
     for event in control::values(control) {
         match event {
@@ -183,23 +228,32 @@ fn obey(
             Event::Ended => {
                 let (answer, summary) = bounded(1);
                 requests.send(Request::Ended(answer)).ok()?;
-                let summary = wait(&summary, control, symbolizer)?;
-                return control::send(control, &Report::Summary(summary)).ok();
+                let names = || Stage::Names(symbolizer.progress());
+                let summary = wait(&summary, &never(), control, names)?;
+                let pushed = push.as_ref().map(|(pushing, teller)| {
+                    let to = pushing.pushed().to;
+                    wait(&teller.settle(), &after(PATIENCE), control, || Stage::Push(to.clone()));
+                    pushing.pushed()
+                });
+                return control::send(control, &Report::Summary(Box::new(summary), pushed)).ok();
             }
         }
     }
     None
 }
 
-/// Waits for the summary, and tells meanwhile how far looking names up has come.
-fn wait(summary: &Receiver<Summary>, control: &UnixStream, symbolizer: &Symbolizer) -> Option<Summary> {
+/// Waits for an answer, but not when it is too late, and tells meanwhile what is waited for.
+fn wait<T>(
+    answer: &Receiver<T>,
+    too_late: &Receiver<Instant>,
+    control: &UnixStream,
+    stage: impl Fn() -> Stage,
+) -> Option<T> {
     loop {
-        match summary.recv_timeout(progress::INTERVAL) {
-            Ok(summary) => return Some(summary),
-            Err(RecvTimeoutError::Disconnected) => return None,
-            Err(RecvTimeoutError::Timeout) => {
-                control::send(control, &Report::Progress(symbolizer.progress())).ok()?;
-            }
+        select! {
+            recv(answer) -> answer => return answer.ok(),
+            recv(too_late) -> _ => return None,
+            default(progress::INTERVAL) => control::send(control, &Report::Stage(stage())).ok()?,
         }
     }
 }

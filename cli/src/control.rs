@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::Progress;
+use heaptrace_push::Pushed;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -20,12 +21,21 @@ pub enum Event {
 /// What the collector tells.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Report {
-    /// How far looking names up has come; told now and then while `run` waits.
-    Progress(Progress),
-    /// What the session has come to.
-    Summary(Summary),
+    /// What it is at; told now and then while `run` waits.
+    Stage(Stage),
+    /// What the session has come to, and what has become of the profiles that were to be sent.
+    Summary(Box<Summary>, Option<Pushed>),
     /// Why there is no session.
     Failed(String),
+}
+
+/// What `run` waits for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Stage {
+    /// Names are looked up: so far.
+    Names(Progress),
+    /// The last profiles are sent to this URL.
+    Push(String),
 }
 
 /// Sends a value.
@@ -94,12 +104,15 @@ mod tests {
             unpatched: vec![Unpatched { name: OsStr::new("x").into(), pid: 3, why: WhyUnpatched::Forbidden }],
         };
         let (one, other) = UnixStream::pair().unwrap();
-        send(&one, &Report::Progress(Progress::default())).unwrap();
-        send(&one, &Report::Summary(summary.clone())).unwrap();
+        let pushed = Some(Pushed { to: "x".into(), sent: 1, lost: 2, waiting: 3, why: Some("?".into()) });
+        send(&one, &Report::Stage(Stage::Names(Progress::default()))).unwrap();
+        send(&one, &Report::Summary(Box::new(summary.clone()), pushed.clone())).unwrap();
         drop(one);
         let mut reports = values::<Report>(&other);
-        assert!(matches!(reports.next(), Some(Report::Progress(_))));
-        assert!(matches!(reports.next(), Some(Report::Summary(same)) if same == summary));
+        assert!(matches!(reports.next(), Some(Report::Stage(_))));
+        assert!(
+            matches!(reports.next(), Some(Report::Summary(same, too)) if *same == summary && too == pushed)
+        );
         assert!(reports.next().is_none());
     }
 

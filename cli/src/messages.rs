@@ -23,8 +23,10 @@ use heaptrace_collector::summary::{
 use heaptrace_collector::symbolize::{Complaint, Located, Progress, hex};
 use heaptrace_collector::{LeftAlone, Sought, Unsafe};
 use heaptrace_http::Address;
+use heaptrace_push::Pushed;
 use heaptrace_report::{grouped, label};
 
+use crate::control::Stage;
 use crate::run::{NoSummary, Obstacle};
 
 /// A line, and when it is said.
@@ -47,13 +49,18 @@ const INSIDE: &str = "the numbers leave out what the allocator inside it hands o
 /// A resident set that is not worth a word: what any program has.
 const SMALL: u64 = 32 << 20;
 
-/// The summary of a session, line by line. `obstacle` tells what stands in the way of recording an
-/// executable.
-pub fn summary(summary: &Summary, obstacle: impl Fn(&Path) -> Option<Obstacle>) -> Vec<Line> {
+/// The summary of a session, line by line, with what was pushed if anything was to be. `obstacle` tells
+/// what stands in the way of recording an executable.
+pub fn summary(
+    summary: &Summary,
+    pushed: Option<&Pushed>,
+    obstacle: impl Fn(&Path) -> Option<Obstacle>,
+) -> Vec<Line> {
     let Summary { profiles, refused, turned_away, complaints, .. } = summary;
     let mut lines = Vec::new();
     profiles.iter().for_each(|written| describe(&mut lines, written));
     summary.series.iter().for_each(|series| self::series(&mut lines, series));
+    pushed.into_iter().for_each(|pushed| self::pushed(&mut lines, pushed));
     lines.extend(refused.iter().map(|process| Line::Plain(refusal(process, Work::Profile))));
     lines.extend(missed(&summary.missed, obstacle, Work::Profile).into_iter().map(Line::Plain));
     if summary.missed_more {
@@ -121,6 +128,26 @@ pub fn no_snapshot(series: &Series) -> Option<String> {
     let Series { name, pid, failed, .. } = series;
     let why = failed.as_ref()?;
     Some(format!("a profile of {} (pid {pid}) could not be written while it went on: {why}", name.display()))
+}
+
+/// What was sent, and what was not.
+fn pushed(lines: &mut Vec<Line>, pushed: &Pushed) {
+    let Pushed { to, sent, lost, waiting, why } = pushed;
+    if *sent > 0 {
+        lines.push(Line::Plain(format!("pushed {} to {to}", plural(*sent, "profile", "profiles"))));
+    }
+    let unsent = lost + waiting;
+    if unsent > 0 {
+        let why = why.as_deref().unwrap_or("there was no time");
+        let profiles = plural(unsent, "profile", "profiles");
+        lines.push(Line::Important(format!("{profiles} could not be pushed to {to}: {why}")));
+    }
+}
+
+/// That a profile could not be sent, the first time.
+pub fn cannot_push(pushed: &Pushed) -> String {
+    let Pushed { to, why, .. } = pushed;
+    format!("a profile could not be pushed to {to}: {}", why.as_deref().unwrap_or_default())
 }
 
 /// Where clients find the program's profiles.
@@ -498,6 +525,14 @@ pub fn sought(module: &Sought) -> Option<String> {
     })
 }
 
+/// What is waited for at the end.
+pub fn stage(stage: &Stage) -> String {
+    match stage {
+        Stage::Names(progress) => self::progress(progress),
+        Stage::Push(to) => format!("pushing to {to}"),
+    }
+}
+
 /// How far looking names up has come.
 pub fn progress(progress: &Progress) -> String {
     let Progress { done, asked, server } = progress;
@@ -534,7 +569,7 @@ mod tests {
     }
 
     fn said(written: Written) -> Vec<Line> {
-        summary(&Summary { profiles: vec![written], processes: 1, ..Default::default() }, |_| None)
+        summary(&Summary { profiles: vec![written], processes: 1, ..Default::default() }, None, |_| None)
     }
 
     /// The line of advice, if there is one.
@@ -601,7 +636,7 @@ mod tests {
     #[test]
     fn children_that_were_too_many_are_counted_and_named() {
         let turned_away = vec![TurnedAway { name: "prog".into(), count: 1200 }];
-        let lines = summary(&Summary { turned_away, ..Default::default() }, |_| None);
+        let lines = summary(&Summary { turned_away, ..Default::default() }, None, |_| None);
         let text = "1,200 processes of prog could not be profiled: more than 4096 ran at once";
         assert!(lines.contains(&Line::Plain(text.into())), "{lines:?}");
     }

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use crate::recording::{Frame, Row, Stack, Stacks, Values};
 
-/// Frames that are kept of a stack on each side of its middle.
+/// Frames that are kept of a stack on each side of its middle, in a file.
 const KEPT: usize = 1024;
 
 /// Stands for the frames that are left out.
@@ -39,21 +39,54 @@ pub fn keep_largest(rows: &mut Vec<Row>, stacks: &mut Stacks, most: usize) {
     rows.drain(most - 1..).for_each(|row| rest += row.values);
     rows.push(Row {
         stack: stacks.add(Stack::default(), SMALLEST),
-        size_class: 0,
+        size_class: None,
         values: rest,
         cohorts: None,
     });
 }
 
+/// Makes one row of those of a stack, whatever the sizes of their blocks are.
+pub fn add_up_sizes(rows: &mut Vec<Row>) {
+    let mut first: HashMap<Stack, usize> = HashMap::new();
+    for row in std::mem::take(rows) {
+        match first.get(&row.stack) {
+            Some(&index) => rows[index].add(row),
+            None => {
+                first.insert(row.stack, rows.len());
+                rows.push(Row { size_class: None, ..row });
+            }
+        }
+    }
+}
+
+/// Leaves the middle out of stacks that are deeper than `most` frames.
+pub fn shorten(rows: &mut Vec<Row>, stacks: &mut Stacks, most: usize) {
+    let mut folder = Folder::new(most.saturating_sub(1) / 2);
+    for row in std::mem::take(rows) {
+        folder.add(row, rows, stacks);
+    }
+}
+
 /// Makes rows of stacks as deep as may be.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Folder {
+    /// Frames that are kept on each side.
+    kept: usize,
     made: HashMap<(Stack, Frame), Stack>,
     /// Of each stack with its middle left out and size class, the row.
-    rows: HashMap<(Stack, u64), usize>,
+    rows: HashMap<(Stack, Option<u64>), usize>,
 }
 
 impl Folder {
+    /// As deep as they are in a file.
+    pub fn of_files() -> Folder {
+        Folder::new(KEPT)
+    }
+
+    fn new(kept: usize) -> Folder {
+        Folder { kept: kept.max(1), made: HashMap::new(), rows: HashMap::new() }
+    }
+
     /// Adds a row. True if the middle of its stack is left out.
     pub fn add(&mut self, mut row: Row, rows: &mut Vec<Row>, stacks: &mut Stacks) -> bool {
         let Some(folded) = self.fold(row.stack, stacks) else {
@@ -72,10 +105,11 @@ impl Folder {
     }
 
     fn fold(&mut self, stack: Stack, stacks: &mut Stacks) -> Option<Stack> {
-        let deepest = stacks.callers(stack).nth(2 * KEPT).is_some();
+        let kept = self.kept;
+        let deepest = stacks.callers(stack).nth(2 * kept).is_some();
         let all: Vec<_> = if deepest { stacks.callers(stack).collect() } else { return None };
-        let inner = all[..KEPT].iter().rev().map(|&(_, frame)| frame).collect::<Vec<_>>();
-        let mut folded = all[all.len() - KEPT].0;
+        let inner = all[..kept].iter().rev().map(|&(_, frame)| frame).collect::<Vec<_>>();
+        let mut folded = all[all.len() - kept].0;
         for frame in [LEFT_OUT].into_iter().chain(inner) {
             folded = *self.made.entry((folded, frame)).or_insert_with(|| stacks.add(folded, frame));
         }
@@ -101,7 +135,7 @@ mod tests {
         for size in [5.0, 1.0, 9.0, 2.0] {
             let stack = stacks.add(Stack::default(), frame(10 + size as u64));
             let values = Values { alloc_space: size, inuse_space: -1.0, ..Values::default() };
-            rows.push(Row { stack, size_class: 8, values, cohorts: None });
+            rows.push(Row { stack, size_class: Some(8), values, cohorts: None });
         }
         for (most, left) in
             [(9, &[5.0, 1.0, 9.0, 2.0][..]), (3, &[9.0, 5.0, 3.0]), (1, &[17.0]), (0, &[17.0])]
@@ -116,8 +150,35 @@ mod tests {
     }
 
     #[test]
+    fn sizes_are_added_up_and_deep_stacks_shortened() {
+        let (mut stacks, mut rows) = (Stacks::default(), Vec::new());
+        let mut deep = Stack::default();
+        for address in 1..=9 {
+            deep = stacks.add(deep, frame(address));
+        }
+        let other = stacks.add(Stack::default(), frame(7));
+        for (stack, size) in [(deep, 8), (other, 8), (deep, 16)] {
+            let values = Values { alloc_space: size as f64, ..Values::default() };
+            rows.push(Row { stack, size_class: Some(size), values, cohorts: None });
+        }
+        add_up_sizes(&mut rows);
+        let all: Vec<_> =
+            rows.iter().map(|row| (row.stack, row.size_class, row.values.alloc_space)).collect();
+        assert_eq!(all, [(deep, None, 24.0), (other, None, 8.0)]);
+        for (most, left) in [(9, vec![9, 8, 7, 6, 0, 4, 3, 2, 1]), (8, vec![9, 8, 7, 0, 3, 2, 1])] {
+            let (mut rows, mut stacks) = (rows.clone(), stacks.clone());
+            shorten(&mut rows, &mut stacks, most);
+            assert_eq!(frames(rows[0].stack, &stacks), left, "at most {most}");
+            assert_eq!(
+                (rows[0].values, rows[1].stack),
+                (Values { alloc_space: 24.0, ..Values::default() }, other)
+            );
+        }
+    }
+
+    #[test]
     fn the_middle_of_a_deep_stack_is_left_out_and_stacks_that_differ_there_are_one() {
-        let (mut stacks, mut folder, mut rows) = (Stacks::default(), Folder::default(), Vec::new());
+        let (mut stacks, mut folder, mut rows) = (Stacks::default(), Folder::of_files(), Vec::new());
         let mut stack = stacks.add(Stack::default(), frame(1));
         let mut folded = 0;
         for depth in 2..=5000 {
@@ -126,7 +187,7 @@ mod tests {
             if depth % 1000 == 0 {
                 let values = Values { alloc_objects: 1.0, ..Values::default() };
                 folded += u32::from(folder.add(
-                    Row { stack: leaf, size_class: 8, values, cohorts: None },
+                    Row { stack: leaf, size_class: Some(8), values, cohorts: None },
                     &mut rows,
                     &mut stacks,
                 ));

@@ -18,6 +18,7 @@ mod marks;
 mod members;
 mod modules;
 pub mod naming;
+pub mod news;
 mod output;
 mod patch;
 mod path;
@@ -41,7 +42,7 @@ mod watch;
 mod writer;
 
 pub use add_names::{Filled, Sought, add_names};
-pub use fold::keep_largest;
+pub use fold::{add_up_sizes, keep_largest, shorten};
 pub use heaptrace_symbolize as symbolize;
 pub use kin::ProcessEvents;
 pub use listener::Sockets;

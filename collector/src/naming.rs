@@ -27,7 +27,7 @@ pub struct BadPattern(String);
 
 impl fmt::Display for BadPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' in the name of the profile means nothing: use %n, %p, %h, %t or %%", self.0)
+        write!(f, "'{}' means nothing here: use %n, %p, %h, %t or %%", self.0)
     }
 }
 
@@ -79,8 +79,13 @@ impl Pattern {
         path_with(room.map_or(name, |room| cut(name, room)))
     }
 
+    /// The pattern with its placeholders filled in.
+    pub fn text(&self, subject: &Subject) -> OsString {
+        OsString::from_vec(self.expand(subject))
+    }
+
     fn whole_path(&self, subject: &Subject) -> PathBuf {
-        let path = PathBuf::from(OsString::from_vec(self.expand(subject)));
+        let path = PathBuf::from(self.text(subject));
         if subject.is_program || self.has(b'p') {
             path
         } else {

@@ -12,6 +12,7 @@ use heaptrace_channel::weight::OFF;
 use heaptrace_symbolize::{Complaint, Symbolizer};
 
 use crate::naming::{Pattern, Subject, insert};
+use crate::news::Teller;
 use crate::request::Witness;
 use crate::series::AllSeries;
 use crate::snapshot::{Key, Snapshot};
@@ -62,8 +63,9 @@ impl Output {
         pattern: Pattern,
         symbolizer: Arc<Symbolizer>,
         witness: Option<Box<dyn Witness>>,
+        news: Option<Teller>,
     ) -> io::Result<Output> {
-        let writers = Writers::start(WRITERS, symbolizer)?;
+        let writers = Writers::start(WRITERS, symbolizer, news)?;
         let (pending, series, paths) = Default::default();
         Ok(Output { pattern, writers, witness, pending, series, paths })
     }
@@ -84,8 +86,10 @@ impl Output {
             memory: memory(&snapshot.time_line),
             outcome: Outcome::File,
         };
+        // The first process of a pid namespace, a container's: the kernel ends all others there with it.
+        let ends_us = waiting.is_some() && snapshot.pid == 1;
         self.pending.insert(snapshot.key, Pending { written, waiting });
-        self.writers.write(Job { path, snapshot, occasion: Occasion::End });
+        self.writers.write(Job { path, snapshot, occasion: Occasion::End { ends_us } });
     }
 
     /// Has a profile written of a process that goes on, beside where that of its end will be.

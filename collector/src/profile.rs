@@ -165,16 +165,16 @@ impl<'a> Builder<'a> {
         if value.iter().all(|&value| value == 0) {
             return;
         }
-        let label = Label {
+        let label = row.size_class.map(|size| Label {
             key: self.strings.index("bytes"),
-            num: signed(row.size_class),
+            num: signed(size),
             num_unit: self.strings.index("bytes"),
             ..Label::default()
-        };
+        });
         let mut location_id = Vec::with_capacity(stacks.positions(row.stack).count());
         location_id.extend(stacks.positions(row.stack).map(|position| self.location_of_leaf(position)));
         let cohorts = row.cohorts.clone().filter(|_| self.form.has_history());
-        self.profile.sample.push(Sample { location_id, value, label: vec![label], cohorts });
+        self.profile.sample.push(Sample { location_id, value, label: label.into_iter().collect(), cohorts });
     }
 
     fn location_of_leaf(&mut self, position: usize) -> u64 {

@@ -92,13 +92,13 @@ impl Stacks {
     }
 }
 
-/// All samples with one stack and one size class.
+/// All samples with one stack, and mostly one size class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// The stack.
     pub stack: Stack,
-    /// Upper bound of the size class in bytes: the label `bytes`.
-    pub size_class: u64,
+    /// Upper bound of the size class in bytes: the label `bytes`. None of blocks of several classes.
+    pub size_class: Option<u64>,
     /// Weighted estimates.
     pub values: Values,
     /// Its sampled blocks by when they were born, if some are in use.

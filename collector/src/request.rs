@@ -11,6 +11,7 @@ use heaptrace_symbolize::Symbolizer;
 use crate::kin::ProcessEvents;
 use crate::listener::Sockets;
 use crate::naming::Pattern;
+use crate::news::Teller;
 use crate::program::Program;
 use crate::question::Questions;
 use crate::summary::{Series, Summary, Written};
@@ -38,6 +39,8 @@ pub struct Config {
     pub interval: Option<Duration>,
     /// Where questions come from while the session goes on.
     pub questions: Questions,
+    /// Who is told what was recorded of each process by its end, if anybody is.
+    pub news: Option<Teller>,
     /// Who hears at once of a profile that could not be written; else it is in the summary only.
     pub witness: Option<Box<dyn Witness>>,
 }

@@ -12,6 +12,7 @@ use crate::kin::{self, Kin};
 use crate::limits;
 use crate::listener::{Arrival, Listener};
 use crate::members::Member;
+use crate::news::{News, Teller};
 use crate::output::{About, Output};
 use crate::patch::Planner;
 use crate::program::Program;
@@ -47,7 +48,8 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         children: config.children,
         listener: Listener::new(config.sockets, config.token, &waker)?,
         waker,
-        output: Output::new(config.pattern, config.symbolizer, config.witness)?,
+        output: Output::new(config.pattern, config.symbolizer, config.witness, config.news.clone())?,
+        news: config.news,
         planner: Planner::start()?,
         rate: config.rate,
         program: config.program,
@@ -78,6 +80,8 @@ struct Session {
     children: bool,
     waker: Waker,
     output: Output,
+    /// Who follows what becomes of the processes.
+    news: Option<Teller>,
     planner: Planner,
     rate: u64,
     program: Option<Program>,
@@ -313,6 +317,7 @@ impl Session {
             return image.tell_written(process);
         }
         let Some(snapshot) = image.snapshot(*id, process) else { return };
+        self.news.iter().for_each(|news| news.tell(News::Ended(Box::new(snapshot.clone()))));
         let malloc = match (image.has_own_malloc(), image.called()) {
             (true, _) => Malloc::Own,
             (_, true) => Malloc::Hooked,
@@ -324,7 +329,10 @@ impl Session {
     /// A process is over, and all that it wrote has been read: another may have its slot.
     fn forget(&mut self, index: usize, process: Process) {
         self.abandon_interval = ABANDON_INTERVAL.0;
-        let image = &mut self.images[index].1;
+        let (id, image) = &mut self.images[index];
+        if let (Some(news), Some(member)) = (&self.news, image.members().get(process)) {
+            news.tell(News::Gone(Key { image: *id, number: member.number }));
+        }
         let announced_itself = image.members().get(process).is_none_or(Member::is_first);
         self.summary.processes += usize::from(!announced_itself);
         image.remove(process);

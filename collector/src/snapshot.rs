@@ -124,12 +124,13 @@ impl Snapshot {
         let (mut stacks, mut modules) = (Stacks::default(), Selection::new(&self.modules));
         let wanted = sums.iter().map(|(sum, _)| sum.stack);
         let copied = copy_stacks(&self.nodes, wanted, &mut stacks, &mut modules);
-        let (mut rows, mut folder) = (Vec::new(), Folder::default());
+        let (mut rows, mut folder) = (Vec::new(), Folder::of_files());
         for (sum, cohorts) in sums {
             let lost = Copied { truncated: true, ..Copied::default() };
             let copy = copied.get(sum.stack.0 as usize).copied().unwrap_or(lost);
             counters.samples += sum.samples;
-            let row = Row { stack: copy.stack, size_class: sum.size_class, values: sum.values, cohorts };
+            let row =
+                Row { stack: copy.stack, size_class: Some(sum.size_class), values: sum.values, cohorts };
             let folded = folder.add(row, &mut rows, &mut stacks);
             counters.truncated_stacks += if copy.truncated || folded { sum.samples } else { 0 };
         }

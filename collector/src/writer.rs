@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use crate::news::Teller;
 use crate::profile::{Form, profile};
 use crate::recording::{Counters, Recording};
 use crate::snapshot::{Key, Snapshot};
@@ -28,7 +29,10 @@ pub struct Job {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occasion {
     /// The process is over, or about to be.
-    End,
+    End {
+        /// With its end the collector is over too.
+        ends_us: bool,
+    },
     /// Some time has passed.
     Interval,
 }
@@ -58,19 +62,26 @@ pub struct Writers {
 }
 
 impl Writers {
-    /// Starts `count` threads, or as many as there can be.
+    /// Starts `count` threads, or as many as there can be. Where the collector ends with a process, they
+    /// are not done with it before who follows the `news` is.
     ///
     /// # Errors
     /// If there can be none.
-    pub fn start(count: usize, symbolizer: Arc<Symbolizer>) -> io::Result<Writers> {
+    pub fn start(count: usize, symbolizer: Arc<Symbolizer>, news: Option<Teller>) -> io::Result<Writers> {
         let (jobs, waiting) = unbounded::<Job>();
         let (finished, done) = unbounded();
         let mut threads = Vec::new();
         for _ in 0..count {
             let (waiting, finished) = (waiting.clone(), finished.clone());
-            let symbolizer = Arc::clone(&symbolizer);
+            let (symbolizer, news) = (Arc::clone(&symbolizer), news.clone());
             let work = move || {
-                let written = waiting.iter().map(|job| write(job, &symbolizer));
+                let written = waiting.iter().map(|job| {
+                    let done = write(job, &symbolizer);
+                    if let (Occasion::End { ends_us: true }, Some(news)) = (done.occasion, &news) {
+                        news.wait();
+                    }
+                    done
+                });
                 written.map(|done| finished.send(done)).take_while(Result::is_ok).for_each(drop);
             };
             match thread::Builder::new().spawn(work) {

@@ -11,6 +11,7 @@ use heaptrace_channel::config::{parse_rate, parse_rate_or_off};
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
 use heaptrace_collector::symbolize::Mode;
 use heaptrace_http::Address;
+use heaptrace_push::{Label, Target};
 
 use crate::{interval, messages};
 
@@ -29,6 +30,17 @@ pub struct Args {
     /// Serve the live endpoints while the program runs: HOST:PORT, :PORT or unix:PATH
     #[arg(long, value_name = "ADDR")]
     pub http: Option<Address>,
+    /// Send profiles to Pyroscope (http://HOST:4040) or by OTLP (http://HOST:4318) while the program runs, and at
+    /// the end of each process
+    #[arg(long, value_name = "URL")]
+    pub push: Option<Target>,
+    /// Send them every DURATION; 15s if this is not said
+    #[arg(long, value_name = "DURATION", requires = "push", value_parser = interval::parse)]
+    pub push_interval: Option<Duration>,
+    /// Label them, with %n, %p, %h and %t as above in VALUE; service_name=VALUE names the service; can be given
+    /// several times
+    #[arg(long, value_name = "NAME=VALUE", requires = "push")]
+    pub label: Vec<Label>,
     /// Profile the processes that PROGRAM starts too, or only PROGRAM
     #[arg(long, value_name = "all|none", default_value = "all")]
     pub children: Children,

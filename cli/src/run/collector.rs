@@ -8,12 +8,12 @@ use std::process::ExitStatus;
 
 use heaptrace_collector::request::Config;
 use heaptrace_collector::summary::Summary;
-use heaptrace_collector::symbolize::Progress;
 use heaptrace_collector::{ProcessEvents, Program};
+use heaptrace_push::Pushed;
 
 use super::no_summary::NoSummary;
 use crate::collect::Live;
-use crate::control::{self, Event, Report};
+use crate::control::{self, Event, Report, Stage};
 use crate::{apart, collect};
 
 /// A collector, which goes on for what the program leaves running.
@@ -44,19 +44,20 @@ impl Collector {
         control::send(&self.control, &Event::Started(pid)).ok(); // if it is gone, that is seen at the end
     }
 
-    /// Tells it that the program has ended, and waits for the summary. `show` gets how far the collector
-    /// has come until then, and answers whether somebody still waits.
+    /// Tells it that the program has ended, and waits for the summary, and for what has become of the
+    /// profiles that were to be sent. `show` gets what the collector is at until then, and answers whether
+    /// somebody still waits.
     ///
     /// # Errors
     /// Why there is no summary.
-    pub fn summary(&self, show: impl Fn(&Progress) -> bool) -> Result<Summary, NoSummary> {
+    pub fn summary(&self, show: impl Fn(&Stage) -> bool) -> Result<(Summary, Option<Pushed>), NoSummary> {
         // Its last words are there though it may be gone.
         control::send(&self.control, &Event::Ended).ok();
         for report in control::values(&self.control) {
             match report {
-                Report::Progress(progress) if show(&progress) => {}
-                Report::Progress(_) => return Err(NoSummary::Interrupted),
-                Report::Summary(summary) => return Ok(summary),
+                Report::Stage(stage) if show(&stage) => {}
+                Report::Stage(_) => return Err(NoSummary::Interrupted),
+                Report::Summary(summary, pushed) => return Ok((*summary, pushed)),
                 Report::Failed(why) => return Err(NoSummary::Failed(why)),
             }
         }

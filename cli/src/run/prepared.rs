@@ -12,6 +12,7 @@ use heaptrace_collector::request::Config;
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::{Options, Symbolizer};
 use heaptrace_collector::{ProcessEvents, Program};
+use heaptrace_push::{Pushed, Settings};
 use heaptrace_report::say::{self, say};
 
 use super::args::{Args, Children};
@@ -99,7 +100,8 @@ fn prepare(args: &Args) -> Result<Prepared> {
     }
     let endpoints = endpoints(args, &mut command)?;
     let url = endpoints.url();
-    let collector = start_collector(args, &command, invitation, endpoints)?;
+    let push = push(args, &mut command)?;
+    let collector = start_collector(args, &command, invitation, endpoints, push)?;
     if let Some(url) = url.filter(|_| !args.quiet) {
         say(messages::serving(&url));
     }
@@ -122,6 +124,19 @@ fn endpoints(args: &Args, command: &mut Command) -> Result<Endpoints> {
         .with_context(|| address.map(messages::cannot_listen).unwrap_or_default())
 }
 
+/// What is sent where, if it is to be. The token is not the program's to know.
+fn push(args: &Args, command: &mut Command) -> Result<Option<Settings>> {
+    let text = |name: &str| Some(command.get(name)?.to_string_lossy().into_owned());
+    let program = command.path.file_name().unwrap_or_default().to_string_lossy();
+    let settings = args
+        .push
+        .clone()
+        .map(|target| Settings::new(target, args.push_interval, &args.label, &program, text))
+        .transpose()?;
+    command.unset(heaptrace_push::TOKEN);
+    Ok(settings)
+}
+
 /// Starts the collector, which has nothing of the terminal, so that it outlives a Ctrl-C and goes on
 /// for what the program leaves running.
 fn start_collector(
@@ -129,6 +144,7 @@ fn start_collector(
     command: &Command,
     invitation: Invitation,
     endpoints: Endpoints,
+    push: Option<Settings>,
 ) -> Result<Collector> {
     let executable = std::fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
     let words = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -151,9 +167,10 @@ fn start_collector(
         children: args.children == Children::All,
         interval: args.interval,
         questions,
+        news: None, // there are no threads yet that would follow them
         witness: None,
     };
-    Collector::start(config, program, Live { endpoints, asker }).context("cannot start the collector")
+    Collector::start(config, program, Live { endpoints, asker, push }).context("cannot start the collector")
 }
 
 impl Prepared {
@@ -164,17 +181,21 @@ impl Prepared {
         let end = supervise(&signals, pid, |pid, status| self.collector.note_end(pid, status));
         signals.interrupted(); // what ended the program is not meant for us
         let line = Line::new(args.quiet);
-        let mut summary = self.collector.summary(|progress| {
-            line.show(&messages::progress(progress));
+        let ended = self.collector.summary(|stage| {
+            line.show(&messages::stage(stage));
             !signals.interrupted()
         });
         drop(line);
+        let (mut summary, pushed) = match ended {
+            Ok((summary, pushed)) => (Ok(summary), pushed),
+            Err(why) => (Err(why), None),
+        };
         let profiles = summary.iter_mut().flat_map(|summary| &mut summary.profiles);
         for program in profiles.filter(|written| written.is_program) {
             program.memory.most_resident = program.memory.most_resident.max(end.most_resident);
         }
         let status = end.status;
-        let lines = self.lines(&summary, args.quiet);
+        let lines = self.lines(&summary, pushed.as_ref(), args.quiet);
         Ok(Recorded { status, summary, lines, signals })
     }
 
@@ -187,7 +208,12 @@ impl Prepared {
     }
 
     /// What is said at the end. Advice is left out where it is known what stands in the way.
-    fn lines(&self, summary: &Result<Summary, NoSummary>, quiet: bool) -> Vec<String> {
+    fn lines(
+        &self,
+        summary: &Result<Summary, NoSummary>,
+        pushed: Option<&Pushed>,
+        quiet: bool,
+    ) -> Vec<String> {
         let is_wanted = |line| match line {
             messages::Line::Important(text) => Some(text),
             messages::Line::Plain(text) if !quiet => Some(text),
@@ -201,7 +227,7 @@ impl Prepared {
         match summary {
             Ok(summary) => {
                 let summary = self.without_known(summary);
-                let told = messages::summary(&summary, preflight::obstacle);
+                let told = messages::summary(&summary, pushed, preflight::obstacle);
                 lines.extend(told.into_iter().filter_map(is_wanted));
             }
             Err(why) => lines.push(messages::no_summary(why)),

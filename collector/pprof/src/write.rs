@@ -10,14 +10,21 @@ use prost::Message;
 use crate::proto::Profile;
 use crate::whole_file::WholeFile;
 
-/// The bytes of a file with `profile` in it, gzipped at the fastest level, as Go's runtime does: the
-/// program waits for it at its exit.
+/// The bytes of a file with `profile` in it, gzipped.
 pub fn encode(profile: &Profile) -> Vec<u8> {
+    gzip(&profile.encode_to_vec())
+}
+
+/// How many bytes `profile` has before it is gzipped.
+pub fn size(profile: &Profile) -> usize {
+    profile.encoded_len()
+}
+
+/// The bytes gzipped at the fastest level, as Go's runtime does it with profiles: the program waits for
+/// them at its exit.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder
-        .write_all(&profile.encode_to_vec())
-        .and_then(|()| encoder.finish())
-        .expect("writing to memory does not fail")
+    encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("writing to memory does not fail")
 }
 
 /// Writes `profile` to `path`, gzipped, as a [`WholeFile`].

@@ -20,6 +20,12 @@ pub const NO_CACHE: &str = "HEAPTRACE_NO_CACHE";
 pub const INTERVAL: &str = "HEAPTRACE_INTERVAL";
 /// Where the collector serves the live endpoints.
 pub const HTTP: &str = "HEAPTRACE_HTTP";
+/// Where the collector sends profiles.
+pub const PUSH: &str = "HEAPTRACE_PUSH";
+/// How often it does that.
+pub const PUSH_INTERVAL: &str = "HEAPTRACE_PUSH_INTERVAL";
+/// What it labels them with: `NAME=VALUE,NAME=VALUE`.
+pub const LABELS: &str = "HEAPTRACE_LABELS";
 /// Path of the `heaptrace` binary.
 pub const COLLECTOR: &str = "HEAPTRACE_COLLECTOR";
 /// Where the collector of this tree of processes listens: a [`Session`].
