@@ -58,8 +58,8 @@ pub fn run() -> Result<()> {
     let interval = given(config::INTERVAL, interval::parse, complain);
     let address = given(config::HTTP, |text| Ok(text.parse::<Address>()?), complain);
     let secret = env::var(TOKEN).ok().filter(|token| !token.is_empty());
-    let endpoints = Endpoints::listen(address.as_ref(), secret).or_else(|why| {
-        address.iter().for_each(|address| complain(format!("{}: {why}", messages::cannot_listen(address))));
+    let endpoints = Endpoints::listen_soon(address.as_ref(), secret).or_else(|why| {
+        address.iter().for_each(|address| complain(messages::cannot_serve(address, &why)));
         Endpoints::listen(None, None)
     })?;
     let push = push_settings(&program, complain);
@@ -79,12 +79,16 @@ pub fn run() -> Result<()> {
         witness: complaints.map(|complaints| Box::new(complaints) as Box<dyn Witness>),
     };
     let symbolizer = keep_names(&config);
-    let stderr = Stderr::of(session.program);
-    let complain = move |pushed: &Pushed| {
-        stderr.iter().for_each(|stderr| stderr.write(&say::line(messages::cannot_push(pushed))));
+    let complain_later = || {
+        let stderr = Stderr::of(session.program);
+        move |line: String| stderr.iter().for_each(|stderr| stderr.write(&say::line(&line)))
     };
-    let _pushing = push.map(|push| start_pushing(push, &mut config, &asker, complain)).transpose()?;
-    let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer));
+    let complain = complain_later();
+    let not_pushed = move |pushed: &Pushed| complain(messages::cannot_push(pushed));
+    let _pushing = push.map(|push| start_pushing(push, &mut config, &asker, not_pushed)).transpose()?;
+    let complain = complain_later();
+    let not_served = move |address: &Address, why: &io::Error| complain(messages::cannot_serve(address, why));
+    let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer), not_served);
     session::run(config, None)?;
     symbolizer.keep();
     Ok(())
@@ -188,7 +192,7 @@ pub fn serve(mut config: Config, program: Program, live: Live, control: &UnixStr
     let symbolizer = keep_names(&config);
     let Live { endpoints, asker, push } = live;
     let pushing = push.map(|push| start_pushing(push, &mut config, &asker, |_| {})).transpose()?; // told at the end
-    let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer));
+    let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer), |_, _| {}); // it was there at once
     let served = answer_to(config, program, control, pushing.as_ref());
     if let Err(error) = &served {
         control::send(control, &Report::Failed(error.to_string())).ok();

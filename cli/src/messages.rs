@@ -163,6 +163,11 @@ pub fn cannot_listen(address: &Address) -> String {
     format!("cannot serve at {address}")
 }
 
+/// That clients cannot be served there, with the reason.
+pub fn cannot_serve(address: &Address, why: &io::Error) -> String {
+    format!("{}: {why}", cannot_listen(address))
+}
+
 /// What an interval must be like.
 pub const BAD_INTERVAL: &str = "use a number with a unit, from 100ms to a year, such as 10s or 5m";
 

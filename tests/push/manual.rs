@@ -1,10 +1,12 @@
 //! The same in manual mode, by environment.
 
-use std::process::Stdio;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use super::server::{Reply, Server};
 use super::store::{Kept, of_call, sum};
-use crate::support::{Launch, Room, wait_until};
+use crate::support::wanted::wanted;
+use crate::support::{Launch, Room, library, program, wait_until};
 
 fn calls(server: &Server) -> Vec<Kept> {
     server.received().iter().map(of_call).collect()
@@ -108,4 +110,46 @@ fn a_daemon_that_forks_twice_is_pushed() {
     std::fs::write(room.path("stop"), "").unwrap();
     wait_until("all has come", || sum(&calls(&server), "in_daemon", "alloc_space") == 18_000);
     assert!(calls(&server).iter().all(|kept| kept.label("service_name") == "daemon"));
+}
+
+/// With the end of such a process the kernel ends the collector too.
+#[test]
+fn the_first_process_of_a_container_is_pushed_before_it_ends() {
+    let namespace = ["--map-root-user", "--fork", "--pid", "--mount-proc"];
+    let may =
+        Command::new("unshare").args(namespace).arg("true").status().is_ok_and(|status| status.success());
+    if !wanted("to make a pid namespace", may) {
+        return;
+    }
+    // What is sent at the end, as there is no time for it before, is not taken at once.
+    let server = Server::that_answers(|number| match number {
+        0 => Reply::text("503 Service Unavailable", "again"),
+        _ => Reply::ok(),
+    });
+    let room = Room::new();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let preload = format!("LD_PRELOAD={}", library().display());
+    let launch = room.manual_path("unshare").no_env("LD_PRELOAD").env("HEAPTRACE_PUSH", server.url(""));
+    let launch = launch.env("HEAPTRACE_HTTP", format!(":{port}")).env("HEAPTRACE_INTERVAL", "200ms");
+    let launch = launch.env("HEAPTRACE_PUSH_INTERVAL", "1h").args(namespace).args(["env", &preload]);
+    let launch = launch.args([program("obeys.c")]).with(|command| {
+        command.stdin(Stdio::piped());
+    });
+    let mut program = launch.spawn();
+    assert_eq!(program.ask("keep 10 100"), "done");
+    let url = format!("http://localhost:{port}/pid/1/debug/pprof/heap?debug=1");
+    let heap = Command::new("curl").args(["-sf", &url]).output().unwrap();
+    assert!(
+        String::from_utf8_lossy(&heap.stdout).starts_with("heap profile: 10: 1000 [10: 1000]"),
+        "{heap:?}"
+    );
+    wait_until("it is written while it runs", || room.path("out.0001.prof").exists());
+    program.ask("quit");
+    let said = program.wait().well().stderr;
+    assert!(said.contains("503 Service Unavailable: again") && said.lines().count() == 1, "{said}");
+    let [first, second] = &server.received()[..] else { panic!("it was sent again") };
+    assert_eq!(first.body, second.body);
+    let file = room.profile("out.prof");
+    assert_eq!(of_call(second).under("", "alloc_space"), file.total("alloc_space"));
+    assert_eq!(file.under("keep", "alloc_space"), 1000);
 }

@@ -9,6 +9,7 @@ mod metrics;
 mod owner;
 mod plain;
 mod routes;
+mod serving;
 mod site;
 mod start;
 mod unserved;

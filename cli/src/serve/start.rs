@@ -1,16 +1,15 @@
-//! Starting to serve.
+//! Where a session serves, before it does.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use heaptrace_collector::question::Asker;
 use heaptrace_collector::symbolize::Symbolizer;
-use heaptrace_http::{Access, Address, Socket, serve};
+use heaptrace_http::{Access, Address, Socket};
 
-use super::routes::{Visitor, answer};
-use super::site::Site;
+use super::routes::Visitor;
+use super::serving::Serving;
 use crate::live;
 
 /// The variable with the token that clients must know, if there is to be one.
@@ -20,9 +19,16 @@ pub const TOKEN: &str = "HEAPTRACE_HTTP_TOKEN";
 #[derive(Debug)]
 pub struct Endpoints {
     /// For everybody who may.
-    http: Option<(Socket, Access)>,
+    http: Option<Http>,
     /// For commands; without, there are none.
     owners: Option<Socket>,
+}
+
+#[derive(Debug)]
+enum Http {
+    Open(Socket, Access),
+    /// Somebody else listens there.
+    Awaited(Address, Option<String>),
 }
 
 impl Endpoints {
@@ -31,52 +37,60 @@ impl Endpoints {
     /// # Errors
     /// If it cannot listen at the address.
     pub fn listen(address: Option<&Address>, token: Option<String>) -> io::Result<Endpoints> {
-        let http = address.map(|address| -> io::Result<_> {
-            let socket = address.listen()?;
-            let access = Access::to(address, &socket, token);
-            Ok((socket, access))
+        let http = address.map(|address| open(address, token)).transpose()?;
+        Ok(Endpoints { http, owners: live::listen().ok() })
+    }
+
+    /// The same; but where somebody else listens at the address, it is waited for while the session goes on.
+    ///
+    /// # Errors
+    /// If it cannot listen at the address for another reason.
+    pub fn listen_soon(address: Option<&Address>, token: Option<String>) -> io::Result<Endpoints> {
+        let http = address.map(|address| match open(address, token.clone()) {
+            Err(why) if why.kind() == io::ErrorKind::AddrInUse => Ok(Http::Awaited(address.clone(), token)),
+            opened => opened,
         });
         Ok(Endpoints { http: http.transpose()?, owners: live::listen().ok() })
     }
 
     /// The URL for clients, if there is one.
     pub fn url(&self) -> Option<String> {
-        self.http.as_ref().map(|(socket, _)| socket.url())
+        self.socket().map(Socket::url)
     }
 
     /// Their descriptors.
     pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
-        let http = self.http.iter().map(|(socket, _)| socket);
-        http.chain(&self.owners).map(|socket| socket.as_fd().as_raw_fd())
+        self.socket().into_iter().chain(&self.owners).map(|socket| socket.as_fd().as_raw_fd())
     }
 
-    /// Serves the session that `asker` leads to from now on.
-    pub fn serve(self, asker: Asker, symbolizer: Arc<Symbolizer>) -> Serving {
-        let site = Arc::new(Site::new(asker, symbolizer));
-        let mut serving = Serving { files: Vec::new() };
-        let mut start = |socket: Socket, access, visitor| {
-            serving.files.extend(socket.path());
-            let site = Arc::clone(&site);
-            // Without a thread for it there can be no session either, which says so.
-            let _ = serve(socket, access, move |request| answer(&site, request, visitor));
-        };
-        self.http.into_iter().for_each(|(socket, access)| start(socket, access, Visitor::Guest));
-        self.owners.into_iter().for_each(|owners| start(owners, Access::own_user(), Visitor::Owner));
+    fn socket(&self) -> Option<&Socket> {
+        match &self.http {
+            Some(Http::Open(socket, _)) => Some(socket),
+            Some(Http::Awaited(..)) | None => None,
+        }
+    }
+
+    /// Serves the session that `asker` leads to from now on. `complain` hears of an address that was waited
+    /// for in vain.
+    pub fn serve(
+        self,
+        asker: Asker,
+        symbolizer: Arc<Symbolizer>,
+        complain: impl FnOnce(&Address, &io::Error) + Send + 'static,
+    ) -> Serving {
+        let serving = Serving::new(asker, symbolizer);
+        match self.http {
+            Some(Http::Open(socket, access)) => serving.begin(socket, access, Visitor::Guest),
+            Some(Http::Awaited(address, token)) => serving.begin_soon(address, token, complain),
+            None => {}
+        }
+        self.owners.into_iter().for_each(|owners| serving.begin(owners, Access::own_user(), Visitor::Owner));
         serving
     }
 }
 
-/// A session is served until this is dropped.
-#[derive(Debug)]
-pub struct Serving {
-    /// Sockets, which go with it.
-    files: Vec<PathBuf>,
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        for file in &self.files {
-            let _ = std::fs::remove_file(file); // who finds it left behind knows that nobody listens
-        }
-    }
+fn open(address: &Address, token: Option<String>) -> io::Result<Http> {
+    let socket = address.listen()?;
+    let access = Access::to(address, &socket, token);
+    Ok(Http::Open(socket, access))
 }
