@@ -1,4 +1,4 @@
-// flags: -fno-builtin
+// flags: -fno-builtin -fno-allocation-dce
 // All forms of operator new and delete, each in a function that keeps account; and what happens where there is no memory.
 #include "ledger.h"
 #include <new>

@@ -13,6 +13,8 @@ use std::thread;
 static BELOW: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[cfg(feature = "mimalloc")]
 static BELOW: mimalloc::MiMalloc = mimalloc::MiMalloc;
+#[cfg(not(any(feature = "jemalloc", feature = "mimalloc")))]
+static BELOW: std::alloc::System = std::alloc::System;
 
 #[global_allocator]
 static COUNTED: Counted = Counted;
