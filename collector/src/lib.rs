@@ -14,6 +14,7 @@ mod limits;
 mod listener;
 mod live;
 mod mapping;
+mod maps;
 mod marks;
 mod members;
 mod modules;

@@ -1,14 +1,16 @@
 //! The modules of an image, and those of them that a profile is about.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Release;
 
-use heaptrace_channel::Segment;
-use heaptrace_channel::modules::{ModuleBuffer, ModuleId};
+use heaptrace_channel::modules::{ModuleBuffer, ModuleId, UNNAMED};
 use heaptrace_channel::processes::Process;
+use heaptrace_channel::{Segment, sys};
 
 use crate::files::Files;
 use crate::limits::is_scarce;
+use crate::maps::Mapping;
 use crate::path::{absolute, os_path};
 use crate::recording::Module;
 
@@ -58,6 +60,9 @@ impl Modules {
             let path = match record.path {
                 b"" => places.executable.to_owned(),
                 b"linux-vdso.so.1" => "[vdso]".into(),
+                path if path == UNNAMED.to_bytes() => {
+                    mapped_at(child.unwrap_or(places.first.0), record.start)
+                }
                 path => absolute(child.unwrap_or(places.first.0), os_path(path)),
             };
             let file = if is_executable { files.open_executable(&path) } else { files.open(&path) };
@@ -72,6 +77,10 @@ impl Modules {
                 path,
             };
             *place = Some(Arc::new(Record { module, is_initial: record.is_initial, is_executable }));
+            if let Some(seen) = segment.modules().seen(ModuleId::of_record(index)) {
+                seen.store(1, Release);
+                sys::futex_wake(seen);
+            }
         }
     }
 
@@ -128,6 +137,12 @@ impl<'a> Selection<'a> {
     pub fn into_modules(self) -> Vec<Module> {
         self.modules
     }
+}
+
+/// The file that a process has there.
+fn mapped_at(pid: u32, address: u64) -> PathBuf {
+    let mapping = Mapping::of_files(pid).into_iter().find(|mapping| mapping.range.contains(&address));
+    mapping.map_or_else(|| os_path(UNNAMED.to_bytes()), |mapping| mapping.path)
 }
 
 fn is_there(pid: u32) -> bool {

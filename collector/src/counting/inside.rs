@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use heaptrace_symbolize::{Code, open_regular};
 
-use crate::patch::{FilePlan, Mapping};
+use crate::maps::Mapping;
+use crate::patch::FilePlan;
 
 /// The files that a process has code of.
 #[derive(Debug, Default)]
@@ -20,8 +21,7 @@ impl CodeFiles {
     /// Those of a process that is there. Reads a list of the kernel's, and none of them: the process may be
     /// waiting.
     pub fn of(pid: u32) -> CodeFiles {
-        let maps = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
-        let mappings = maps.split(|&byte| byte == b'\n').filter_map(Mapping::parse);
+        let mappings = Mapping::of_files(pid).into_iter().filter(|mapping| mapping.is_code);
         CodeFiles {
             program: fs::read_link(format!("/proc/{pid}/exe")).ok(),
             all: mappings.map(|mapping| mapping.path).collect(),

@@ -8,4 +8,4 @@ mod planner;
 
 pub use beginning::Unsafe;
 pub use file::{FilePlan, LeftAlone};
-pub use planner::{Left, Mapping, Planner};
+pub use planner::{Left, Planner};

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -16,7 +16,7 @@ use heaptrace_symbolize::{Code, CodeSegment, open_regular};
 use super::file::{FilePlan, LeftAlone};
 use crate::files::Files;
 use crate::listener::Connection;
-use crate::path::os_path;
+use crate::maps::Mapping;
 
 /// A page, in which offsets of mappings are given.
 const PAGE: u64 = 4096;
@@ -73,11 +73,10 @@ impl Plans {
     /// The message with the patches of a process, and what is left alone in it.
     fn of_process(&mut self, pid: u32) -> (Vec<u8>, Vec<LeftAlone>) {
         let files = Files::of(pid);
-        let maps = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
         let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
         let (mut message, mut count) = (vec![VERSION], 0);
         let mut left: Vec<LeftAlone> = Vec::new();
-        for mapping in maps.split(|&byte| byte == b'\n').filter_map(Mapping::parse) {
+        for mapping in Mapping::of_files(pid).into_iter().filter(|mapping| mapping.is_code) {
             let is_program = mapping.path == program;
             let opened = match is_program {
                 true => open_regular(Path::new(&format!("/proc/{pid}/exe"))).ok(),
@@ -87,8 +86,8 @@ impl Plans {
                 continue;
             };
             let (plan, segments) = &*plan;
-            let Some(bias) = mapping.bias(segments) else { continue };
-            for patch in plan.patches(bias).filter(|patch| mapping.holds(patch.function)) {
+            let Some(bias) = bias(&mapping, segments) else { continue };
+            for patch in plan.patches(bias).filter(|patch| mapping.range.contains(&patch.function)) {
                 if count < MAX_PATCHES {
                     message.extend(patch.encode());
                     count += 1;
@@ -122,70 +121,22 @@ impl Plans {
     }
 }
 
-/// Code of a file in the memory of a process.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Mapping {
-    start: u64,
-    end: u64,
-    offset: u64,
-    /// The file.
-    pub path: PathBuf,
-}
-
-impl Mapping {
-    /// Reads a line of /proc/PID/maps; `None` for what is no code of a file.
-    pub fn parse(line: &[u8]) -> Option<Mapping> {
-        let mut words = line.splitn(6, |&byte| byte == b' ');
-        let mut word = || str::from_utf8(words.next()?).ok();
-        let (range, permissions, offset) = (word()?, word()?, word()?);
-        let (_device, _inode) = (word()?, word()?);
-        let path = words.next()?.trim_ascii_start();
-        let (start, end) = range.split_once('-')?;
-        let number = |text| u64::from_str_radix(text, 16).ok();
-        let is_code = permissions.as_bytes().get(2) == Some(&b'x') && path.first() == Some(&b'/');
-        let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
-        is_code.then_some(Mapping {
-            start: number(start)?,
-            end: number(end)?,
-            offset: number(offset)?,
-            path: os_path(path).to_owned(),
-        })
-    }
-
-    /// What was added to the addresses of the file that has these segments.
-    fn bias(&self, segments: &[CodeSegment]) -> Option<u64> {
-        let page = |address: u64| address - address % PAGE;
-        let own = segments.iter().find(|segment| page(segment.offset) == self.offset)?;
-        Some(self.start.wrapping_sub(page(own.start)))
-    }
-
-    fn holds(&self, address: u64) -> bool {
-        (self.start..self.end).contains(&address)
-    }
+/// What was added to the addresses of the file that has these segments, of which one is mapped there.
+fn bias(mapping: &Mapping, segments: &[CodeSegment]) -> Option<u64> {
+    let page = |address: u64| address - address % PAGE;
+    let own = segments.iter().find(|segment| page(segment.offset) == mapping.offset)?;
+    Some(mapping.range.start.wrapping_sub(page(own.start)))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::ffi::OsStrExt;
-
     use super::*;
 
     #[test]
-    fn code_is_found_among_mappings() {
-        let line = b"55d0c0a01000-55d0c0a05000 r-xp 00001000 fe:01 1234                       /usr/bin/a b (deleted)";
+    fn the_bias_of_a_file_is_known_from_where_its_code_is() {
+        let line = b"55d0c0a01000-55d0c0a05000 r-xp 00001000 fe:01 1234 /usr/bin/a";
         let mapping = Mapping::parse(line).unwrap();
-        assert_eq!((mapping.start, mapping.offset), (0x55d0_c0a0_1000, 0x1000));
-        assert_eq!(mapping.path.as_os_str().as_bytes(), b"/usr/bin/a b");
         let segments = [CodeSegment { start: 0x2030, offset: 0x1030, size: 100 }];
-        assert_eq!(mapping.bias(&segments), Some(0x55d0_c09f_f000));
-        assert!(mapping.holds(0x55d0_c0a0_1000) && !mapping.holds(0x55d0_c0a0_5000));
-        for other in [
-            &b"55d0c0a01000-55d0c0a05000 r--p 00001000 fe:01 1234 /usr/bin/a"[..],
-            b"7ffd0000-7ffe0000 r-xp 00000000 00:00 0 [vdso]",
-            b"7ffd0000-7ffe0000 r-xp 00000000 00:00 0 ",
-            b"",
-        ] {
-            assert_eq!(Mapping::parse(other), None);
-        }
+        assert_eq!(bias(&mapping, &segments), Some(0x55d0_c09f_f000));
     }
 }

@@ -13,7 +13,7 @@ use crate::weight::OFF;
 
 /// Marks a segment: `heaptrac` and the version of the layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"heaptrac");
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 
 /// Longest command line kept, in bytes; the rest of a longer one is cut off.
 pub const MAX_COMMAND: usize = 2048;

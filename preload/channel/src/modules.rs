@@ -10,6 +10,8 @@
 //! node that names it. Processes that have the same file in the same place share the record: what
 //! all the workers of a server load is there once.
 
+use core::ffi::CStr;
+
 use crate::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::*};
 
 use crate::processes::Process;
@@ -22,6 +24,10 @@ pub const MAX_BUILD_ID: usize = 32;
 /// Longest path kept, in bytes; of a longer one the end is missing.
 pub const MAX_MODULE_PATH: usize = 432;
 
+/// Path of a module of which the library knows no more than where it lies: the collector looks it up in
+/// /proc/PID/maps. The thread that is in it waits for that, so that it is still there.
+pub const UNNAMED: &CStr = c"[unnamed]";
+
 /// A frame's module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ModuleId(pub u16);
@@ -32,7 +38,8 @@ impl ModuleId {
     /// A module that the image started with, or none: the address tells.
     pub const BY_ADDRESS: ModuleId = ModuleId(0);
 
-    fn of_record(index: usize) -> ModuleId {
+    /// What names the record at `index`.
+    pub fn of_record(index: usize) -> ModuleId {
         ModuleId(index as u16 + 1)
     }
 
@@ -73,6 +80,8 @@ pub(crate) struct ModuleRecord {
     path_length: AtomicU32,
     build_id: [AtomicU8; MAX_BUILD_ID],
     path: [AtomicU8; MAX_MODULE_PATH],
+    /// 1 when the collector has looked what the module is.
+    seen: AtomicU32,
 }
 
 /// Space for the texts of a module that is read out.
@@ -131,6 +140,11 @@ impl<'m> Modules<'m> {
     pub fn get<'b>(&self, index: usize, buffer: &'b mut ModuleBuffer) -> Option<(Module<'b>, Process)> {
         let record = self.records.get(index)?;
         record.is_published().then(|| record.read(buffer))
+    }
+
+    /// A futex that is 1 when the collector has looked what the module of a record is.
+    pub fn seen(&self, id: ModuleId) -> Option<&'m AtomicU32> {
+        Some(&self.records.get(id.record()?)?.seen)
     }
 
     /// How many records were begun. Some may not be readable yet, or never.

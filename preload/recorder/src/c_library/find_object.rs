@@ -5,33 +5,21 @@
 //! while it waits for a lock of the program's.
 //!
 //! Where it is missing, in older versions and in musl, the objects of the start are known, from the dynamic
-//! linker's list of that moment; what is loaded later is not, as its list may change at any time.
+//! linker's list of that moment; those that are loaded later are looked for in memory.
 
 use core::ffi::c_void;
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use heaptrace_channel::sys::PAGE;
 
-use super::objects::{LinkMap, Objects};
+use super::found_object::FoundObject;
+use super::image::Image;
+use super::known_object::KnownObject;
+use super::later::LaterObjects;
+use super::objects::Objects;
 use super::symbols::Name;
 use crate::memory::is_readable;
-
-/// glibc's `struct dl_find_object` (dlfcn.h) on 64-bit processors.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub struct FoundObject {
-    flags: u64,
-    /// Lowest mapped address.
-    pub start: usize,
-    /// End of the highest mapping.
-    pub end: usize,
-    /// The dynamic linker's record of it.
-    pub link_map: *const LinkMap,
-    /// Address of `.eh_frame_hdr`; 0 if there is none.
-    pub eh_frame_hdr: usize,
-    reserved: [u64; 7],
-}
 
 type Function = unsafe extern "C" fn(*const c_void, *mut FoundObject) -> i32;
 
@@ -40,8 +28,10 @@ type Function = unsafe extern "C" fn(*const c_void, *mut FoundObject) -> i32;
 pub struct FindObject {
     /// The C library's `_dl_find_object`, if it has one.
     function: AtomicPtr<c_void>,
-    /// The objects of the start, if not.
-    initial: [InitialObject; 512],
+    /// The objects of the start, if not,
+    initial: [KnownObject; 512],
+    /// and those that were loaded later.
+    later: LaterObjects,
 }
 
 impl Default for FindObject {
@@ -53,7 +43,11 @@ impl Default for FindObject {
 impl FindObject {
     /// Not looked for yet.
     pub const fn new() -> FindObject {
-        FindObject { function: AtomicPtr::new(null_mut()), initial: [const { InitialObject::new() }; 512] }
+        FindObject {
+            function: AtomicPtr::new(null_mut()),
+            initial: [const { KnownObject::new() }; 512],
+            later: LaterObjects::new(),
+        }
     }
 
     /// Looks for the function, or notes what is loaded now. `program` are address and number of the
@@ -61,96 +55,67 @@ impl FindObject {
     pub fn start(&self, objects: Objects, program: (usize, usize)) {
         match objects.find(&Name::new("_dl_find_object")) {
             Some(function) => self.function.store(function.address.cast_mut(), Relaxed),
-            None => {
-                let loaded = objects.iter().enumerate().filter_map(|(index, map)| {
-                    let headers = if index == 0 { Some(program) } else { headers_of(map.bias) };
-                    Some((map, headers.filter(|(at, _)| *at != 0)?))
-                });
-                self.initial.iter().zip(loaded).for_each(|(place, (map, headers))| place.fill(map, headers));
-            }
+            None => self.note_initial(objects, program),
         }
     }
 
-    /// The object that `address` lies in.
+    fn note_initial(&self, objects: Objects, (headers, count): (usize, usize)) {
+        let loaded = objects.iter().enumerate().filter_map(|(index, map)| {
+            if index == 0 {
+                let program = Image { bias: map.bias, headers: headers as *const _, count };
+                return (headers != 0).then_some((map, program));
+            }
+            let is_there = map.bias.is_multiple_of(PAGE) && is_readable(map.bias);
+            // SAFETY: the page can be read, and what is loaded at the start stays.
+            Some((map, is_there.then(|| unsafe { Image::at(map.bias, map.bias) })??))
+        });
+        self.initial.iter().zip(loaded).for_each(|(place, (map, image))| place.fill(map, &image));
+    }
+
+    /// The object that `address` lies in, as far as it is known.
     pub fn find(&self, address: usize) -> Option<FoundObject> {
+        match self.ask(address) {
+            Answer::Found(found) => Some(found),
+            Answer::Nothing => None,
+            Answer::Nobody => self.later.find(address),
+        }
+    }
+
+    /// The object that `address` lies in, where a function is that the calling thread is in. Looks for it in
+    /// memory if it is not known, under the lock of the private stack.
+    pub fn search(&self, address: usize) -> Option<FoundObject> {
+        match self.ask(address) {
+            Answer::Found(found) => Some(found),
+            Answer::Nothing => None,
+            Answer::Nobody => self.later.find(address).or_else(|| self.later.search(address)),
+        }
+    }
+
+    fn ask(&self, address: usize) -> Answer {
         let function = self.function.load(Relaxed);
         if function.is_null() {
-            let known = self.initial.iter().take_while(|object| object.end.load(Relaxed) != 0);
-            return { known }.find(|object| object.contains(address)).map(InitialObject::found);
+            let mut known = self.initial.iter().take_while(|object| !object.is_none());
+            let object = known.find(|object| object.contains(address));
+            return object.map_or(Answer::Nobody, |object| Answer::Found(object.found()));
         }
         // SAFETY: a FoundObject of zeros is valid, the function is the one of that name, and it writes
         // no more than its struct.
         unsafe {
             let function: Function = core::mem::transmute(function);
             let mut found: FoundObject = core::mem::zeroed();
-            (function(address as *const c_void, &mut found) == 0).then_some(found)
+            let is_found = function(address as *const c_void, &mut found) == 0;
+            if is_found { Answer::Found(found) } else { Answer::Nothing }
         }
     }
 }
 
-/// An object that was loaded at the start, and stays.
-#[derive(Debug)]
-struct InitialObject {
-    start: AtomicUsize,
-    /// 0 where there is none.
-    end: AtomicUsize,
-    link_map: AtomicPtr<LinkMap>,
-    eh_frame_hdr: AtomicUsize,
-}
-
-impl InitialObject {
-    const fn new() -> InitialObject {
-        InitialObject {
-            start: AtomicUsize::new(0),
-            end: AtomicUsize::new(0),
-            link_map: AtomicPtr::new(null_mut()),
-            eh_frame_hdr: AtomicUsize::new(0),
-        }
-    }
-
-    fn fill(&self, map: &'static LinkMap, (headers, count): (usize, usize)) {
-        // SAFETY: the kernel says where the program's are, and others' were found where their files begin.
-        let headers = unsafe { core::slice::from_raw_parts(headers as *const libc::Elf64_Phdr, count) };
-        let of_kind = |kind| headers.iter().filter(move |header| header.p_type == kind);
-        let at = |address: u64| map.bias.wrapping_add(address as usize);
-        let start = of_kind(libc::PT_LOAD).map(|header| at(header.p_vaddr) & !(PAGE - 1)).min();
-        let end = of_kind(libc::PT_LOAD).map(|header| at(header.p_vaddr + header.p_memsz)).max();
-        let eh_frame_hdr = of_kind(libc::PT_GNU_EH_FRAME).map(|header| at(header.p_vaddr)).next();
-        self.link_map.store((&raw const *map).cast_mut(), Relaxed);
-        self.eh_frame_hdr.store(eh_frame_hdr.unwrap_or(0), Relaxed);
-        self.start.store(start.unwrap_or(0), Relaxed);
-        self.end.store(end.unwrap_or(1), Relaxed); // and so others follow
-    }
-
-    fn contains(&self, address: usize) -> bool {
-        (self.start.load(Relaxed)..self.end.load(Relaxed)).contains(&address)
-    }
-
-    fn found(&self) -> FoundObject {
-        FoundObject {
-            flags: 0,
-            start: self.start.load(Relaxed),
-            end: self.end.load(Relaxed),
-            link_map: self.link_map.load(Relaxed),
-            eh_frame_hdr: self.eh_frame_hdr.load(Relaxed),
-            reserved: [0; 7],
-        }
-    }
-}
-
-/// Address and number of the program headers of an object whose file is mapped from `start` on.
-fn headers_of(start: usize) -> Option<(usize, usize)> {
-    if start & (PAGE - 1) != 0 || !is_readable(start) {
-        return None;
-    }
-    // SAFETY: the page can be read, and a header is valid for any bits.
-    let header = unsafe { &*(start as *const libc::Elf64_Ehdr) };
-    let (offset, count) = (header.e_phoff as usize, usize::from(header.e_phnum));
-    let fits = header.e_ident[..4] == *b"\x7fELF"
-        && usize::from(header.e_phentsize) == size_of::<libc::Elf64_Phdr>()
-        && offset < PAGE
-        && offset + count * size_of::<libc::Elf64_Phdr>() <= PAGE;
-    fits.then_some((start + offset, count))
+/// What those say who are asked first.
+enum Answer {
+    Found(FoundObject),
+    /// It lies in none.
+    Nothing,
+    /// They do not know.
+    Nobody,
 }
 
 #[cfg(test)]
@@ -164,12 +129,7 @@ mod tests {
         let objects = Objects::of(vector).unwrap();
         let (asked, noted) = (Box::leak(Box::new(FindObject::new())), Box::leak(Box::new(FindObject::new())));
         asked.start(objects, vector.program_headers());
-        let maps = objects.iter().enumerate();
-        let headers = |index, map: &LinkMap| {
-            if index == 0 { Some(vector.program_headers()) } else { headers_of(map.bias) }
-        };
-        let loaded = maps.filter_map(|(index, map)| Some((map, headers(index, map)?)));
-        noted.initial.iter().zip(loaded).for_each(|(place, (map, headers))| place.fill(map, headers));
+        noted.note_initial(objects, vector.program_headers());
         let main = the_objects_of_the_start_are_known_as_the_dynamic_linker_knows_them as *const () as usize;
         for address in [main, libc::malloc as *const () as usize] {
             let (one, other) = (asked.find(address).unwrap(), noted.find(address).unwrap());

@@ -10,6 +10,7 @@
 //! crates that it calls, and is called from. A test has such a resolver.
 
 use core::ffi::{CStr, c_char, c_void};
+use core::ptr::null;
 
 use super::initial_stack::Auxiliary;
 use super::symbols::{Dynamic, Name, Tables};
@@ -31,6 +32,11 @@ pub struct LinkMap {
 }
 
 impl LinkMap {
+    /// A record of our own, of an object whose record is not known.
+    pub(super) const fn own(bias: usize, name: *const c_char) -> LinkMap {
+        LinkMap { bias, name, dynamic: null(), next: null(), previous: null() }
+    }
+
     fn tables(&self) -> Option<Tables> {
         // SAFETY: the dynamic linker's record of an object that is loaded.
         unsafe { Tables::of(self.bias, self.dynamic) }
@@ -217,7 +223,6 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ptr::null;
 
     fn objects() -> Objects {
         Objects::of(Auxiliary::find().unwrap()).unwrap()

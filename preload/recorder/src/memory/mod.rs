@@ -5,6 +5,6 @@ mod pages;
 
 pub use budget::Budget;
 pub use pages::{
-    advise, guard_page, is_readable, make_code_writable, make_executable, make_writable, map_at, map_private,
-    map_shared, map_zeros, move_code, unmap,
+    Word, advise, compare, guard_page, is_readable, make_code_writable, make_executable, make_writable,
+    map_at, map_private, map_shared, map_zeros, move_code, unmap,
 };

@@ -144,9 +144,42 @@ pub fn is_readable(address: usize) -> bool {
     matches!(result, Err(Errno(libc::EAGAIN | libc::ETIMEDOUT)))
 }
 
+/// What lies at an address, as the kernel finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// The word that was asked about.
+    Same,
+    /// Another one.
+    Other,
+    /// Nothing that can be read.
+    Unreadable,
+}
+
+/// Is `word` what lies at `address`, a multiple of 4? The kernel compares, so the memory may be gone at any
+/// moment.
+///
+/// Asks the kernel to have none of those that wait there wait elsewhere, if the word is the same.
+pub fn compare(address: usize, word: u32) -> Word {
+    let requeue = libc::FUTEX_CMP_REQUEUE | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the kernel only reads, and minds what it reads; it wakes nobody and moves nobody.
+    match unsafe { call!(libc::SYS_futex, address, requeue, 0, 0, address, word) } {
+        Ok(_) => Word::Same,
+        Err(Errno(libc::EAGAIN)) => Word::Other,
+        Err(_) => Word::Unreadable,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kernel_compares_words() {
+        let word = 17u32;
+        let at = &raw const word as usize;
+        assert_eq!([17, 18].map(|other| compare(at, other)), [Word::Same, Word::Other]);
+        assert_eq!([8, usize::MAX - 3].map(|nowhere| compare(nowhere, 17)), [Word::Unreadable; 2]);
+    }
 
     #[test]
     fn readable_is_what_can_be_read() {

@@ -2,10 +2,9 @@
 
 use core::ffi::CStr;
 
-use heaptrace_channel::modules::{Module, ModuleId};
+use heaptrace_channel::modules::{Module, ModuleId, UNNAMED};
 
-use super::image::Image;
-use crate::c_library::LinkMap;
+use crate::c_library::{Image, LinkMap};
 use crate::process::Writer;
 
 /// A module that one of the calling thread's frames lies in, so that it stays mapped.
@@ -32,6 +31,12 @@ impl Found {
     /// The GNU build id; empty if there is none.
     pub fn build_id(&self) -> &[u8] {
         self.image().map_or(&[][..], |image| image.build_id(self.start..self.end))
+    }
+
+    /// Is no more known of it than where it lies?
+    pub fn is_unnamed(&self) -> bool {
+        // SAFETY: as in `add_record`.
+        unsafe { CStr::from_ptr((*self.link_map).name) == UNNAMED }
     }
 
     /// Gives the module a record of the writer's process in the channel. Returns how frames name it.

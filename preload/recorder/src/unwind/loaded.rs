@@ -1,12 +1,19 @@
 //! The modules that were loaded after the start.
 
-use core::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering::*};
+use core::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering::*};
+use core::time::Duration;
 
 use heaptrace_channel::modules::{MAX_MODULES, ModuleId};
 
 use super::found::Found;
 use super::rules::Rules;
 use crate::process::Writer;
+use crate::sys::Patience;
+
+/// How long a thread waits in all for the collector to know what a module is, and in each step. It takes some
+/// tenths of a millisecond.
+const PATIENCE: Duration = Duration::from_millis(100);
+const STEP: Duration = Duration::from_millis(5);
 
 /// A module that was loaded after the start, and may be unloaded: what identifies it, as another one at
 /// the same place differs in this, and its record.
@@ -29,6 +36,8 @@ pub struct LoadedModules {
     list: [Loaded; MAX_MODULES],
     /// There are none behind.
     end: AtomicUsize,
+    /// The collector was waited for in vain.
+    unanswered: AtomicBool,
 }
 
 impl Loaded {
@@ -65,7 +74,11 @@ impl Loaded {
 impl LoadedModules {
     /// None.
     pub const fn new() -> LoadedModules {
-        LoadedModules { list: [const { Loaded::nothing() }; MAX_MODULES], end: AtomicUsize::new(0) }
+        LoadedModules {
+            list: [const { Loaded::nothing() }; MAX_MODULES],
+            end: AtomicUsize::new(0),
+            unanswered: AtomicBool::new(false),
+        }
     }
 
     fn iter(&self) -> impl Iterator<Item = &Loaded> {
@@ -80,10 +93,31 @@ impl LoadedModules {
         }
         let build_id = found.build_id();
         let replaces = self.forget(found.start, found.end, rules);
-        // What replaces a file of the same name is another one, unless the build ids say otherwise.
-        let record = found.add_record(build_id, false, replaces && build_id.is_empty(), to);
+        // What replaces a file of the same name is another one, unless the build ids say otherwise; and so is
+        // what another process has there, where there are no names.
+        let is_other = build_id.is_empty() && (replaces || found.is_unnamed());
+        let record = found.add_record(build_id, false, is_other, to);
+        if found.is_unnamed() {
+            self.await_name(record, to);
+        }
         self.push(found, build_id, record);
         record
+    }
+
+    /// Waits until the collector knows the file of a module, which may be unloaded when the calling thread goes
+    /// on; but after it did not answer once, no more.
+    fn await_name(&self, record: ModuleId, to: Writer) {
+        let Some(seen) = to.segment().modules().seen(record).filter(|_| !self.unanswered.load(Relaxed))
+        else {
+            return;
+        };
+        let mut patience = Patience::new(PATIENCE);
+        while seen.load(Acquire) == 0 {
+            if !patience.wait(seen, 0, STEP) {
+                self.unanswered.store(true, Relaxed);
+                return;
+            }
+        }
     }
 
     /// Forgets what was loaded between two addresses, which is gone. True if anything was.

@@ -12,7 +12,6 @@
 
 mod cfi;
 mod found;
-mod image;
 mod last;
 mod loaded;
 mod modules;

@@ -6,12 +6,10 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::*};
 use heaptrace_channel::modules::ModuleId;
 
 use super::found::Found;
-use super::image::Image;
 use super::loaded::LoadedModules;
 use super::rules::Rules;
-use crate::c_library::{FindObject, LinkMap, Objects};
+use crate::c_library::{FindObject, FoundObject, Image, LinkMap, Objects};
 use crate::process::Writer;
-use crate::sys::PAGE;
 
 /// The modules of a process. As zeros, none is known.
 #[derive(Debug)]
@@ -80,8 +78,9 @@ impl Program {
         }
         // SAFETY: the link map of the program, which stays.
         let image = Image { bias: unsafe { (*map).bias }, headers: headers as *const _, count };
-        self.start.store(image.segments().map(|range| range.start & !(PAGE - 1)).min().unwrap_or(0), Relaxed);
-        self.end.store(image.segments().map(|range| range.end).max().unwrap_or(0), Relaxed);
+        let extent = image.extent();
+        self.start.store(extent.start, Relaxed);
+        self.end.store(extent.end, Relaxed);
         self.count.store(count, Relaxed);
         self.headers.store(headers, Relaxed);
     }
@@ -131,7 +130,15 @@ impl Modules {
 
     /// The module that `address` lies in.
     pub fn find(&self, address: usize) -> Option<Found> {
-        let found = self.find_object.find(address)?;
+        self.find_object.find(address).map(|found| self.complete(found))
+    }
+
+    /// As [`Modules::find`], and looks for it in memory where nobody knows. On the private stack.
+    pub fn search(&self, address: usize) -> Option<Found> {
+        self.find_object.search(address).map(|found| self.complete(found))
+    }
+
+    fn complete(&self, found: FoundObject) -> Found {
         let is_program = core::ptr::eq(found.link_map, self.initial.program());
         // SAFETY: the link map of the program, which stays.
         let program = if is_program { self.program.image(unsafe { (*found.link_map).bias }) } else { None };
@@ -139,7 +146,7 @@ impl Modules {
             Some(_) => (self.program.start.load(Relaxed), self.program.end.load(Relaxed)),
             None => (found.start, found.end),
         };
-        Some(Found { start, end, eh_frame_hdr: found.eh_frame_hdr, link_map: found.link_map, program })
+        Found { start, end, eh_frame_hdr: found.eh_frame_hdr, link_map: found.link_map, program }
     }
 
     /// The module of an address that lies in none of the start's, if what lies there is what a stack last

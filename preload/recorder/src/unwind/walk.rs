@@ -160,7 +160,7 @@ impl Walk<'_> {
     fn read_rule(self, address: usize) -> Result<(Rule, ModuleId), Truncation> {
         let Tables { rules, modules, private_stack, .. } = self.tables;
         let read = || {
-            let (rule, (module, stable)) = match modules.find(address) {
+            let (rule, (module, stable)) = match modules.search(address) {
                 Some(module) => {
                     let noted = modules.note(&module, rules, self.to); // forgets the rules of what was there before
                     (cfi::rule(&module, address), noted)

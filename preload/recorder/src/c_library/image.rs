@@ -1,6 +1,8 @@
 //! What a module's own headers say of it, in memory.
 
-use crate::sys::PAGE;
+use core::ops::Range;
+
+use heaptrace_channel::sys::PAGE;
 
 /// The ELF and program headers of a module, in memory.
 #[derive(Debug, Clone, Copy)]
@@ -14,14 +16,13 @@ pub struct Image {
 }
 
 impl Image {
-    /// The image of a module that is mapped from `start` on; `None` if it does not begin with its headers
-    /// in its first page.
+    /// The image of a module that is mapped from `start` on, with what was added to the file's addresses;
+    /// `None` if it does not begin with its headers in its first page.
     ///
     /// # Safety
-    /// Such a module is there as long as the image is used.
+    /// The page at `start` can be read, and what is mapped there stays as long as the image is used.
     pub unsafe fn at(start: usize, bias: usize) -> Option<Image> {
-        // SAFETY: a module's lowest mapping is at least a page long and, in all common layouts,
-        // readable.
+        // SAFETY: the caller's promise; a header is valid for any bits.
         let header = unsafe { &*(start as *const libc::Elf64_Ehdr) };
         let (offset, count) = (header.e_phoff as usize, usize::from(header.e_phnum));
         let fits = header.e_ident[..4] == *b"\x7fELF"
@@ -38,18 +39,36 @@ impl Image {
     }
 
     /// The loaded segments.
-    pub fn segments(&self) -> impl Iterator<Item = core::ops::Range<usize>> {
+    pub fn segments(&self) -> impl Iterator<Item = Range<usize>> {
         let loaded = self.headers().filter(|header| header.p_type == libc::PT_LOAD);
         loaded.map(|header| self.range(header))
     }
 
-    fn range(&self, header: &libc::Elf64_Phdr) -> core::ops::Range<usize> {
+    /// From its first page to the end of its last segment.
+    pub fn extent(&self) -> Range<usize> {
+        let start = self.segments().map(|range| range.start & !(PAGE - 1)).min();
+        start.unwrap_or(0)..self.segments().map(|range| range.end).max().unwrap_or(0)
+    }
+
+    /// Does the address lie in its code?
+    pub fn has_code(&self, address: usize) -> bool {
+        let code = self.headers().filter(|h| h.p_type == libc::PT_LOAD && h.p_flags & libc::PF_X != 0);
+        { code }.any(|header| self.range(header).contains(&address))
+    }
+
+    /// Where its table of unwind information is.
+    pub fn eh_frame_hdr(&self) -> Option<usize> {
+        let header = self.headers().find(|header| header.p_type == libc::PT_GNU_EH_FRAME)?;
+        Some(self.range(header).start)
+    }
+
+    fn range(&self, header: &libc::Elf64_Phdr) -> Range<usize> {
         let start = self.bias.wrapping_add(header.p_vaddr as usize);
         start..start.wrapping_add(header.p_memsz as usize)
     }
 
     /// The GNU build id, if it lies in the module's extent; empty if there is none.
-    pub fn build_id<'module>(&self, module: core::ops::Range<usize>) -> &'module [u8] {
+    pub fn build_id<'module>(&self, module: Range<usize>) -> &'module [u8] {
         let notes =
             self.headers().filter(|header| header.p_type == libc::PT_NOTE).map(|header| self.range(header));
         let inside = notes.filter(|range| {
