@@ -1,5 +1,6 @@
 //! The session: a program, the processes that it starts, and one profile for each.
 
+use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,7 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         images: Vec::new(),
         next_image: 0,
         summary: Summary::default(),
+        refused: HashMap::new(),
         supervised: requests.is_some(),
         asked: None,
         last_life: Instant::now(),
@@ -90,6 +92,8 @@ struct Session {
     images: Vec<(ImageId, Image)>,
     next_image: ImageId,
     summary: Summary,
+    /// The processes that went on to a program that could not be recorded, and said so.
+    refused: HashMap<u32, String>,
     /// Somebody will ask how it went.
     supervised: bool,
     /// Who wants to know when the program's profiles are there.
@@ -183,6 +187,7 @@ impl Session {
             kin.announce(arrival.pid, image.as_ref().map_or_else(|_| kin::now(), Image::started));
         }
         arrival.connection.answer(image.as_ref().map(|_| ()).map_err(|&why| why));
+        self.refused.remove(&arrival.pid);
         match image {
             Ok(mut image) => {
                 if arrival.wants_patches {
@@ -191,7 +196,12 @@ impl Session {
                 self.images.push((self.next_image, image));
                 self.next_image += 1;
             }
-            Err(why) => self.summary.refused.push(Refused { pid: arrival.pid, name: arrival.name, why }),
+            Err(why) => {
+                if !is_emulated {
+                    self.refused.insert(arrival.pid, arrival.name.clone());
+                }
+                self.summary.refused.push(Refused { pid: arrival.pid, name: arrival.name, why });
+            }
         }
     }
 
@@ -210,13 +220,19 @@ impl Session {
     fn write_empty(&mut self) -> bool {
         let Some(mut program) = self.program.clone() else { return false };
         let left = self.kin.as_ref().and_then(|kin| kin.left(program.pid));
+        let refused = self.refused.get(&program.pid);
+        let is_unseen = left.is_some() || refused.is_some();
         let is_member = |image: &Image| image.members().iter().any(|(_, member)| member.pid == program.pid);
         if self.summary.profiles.iter().any(|written| written.is_program)
-            || (left.is_none() && self.images.iter().any(|(_, image)| is_member(image)))
+            || (!is_unseen && self.images.iter().any(|(_, image)| is_member(image)))
         {
             return false;
         }
-        let malloc = if left.is_some() { Malloc::Unseen } else { Malloc::NeverCalled };
+        let malloc = if is_unseen { Malloc::Unseen } else { Malloc::NeverCalled };
+        if let Some(name) = refused {
+            program.executable = name.into();
+            program.started_as.clone_from(&program.executable);
+        }
         if let Some(Missed { why: WhyMissed::Silent { executable, .. }, .. }) = left
             && !executable.is_empty()
         {
@@ -296,6 +312,7 @@ impl Session {
         let pid = member.pid;
         // An image that the program left by exec is not its last one.
         let superseded = self.images[index + 1..].iter().any(|(_, image)| image.program.pid == pid)
+            || (over && self.refused.contains_key(&pid))
             || (over && self.kin.as_ref().is_some_and(|kin| kin.left(pid).is_some()));
         let is_program = !superseded && self.program.as_ref().is_some_and(|program| program.pid == pid);
         let is_empty = member.events == 0 && !is_program;

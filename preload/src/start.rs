@@ -100,6 +100,14 @@ impl Surroundings {
         let wants_patches = settings.patches();
         let program = Program { session, rate, surroundings: self, children, wants_patches, unwinds };
         let handed_over = program.hand_over(connection);
+        let is_program = session.program == sys::pid();
+        if let Err(Some(why)) = handed_over
+            && session.waits
+            && is_program
+            && !is_new
+        {
+            session::not_profiled(why); // in manual mode nobody else says it of the program's last image
+        }
         let recorded =
             if is_new { session::is_recorded(connection, handed_over) } else { handed_over.is_ok() };
         if !recorded {
@@ -117,7 +125,7 @@ impl Surroundings {
             ERRORS.remember();
         }
         WAITS.store(session.waits, Relaxed);
-        IS_PROGRAM.store(session.program == sys::pid(), Relaxed);
+        IS_PROGRAM.store(is_program, Relaxed);
         gate::start(rate, seed);
         Some(())
     }

@@ -352,6 +352,26 @@ fn a_program_that_has_little_memory_or_may_write_little_is_unharmed_and_told_why
 }
 
 #[test]
+fn a_program_that_ends_as_one_that_cannot_be_recorded_is_told_why() {
+    let line = format!("ulimit -v 8192; exec '{}' return 7", program("ends.c").display());
+    let run: fn(&Room) -> Launch = |room| room.run_path("/bin/sh");
+    let manual: fn(&Room) -> Launch = |room| room.manual_path("/bin/sh");
+    for (launch, name) in [(run, "ends (pid "), (manual, "this program")] {
+        let room = Room::new();
+        let ended = launch(&room).args(["-c", &line]).go();
+        assert_eq!(ended.status(), 7, "{ended:?}");
+        let missed = missed(&ended);
+        assert!(missed.len() == 1 && missed[0].contains(name) && missed[0].contains("ulimit"), "{ended:?}");
+        assert!(!ended.stderr.contains("malloc"), "nothing is known of that: {ended:?}");
+        // The shell has its profile, and the program's is not that.
+        wait_until("the shell has a profile", || room.profiles("out.sh.").len() == 1);
+        let is_of_run = room.path("out.prof").exists();
+        assert!(!is_of_run || room.profile("out.prof").total("alloc_objects") == 0);
+        assert_eq!(is_of_run, name != "this program", "{:?}", room.files());
+    }
+}
+
+#[test]
 fn a_program_without_descriptors_is_unharmed() {
     let room = Room::new();
     let arguments =

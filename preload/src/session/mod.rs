@@ -19,5 +19,5 @@ pub use joined::{Joined, join};
 pub use net::connect;
 pub use net::{receive, receive_byte};
 pub use settings::Settings;
-pub use spawn::is_recorded;
+pub use spawn::{is_recorded, not_profiled};
 pub use text::Text;

@@ -50,13 +50,18 @@ pub fn is_recorded(connection: sys::Fd, handed_over: Result<(), Option<Refusal>>
 fn give_up(refusal: Option<Refusal>) {
     Variable::NO_SESSION.announce();
     match refusal {
-        Some(why) => complain(&[b"this program could not be profiled: ", why.reason().as_bytes()]),
+        Some(why) => not_profiled(why),
         None => complain(&[
             b"what was started as the collector does not answer; look at ",
             config::COLLECTOR.as_bytes(),
             b" and ulimit -n -v. The program runs unprofiled.",
         ]),
     }
+}
+
+/// Says why this program is not recorded.
+pub fn not_profiled(why: Refusal) {
+    complain(&[b"this program could not be profiled: ", why.reason().as_bytes()]);
 }
 
 fn start_session(environment: Strings, library: &CStr, program: u32) -> Option<Variable> {
