@@ -150,11 +150,11 @@ pub fn cannot_push(pushed: &Pushed) -> String {
     format!("a profile could not be pushed to {to}: {}", why.as_deref().unwrap_or_default())
 }
 
-/// Where clients find the program's profiles.
+/// Where a browser and other clients find the program's profiles.
 pub fn serving(url: &str) -> String {
     match url.strip_prefix("unix:") {
-        Some(path) => format!("serving /debug/pprof/ at the socket {path}"),
-        None => format!("serving {url}/debug/pprof/"),
+        Some(path) => format!("serving the viewer at / and /debug/pprof/ at the socket {path}"),
+        None => format!("serving the viewer at {url}/ and {url}/debug/pprof/"),
     }
 }
 

@@ -80,8 +80,11 @@ impl Served {
     pub fn launch(launch: Launch) -> Served {
         let mut program = launch.with(with_input).spawn();
         let line = program.read_error_line();
-        let url = line.strip_prefix("heaptrace: serving http://").unwrap_or_else(|| panic!("{line}"));
-        let place = url.strip_suffix("/debug/pprof/").unwrap().to_owned();
+        let url =
+            line.strip_prefix("heaptrace: serving the viewer at http://").unwrap_or_else(|| panic!("{line}"));
+        let (place, more) = url.split_once('/').unwrap();
+        assert_eq!(more, format!(" and http://{place}/debug/pprof/"));
+        let place = place.to_owned();
         Served { program, place }
     }
 
