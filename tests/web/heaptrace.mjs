@@ -32,9 +32,9 @@ export function reportRows(profile, ...args) {
 }
 
 /** The page of a profile: its path. */
-export function pageOf(profile, ...args) {
+export function pageOf(...args) {
     const page = join(FOLDER, `${Math.random().toString(36).slice(2)}.html`);
-    heaptrace('report', '--html', page, ...args, profile);
+    heaptrace('report', '--html', page, ...args);
     return page;
 }
 

@@ -231,3 +231,54 @@ test('where nothing is in use any more, the page says where there is more to see
     assert.doesNotMatch(await page.locator('#totals').textContent(), /look at/);
     await close();
 });
+
+test('a view that was given a name is there again, and can be forgotten', async () => {
+    const { page, notes, close } = await open(pageOf(orders()), { hash: '#/top?si=alloc_space&f=render' });
+    const menu = () => page.getByRole('button', { name: 'Saved views' }).click();
+    await menu();
+    await page.getByRole('menuitem', { name: 'Save this view…' }).click();
+    await page.keyboard.press('Enter');
+    assert.equal(await page.getByRole('alert').textContent(), 'It needs a name');
+    await page.keyboard.type('what render asks for');
+    await page.keyboard.press('Enter');
+    await page.getByRole('tab', { name: 'Sizes' }).click();
+    await page.reload();
+    await page.waitForSelector('[role=tab][aria-selected=true]');
+    await menu();
+    await page.getByRole('menuitemcheckbox', { name: 'what render asks for' }).click();
+    await page.waitForFunction(() => document.querySelector('.chip input')?.value === 'render');
+    assert.match(page.url(), /#\/top\?si=alloc_space&f=render$/);
+    await menu();
+    await page.getByRole('menuitem', { name: 'Forget what render asks for' }).click();
+    await menu();
+    assert.equal(await page.getByRole('menuitemcheckbox').count(), 0);
+    assert.deepEqual(notes.faults, []);
+    await close();
+});
+
+test('lines lead to the reader’s editor, whichever that is', async () => {
+    const { page, notes, close } = await open(pageOf(orders()), { hash: '#/source?si=alloc_space&p=^handle$' });
+    const link = () => page.locator('.source .number a').first().getAttribute('href');
+    assert.match(await link(), /^vscode:\/\/file\/.*\/orders\.cpp:\d+$/);
+    await page.getByRole('button', { name: 'Lines open in VS Code' }).click();
+    await page.getByRole('menuitemcheckbox', { name: 'IntelliJ IDEA' }).click();
+    assert.match(await link(), /^idea:\/\/open\?file=\/.*\/orders\.cpp&line=\d+$/);
+    const another = async (text) => {
+        await page.getByRole('button', { name: 'Lines open in' }).click();
+        await page.getByRole('menuitem', { name: 'Another…' }).click();
+        await page.getByRole('textbox', { name: 'Link to a line' }).fill(text);
+        await page.keyboard.press('Enter');
+    };
+    await another('javascript://{file}');
+    assert.match(await page.getByRole('alert').textContent(), /^A link is/);
+    await page.keyboard.press('Escape');
+    await another('ed://{file}#{line}');
+    await page.reload();
+    await page.waitForSelector('.source .number a');
+    assert.match(await link(), /^ed:\/\/\/.*\/orders\.cpp#\d+$/);
+    await page.goto(page.url().replace(/#.*/, '#/top?si=alloc_space&g=functions'));
+    await page.locator('tbody .name button').getByText(/^handle$/).first().click();
+    assert.ok(await page.getByRole('menuitem', { name: 'Open in editor' }).isVisible());
+    assert.deepEqual(notes.faults, []);
+    await close();
+});

@@ -1,13 +1,13 @@
 // The viewer from `report --http`, in a browser and with curl.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { open, withBrowser } from './browser.mjs';
-import { FOLDER, HEAPTRACE, orders, output, sqlite } from './heaptrace.mjs';
+import { FOLDER, HEAPTRACE, file, orders, output, pageOf, sqlite } from './heaptrace.mjs';
 
 withBrowser();
 
@@ -85,12 +85,12 @@ test('the profile can be had as a file', async () => {
     assert.deepEqual(top('downloaded.prof'), top(orders()));
 });
 
-/** Allocates as many MiB as each line of its input says, and says so. */
+/** Allocates as many MiB as each line of its input says, and some small blocks, and says so. */
 const OBEDIENT = `
 import sys
 kept = []
 for line in sys.stdin:
-    kept.append([bytearray(1 << 20) for _ in range(int(line))])
+    kept.append([bytearray(1 << 20) for _ in range(int(line))] + [bytearray(2000) for _ in range(200)])
     print(len(kept), flush=True)
 `;
 
@@ -120,11 +120,70 @@ test('a program that goes on is shown as it is now, and what came since a moment
     await page.keyboard.press('r');
     await changed(before);
     near(await mebibytes(), 10);
-    assert.match(await page.locator('.total').textContent(), /more in use/);
+    assert.match(await page.locator('.total').textContent(), /more in use ?± [\d.]+kB \(95%\)$/);
     assert.deepEqual(notes.faults, []);
     server.stdin.end();
     await new Promise((done) => server.once('exit', done));
     await page.keyboard.press('r');
     await page.waitForFunction(() => document.getElementById('toast')?.textContent.startsWith('No newer profile'));
+    await close();
+});
+
+test('of several profiles each can be looked at alone, served and in one file', async () => {
+    const total = (page) => page.locator('.total strong').textContent();
+    const choose = async (page, label) => {
+        const before = await total(page);
+        await page.getByLabel('Profile').selectOption({ label });
+        await page.waitForFunction((text) => document.querySelector('.total strong').textContent !== text, before);
+    };
+    for (const place of [await serve(orders(), sqlite()), pageOf(orders(), sqlite())]) {
+        const { page, notes, close } = await open(place, { hash: `${place.startsWith('http') ? '/' : ''}#/top?si=alloc_space` });
+        await page.waitForFunction(() => document.querySelectorAll('[aria-label="Profile"] option').length === 3);
+        await choose(page, 'sqlite.prof');
+        assert.match(await page.locator('#about strong').textContent(), /^sqlite3/);
+        await choose(page, 'orders.prof');
+        assert.equal(await total(page), await totalAlone(orders()));
+        await choose(page, 'all together');
+        assert.deepEqual(notes.faults, []);
+        await close();
+    }
+});
+
+/** The total of the page of one profile. */
+async function totalAlone(profile) {
+    const { page, close } = await open(pageOf(profile), { hash: '#/top?si=alloc_space' });
+    const total = await page.locator('.total strong').textContent();
+    assert.ok(await page.getByLabel('Profile').isHidden());
+    await close();
+    return total;
+}
+
+test('what was too small for the page comes when the reader looks closely', async () => {
+    const profile = file('many.prof', execFileSync(join(dirname(HEAPTRACE), 'examples/large_profile'), ['3000'], { maxBuffer: 1 << 30 }));
+    const url = await serve('--page-nodes', '2000', profile);
+    const { page, notes, close } = await open(url, { hash: '/#/flamegraph' });
+    const total = await page.locator('.total strong').textContent();
+    /** Goes to the largest box of the third row, comes closer to it, and goes on to what is deeper. */
+    const walk = async (one, deeper) => {
+        await one.keyboard.press('ArrowDown');
+        await one.keyboard.press('ArrowDown');
+        await one.keyboard.press('Enter');
+        await deeper();
+        for (let i = 0; i < 5; i++) {
+            await one.keyboard.press('ArrowDown');
+        }
+        return (await one.locator('[role=treeitem]').allTextContents()).slice(2);
+    };
+    const read = page.waitForResponse((response) => response.url().includes('near='));
+    const theirs = await walk(page, async () => {
+        assert.equal((await read).status(), 200);
+        await page.waitForFunction(() => !document.querySelector('.live .busy'));
+    });
+    assert.equal(await page.locator('.total strong').textContent(), total);
+    assert.ok(!theirs.some((text) => text.startsWith('(smaller stacks)')), theirs.join('\n'));
+    const all = await open(pageOf(profile), { hash: '#/flamegraph' });
+    assert.deepEqual(theirs, await walk(all.page, async () => {}));
+    await all.close();
+    assert.deepEqual(notes.faults, []);
     await close();
 });

@@ -14,6 +14,7 @@ import { openExports } from './parts/export.js';
 import { help } from './parts/help.js';
 import { keys } from './parts/keys.js';
 import { Refresh } from './parts/refresh.js';
+import { offerViews } from './parts/saved.js';
 import { about, summary } from './parts/summary.js';
 import { turnTheme } from './parts/theme.js';
 import { FlameView } from './views/flame.js';
@@ -44,8 +45,9 @@ export class App {
         this.chips = new Chips(this, part('chips'));
         about(this, part('about'));
         const exporter = button('⤓', () => openExports(this, exporter), { 'aria-label': 'Export', title: 'Export', 'aria-haspopup': 'menu' });
-        this.refresh = source.isServed ? new Refresh(this) : null;
-        fill(part('tools'), this.refresh?.element, exporter,
+        const saved = button('☆', () => offerViews(this, saved), { 'aria-label': 'Saved views', title: 'Saved views', 'aria-haspopup': 'menu' });
+        this.refresh = new Refresh(this);
+        fill(part('tools'), this.refresh.element, saved, exporter,
             button('◐', () => this.turn(), { 'aria-label': 'Light or dark', title: 'Light or dark' }),
             button('?', help, { 'aria-label': 'Keys', title: 'Keys' }));
         matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.update());

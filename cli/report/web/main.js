@@ -12,7 +12,8 @@ begin().catch((error) => {
 });
 
 async function begin() {
-    const source = new Source(/** @type {HTMLElement} */ (document.getElementById('data')));
+    const parts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('script.part'));
+    const source = new Source(/** @type {HTMLElement} */ (document.getElementById('data')), [...parts]);
     new App(await source.read(), source);
     performance.mark('heaptrace.shown');
 }

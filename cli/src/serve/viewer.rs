@@ -6,8 +6,7 @@ use heaptrace_collector::Profiled;
 use heaptrace_collector::snapshot::Snapshot;
 use heaptrace_http::{Request, Response};
 use heaptrace_pprof::Source;
-use heaptrace_report::viewer;
-use serde::Serialize;
+use heaptrace_report::viewer::{self, Choice, Session};
 
 use super::owner::encoded;
 use super::site::{Site, busy, pprof_error};
@@ -18,21 +17,6 @@ const MAX_NAME: usize = 64;
 
 /// The latest marks are offered, so many of them.
 const MARKS: usize = 20;
-
-/// What there is to look at.
-#[derive(Serialize)]
-struct Session {
-    processes: Vec<Process>,
-    marks: Vec<String>,
-    /// Whether what is looked at goes on.
-    live: bool,
-}
-
-#[derive(Serialize)]
-struct Process {
-    pid: u32,
-    name: String,
-}
 
 /// The answer to what the page asks for: `data`, `session` or `mark`.
 pub fn answer(site: &Site, request: &Request, what: &str, pid: Option<u32>) -> Response {
@@ -47,7 +31,7 @@ pub fn answer(site: &Site, request: &Request, what: &str, pid: Option<u32>) -> R
 
 /// The profile for the page: of all, or of what came since a moment.
 fn data(site: &Site, request: &Request, pid: Option<u32>) -> Result<Response, Response> {
-    let process = site.process(pid)?;
+    let (process, way) = (site.process(pid)?, viewer::way(request)?);
     let since = request.query("since").filter(|name| !name.is_empty());
     let since = since.map(|name| moment(site, &process, name)).transpose()?;
     let _inside = site.gate.enter().ok_or_else(busy)?;
@@ -55,7 +39,7 @@ fn data(site: &Site, request: &Request, pid: Option<u32>) -> Result<Response, Re
     let failed = |why: String| pprof_error(500, &why);
     let source =
         Source::read_from(Path::new("the session"), &*profile).map_err(|why| failed(why.to_string()))?;
-    let bytes = viewer::data_of(source, since.is_some()).map_err(|why| failed(format!("{why:#}")))?;
+    let bytes = viewer::data_of(source, since.is_some(), &way).map_err(|why| failed(format!("{why:#}")))?;
     Ok(viewer::data(bytes))
 }
 
@@ -85,7 +69,12 @@ fn session(site: &Site, pid: Option<u32>) -> Result<Response, Response> {
     let all = site.asker.processes().ok_or_else(busy)?;
     let marks = site.asker.marks(site.process(pid)?.pid).ok_or_else(busy)?;
     let marks = marks.iter().rev().take(MARKS).rev().map(ToString::to_string).collect();
-    let process = |it: &Profiled| Process { pid: it.pid, name: it.name.to_string_lossy().into_owned() };
-    let session = Session { processes: all.iter().map(process).collect(), marks, live: true };
-    Ok(Response::new("application/json", serde_json::to_vec(&session).unwrap_or_default()))
+    let (program, others): (Vec<_>, Vec<_>) = all.iter().partition(|process| process.is_program);
+    let choice = |it: &Profiled| {
+        let label = format!("{} ({})", it.name.to_string_lossy(), it.pid);
+        // The program is what is shown first.
+        Choice { label, wishes: (!it.is_program).then(|| ("pid", it.pid.to_string())).into_iter().collect() }
+    };
+    let profiles = program.into_iter().chain(others).map(choice).collect();
+    Ok(viewer::session(&Session { profiles, marks, live: true }))
 }

@@ -219,7 +219,7 @@ impl Command {
                 let functions = view.profile.functions.iter();
                 let is_known = |f: &Function| regex.is_match(view.profile.text(f.name));
                 ensure!(functions.clone().any(is_known), "no function matches {regex}");
-                let page = html::Page::with(&html::data(&Viewer::new(view, read))?);
+                let page = html::Page::with(&html::data(&Viewer::new(view, read))?, &[]);
                 out.page(page.html.as_bytes(), &html::place(view.options, regex))?;
             }
             Command::Disasm(regex) => {
@@ -257,7 +257,7 @@ impl Command {
                 out.data("svg", |out| Ok(flame::write(out, &flame)?))?;
             }
             Command::Html => {
-                let page = html::Page::with(&html::data(&Viewer::new(view, read))?);
+                let page = html::Page::with(&html::data(&Viewer::new(view, read))?, &[]);
                 out.data("html", |out| Ok(out.write_all(page.html.as_bytes())?))?;
             }
         }

@@ -6,9 +6,11 @@ use crate::ask::args::Args;
 use crate::ask::command::Command;
 use crate::ask::prompt;
 use crate::ask::serve::{self, Served};
+use crate::ask::viewer;
 use crate::profile::tables::Profile;
 use crate::profile::{load, prune};
 use crate::render::growth;
+use crate::render::html::Page;
 use crate::render::output::Output;
 use crate::render::text;
 use crate::say::say;
@@ -42,10 +44,30 @@ pub fn show(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         prompt::run(&profile, options, out)?;
         return out.flush();
     }
+    let parts = match command {
+        Command::Html if args.subtracted()?.is_none() => viewer::parts(&args.files(), &options)?,
+        _ => Vec::new(),
+    };
+    let write = |out: &mut Output| match parts.is_empty() {
+        true => show_view(&command, &profile, &options, out),
+        false => show_page(&profile, &parts, &options, out),
+    };
     match args.output() {
-        Some(path) => Output::to_file(&path, |out| show_view(&command, &profile, &options, out)),
-        None => show_view(&command, &profile, &options, out),
+        Some(path) => Output::to_file(&path, write),
+        None => write(out),
     }
+}
+
+/// The page of several profiles, with all of them together first.
+fn show_page(
+    profile: &Profile,
+    parts: &[(String, Vec<u8>)],
+    options: &Options,
+    out: &mut Output,
+) -> anyhow::Result<()> {
+    let page = Page::with(&viewer::pruned_bytes(profile, options, &viewer::Way::default())?, parts);
+    out.data("html", |out| Ok(out.write_all(page.html.as_bytes())?))?;
+    out.flush()
 }
 
 /// Growth is between profiles, which are not added up.

@@ -1,5 +1,6 @@
 //! `report --http`: the viewer as a server.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{env, thread};
@@ -8,7 +9,7 @@ use anyhow::Context;
 use heaptrace_http::{Access, Address, Request, Response, serve};
 use heaptrace_pprof::encode;
 
-use crate::ask::viewer;
+use crate::ask::viewer::{self, Choice, Session, Way};
 use crate::profile::part::Base;
 use crate::profile::{load, prune};
 use crate::render::browser;
@@ -29,12 +30,13 @@ pub struct Served {
 /// What pages were given last.
 struct Site {
     served: Served,
-    data: Mutex<Arc<Vec<u8>>>,
+    /// All profiles together, and those of them that were looked at alone, by their places from 1 on.
+    data: Mutex<BTreeMap<usize, Arc<Vec<u8>>>>,
 }
 
 /// Serves them until the process ends.
 pub fn run(served: Served, address: &Address, opens: bool) -> anyhow::Result<()> {
-    let data = Mutex::new(Arc::new(served.data()?));
+    let data = Mutex::new(BTreeMap::from([(0, Arc::new(served.data(0, &Way::default())?))]));
     let socket = address.listen().with_context(|| format!("cannot listen at {address}"))?;
     let url = socket.url();
     let access = Access::to(address, &socket, None);
@@ -51,18 +53,28 @@ pub fn run(served: Served, address: &Address, opens: bool) -> anyhow::Result<()>
 }
 
 impl Served {
-    /// What the page understands of them.
-    fn data(&self) -> anyhow::Result<Vec<u8>> {
-        viewer::bytes(load::load(&self.files, self.base.as_ref())?, &self.options, false)
+    /// What the page understands of one of them, from 1 on, or of all.
+    fn data(&self, which: usize, way: &Way) -> anyhow::Result<Vec<u8>> {
+        let one = which.checked_sub(1).and_then(|index| self.files.get(index));
+        let files = one.map_or(&*self.files, std::slice::from_ref);
+        viewer::bytes(load::load(files, self.base.as_ref())?, &self.options, way)
+    }
+
+    /// What there is to choose from.
+    fn session(&self) -> Session {
+        let all = Choice { label: "all together".to_owned(), wishes: BTreeMap::new() };
+        let one = |(index, label): (usize, String)| Choice {
+            label,
+            wishes: BTreeMap::from([("profile", (index + 1).to_string())]),
+        };
+        let parts = if self.is_lasting() { viewer::labels(&self.files) } else { Vec::new() };
+        let parts = parts.into_iter().enumerate().map(one);
+        Session { profiles: [all].into_iter().chain(parts).collect(), marks: Vec::new(), live: false }
     }
 
     /// Whether they can be read again.
     fn is_lasting(&self) -> bool {
-        let base = self.base.iter().map(|base| &base.file);
-        // What is no file, such as a pipe, gives its bytes once.
-        let lasts =
-            |place: &PathBuf| place.is_file() || place.to_str().is_some_and(|text| text.contains("://"));
-        self.files.iter().chain(base).all(lasts)
+        self.files.iter().chain(self.base.iter().map(|base| &base.file)).all(|place| viewer::lasts(place))
     }
 
     /// All of it as a file of `profile.proto`.
@@ -77,11 +89,15 @@ impl Site {
     fn answer(&self, request: &Request) -> Response {
         match request.path() {
             "/" => viewer::page(),
-            // Of files there is nothing else.
-            "/viewer/session" => {
-                Response::new("application/json", r#"{"processes":[],"marks":[],"live":false}"#)
+            "/viewer/session" => viewer::session(&self.served.session()),
+            "/viewer/data" => {
+                let which = request.query("profile").and_then(|text| text.parse().ok()).unwrap_or(0);
+                match viewer::way(request) {
+                    Ok(way) if way == Way::default() => self.data(which, request.query("refresh").is_some()),
+                    Ok(way) => self.close(which, &way),
+                    Err(response) => response,
+                }
             }
-            "/viewer/data" => self.data(request.query("refresh").is_some()),
             "/download" if self.served.is_lasting() => match self.served.file() {
                 Ok(bytes) => Response::new("application/vnd.google.protobuf+gzip", bytes)
                     .header("Content-Disposition", "attachment; filename=\"profile.pb.gz\""),
@@ -91,18 +107,35 @@ impl Site {
         }
     }
 
-    /// The profile; read again if that is asked for and can be.
-    fn data(&self, again: bool) -> Response {
+    /// One of the profiles, or all, for a reader who has come close to something. Not kept.
+    fn close(&self, which: usize, way: &Way) -> Response {
+        if !self.served.is_lasting() {
+            return Response::error(404, "the profile cannot be read again");
+        }
+        match self.served.data(which, way) {
+            Ok(bytes) => viewer::data(bytes),
+            Err(error) => Response::error(500, &format!("{error:#}")),
+        }
+    }
+
+    /// One of the profiles, or all; read again if that is asked for and can be.
+    fn data(&self, which: usize, again: bool) -> Response {
+        if which > self.served.files.len() {
+            return Response::error(404, "there is no such profile");
+        }
         // One at a time, however many pages ask.
         let mut data = self.data.lock().unwrap_or_else(PoisonError::into_inner);
-        if again && self.served.is_lasting() {
-            match self.served.data() {
-                Ok(bytes) => *data = Arc::new(bytes),
+        if self.served.is_lasting() && (again || !data.contains_key(&which)) {
+            match self.served.data(which, &Way::default()) {
+                Ok(bytes) => _ = data.insert(which, Arc::new(bytes)),
                 Err(error) => return Response::error(500, &format!("{error:#}")),
             }
         }
-        let bytes = Arc::clone(&data);
+        let bytes = data.get(&which).map(Arc::clone);
         drop(data);
-        viewer::data(bytes.to_vec())
+        match bytes {
+            Some(bytes) => viewer::data(bytes.to_vec()),
+            None => Response::error(404, "that profile can be read together with the others only"),
+        }
     }
 }

@@ -95,6 +95,9 @@ settings! {
     Options "trim_path" "trim-path" "PATH" "Prefixes to cut off the names of source files, separated by colons"
         Text paths.trim;
     Options "no_source" "no-source" "" "Put no lines of source into the viewer" Flag no_source;
+    Options "page_nodes" "page-nodes" "N"
+        "Calls that the viewer gets at most; the smaller ones come when they are looked at closely, where it is served [default: 2000000]"
+        Limit page_nodes;
     Filters "focus" "focus" "REGEX" "Only samples with a matching frame: by function, source file, or file of the mapping"
         Regex filters.focus;
     Filters "ignore" "ignore" "REGEX" "No samples with a matching frame" Regex filters.ignore;

@@ -12,3 +12,4 @@ pub mod prune;
 pub mod row;
 pub mod tables;
 pub mod time_line;
+pub mod turnover;

@@ -67,6 +67,8 @@ pub struct Options {
     pub paths: SourcePaths,
     /// Whether the viewer is to have no lines of source.
     pub no_source: bool,
+    /// Calls that the viewer is given at most.
+    pub page_nodes: Option<usize>,
 }
 
 impl Options {
@@ -118,6 +120,7 @@ impl Default for Options {
             filters: Filters::default(),
             paths: SourcePaths::default(),
             no_source: false,
+            page_nodes: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::view::basis::View;
 use crate::view::call_tree::build::{NODES_LIMIT, call_tree};
 use crate::view::call_tree::excerpt::{Excerpt, excerpts};
+use crate::view::call_tree::near::Way;
 use crate::view::call_tree::tree::CallTree;
 use crate::view::header::Header;
 use crate::view::noise::Sampling;
@@ -36,9 +37,14 @@ pub struct Kind {
 impl<'a> Viewer<'a> {
     /// Of a view; `read` gets a source file.
     pub fn new(view: &'a View<'a>, read: impl Fn(&str) -> Option<String>) -> Viewer<'a> {
+        Viewer::near(view, &Way::default(), read)
+    }
+
+    /// The same for a reader who has come close to what lies at the end of a way.
+    pub fn near(view: &'a View<'a>, way: &Way, read: impl Fn(&str) -> Option<String>) -> Viewer<'a> {
         let profile = view.profile;
         let own = view.options.filters.own_code.find(profile);
-        let tree = call_tree(profile, &own, NODES_LIMIT);
+        let tree = call_tree(profile, &own, view.options.page_nodes.unwrap_or(NODES_LIMIT).max(1), way);
         let kind =
             |index| Kind { total: view.total_of(index), sampled: Sampling::new(profile, index).is_some() };
         Viewer {

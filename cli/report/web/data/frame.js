@@ -23,6 +23,25 @@ export function frameInfo(profile, frame) {
 }
 
 /**
+ * Where a function is: its file, and the line where it begins or else the first that is known of it.
+ *
+ * @param {Profile} profile
+ * @param {string} name
+ */
+export function placeOf(profile, name) {
+    const { frames, functions, strings } = profile;
+    const index = functions.name.findIndex((text) => strings[text] === name);
+    if (index < 0) {
+        return { file: '', line: 0 };
+    }
+    let line = functions.start[index];
+    for (let frame = 0; line === 0 && frame < frames.function.length; frame++) {
+        line = frames.function[frame] - 1 === index ? frames.line[frame] : 0;
+    }
+    return { file: strings[functions.file[index]], line };
+}
+
+/**
  * The last part of a path.
  *
  * @param {string} path

@@ -1,13 +1,20 @@
-// Where the profile is: inside the page, or at the page's server.
+// Where the profiles are: inside the page, or at the page's server.
 
 /** @import { Profile } from './profile.js' */
 
 import { readProfile } from './profile.js';
 
+/** @typedef {Record<string, string>} Wishes what the server is to give, as parameters of its address */
+/** @typedef {{ label: string, wishes: Wishes }} Choice one of several profiles */
+
 export class Source {
-    /** @param {HTMLElement} element the one with the profile inside, or its address */
-    constructor(element) {
+    /**
+     * @param {HTMLElement} element the one with the profile inside, or its address
+     * @param {HTMLElement[]} parts those with the profiles that it is made of, if there are several
+     */
+    constructor(element, parts) {
         this.element = element;
+        this.parts = parts;
         this.address = element.dataset.from ?? '';
     }
 
@@ -17,42 +24,47 @@ export class Source {
     }
 
     /**
-     * @param {Record<string, string>} [wishes] parameters for the server
+     * @param {Wishes} [wishes]
      * @returns {Promise<Profile>}
      */
     async read(wishes = {}) {
-        return readProfile(this.isServed ? await this.fetched(wishes) : decoded(this.element.textContent?.trim() ?? ''));
+        const element = this.parts[Number(wishes.profile) - 1] ?? this.element;
+        return readProfile(this.isServed ? await this.fetched(wishes) : decoded(element.textContent?.trim() ?? ''));
     }
 
-    /** @param {Record<string, string>} wishes */
+    /** @param {Wishes} wishes */
     async fetched(wishes) {
         const response = await this.ask('data', wishes);
         return new Uint8Array(await response.arrayBuffer());
     }
 
     /**
-     * What else the server has: processes, the marks of one, and whether these go on.
+     * What there is to look at: profiles, the marks of one, and whether these go on.
      *
-     * @param {string} pid
-     * @returns {Promise<{ processes: { pid: number, name: string }[], marks: string[], live: boolean }>}
+     * @param {Wishes} of
+     * @returns {Promise<{ profiles: Choice[], marks: string[], live: boolean }>}
      */
-    async session(pid) {
-        return (await this.ask('session', { pid })).json();
+    async session(of) {
+        if (!this.isServed) {
+            const parts = this.parts.map((part, i) => ({ label: part.dataset.label ?? '', wishes: { profile: String(i + 1) } }));
+            return { profiles: [{ label: 'all together', wishes: {} }, ...parts], marks: [], live: false };
+        }
+        return (await this.ask('session', of)).json();
     }
 
     /**
      * Has the server keep this moment, to show what came since.
      *
-     * @param {string} pid
+     * @param {Wishes} of
      * @param {string} name
      */
-    async mark(pid, name) {
-        await this.ask('mark', { pid, name }, 'POST');
+    async mark(of, name) {
+        await this.ask('mark', { ...of, name }, 'POST');
     }
 
     /**
      * @param {string} what
-     * @param {Record<string, string>} wishes
+     * @param {Wishes} wishes
      * @param {string} [method]
      */
     async ask(what, wishes, method = 'GET') {

@@ -4,8 +4,10 @@
 /** @import { Box } from '../model/boxes.js' */
 
 import { pathOf } from '../model/boxes.js';
+import { placeOf } from '../data/frame.js';
 import { exactly } from '../model/session.js';
 import { announce } from './dom.js';
+import { editorLink, editorName, openInEditor } from './editor.js';
 
 /** @typedef {{ label: string, run: () => void, hint: string }} Action */
 
@@ -26,6 +28,7 @@ export function actionsOf(app, name, box) {
         { label: 'Ignore', hint: 'no stacks that it is in', run: () => app.go({ i: also(state.i), z: '' }) },
         { label: 'Hide', hint: 'leave it out of the stacks', run: () => app.go({ h: also(state.h), z: '' }) },
         { label: 'Show from here', hint: 'leave its callers out', run: () => app.go({ sf: own, z: '' }) },
+        ...inEditor(app, name),
         { label: 'Copy name', hint: '', run: () => copy(name) },
     ];
     if (box) {
@@ -38,6 +41,17 @@ export function actionsOf(app, name, box) {
     }
     actions.push({ label: 'Copy link', hint: 'to what is shown now', run: () => copy(location.href) });
     return actions;
+}
+
+/**
+ * @param {App} app
+ * @param {string} name
+ * @returns {Action[]}
+ */
+function inEditor(app, name) {
+    const { file, line } = placeOf(app.profile, name);
+    const link = editorLink(file, line);
+    return link === '' ? [] : [{ label: 'Open in editor', hint: `${editorName()}: ${file}:${line}`, run: () => openInEditor(link) }];
 }
 
 /** @param {string} text */

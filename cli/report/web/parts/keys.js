@@ -31,7 +31,7 @@ export function keys(app, event) {
         document.getElementById('search')?.focus();
     } else if (key === '?') {
         help();
-    } else if (key === 'r' && app.refresh) {
+    } else if (key === 'r' && app.source.isServed) {
         app.refresh.read();
     } else if (key === 't') {
         app.turn();

@@ -1,6 +1,7 @@
-// Newer profiles from the server: on demand or by the second, of another process, since a moment.
+// Other profiles: another one of several; from a server also newer ones, on demand or by the second, since a moment.
 
 /** @import { App } from '../app.js' */
+/** @import { Choice, Wishes } from '../data/source.js' */
 
 import { announce, button, el, fill } from './dom.js';
 import { openMenu } from './menu.js';
@@ -15,15 +16,21 @@ export class Refresh {
         this.period = 0;
         this.isBusy = false;
         this.timer = 0;
-        this.pid = '';
+        /** @type {Wishes} which profile */
+        this.of = {};
+        /** @type {Choice[]} */
+        this.profiles = [];
         /** @type {string[]} */
         this.marks = [];
         this.since = '';
+        /** What the reader came close to last. */
+        this.near = '';
         this.now = button('⟳', () => this.read(), { 'aria-label': 'Refresh', title: 'Read the profile again (r)' });
         this.often = button('', () => this.offerPeriods(), { 'aria-haspopup': 'menu', title: 'How often the profile is read again' });
         this.moment = button('', () => this.offerMoments(), { 'aria-haspopup': 'menu', title: 'What is shown is what came since then' });
-        this.process = el('select', { 'aria-label': 'Process', change: () => this.look({ pid: this.process.value, since: '' }) });
-        this.element = el('div', { class: 'live' }, this.process, this.moment, this.often, this.now);
+        this.choice = el('select', { 'aria-label': 'Profile', change: () => this.look({ of: this.profiles[this.choice.selectedIndex].wishes, since: '' }) });
+        this.element = el('div', { class: 'live' }, this.choice, this.moment, this.often, this.now);
+        this.now.hidden = this.often.hidden = !app.source.isServed;
         this.update();
         this.learn();
     }
@@ -35,11 +42,13 @@ export class Refresh {
 
     /** What there is to look at. */
     async learn() {
-        const { processes, marks, live } = await this.app.source.session(this.pid);
+        const { profiles, marks, live } = await this.app.source.session(this.of);
+        const of = JSON.stringify(this.of);
+        this.profiles = profiles;
         this.marks = marks;
         this.moment.hidden = !live;
-        this.process.hidden = processes.length < 2;
-        fill(this.process, ...processes.map(({ pid, name }) => el('option', { value: pid, selected: String(pid) === this.pid }, `${name} (${pid})`)));
+        this.choice.hidden = profiles.length < 2;
+        fill(this.choice, ...profiles.map(({ label, wishes }) => el('option', { selected: JSON.stringify(wishes) === of }, label)));
     }
 
     offerPeriods() {
@@ -65,18 +74,30 @@ export class Refresh {
     async mark() {
         const name = new Date().toLocaleTimeString();
         try {
-            await this.app.source.mark(this.pid, name);
+            await this.app.source.mark(this.of, name);
             this.look({ since: name });
         } catch (error) {
             announce(`This moment cannot be kept: ${error instanceof Error ? error.message : error}`);
         }
     }
 
-    /** @param {{ pid?: string, since?: string }} what */
+    /** @param {{ of?: Wishes, since?: string }} what */
     look(what) {
-        Object.assign(this, what);
+        Object.assign(this, what, { near: '' });
         this.update();
         this.read();
+    }
+
+    /**
+     * Gets the stacks that were too small for the page, where the reader looks closely now.
+     *
+     * @param {string} way
+     */
+    comeNear(way) {
+        if (way !== '' && way !== this.near && this.app.source.isServed && !this.isBusy) {
+            this.near = way;
+            this.read('');
+        }
     }
 
     /** @param {number} seconds */
@@ -93,7 +114,8 @@ export class Refresh {
         }
     }
 
-    async read() {
+    /** @param {string} [refresh] whether the profile is to be newer */
+    async read(refresh = '1') {
         if (this.isBusy) {
             return;
         }
@@ -101,7 +123,7 @@ export class Refresh {
         this.isBusy = true;
         this.now.classList.add('busy');
         try {
-            this.app.replace(await this.app.source.read({ refresh: '1', pid: this.pid, since: this.since }));
+            this.app.replace(await this.app.source.read({ refresh, ...this.of, since: this.since, near: this.near }));
         } catch (error) {
             this.period = 0;
             this.update();

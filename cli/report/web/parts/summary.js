@@ -53,7 +53,7 @@ export function summary(app, shown, element) {
         variance: shown.metric.totals.variance[0],
     };
     const isWhole = [...'fihs', 'sf', 'tf', 'ti', 'own'].every((name) => !shown.state[/** @type {'f'} */ (name)]);
-    const half = halfInterval(whole.variance);
+    const half = Math.round(halfInterval(whole.variance));
     const losses = is.about.losses.map(([what, count]) => `${grouped(count)} ${what} lost`);
     const hints = [...is.about.hints];
     if (is.left_out > 0) {
@@ -64,7 +64,7 @@ export function summary(app, shown, element) {
         el('p', { class: 'total' },
             el('strong', {}, amount(is.difference ? Math.abs(whole.value) : whole.value, type.unit)),
             el('span', {}, `${!is.difference ? '' : whole.value < 0 ? 'less ' : 'more '}${MEANINGS[type.name] ?? type.name}${isWhole ? '' : ', of what the filters leave'}`),
-            half > 0 && el('span', { class: 'error' }, `± ${amount(Math.round(half), type.unit)} (95%)`)),
+            half > 0 && el('span', { class: 'error' }, `± ${amount(half, type.unit)} (95%)`)),
         ...losses.map((loss) => el('p', { class: 'warning' }, loss)),
         emptiness(app, shown),
         ...hints.map((hint) => el('p', { class: 'hint' }, hint)),

@@ -1,26 +1,17 @@
 // Light or dark: as the reader's system has it, until told otherwise.
 
 import { isDark } from './colours.js';
-
-const NAME = 'heaptrace.theme';
+import { recall, remember } from './memory.js';
 
 export function restoreTheme() {
-    try {
-        const theme = localStorage.getItem(NAME);
-        if (theme === 'light' || theme === 'dark') {
-            document.documentElement.dataset.theme = theme;
-        }
-    } catch {
-        // A page from disk may have nowhere to remember it.
+    const theme = recall('theme');
+    if (theme === 'light' || theme === 'dark') {
+        document.documentElement.dataset.theme = theme;
     }
 }
 
 export function turnTheme() {
     const theme = isDark() ? 'light' : 'dark';
     document.documentElement.dataset.theme = theme;
-    try {
-        localStorage.setItem(NAME, theme);
-    } catch {
-        // As above.
-    }
+    remember('theme', theme);
 }

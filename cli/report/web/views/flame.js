@@ -6,6 +6,7 @@
 /** @import { Metric } from '../model/sums.js' */
 
 import { Boxes, START, outermost, pathOf } from '../model/boxes.js';
+import { wayNear } from '../model/near.js';
 import { startOf } from '../model/start.js';
 import { grouped, percentage } from '../text/units.js';
 import { actionsOf } from '../parts/actions.js';
@@ -67,6 +68,9 @@ export class FlameView {
         this.flame.show(shown, boxes, zoomed, state.ice);
         this.details.show(shown, this.flame.selected ?? zoomed);
         this.showWay(shown, zoomed);
+        if (!this.bottomUp) {
+            app.refresh.comeNear(wayNear(app.session, shown, zoomed));
+        }
         fill(this.legend, ...legend(shown));
     }
 

@@ -10,6 +10,7 @@ import { pattern } from '../text/pattern.js';
 import { change, percentage } from '../text/units.js';
 import { kindColour } from '../parts/colours.js';
 import { button, el, fill } from '../parts/dom.js';
+import { editorLink, editorName, offerEditors } from '../parts/editor.js';
 
 /** Functions that are shown at once. */
 const MOST = 25;
@@ -39,6 +40,7 @@ export class SourceView {
             this.lead,
             el('span', {}, regex === null ? 'Own code, the functions that hold most' : typeof regex === 'string' ? `${state.p}: ${regex}` : `Functions that match ${state.p}`),
             state.p !== '' && all,
+            this.editor(shown),
         );
         const none = 'No function of this name holds anything here.';
         fill(this.holder, ...(routines.length > 0 ? routines.map((routine) => this.routine(shown, routine)) : [el('p', { class: 'hint' }, none)]));
@@ -61,7 +63,7 @@ export class SourceView {
                 body.push(el('tr', { class: 'cut' }, el('td', { colspan: '4' }, '⋮')));
             }
             before = line.number;
-            body.push(this.line(line, amounts, most));
+            body.push(this.line(routine.file, line, amounts, most));
         }
         return el(
             'section',
@@ -75,14 +77,27 @@ export class SourceView {
     }
 
     /**
+     * The editor that line numbers lead to, to choose another.
+     *
+     * @param {Shown} shown
+     */
+    editor(shown) {
+        const choice = button(`Lines open in ${editorName()}`, () => offerEditors(choice, () => this.update(shown)), { class: 'plain editor', 'aria-haspopup': 'menu' });
+        return choice;
+    }
+
+    /**
+     * @param {string} file
      * @param {Line} line
      * @param {(value: number) => string} amounts
      * @param {number} most
      */
-    line(line, amounts, most) {
+    line(file, line, amounts, most) {
+        const link = line.number === 0 ? '' : editorLink(file, line.number);
+        const number = line.number === 0 ? '?' : String(line.number);
         const heat = Math.abs(line.cum) / most;
         const row = el('tr', { class: line.cum === 0 && line.flat === 0 ? 'idle' : null },
-            el('td', { class: 'number' }, line.number === 0 ? '?' : String(line.number)),
+            el('td', { class: 'number' }, link === '' ? number : el('a', { href: link, title: `Open in ${editorName()}` }, number)),
             el('td', {}, amounts(line.flat)),
             el('td', {}, amounts(line.cum)),
             el('td', { class: 'text' }, line.text ?? ''));

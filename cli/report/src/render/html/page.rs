@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::render::html::link::link;
 use crate::render::html::modules::{INDEX, MODULES, STYLE};
+use crate::render::xml::escaped;
 
 /// The page, and the policy that it is under.
 #[derive(Clone, Debug)]
@@ -17,17 +18,26 @@ pub struct Page {
 }
 
 impl Page {
-    /// The page with a profile inside, which loads nothing.
-    pub fn with(data: &[u8]) -> Page {
-        Page::new(&BASE64_STANDARD.encode(data), "", "connect-src 'none'")
+    /// The page with a profile inside, and with the parts that it is made of, each with what it is called, if there
+    /// are several. It loads nothing.
+    pub fn with(data: &[u8], parts: &[(String, Vec<u8>)]) -> Page {
+        let part = |(label, data): &(String, Vec<u8>)| {
+            let label = escaped(label);
+            let data = BASE64_STANDARD.encode(data);
+            format!(
+                "\n<script class=\"part\" type=\"application/octet-stream\" data-label=\"{label}\">{data}</script>"
+            )
+        };
+        let parts: String = parts.iter().map(part).collect();
+        Page::new([&BASE64_STANDARD.encode(data), &parts], "", "connect-src 'none'")
     }
 
     /// The page for a server, which loads the profile from there.
     pub fn from(url: &str) -> Page {
-        Page::new("", url, "connect-src 'self'")
+        Page::new(["", ""], url, "connect-src 'self'")
     }
 
-    fn new(data: &str, from: &str, connect: &str) -> Page {
+    fn new([data, more]: [&str; 2], from: &str, connect: &str) -> Page {
         let script = link(MODULES);
         let policy = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; img-src data: blob:; {connect}; base-uri 'none'; form-action 'none'",
@@ -39,6 +49,7 @@ impl Page {
             ("{style}", STYLE),
             ("{from}", from),
             ("{data}", data),
+            ("{more}", more),
             ("{script}", &*script),
         ];
         let length = parts.iter().map(|(_, text)| text.len()).sum::<usize>() + INDEX.len();

@@ -1,11 +1,14 @@
 //! Where the viewer begins.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::pattern::Pattern;
 use crate::view::basis::Options;
 use crate::view::graph::Sort;
 use crate::view::node::Granularity;
+
+/// All but what no part of an address gives a meaning to.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What the command line asks for, in the parameters of pprof's URLs. The sample type is the default
 /// of the page.
@@ -51,7 +54,6 @@ pub fn place(options: &Options, functions: &Pattern) -> String {
 
 /// A view of the page with its parameters: what follows `#` in its address.
 pub fn address<'a>(view: &str, parameters: impl Iterator<Item = (&'a str, String)>) -> String {
-    let encoded =
-        parameters.map(|(name, value)| format!("{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC)));
+    let encoded = parameters.map(|(name, value)| format!("{name}={}", utf8_percent_encode(&value, RESERVED)));
     format!("/{view}?{}", encoded.collect::<Vec<_>>().join("&"))
 }

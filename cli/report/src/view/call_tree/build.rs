@@ -2,15 +2,17 @@
 
 use crate::profile::tables::Profile;
 use crate::view::call_tree::frame::Frames;
+use crate::view::call_tree::near::Way;
 use crate::view::call_tree::prune;
 use crate::view::call_tree::tree::{CallTree, Node, Row};
 use crate::view::own::Own;
 
-/// Most nodes. What is smaller than all of these is in nodes of [`crate::view::call_tree::frame::SMALLER`].
+/// Most nodes, if nothing else is asked for. What is smaller than all of these is in nodes of
+/// [`crate::view::call_tree::frame::SMALLER`].
 pub const NODES_LIMIT: usize = 2_000_000;
 
-/// The tree of all samples with a stack.
-pub fn call_tree(profile: &Profile, own: &Own, limit: usize) -> CallTree {
+/// The tree of all samples with a stack, with at most `limit` nodes, those that are near before others.
+pub fn call_tree(profile: &Profile, own: &Own, limit: usize, near: &Way) -> CallTree {
     let frames = Frames::new(profile, own);
     let (nodes, node_of_stack) = nodes(profile, &frames);
     let mut samples: Vec<(u32, usize)> = profile
@@ -34,7 +36,10 @@ pub fn call_tree(profile: &Profile, own: &Own, limit: usize) -> CallTree {
         left_out: 0,
     };
     match tree.nodes.len() > limit {
-        true => prune::prune(tree, types, limit),
+        true => {
+            let near = near.nodes(profile, &tree);
+            prune::prune(tree, types, limit, &near)
+        }
         false => tree,
     }
 }

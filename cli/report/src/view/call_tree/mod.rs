@@ -3,5 +3,6 @@
 pub mod build;
 pub mod excerpt;
 pub mod frame;
+pub mod near;
 pub mod prune;
 pub mod tree;

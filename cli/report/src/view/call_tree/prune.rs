@@ -8,13 +8,15 @@ use hashbrown::HashMap;
 use crate::view::call_tree::frame::SMALLER;
 use crate::view::call_tree::tree::{CallTree, Node, Row};
 
-/// `tree` with the `limit` largest of its nodes, and one for the rest below each that has some.
-pub fn prune(tree: CallTree, types: usize, limit: usize) -> CallTree {
+/// `tree` with the `limit` largest of its nodes, and one for the rest below each that has some. Those that are near
+/// are before all others; of these all callers are near.
+pub fn prune(tree: CallTree, types: usize, limit: usize, is_near: &[bool]) -> CallTree {
     let shares = tree.shares(types);
     let mut order: Vec<u32> = (0..tree.nodes.len() as u32).collect();
     // A caller is at least as large as what it calls, and before it.
     order.select_nth_unstable_by(limit, |&a, &b| {
-        let key = |node: u32| (Reverse(shares[node as usize].to_bits()), node);
+        let key =
+            |node: u32| (Reverse(is_near[node as usize]), Reverse(shares[node as usize].to_bits()), node);
         key(a).cmp(&key(b))
     });
     let mut is_kept = vec![false; tree.nodes.len()];
@@ -122,8 +124,9 @@ mod tests {
     use heaptrace_pprof::SampleType;
 
     use super::*;
-    use crate::profile::tables::{Location, Profile, Sample};
+    use crate::profile::tables::{Function, Line, Location, Profile, Sample};
     use crate::view::call_tree::build::call_tree;
+    use crate::view::call_tree::near::Way;
     use crate::view::own::OwnCode;
 
     /// A profile of stacks of addresses, the innermost first, each with a value.
@@ -168,9 +171,9 @@ mod tests {
             })
             .collect();
         let own = OwnCode::default().find(&profile);
-        let whole = call_tree(&profile, &own, 100);
+        let whole = call_tree(&profile, &own, 100, &Way::default());
         assert_eq!((whole.nodes.len(), whole.rows.len(), whole.left_out), (7, 6, 0));
-        let tree = call_tree(&profile, &own, 2);
+        let tree = call_tree(&profile, &own, 2, &Way::default());
         let mapping = |node: &Node| tree.frames[node.frame as usize].mapping;
         let shape: Vec<_> = tree.nodes.iter().map(|node| (node.depth, mapping(node))).collect();
         assert_eq!(shape, [(0, Some(1)), (1, None), (1, Some(2)), (2, None), (0, None)]);
@@ -178,5 +181,57 @@ mod tests {
             tree.rows.iter().zip(&tree.values).map(|(row, value)| (row.node, *value)).collect();
         assert_eq!(held, [(0, 40), (1, 3), (2, 50), (3, 3), (4, 4)]);
         assert_eq!(tree.left_out, 5);
+    }
+
+    #[test]
+    fn what_is_near_is_left_however_small_it_is() {
+        let profile =
+            named(&[(&["leaf", "near", "main"], 1), (&["leaf", "far", "main"], 50), (&["main"], 9)]);
+        let own = OwnCode::default().find(&profile);
+        let names = |way: &str| {
+            let tree = call_tree(&profile, &own, 3, &Way::parse(way).unwrap());
+            let name = |node: &Node| match tree.frames[node.frame as usize].function {
+                Some(function) => profile.text(profile.functions[function as usize].name),
+                None => "smaller",
+            };
+            let mut names: Vec<_> = tree.nodes.iter().map(name).collect();
+            names.sort_unstable();
+            names.join(" ")
+        };
+        assert_eq!(names(""), "far leaf main smaller");
+        // "main" and "near", and "near" alone: what lies between may be hidden.
+        assert_eq!(names("ea90e208,54f3570f"), NEAR);
+        assert_eq!(names("54f3570f"), NEAR);
+    }
+
+    const NEAR: &str = "leaf main near smaller";
+
+    /// A profile of stacks of functions, the innermost first, each with a value.
+    fn named(stacks: &[(&[&str], i64)]) -> Profile {
+        let mut profile = Profile {
+            sample_types: vec![SampleType { name: "space".into(), unit: "bytes".into() }],
+            ..Profile::default()
+        };
+        let labels = profile.label_sets.intern(&[]);
+        for (stack, value) in stacks {
+            let mut locations = Vec::new();
+            for name in *stack {
+                let name = profile.strings.intern(name);
+                let known = profile.functions.iter().position(|function| function.name == name);
+                locations.push(known.unwrap_or_else(|| {
+                    let location = profile.functions.len() as u32;
+                    profile.functions.push(Function { name, system_name: name, file: name, start_line: 0 });
+                    profile.code.lines.push(Line { function: location, line: 1, column: 0 });
+                    let lines = location..location + 1;
+                    let location = Location { mapping: None, address: location.into(), lines, folded: false };
+                    profile.code.locations.push(location);
+                    profile.functions.len() - 1
+                }) as u32);
+            }
+            let stack = profile.stacks.intern(&locations);
+            profile.samples.push(Sample { stack, labels });
+            profile.values.push(*value);
+        }
+        profile
     }
 }
