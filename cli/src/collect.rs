@@ -6,8 +6,11 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::parent_id;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Instant;
 
@@ -191,9 +194,11 @@ fn running_program(pid: u32) -> Program {
 pub fn serve(mut config: Config, program: Program, live: Live, control: &UnixStream) -> io::Result<()> {
     let symbolizer = keep_names(&config);
     let Live { endpoints, asker, push } = live;
-    let pushing = push.map(|push| start_pushing(push, &mut config, &asker, |_| {})).transpose()?; // told at the end
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let complain = complain_meanwhile(&has_ended);
+    let pushing = push.map(|push| start_pushing(push, &mut config, &asker, complain)).transpose()?;
     let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer), |_, _| {}); // it was there at once
-    let served = answer_to(config, program, control, pushing.as_ref());
+    let served = answer_to(config, program, control, pushing.as_ref(), &has_ended);
     if let Err(error) = &served {
         control::send(control, &Report::Failed(error.to_string())).ok();
     }
@@ -201,17 +206,28 @@ pub fn serve(mut config: Config, program: Program, live: Live, control: &UnixStr
     served
 }
 
+/// Says that a profile could not be sent on the standard error of `heaptrace run`, which started this
+/// process, while its program goes on: at the end it says that itself.
+fn complain_meanwhile(has_ended: &Arc<AtomicBool>) -> impl FnMut(&Pushed) + Send + 'static {
+    let (has_ended, stderr) = (Arc::clone(has_ended), Stderr::of(parent_id()));
+    move |pushed: &Pushed| {
+        let stderr = stderr.iter().filter(|_| !has_ended.load(Relaxed));
+        stderr.for_each(|stderr| stderr.write(&say::line(messages::cannot_push(pushed))));
+    }
+}
+
 fn answer_to(
     config: Config,
     program: Program,
     control: &UnixStream,
     pushing: Option<&Pushing>,
+    has_ended: &AtomicBool,
 ) -> io::Result<()> {
     let (sender, requests) = unbounded();
     let (control, symbolizer) = (control.try_clone()?, Arc::clone(&config.symbolizer));
     let push = pushing.zip(config.news.clone());
     thread::scope(|scope| {
-        let obey = move || obey(&sender, &program, &control, &symbolizer, push);
+        let obey = move || obey(&sender, &program, &control, &symbolizer, push, has_ended);
         thread::Builder::new().spawn_scoped(scope, obey)?;
         session::run(config, Some(requests)) // the summary may still be on its way when it is over
     })
@@ -223,6 +239,7 @@ fn obey(
     control: &UnixStream,
     symbolizer: &Symbolizer,
     push: Option<(&Pushing, Teller)>,
+    has_ended: &AtomicBool,
 ) -> Option<()> {
     for event in control::values(control) {
         match event {
@@ -230,6 +247,7 @@ fn obey(
                 requests.send(Request::Started(Program { pid, ..program.clone() })).ok()?;
             }
             Event::Ended => {
+                has_ended.store(true, Relaxed);
                 let (answer, summary) = bounded(1);
                 requests.send(Request::Ended(answer)).ok()?;
                 let names = || Stage::Names(symbolizer.progress());

@@ -146,8 +146,9 @@ fn pushed(lines: &mut Vec<Line>, pushed: &Pushed) {
 
 /// That a profile could not be sent, the first time.
 pub fn cannot_push(pushed: &Pushed) -> String {
-    let Pushed { to, why, .. } = pushed;
-    format!("a profile could not be pushed to {to}: {}", why.as_deref().unwrap_or_default())
+    let Pushed { to, why, waiting, .. } = pushed;
+    let again = if *waiting > 0 { "; it will be tried again" } else { "" };
+    format!("a profile could not be pushed to {to}: {}{again}", why.as_deref().unwrap_or_default())
 }
 
 /// Where a browser and other clients find the program's profiles.

@@ -8,6 +8,10 @@ use ureq::http::Uri;
 /// The variable with the token or the password.
 pub const TOKEN: &str = "HEAPTRACE_PUSH_TOKEN";
 
+/// OTLP's own ports, over HTTP and gRPC.
+const OTLP_PORT: u16 = 4318;
+const GRPC_PORT: u16 = 4317;
+
 /// A server that takes profiles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -39,6 +43,8 @@ pub enum BadTarget {
     HasQuery(String),
     /// There is a password in it.
     HasPassword,
+    /// It is where OpenTelemetry's gRPC is.
+    Grpc,
 }
 
 impl fmt::Display for BadTarget {
@@ -50,6 +56,9 @@ impl fmt::Display for BadTarget {
                  otlp+http://HOST:4318 for OpenTelemetry"
             ),
             BadTarget::HasQuery(text) => write!(f, "{text:?} has a query, which heaptrace makes itself"),
+            BadTarget::Grpc => {
+                write!(f, "at port {GRPC_PORT} is OTLP over gRPC; use HTTP, which is at port {OTLP_PORT}")
+            }
             BadTarget::HasPassword => {
                 write!(f, "leave the password out of the URL, which ps shows, and put it into {}", TOKEN)
             }
@@ -73,8 +82,6 @@ impl Protocol {
 
     /// What a URL without a path means.
     fn of_port(port: Option<u16>) -> Protocol {
-        /// OTLP's own, over HTTP.
-        const OTLP_PORT: u16 = 4318;
         if port == Some(OTLP_PORT) { Protocol::Otlp } else { Protocol::Connect }
     }
 }
@@ -103,6 +110,9 @@ impl FromStr for Target {
             None => (None, authority.as_str()),
         };
         let path = uri.path().trim_end_matches('/');
+        if authority.port_u16() == Some(GRPC_PORT) && path.is_empty() {
+            return Err(BadTarget::Grpc);
+        }
         let whole = among.iter().find(|protocol| path.ends_with(protocol.path()));
         let (protocol, end) = match (whole, among) {
             (Some(&protocol), _) => (protocol, ""),
@@ -159,6 +169,7 @@ mod tests {
         {
             assert_eq!(text.parse::<Target>(), Err(BadTarget::NoUrl(text.into())), "{text}");
         }
+        assert_eq!("http://host:4317/".parse::<Target>(), Err(BadTarget::Grpc));
         assert!(matches!("http://host/ingest?name=x".parse::<Target>(), Err(BadTarget::HasQuery(_))));
     }
 }
