@@ -9,6 +9,9 @@ use crate::otlp;
 use crate::request::Request;
 use crate::target::Protocol;
 
+/// How long a connection is kept for the next request: shorter than any server or proxy does it, so that
+/// none is closed as something is sent.
+const IDLE: Duration = Duration::from_secs(4);
 /// Most of an answer that is read, in bytes.
 const MOST_READ: u64 = 64 << 10;
 /// Most of what a server says that is shown, in characters.
@@ -38,6 +41,7 @@ impl Client {
     pub fn new(protocol: Protocol, headers: Vec<(HeaderName, HeaderValue)>) -> Client {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
+            .max_idle_age(IDLE)
             .max_redirects(0) // what is posted does not come along, and who asks should know
             .user_agent(concat!("heaptrace/", env!("CARGO_PKG_VERSION")))
             .build();
