@@ -4,7 +4,7 @@ use heaptrace_pprof::cohorts::{Cohort, Cohorts};
 use heaptrace_pprof::proto::ValueType;
 
 use crate::builder::Builder;
-use crate::support::{Folder, report_error, report_text};
+use crate::support::{Folder, report, report_error, report_text};
 
 const MINUTE: i64 = 60_000_000_000;
 /// When the tests' eras begin, in seconds of an hour.
@@ -160,4 +160,33 @@ fn ages_that_make_no_sense_are_no_harm() {
     report_text(&["--growth", &folder.profile("wild.prof", &wild)]);
     wild.profile.eras = vec![0; 100_000];
     report_text(&["--growth", &folder.profile("many.prof", &wild)]);
+}
+
+#[test]
+fn growth_is_told_to_programs_as_json() {
+    let folder = Folder::new();
+    let file = folder.profile("aged.prof", &aged());
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&report_text(&[&["--growth", "--json"], arguments].concat())).unwrap()
+    };
+    let told = json(&[&file]);
+    assert_eq!((&told["evidence"], &told["seconds"]), (&"ages".into(), &3600.0.into()));
+    let rows = told["rows"].as_array().unwrap();
+    let row =
+        |name: &str| rows.iter().find(|row| row["stack"][0].as_str().unwrap().starts_with(name)).unwrap();
+    let leak = row("leaks orders.c:10");
+    assert_eq!((&leak["verdict"], &leak["inuse_space"]), (&"leak".into(), &360_000.into()));
+    let hourly = leak["bytes_per_hour"].as_f64().unwrap();
+    assert!((300_000.0..420_000.0).contains(&hourly), "{leak}");
+    assert_eq!(leak["interval"], serde_json::json!([hourly, hourly]), "at rate 1 it is exact");
+    assert_eq!(leak["last_freed"], 60.0);
+    assert_eq!(
+        (&row("starts")["verdict"], &row("starts")["last_freed"]),
+        (&"start-up".into(), &serde_json::Value::Null)
+    );
+    assert_eq!(json(&["-n", "1", &file])["more"], 2);
+    let both = report(&["--growth", "--tree", &file]).output().unwrap();
+    let error = String::from_utf8(both.stderr).unwrap();
+    assert_eq!(both.status.code(), Some(2));
+    assert!(error.contains("the argument '--tree' cannot be used with '--growth'"), "{error}");
 }

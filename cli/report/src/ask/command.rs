@@ -41,6 +41,8 @@ pub enum Command {
     Top,
     /// What grows.
     Growth,
+    /// What grows, as JSON.
+    GrowthJson,
     /// The top table as JSON.
     Json,
     /// Callers and callees of the largest functions.
@@ -150,7 +152,7 @@ pub static VIEWS: [ViewKind; 25] = [
     kind("traces", false, "Each sample with its stack", Command::Traces),
     kind("tags", false, "Labels, with what the samples that have them add up to", Command::Tags),
     kind("folded", false, "Lines `a;b;c N` for flame graph tools", Command::Folded),
-    kind("json", true, "The top table as JSON", Command::Json),
+    kind("json", true, "The top table as JSON; with growth, that", Command::Json),
     kind("dot", true, "The call graph for graphviz: `dot -Tsvg`", Command::Dot),
     kind("svg", true, "The call graph as a picture, drawn by graphviz", Command::Picture(Format::Svg)),
     kind("png", true, "The call graph as a picture made of pixels", Command::Picture(Format::Png)),
@@ -203,9 +205,9 @@ impl Command {
         let read = |file: &str| source_files::read(&view.options.paths, file);
         match self {
             Command::Top => text::top(&mut out.text(), &Top::new(view), width)?,
-            Command::Growth => {
+            Command::Growth | Command::GrowthJson => {
                 let view = View::new(view.profile, view.options)?;
-                growth::write(&mut out.text(), &Growth::new(&mut [view])?, width)?
+                self.write_growth(&Growth::new(&mut [view])?, out)?
             }
             Command::Json => json::top(&mut out.text(), &Top::new(view))?,
             Command::Tree => text::tree(&mut out.text(), &Tree::new(view), width)?,
@@ -260,6 +262,16 @@ impl Command {
                 let page = html::Page::with(&html::data(&Viewer::new(view, read))?, &[]);
                 out.data("html", |out| Ok(out.write_all(page.html.as_bytes())?))?;
             }
+        }
+        Ok(())
+    }
+
+    /// Writes what grows, as this command has it.
+    pub fn write_growth(&self, growth: &Growth, out: &mut Output) -> anyhow::Result<()> {
+        let width = out.width();
+        match self {
+            Command::GrowthJson => json::growth(&mut out.text(), growth)?,
+            _ => growth::write(&mut out.text(), growth, width)?,
         }
         Ok(())
     }

@@ -9,7 +9,6 @@ use crate::ask::serve::{self, Served};
 use crate::ask::viewer;
 use crate::profile::tables::Profile;
 use crate::profile::{load, prune};
-use crate::render::growth;
 use crate::render::html::Page;
 use crate::render::output::Output;
 use crate::render::text;
@@ -31,8 +30,8 @@ pub fn show(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         let served = Served { files: args.files(), base: args.subtracted()?, options };
         return serve::run(served, address, !args.no_browser);
     }
-    if let Command::Growth = command {
-        return show_growth(args, &options, out);
+    if let Command::Growth | Command::GrowthJson = command {
+        return show_growth(&command, args, &options, out);
     }
     let mut profile = load::load(&args.files(), args.subtracted()?.as_ref())?;
     prune::prune(&mut profile);
@@ -71,7 +70,7 @@ fn show_page(
 }
 
 /// Growth is between profiles, which are not added up.
-fn show_growth(args: &Args, options: &Options, out: &mut Output) -> anyhow::Result<()> {
+fn show_growth(command: &Command, args: &Args, options: &Options, out: &mut Output) -> anyhow::Result<()> {
     ensure!(args.subtracted()?.is_none(), "--growth takes no base: name all profiles, oldest first");
     ensure!(!args.interactive, "--growth is a command of the prompt, where it looks into one profile");
     let files = args.files();
@@ -84,8 +83,7 @@ fn show_growth(args: &Args, options: &Options, out: &mut Output) -> anyhow::Resu
     let views = profiles.iter().map(|profile| View::new(profile, options));
     let growth = Growth::new(&mut views.collect::<anyhow::Result<Vec<View>>>()?)?;
     let write = |out: &mut Output| {
-        let width = out.width();
-        growth::write(&mut out.text(), &growth, width)?;
+        command.write_growth(&growth, out)?;
         out.flush()
     };
     match args.output() {

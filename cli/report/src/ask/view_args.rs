@@ -3,18 +3,24 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, FromArgMatches};
 
 use crate::ask::command::{self, Argument, VIEWS, ViewKind};
 
 /// The view that was asked for.
 #[derive(Clone, Debug, Default)]
-pub struct ViewArgs(Option<(&'static ViewKind, String)>);
+pub struct ViewArgs {
+    view: Option<(&'static ViewKind, String)>,
+    /// Of what grows: as JSON.
+    json: bool,
+}
 
 impl ViewArgs {
     /// The view.
     pub fn command(&self) -> anyhow::Result<command::Command> {
-        match &self.0 {
+        match &self.view {
+            Some(_) if self.json => Ok(command::Command::GrowthJson),
             Some((view, argument)) => view.command(&format!("--{}", view.name), argument),
             None => Ok(command::Command::Top),
         }
@@ -22,7 +28,7 @@ impl ViewArgs {
 
     /// The file that was given with it.
     pub fn file(&self) -> Option<PathBuf> {
-        let (view, argument) = self.0.as_ref()?;
+        let (view, argument) = self.view.as_ref()?;
         let is_file = view.argument != Argument::Functions && !argument.is_empty();
         is_file.then(|| PathBuf::from(argument))
     }
@@ -30,7 +36,7 @@ impl ViewArgs {
 
 impl clap::Args for ViewArgs {
     fn augment_args(command: Command) -> Command {
-        let group = ArgGroup::new("view").args(VIEWS.iter().map(|view| view.name));
+        let group = ArgGroup::new("view").args(VIEWS.iter().map(|view| view.name)).multiple(true);
         command.args(VIEWS.iter().map(argument)).group(group)
     }
 
@@ -41,8 +47,22 @@ impl clap::Args for ViewArgs {
 
 impl FromArgMatches for ViewArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<ViewArgs, clap::Error> {
-        let mut views = VIEWS.iter();
-        Ok(ViewArgs(views.find_map(|view| Some((view, matches.get_one::<String>(view.name)?.clone())))))
+        let given =
+            VIEWS.iter().filter_map(|view| Some((view, matches.get_one::<String>(view.name)?.clone())));
+        let mut given: Vec<_> = given.collect();
+        let names: Vec<&str> = given.iter().map(|(view, _)| view.name).collect();
+        match names[..] {
+            [] | [_] => Ok(ViewArgs { view: given.pop(), json: false }),
+            // A file may be named with either.
+            ["growth", "json"] => {
+                given.sort_by_key(|(_, file)| file.is_empty());
+                Ok(ViewArgs { view: given.into_iter().next(), json: true })
+            }
+            [one, other, ..] => Err(clap::Error::raw(
+                ErrorKind::ArgumentConflict,
+                format!("the argument '--{one}' cannot be used with '--{other}'\n"),
+            )),
+        }
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

@@ -77,14 +77,22 @@ fn row(out: &mut dyn Write, row: &Row, rate: u64) -> io::Result<()> {
     )
 }
 
-/// The verdict in its words.
+/// The verdict, with what would make sure.
 fn verdict(verdict: &Verdict, rate: u64) -> String {
     match verdict {
-        Verdict::Leak => "leak".to_owned(),
-        Verdict::Cache => "cache".to_owned(),
-        Verdict::StartUp => "start-up".to_owned(),
-        Verdict::Steady => "steady".to_owned(),
-        Verdict::TooEarly(wait) => format!("too early: needs about {}", needs(*wait, rate)),
+        Verdict::TooEarly(wait) => format!("{}: needs about {}", word(verdict), needs(*wait, rate)),
+        _ => word(verdict).to_owned(),
+    }
+}
+
+/// The verdict in a word or two.
+pub fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Leak => "leak",
+        Verdict::Cache => "cache",
+        Verdict::StartUp => "start-up",
+        Verdict::Steady => "steady",
+        Verdict::TooEarly(_) => "too early",
     }
 }
 
