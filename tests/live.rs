@@ -13,4 +13,5 @@ mod live {
     mod rates;
     mod scrapers;
     mod served;
+    mod top;
 }

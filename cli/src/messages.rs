@@ -182,6 +182,19 @@ pub fn not_profiled(pid: u32) -> String {
     format!("process {pid} is not being profiled by this user; heaptrace ps lists who is")
 }
 
+/// That no process is profiled.
+pub const NOTHING_PROFILED: &str =
+    "no process of this user is being profiled; heaptrace run -- PROGRAM starts one that is";
+
+/// That one of these processes has to be named.
+pub fn name_one(pids: &[u32]) -> String {
+    let known: Vec<_> = pids.iter().map(u32::to_string).collect();
+    format!(
+        "several processes are being profiled: name one of {}; heaptrace ps says what they are",
+        known.join(", ")
+    )
+}
+
 /// The same, to a client of a session.
 pub fn not_profiled_here(pid: Option<u32>, pids: &[u32]) -> String {
     let known: Vec<_> = pids.iter().map(u32::to_string).collect();

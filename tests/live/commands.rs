@@ -6,19 +6,19 @@ use std::process::{Command, Output};
 use super::served::{Served, under};
 use crate::support::{HEAPTRACE, Room};
 
-fn heaptrace(room: &Room, arguments: &[&str]) -> Output {
+pub fn heaptrace(room: &Room, arguments: &[&str]) -> Output {
     Command::new(HEAPTRACE).current_dir(room.path("")).args(arguments).output().unwrap()
 }
 
 #[track_caller]
-fn well(room: &Room, arguments: &[&str]) -> String {
+pub fn well(room: &Room, arguments: &[&str]) -> String {
     let output = heaptrace(room, arguments);
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
 #[track_caller]
-fn said(room: &Room, arguments: &[&str]) -> String {
+pub fn said(room: &Room, arguments: &[&str]) -> String {
     let output = heaptrace(room, arguments);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     String::from_utf8(output.stderr).unwrap()

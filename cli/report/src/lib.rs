@@ -1,7 +1,7 @@
 //! `heaptrace report`: reading profiles, ours and those of any other writer of `profile.proto`.
 //!
 //! ```text
-//! ask ─ what is wanted: arguments, the prompt
+//! ask ─ what is wanted: arguments, the prompt; screen ─ `heaptrace top`
 //!  │
 //!  ├─ render ─ writes views: text, JSON, pictures, files
 //!  │    │
@@ -18,10 +18,11 @@ mod pattern;
 mod profile;
 mod render;
 pub mod say;
+pub mod screen;
 mod view;
 
 pub use ask::{Args, run, show, two_dashes, viewer};
-pub use measure::{grouped, label};
+pub use measure::{grouped, label, running};
 pub use pattern::Pattern;
 pub use render::output::Output;
 pub use render::shorten::to_width;

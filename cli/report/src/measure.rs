@@ -207,6 +207,20 @@ pub fn local_time(nanos: i64, format: &str) -> Option<String> {
     Some(local.strftime(format).to_string())
 }
 
+/// This moment in the local time zone, in a format of `strftime`.
+pub fn now(format: &str) -> String {
+    jiff::Zoned::now().strftime(format).to_string()
+}
+
+/// How long something has been running, in the two largest units.
+pub fn running(seconds: u64) -> String {
+    match seconds {
+        ..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
 /// A whole number with its digits in groups of three: `1,234,567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

@@ -1,12 +1,11 @@
 //! `heaptrace ps`.
 
 use std::io::{Write, stdout};
-use std::time::Duration;
 
 use anyhow::Result;
 use heaptrace_channel::config::RateText;
 use heaptrace_collector::Profiled;
-use heaptrace_report::grouped;
+use heaptrace_report::{grouped, running};
 
 use super::session::Session;
 
@@ -36,12 +35,7 @@ pub fn run(_: &Args) -> Result<()> {
 
 fn row(process: &Profiled) -> [String; 6] {
     let Profiled { pid, command, started, rate, in_use: (in_use, _), counters, .. } = process;
-    let seconds = started.elapsed().map_or(0, |elapsed| Duration::from_secs(elapsed.as_secs()).as_secs());
-    let running = match seconds {
-        ..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
-    };
+    let running = running(started.elapsed().map_or(0, |elapsed| elapsed.as_secs()));
     // It is what the program says of itself, and goes to a terminal.
     let command = command.join(" ").replace(char::is_control, " ");
     let in_use = format!("{} B", grouped(*in_use as u64));

@@ -11,7 +11,7 @@ mod prompt;
 mod run;
 mod serve;
 mod setting;
-mod source_files;
+pub mod source_files;
 mod user_folder;
 mod view_args;
 pub mod viewer;

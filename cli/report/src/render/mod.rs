@@ -1,5 +1,6 @@
 //! Writing views: as text, as pictures, as files for other programs.
 
+pub mod blocks;
 pub mod browser;
 pub mod callgrind;
 pub mod disassembly;

@@ -8,6 +8,7 @@ use heaptrace_channel::config::RateText;
 use heaptrace_pprof::printable;
 
 use crate::measure::{self, Scale, grouped, percentage};
+use crate::render::blocks::blocks;
 use crate::render::shorten;
 use crate::view::basis::Showing;
 use crate::view::graph::Inlining;
@@ -92,7 +93,8 @@ fn recorded(header: &Header) -> String {
     }
 }
 
-fn sampled(header: &Header) -> String {
+/// How many samples there are, and at which rate they were taken.
+pub fn sampled(header: &Header) -> String {
     let rate = header.rate.map(|rate| match rate {
         1 => "every allocation".to_owned(),
         rate => format!("once every {} on average", measure::label(rate, "bytes", "auto")),
@@ -126,12 +128,7 @@ fn over_time(header: &Header) -> String {
     let Some(line) = &header.over_time else {
         return String::new();
     };
-    let most = line.most().max(1) as f64;
-    let block = |&bytes: &i64| match (bytes as f64 / most * 8.0).ceil() as usize {
-        0 => ' ',
-        eighths => ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'][eighths.min(8) - 1],
-    };
-    let blocks: String = line.columns.iter().map(block).collect();
+    let blocks = blocks(&line.columns, line.most());
     let mut text = format!("{blocks} up to {}", measure::label(line.most(), "bytes", "auto"));
     if let Some(resident) = line.resident {
         text += &format!(", resident up to {}", measure::label(resident, "bytes", "auto"));
