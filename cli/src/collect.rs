@@ -50,8 +50,8 @@ pub fn run() -> Result<()> {
     let pattern = text(config::OUT).and_then(|text| Pattern::parse(&text).ok());
     let rate = text(config::RATE).and_then(|text| config::parse_rate_or_off(text.as_bytes()));
     let mode = text(config::SYMBOLIZE).and_then(|text| text.to_str()?.parse().ok());
-    let names = Options::names_folder().filter(|_| text(config::NO_CACHE).is_none());
-    let options = Options { mode: mode.unwrap_or_default(), names, ..Options::default() };
+    let kept = Options::kept_folder().filter(|_| text(config::NO_CACHE).is_none());
+    let options = Options { mode: mode.unwrap_or_default(), kept, ..Options::default() };
     let pattern = pattern.unwrap_or_default().on_behalf_of(session.program);
     let program = running_program(session.program);
     let complaints = Stderr::of(session.program).map(|stderr| Complaints::begin(stderr, &pattern, &program));

@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> Result<()> {
     })?;
     let symbolizer = Symbolizer::new(&Options {
         debug_folders: args.debug_dir.clone(),
-        names: Options::names_folder().filter(|_| !args.no_cache),
+        kept: Options::kept_folder().filter(|_| !args.no_cache),
         ..Options::default()
     });
     let fill = || add_names(&mut profile, &symbolizer);

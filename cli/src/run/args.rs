@@ -56,7 +56,7 @@ pub struct Args {
     /// Search DIR, laid out like /usr/lib/debug, for debug files; can be given several times
     #[arg(long, value_name = "DIR")]
     pub debug_dir: Vec<PathBuf>,
-    /// Neither use nor keep names that were found in debug information
+    /// Neither use nor keep what was read of programs: names in debug information, allocators inside
     #[arg(long)]
     pub no_cache: bool,
     /// Say nothing at the end

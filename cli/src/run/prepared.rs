@@ -152,7 +152,7 @@ fn start_collector(
     let options = Options {
         mode: args.symbolize,
         debug_folders: args.debug_dir.clone(),
-        names: Options::names_folder().filter(|_| !args.no_cache),
+        kept: Options::kept_folder().filter(|_| !args.no_cache),
         ..Options::default()
     };
     let (asker, questions) = questions();

@@ -14,7 +14,8 @@ use super::dwarf::{DebugInfo, DwarfFrame};
 use super::elf::Elf;
 use super::function::{Function, Functions};
 use super::function_bounds::FunctionBounds;
-use super::kept;
+use super::kept::{Kept, Place};
+use super::kept_names::{self, KeptNames};
 use super::later::Later;
 use super::lock::lock;
 use super::module::Module;
@@ -146,24 +147,24 @@ pub(super) struct Names {
     functions: Mutex<Functions>,
     /// By the addresses that the file has.
     resolved: Mutex<HashMap<u64, Arc<[ResolvedFrame]>>>,
-    kept: Option<Kept>,
+    told: Option<Told>,
 }
 
 /// What debug information told, and is kept for the next time.
 #[derive(Debug)]
-struct Kept {
-    place: kept::Place,
+struct Told {
+    place: Place,
     /// The addresses, and how many of them are kept already.
     addresses: Mutex<(HashSet<u64>, usize)>,
 }
 
-impl Kept {
+impl Told {
     /// Takes what was kept the last time.
-    fn read(place: kept::Place) -> (Kept, kept::Names) {
-        let names = place.read();
+    fn read(place: Place) -> (Told, kept_names::Names) {
+        let names = place.read().and_then(KeptNames::names).unwrap_or_default();
         let addresses: HashSet<u64> = names.keys().copied().collect();
         let count = addresses.len();
-        (Kept { place, addresses: Mutex::new((addresses, count)) }, names)
+        (Told { place, addresses: Mutex::new((addresses, count)) }, names)
     }
 }
 
@@ -172,7 +173,7 @@ impl Names {
     pub(super) fn read(
         module: &Module,
         folders: &Arc<DebugFolders>,
-        kept: Option<&kept::Folder>,
+        kept: Option<&Kept>,
         mode: Mode,
     ) -> Names {
         let image = image(module, folders).ok();
@@ -180,11 +181,11 @@ impl Names {
         let mini = image.as_ref().and_then(|image| mini_debug(&image.elf));
         let files = || separate.iter().chain(&image);
         let load = |file: &DebugFile| {
-            let place = || kept?.place(&module.build_id, &file.path, file.elf.stamp()?);
-            Some((DebugInfo::load(file, &module.path, folders)?, place().map(Kept::read)))
+            let place = || kept?.place(&module.build_id, ".names", vec![file.state()?]);
+            Some((DebugInfo::load(file, &module.path, folders)?, place().map(Told::read)))
         };
-        let (debug, kept) = files().filter(|_| mode == Mode::Full).find_map(load).unzip();
-        let (kept, resolved) = kept.flatten().unzip();
+        let (debug, told) = files().filter(|_| mode == Mode::Full).find_map(load).unzip();
+        let (told, resolved) = told.flatten().unzip();
         let symbols = SymbolTable::new(files().map(|file| &file.elf).chain(&mini));
         let image = image.map(|image| Arc::new(image.elf));
         let permit = image.as_ref().and_then(|_| Permit::new());
@@ -197,7 +198,7 @@ impl Names {
             bounds: image.as_ref().map(bounds).unwrap_or_default(),
             functions: Mutex::default(),
             resolved: Mutex::new(resolved.unwrap_or_default()),
-            kept,
+            told,
         }
     }
 
@@ -211,20 +212,20 @@ impl Names {
             bounds: Later::default(),
             functions: Mutex::default(),
             resolved: Mutex::default(),
-            kept: None,
+            told: None,
         }
     }
 
     /// Keeps on disk what debug information has told since the last time.
     pub(super) fn keep(&self) {
-        let Some(Kept { place, addresses }) = &self.kept else { return };
+        let Some(Told { place, addresses }) = &self.told else { return };
         let (addresses, kept) = &mut *lock(addresses);
         if addresses.len() > *kept {
             let resolved = lock(&self.resolved);
             let names = addresses.iter().filter_map(|address| resolved.get_key_value(address));
             let names = names.map(|(&address, frames)| (address, Arc::clone(frames))).collect();
             drop(resolved);
-            if place.write(&names).is_ok() {
+            if place.write(KeptNames::of(&names)).is_ok() {
                 *kept = addresses.len();
             }
         }
@@ -247,8 +248,8 @@ impl Names {
         }
         let debug = self.debug.as_ref().filter(|_| Instant::now() < deadline);
         let mut frames = debug.map(|debug| debug.frames(address, deadline)).unwrap_or_default();
-        if let Some(kept) = self.kept.as_ref().filter(|_| !frames.is_empty()) {
-            lock(&kept.addresses).0.insert(address);
+        if let Some(told) = self.told.as_ref().filter(|_| !frames.is_empty()) {
+            lock(&told.addresses).0.insert(address);
         }
         self.add_symbol(address, &mut frames);
         let frames = frames.into_iter().map(|frame| ResolvedFrame {

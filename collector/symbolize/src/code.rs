@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use goblin::elf::SectionHeader;
 use goblin::elf::header::EM_X86_64;
@@ -13,8 +13,9 @@ use memchr::memmem::Finder;
 
 use super::binary::mini_debug;
 use super::contents::fill;
-use super::debug_file::DebugFolders;
+use super::debug_file::{DebugFile, DebugFolders};
 use super::elf::{Elf, string};
+use super::kept::{Kept, Place};
 use super::options::Options;
 
 /// How much of a table is read at once.
@@ -47,8 +48,10 @@ pub struct CodeSegment {
 /// A file with code for x86-64, and what else has symbols for it.
 #[derive(Debug)]
 pub struct Code {
-    elf: Elf,
-    others: Vec<Elf>,
+    file: DebugFile,
+    /// What has its symbols if it has them not itself.
+    separate: Option<DebugFile>,
+    mini: OnceLock<Option<Elf>>,
 }
 
 impl Code {
@@ -59,20 +62,23 @@ impl Code {
         if elf.machine() != EM_X86_64 || elf.is_big_endian() || !elf.ctx().container.is_big() {
             return None;
         }
-        let has_symbols = elf.sections().iter().any(|section| section.sh_type == SHT_SYMTAB);
-        let mut others = Vec::new();
-        if !has_symbols {
+        let mut separate = None;
+        if !has_symbols(&elf) {
             let folders = DebugFolders::new(&Options { debuginfod_urls: Vec::new(), ..Options::default() });
-            let separate = folders.find(path, elf.build_id().as_deref(), Some(&elf));
-            others.extend(separate.map(|file| file.elf));
-            others.extend(mini_debug(&elf));
+            separate = folders.find(path, elf.build_id().as_deref(), Some(&elf));
         }
-        Some(Code { elf, others })
+        Some(Code { file: DebugFile { path: path.to_owned(), elf }, separate, mini: OnceLock::new() })
     }
 
     /// The GNU build id.
     pub fn build_id(&self) -> Option<Vec<u8>> {
-        self.elf.build_id()
+        self.file.elf.build_id()
+    }
+
+    /// The place for something that is made of all this. `matter` tells what.
+    pub fn place(&self, kept: &Kept, matter: &str) -> Option<Place> {
+        let sources = [&self.file].into_iter().chain(&self.separate).map(DebugFile::state);
+        kept.place(&self.build_id()?, matter, sources.collect::<Option<_>>()?)
     }
 
     /// Is one of the texts part of the name of any symbol? All names are read, and nothing else.
@@ -87,7 +93,7 @@ impl Code {
         let mut functions = Vec::new();
         for (elf, table) in self.tables() {
             // A table that makes no sense is as good as none.
-            let _ = add_functions(elf, table, &self.elf, &mut functions);
+            let _ = add_functions(elf, table, &self.file.elf, &mut functions);
         }
         functions.sort_by(|one, other| (one.start, &one.name).cmp(&(other.start, &other.name)));
         let mut next = u64::MAX;
@@ -110,7 +116,7 @@ impl Code {
             .iter()
             .find(|segment| address.checked_sub(segment.start).is_some_and(|offset| offset < segment.size))?;
         let offset = address - segment.start;
-        self.elf.part(segment.offset.checked_add(offset)?, size.min(segment.size - offset))
+        self.file.elf.part(segment.offset.checked_add(offset)?, size.min(segment.size - offset))
     }
 
     /// What is loaded with permission to execute.
@@ -120,22 +126,29 @@ impl Code {
             offset: header.p_offset,
             size: header.p_filesz,
         };
-        self.elf.executable_segments().map(segment).collect()
+        self.file.elf.executable_segments().map(segment).collect()
     }
 
     /// The lowest address that is loaded.
     pub fn base(&self) -> Option<u64> {
-        self.elf.base()
+        self.file.elf.base()
     }
 
     /// The symbol tables, each with the file that has it.
     fn tables(&self) -> impl Iterator<Item = (&Elf, &SectionHeader)> {
-        [&self.elf].into_iter().chain(&self.others).flat_map(|elf| {
+        let elf = &self.file.elf;
+        let mini = self.mini.get_or_init(|| if has_symbols(elf) { None } else { mini_debug(elf) });
+        let separate = self.separate.as_ref().map(|file| &file.elf);
+        [elf].into_iter().chain(separate).chain(mini).flat_map(|elf| {
             // There is one of each kind; thousands would all be read.
             let table = |kind| elf.sections().iter().find(move |section| section.sh_type == kind);
             [SHT_SYMTAB, SHT_DYNSYM].into_iter().filter_map(table).map(move |table| (elf, table))
         })
     }
+}
+
+fn has_symbols(elf: &Elf) -> bool {
+    elf.sections().iter().any(|section| section.sh_type == SHT_SYMTAB)
 }
 
 fn strings_hold(elf: &Elf, table: &SectionHeader, finders: &[Finder], overlap: usize) -> Option<bool> {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::complaint::Complaint;
 use super::debuginfod::Debuginfod;
-use super::elf::{Elf, string};
+use super::elf::{Elf, Stamp, string};
 use super::hex::hex;
 use super::options::Options;
 use super::regular::open_regular;
@@ -32,6 +32,13 @@ const FOLDER_LIMIT: usize = 64;
 pub(super) struct DebugFile {
     pub(super) path: PathBuf,
     pub(super) elf: Elf,
+}
+
+impl DebugFile {
+    /// Where it is, and its state; `None` if it is in memory only.
+    pub(super) fn state(&self) -> Option<(PathBuf, Stamp)> {
+        Some((self.path.clone(), self.elf.stamp()?))
+    }
 }
 
 /// What is looked for.

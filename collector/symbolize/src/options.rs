@@ -43,8 +43,8 @@ pub struct Options {
     pub debuginfod_cache: Option<PathBuf>,
     /// Debuginfod servers to ask for what is in no folder. They need the cache.
     pub debuginfod_urls: Vec<String>,
-    /// The folder in which names that were found are kept for the next time, if they are.
-    pub names: Option<PathBuf>,
+    /// The folder in which what was found is kept for the next time, if it is.
+    pub kept: Option<PathBuf>,
     /// How long all answers of servers together may take.
     pub debuginfod_time_limit: Duration,
     /// How long debug information is read for one profile. What was not found by then has the names
@@ -53,9 +53,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// The user's folder for names that are kept.
-    pub fn names_folder() -> Option<PathBuf> {
-        folder("XDG_CACHE_HOME", "heaptrace/names").or_else(|| folder("HOME", ".cache/heaptrace/names"))
+    /// The user's folder for what is kept.
+    pub fn kept_folder() -> Option<PathBuf> {
+        folder("XDG_CACHE_HOME", "heaptrace/kept").or_else(|| folder("HOME", ".cache/heaptrace/kept"))
     }
 }
 
@@ -67,7 +67,7 @@ fn folder(variable: &str, below: &str) -> Option<PathBuf> {
 
 impl Default for Options {
     /// All there is, with the folders that the environment names for pprof, and the debuginfod cache
-    /// and servers: see debuginfod_find_debuginfo(3). No names are kept.
+    /// and servers: see debuginfod_find_debuginfo(3). Nothing is kept.
     fn default() -> Options {
         let cache = folder("DEBUGINFOD_CACHE_PATH", "")
             .or_else(|| folder("XDG_CACHE_HOME", "debuginfod_client"))
@@ -85,7 +85,7 @@ impl Default for Options {
             binary_folders,
             debuginfod_cache: cache,
             debuginfod_urls: urls.map(str::to_owned).collect(),
-            names: None,
+            kept: None,
             debuginfod_time_limit: Duration::from_secs(30),
             time_limit: Duration::from_secs(60),
         }

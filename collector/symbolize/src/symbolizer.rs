@@ -16,7 +16,7 @@ use super::complaint::Complaint;
 use super::contain::{Fault, contain};
 use super::debug_file::DebugFolders;
 use super::function::Functions;
-use super::kept;
+use super::kept::Kept;
 use super::lock::lock;
 use super::module::{Frame, Module};
 use super::options::{Mode, Options};
@@ -36,8 +36,8 @@ pub struct Symbolizer {
     time_limit: Duration,
     folders: Arc<DebugFolders>,
     cache: Cache,
-    /// Where names are kept for the next session.
-    kept: Option<kept::Folder>,
+    /// Where what was found is kept for the next session.
+    kept: Option<Arc<Kept>>,
     count: Count,
     /// The files that could not be read for a fault of this crate.
     faults: Mutex<BTreeSet<PathBuf>>,
@@ -51,10 +51,15 @@ impl Symbolizer {
             time_limit: options.time_limit,
             folders: Arc::new(DebugFolders::new(options)),
             cache: Cache::default(),
-            kept: options.names.clone().and_then(kept::Folder::open),
+            kept: options.kept.clone().and_then(Kept::open).map(Arc::new),
             count: Count::default(),
             faults: Mutex::default(),
         }
+    }
+
+    /// Where what was found is kept, if it is.
+    pub fn kept(&self) -> Option<Arc<Kept>> {
+        self.kept.clone()
     }
 
     /// Keeps the names that were found for the next session, if it was told where. To be called when
@@ -168,7 +173,7 @@ impl Symbolizer {
         let mut found =
             Found { module: job.module, segments: binary.segments(module.bias), resolved: Vec::new() };
         if self.mode != Mode::None && !job.addresses.is_empty() {
-            let read = || contain(|| Names::read(module, &self.folders, self.kept.as_ref(), self.mode));
+            let read = || contain(|| Names::read(module, &self.folders, self.kept.as_deref(), self.mode));
             let names =
                 binary.names(|| read().unwrap_or_else(|fault| self.note(fault, module, Names::none(module))));
             let resolve = |&address: &u64| {
