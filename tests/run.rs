@@ -37,6 +37,8 @@ mod operators;
 mod output;
 #[path = "run/own_code.rs"]
 mod own_code;
+#[path = "run/plain.rs"]
+mod plain;
 #[path = "run/processes.rs"]
 mod processes;
 #[path = "run/programs.rs"]

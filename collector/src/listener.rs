@@ -9,6 +9,7 @@ use std::{fs, io, iter};
 
 use heaptrace_channel::config::{SOCKET, TOKEN_LENGTH};
 use heaptrace_channel::handshake::{HELLO_LENGTH, Hello, Refusal, encode_answer, same_user};
+use heaptrace_channel::plain;
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
@@ -92,13 +93,19 @@ impl Sockets {
         self.sockets.iter().map(AsRawFd::as_raw_fd)
     }
 
+    /// Where a file of the session's may be that programs find too: its name ends with `suffix`. It is removed
+    /// with the socket.
+    pub fn beside(&self, suffix: &str) -> Option<PathBuf> {
+        self.file.as_deref().map(|socket| beside(socket, suffix))
+    }
+
     /// Refuses connections from now on.
     fn close(&mut self) {
         for socket in &self.sockets {
             shutdown(socket, Shutdown::Both).ok();
         }
         if let Some(path) = self.file.take() {
-            let _ = fs::remove_file(&path);
+            remove(&path);
             path.parent().into_iter().for_each(remove_left_behind);
         }
     }
@@ -127,9 +134,22 @@ fn remove_left_behind(folder: &Path) {
         let Ok(socket) = socket_with(kind.0, kind.1, kind.2, None) else { return };
         let address = SocketAddrUnix::new(entry.path());
         if address.and_then(|address| connect(&socket, &address)) == Err(Errno::CONNREFUSED) {
-            let _ = fs::remove_file(entry.path());
+            remove(&entry.path());
         }
     }
+}
+
+/// Removes a socket and what is beside it.
+fn remove(socket: &Path) {
+    for path in [socket, &beside(socket, plain::SUFFIX)] {
+        let _ = fs::remove_file(path);
+    }
+}
+
+fn beside(socket: &Path, suffix: &str) -> PathBuf {
+    let mut path = socket.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
 }
 
 /// Takes the messages, one from each connection, and waits for none.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select};
 use heaptrace_channel::handshake::Refusal;
+use heaptrace_channel::plain;
 use heaptrace_channel::processes::Process;
 
 use crate::image::Image;
@@ -44,6 +45,7 @@ type ImageId = u64;
 pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()> {
     limits::raise();
     let (waker, wakes) = Waker::new()?;
+    let planner = Planner::start(config.sockets.beside(plain::SUFFIX), config.symbolizer.kept())?;
     let session = Session {
         kin: config.process_events.and_then(|events| Kin::watch(events).ok()),
         children: config.children,
@@ -51,7 +53,7 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         waker,
         output: Output::new(config.pattern, config.symbolizer, config.witness, config.news.clone())?,
         news: config.news,
-        planner: Planner::start()?,
+        planner,
         rate: config.rate,
         program: config.program,
         interval: config.interval.map(|interval| (interval, Instant::now() + interval)),

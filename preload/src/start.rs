@@ -97,7 +97,7 @@ impl Surroundings {
         settings.check();
         RECORDER.unwinder.set_main_stack_top(arguments.0 as usize);
         let (rate, seed) = (settings.rate(), settings.seed());
-        let wants_patches = settings.patches();
+        let wants_patches = settings.patches() && !session::is_plain(&session, objects, vector);
         let program = Program { session, rate, surroundings: self, children, wants_patches, unwinds };
         let handed_over = program.hand_over(connection);
         let is_program = session.program == sys::pid();

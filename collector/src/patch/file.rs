@@ -28,20 +28,42 @@ pub struct LeftAlone {
 }
 
 /// What is to be done in a file.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FilePlan {
-    functions: Vec<Function>,
+    /// The patches at the addresses that the file has, with the names of the functions.
+    patches: Vec<(String, Patch)>,
     /// What cannot be patched.
     pub left: Vec<LeftAlone>,
 }
 
+/// A plan as it is kept for the next session: each patch as it is in messages.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PackedPlan {
+    patches: Vec<(String, Vec<u8>)>,
+    left: Vec<LeftAlone>,
+}
+
+/// A plan that is made.
+#[derive(Default)]
+struct Draft {
+    functions: Vec<Function>,
+    left: Vec<LeftAlone>,
+}
+
 /// A function that is to be patched.
-#[derive(Debug, Clone)]
 struct Function {
     start: u64,
     name: String,
     shape: Shape,
     beginning: Beginning,
+}
+
+impl Function {
+    fn patch(self) -> (String, Patch) {
+        let Function { start, name, shape, beginning } = self;
+        let Beginning { skipped, replaced, moved, distances } = beginning;
+        (name, Patch { function: start, skipped, shape, replaced, moved, distances })
+    }
 }
 
 impl FilePlan {
@@ -52,33 +74,61 @@ impl FilePlan {
         }
         let functions = code.functions();
         let wanted = Wanted::among(&functions, is_program);
-        let mut plan = FilePlan::default();
+        let mut draft = Draft::default();
         for (&start, wanted_here) in &wanted.0 {
             match wanted_here.beginning(code, start, &functions) {
                 // Who only goes on to another of them is counted there.
                 Ok(beginning) if wanted.has(target_of_jump(&beginning, start)) => {}
-                Ok(beginning) => plan.functions.push(Function {
+                Ok(beginning) => draft.functions.push(Function {
                     start,
                     name: wanted_here.name.clone(),
                     shape: wanted_here.shape,
                     beginning,
                 }),
-                Err(why) => plan.leave(&wanted_here.name, wanted_here.shape, why),
+                Err(why) => draft.leave(&wanted_here.name, wanted_here.shape, why),
             }
         }
-        plan.leave_jumped_into(code);
-        if plan.left.iter().any(|left| left.is_vital) {
-            plan.functions.clear();
+        draft.leave_jumped_into(code);
+        if draft.left.iter().any(|left| left.is_vital) {
+            draft.functions.clear();
         }
-        plan
+        FilePlan { patches: draft.functions.into_iter().map(Function::patch).collect(), left: draft.left }
     }
 
     /// The names of what is to be patched, or left alone.
     pub fn into_names(self) -> Vec<String> {
         let left = self.left.into_iter().map(|left| left.function);
-        self.functions.into_iter().map(|function| function.name).chain(left).collect()
+        self.patches.into_iter().map(|(name, _)| name).chain(left).collect()
     }
 
+    /// Is there nothing to be done, and nothing to be said?
+    pub fn is_empty(&self) -> bool {
+        self.patches.is_empty() && self.left.is_empty()
+    }
+
+    /// The patches where `bias` is added to the file's addresses.
+    pub fn patches(&self, bias: u64) -> impl Iterator<Item = Patch> {
+        let moved = move |patch: &Patch| Patch { function: patch.function.wrapping_add(bias), ..*patch };
+        self.patches.iter().map(move |(_, patch)| moved(patch))
+    }
+
+    /// The plan to be kept.
+    pub fn pack(&self) -> PackedPlan {
+        let patches = self.patches.iter().map(|(name, patch)| (name.clone(), patch.encode().to_vec()));
+        PackedPlan { patches: patches.collect(), left: self.left.clone() }
+    }
+
+    /// The plan that was kept; `None` if it makes no sense.
+    pub fn unpack(packed: PackedPlan) -> Option<FilePlan> {
+        let patch = |(name, bytes): (String, Vec<u8>)| {
+            Some((name, Patch::decode(bytes.as_slice().try_into().ok()?)?))
+        };
+        let patches = packed.patches.into_iter().map(patch).collect::<Option<_>>()?;
+        Some(FilePlan { patches, left: packed.left })
+    }
+}
+
+impl Draft {
     fn leave(&mut self, name: &str, shape: Shape, why: Unsafe) {
         let is_vital = !matches!(shape.deed, Deed::Make | Deed::Store);
         self.left.push(LeftAlone { function: name.to_owned(), why, is_vital });
@@ -103,18 +153,6 @@ impl FilePlan {
             let Function { name, shape, .. } = self.functions.remove(index);
             self.leave(&name, shape, Unsafe::JumpedInto);
         }
-    }
-
-    /// The patches where `bias` is added to the file's addresses.
-    pub fn patches(&self, bias: u64) -> impl Iterator<Item = Patch> {
-        self.functions.iter().map(move |Function { start, shape, beginning, .. }| Patch {
-            function: start.wrapping_add(bias),
-            skipped: beginning.skipped,
-            shape: *shape,
-            replaced: beginning.replaced,
-            moved: beginning.moved,
-            distances: beginning.distances,
-        })
     }
 }
 
@@ -170,5 +208,40 @@ impl WantedFunction {
         let next = functions.partition_point(|function| function.start <= start);
         let is_next_in = functions.get(next).is_some_and(|next| range.contains(&next.start));
         if is_next_in { Err(Unsafe::Short) } else { Ok(beginning) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::Path;
+
+    use heaptrace_channel::patch::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_is_kept_as_it_is() {
+        let code = Code::of(File::open("/proc/self/exe").unwrap(), Path::new("/proc/self/exe")).unwrap();
+        assert!(FilePlan::of(&code, true).is_empty(), "there is no allocator in this test");
+        let patch = Patch {
+            function: 0x1230,
+            skipped: 4,
+            shape: Shape::free(0),
+            replaced: Bytes::of(&[0x55, 0x48, 0x89, 0xE5, 0x53]).unwrap(),
+            moved: Bytes::of(&[0x55, 0x48, 0x89, 0xE5, 0x53, 0xE9, 0, 0, 0, 0]).unwrap(),
+            distances: Default::default(),
+        };
+        let left = LeftAlone { function: "je_free".into(), why: Unsafe::Short, is_vital: true };
+        let plan = FilePlan { patches: vec![("je_malloc".into(), patch)], left: vec![left] };
+        assert_eq!(FilePlan::unpack(plan.pack()), Some(plan.clone()));
+        assert_eq!(plan.patches(0x5000).next().unwrap().function, 0x6230);
+        let damaged = |change: fn(&mut PackedPlan)| {
+            let mut packed = plan.pack();
+            change(&mut packed);
+            FilePlan::unpack(packed)
+        };
+        assert_eq!(damaged(|packed| packed.patches[0].1.truncate(20)), None);
+        assert_eq!(damaged(|packed| packed.patches[0].1[9] = 99), None, "no such deed");
     }
 }

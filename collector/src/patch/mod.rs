@@ -3,7 +3,9 @@
 
 mod beginning;
 mod file;
+mod kept;
 mod names;
+mod plain;
 mod planner;
 
 pub use beginning::Unsafe;

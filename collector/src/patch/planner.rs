@@ -4,16 +4,19 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use hashbrown::HashMap;
 use heaptrace_channel::patch::{MAX_PATCHES, VERSION};
-use heaptrace_symbolize::{Code, CodeSegment, open_regular};
+use heaptrace_channel::plain::{FileState, Key};
+use heaptrace_symbolize::{Code, CodeSegment, Kept, open_regular};
 
 use super::file::{FilePlan, LeftAlone};
+use super::kept;
+use super::plain::PlainFiles;
 use crate::files::Files;
 use crate::listener::Connection;
 use crate::maps::Mapping;
@@ -36,13 +39,16 @@ struct Job {
 pub struct Planner(Sender<Job>);
 
 impl Planner {
-    /// Starts its thread, which ends when nobody can ask any more.
+    /// Starts its thread, which ends when nobody can ask any more. It notes in the file `plain` in which files
+    /// there is nothing to patch, for who is made of no others, and knows the plans that are `kept`.
     ///
     /// # Errors
     /// If there can be no thread.
-    pub fn start() -> io::Result<Planner> {
+    pub fn start(plain: Option<PathBuf>, kept: Option<Arc<Kept>>) -> io::Result<Planner> {
         let (sender, jobs) = unbounded();
-        thread::Builder::new().spawn(move || work(&jobs))?;
+        let plain = plain.and_then(|path| PlainFiles::create(&path).ok()); // without it everybody asks
+        let plans = Plans { known: HashMap::new(), plain, kept };
+        thread::Builder::new().spawn(move || work(&jobs, plans))?;
         Ok(Planner(sender))
     }
 
@@ -54,8 +60,7 @@ impl Planner {
     }
 }
 
-fn work(jobs: &Receiver<Job>) {
-    let mut plans = Plans::default();
+fn work(jobs: &Receiver<Job>, mut plans: Plans) {
     for Job { pid, connection, left } in jobs {
         // A fault of ours costs these patches only. The process waits for an answer in any case.
         let told = catch_unwind(AssertUnwindSafe(|| plans.of_process(pid)));
@@ -65,9 +70,15 @@ fn work(jobs: &Receiver<Job>) {
     }
 }
 
-/// The plans for files, by what tells one file's contents from another's.
-#[derive(Default)]
-struct Plans(HashMap<[u64; 5], Arc<(FilePlan, Vec<CodeSegment>)>>);
+/// A plan, and where the file's code is.
+type Planned = Arc<(FilePlan, Vec<CodeSegment>)>;
+
+/// The plans for files, as the program or as a library.
+struct Plans {
+    known: HashMap<(FileState, bool), Planned>,
+    plain: Option<PlainFiles>,
+    kept: Option<Arc<Kept>>,
+}
 
 impl Plans {
     /// The message with the patches of a process, and what is left alone in it.
@@ -102,21 +113,19 @@ impl Plans {
         (message, left)
     }
 
-    fn of_file(
-        &mut self,
-        file: File,
-        path: &Path,
-        is_program: bool,
-    ) -> Option<Arc<(FilePlan, Vec<CodeSegment>)>> {
+    fn of_file(&mut self, file: File, path: &Path, is_program: bool) -> Option<Planned> {
         let data = file.metadata().ok()?;
-        let changed = data.mtime().wrapping_mul(1_000_000_000).wrapping_add(data.mtime_nsec());
-        let key = [data.dev(), data.ino(), data.size(), changed as u64, is_program.into()];
-        if let Some(known) = self.0.get(&key) {
+        let state = FileState::new(data.dev(), data.ino(), data.size(), (data.ctime(), data.ctime_nsec()));
+        if let Some(known) = self.known.get(&(state, is_program)) {
             return Some(Arc::clone(known));
         }
         let code = Code::of(file, path)?;
-        let plan = Arc::new((FilePlan::of(&code, is_program), code.segments()));
-        self.0.insert(key, Arc::clone(&plan));
+        let plan = kept::plan(&code, is_program, self.kept.as_deref());
+        if let Some(plain) = self.plain.as_mut().filter(|_| plan.is_empty()) {
+            plain.note(Key::of(state, is_program));
+        }
+        let plan = Arc::new((plan, code.segments()));
+        self.known.insert((state, is_program), Arc::clone(&plan));
         Some(plan)
     }
 }

@@ -37,6 +37,7 @@ pub mod lost_frees;
 pub mod marks;
 pub mod modules;
 pub mod patch;
+pub mod plain;
 pub mod processes;
 pub mod ring;
 pub mod sample;

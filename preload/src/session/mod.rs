@@ -8,6 +8,7 @@ mod complain;
 mod hand_over;
 mod joined;
 mod net;
+mod plain;
 mod settings;
 mod spawn;
 mod text;
@@ -18,6 +19,7 @@ pub use joined::{Joined, join};
 #[cfg(any(feature = "counting", test))]
 pub use net::connect;
 pub use net::{receive, receive_byte};
+pub use plain::is_plain;
 pub use settings::Settings;
 pub use spawn::{is_recorded, not_profiled};
 pub use text::Text;

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use heaptrace_channel::config::{NO_TOKEN, SOCKET_FOLDER, Session};
 use heaptrace_channel::handshake::same_user;
 use heaptrace_recorder::call;
-use heaptrace_recorder::sys::{Errno, Fd};
+use heaptrace_recorder::sys::{self, Errno, Fd};
 
 use super::text::Text;
 
@@ -96,13 +96,17 @@ pub fn connect(session: &Session, library: &CStr) -> Result<Fd, Errno> {
 /// Connects a socket, which can be tried with another session if nobody listens for this one. Waits
 /// for a collector that is stopped, but not long.
 pub fn connect_socket(socket: Fd, session: &Session, library: &CStr) -> Result<(), Errno> {
-    let library = library.to_bytes();
-    let folder = &library[..library.iter().rposition(|&c| c == b'/').unwrap_or(0)];
-    let in_folder = |folder| Address::of_file(folder, session.name);
-    let files = || [in_folder(folder), in_folder(SOCKET_FOLDER.as_bytes())].into_iter().flatten();
+    let files = || folders(library).into_iter().filter_map(|folder| Address::of_file(folder, session.name));
     let connected = Address::of_abstract(session.name).connect(socket);
     connected.or_else(|why| files().find_map(|file| file.connect(socket).ok()).ok_or(why))?;
     check_peer(socket, session)
+}
+
+/// Where the file of a collector's socket may be.
+pub fn folders(library: &CStr) -> [&[u8]; 2] {
+    let library = library.to_bytes();
+    let folder = &library[..library.iter().rposition(|&c| c == b'/').unwrap_or(0)];
+    [folder, SOCKET_FOLDER.as_bytes()]
 }
 
 /// Refuses a listener that belongs to another user, who could have taken the name. With a token it
@@ -111,17 +115,12 @@ fn check_peer(socket: Fd, session: &Session) -> Result<(), Errno> {
     let mut peer = libc::ucred { pid: 0, uid: !0, gid: !0 };
     let mut length = size_of::<libc::ucred>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `length` bytes of `peer`.
-    let own = unsafe {
-        call!(
-            libc::SYS_getsockopt,
-            socket.0,
-            libc::SOL_SOCKET,
-            libc::SO_PEERCRED,
-            &raw mut peer,
-            &raw mut length
-        )?;
-        call!(libc::SYS_geteuid)? as u32
+    let told = unsafe {
+        let (level, name) = (libc::SOL_SOCKET, libc::SO_PEERCRED);
+        call!(libc::SYS_getsockopt, socket.0, level, name, &raw mut peer, &raw mut length)
     };
+    told?;
+    let own = sys::effective_user();
     let trusted = match session.token == NO_TOKEN {
         true => same_user(peer.uid, own),
         false => peer.uid == own || peer.uid == 0,

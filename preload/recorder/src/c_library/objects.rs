@@ -14,6 +14,7 @@ use core::ptr::null;
 
 use super::initial_stack::Auxiliary;
 use super::symbols::{Dynamic, Name, Tables};
+use crate::sys::PAGE;
 use crate::{arch, memory};
 
 /// The public part of `struct link_map` (link.h), the same in glibc and musl.
@@ -77,6 +78,16 @@ impl Objects {
             next = map.next;
             Some(map)
         })
+    }
+
+    /// The paths of all but the program, and what the kernel has put there.
+    pub fn libraries(self, vector: Auxiliary) -> impl Iterator<Item = &'static CStr> {
+        const VDSO: usize = 4 * PAGE;
+        let vdso = vector.value(libc::AT_SYSINFO_EHDR).map_or(0, |at| at as usize);
+        let libraries = self.iter().skip(1);
+        let of_files = libraries.filter(move |map| (map.dynamic as usize).wrapping_sub(vdso) >= VDSO);
+        // SAFETY: a C string of the dynamic linker's, which stays as long as the object does.
+        of_files.map(|map| unsafe { CStr::from_ptr(map.name) })
     }
 
     fn own(self) -> Option<&'static LinkMap> {
@@ -245,6 +256,13 @@ mod tests {
             let found = objects().find(&Name::new(name.to_str().unwrap()));
             assert_eq!(found.map_or(null(), |found| found.address), expected.cast_const(), "{name:?}");
         }
+    }
+
+    #[test]
+    fn libraries_have_files() {
+        let libraries: Vec<_> = objects().libraries(Auxiliary::find().unwrap()).collect();
+        assert!(libraries.iter().any(|path| path.to_str().unwrap().contains("libc.so")), "{libraries:?}");
+        assert!(libraries.iter().all(|path| crate::sys::state(path).is_some()), "{libraries:?}");
     }
 
     #[test]

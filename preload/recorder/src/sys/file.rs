@@ -2,8 +2,10 @@
 
 use core::ffi::CStr;
 
+use heaptrace_channel::plain::FileState;
+
 use super::call::Errno;
-use super::process::limit;
+use super::process::{effective_user, limit};
 use crate::call;
 
 /// A file descriptor. It is only ever open inside the constructor.
@@ -25,14 +27,30 @@ impl Fd {
         let _ = unsafe { call!(libc::SYS_close, self.0) };
     }
 
-    /// Which file it leads to: device and inode.
-    pub fn file(self) -> Option<(u64, u64)> {
+    fn stat(self) -> Option<libc::stat> {
         // SAFETY: an all-zero stat is valid, and the kernel fills it.
         unsafe {
             let mut stat: libc::stat = core::mem::zeroed();
-            call!(libc::SYS_fstat, self.0, &raw mut stat).ok()?;
-            Some((stat.st_dev, stat.st_ino))
+            call!(libc::SYS_fstat, self.0, &raw mut stat).ok().map(|_| stat)
         }
+    }
+
+    /// Which file it leads to: device and inode.
+    pub fn file(self) -> Option<(u64, u64)> {
+        self.stat().map(|stat| (stat.st_dev, stat.st_ino))
+    }
+
+    /// Is it a regular file that is this user's or root's?
+    fn is_trusted(self) -> bool {
+        let is_ours = |stat: libc::stat| stat.st_uid == effective_user() || stat.st_uid == 0;
+        self.stat().is_some_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG && is_ours(stat))
+    }
+
+    /// What one read gives.
+    fn read(self, buffer: &mut [u8]) -> usize {
+        // SAFETY: the kernel writes at most the buffer's length.
+        let read = unsafe { call!(libc::SYS_read, self.0, buffer.as_mut_ptr(), buffer.len()) };
+        read.unwrap_or(0).min(buffer.len())
     }
 
     /// Writes as much as the kernel takes at once.
@@ -69,16 +87,37 @@ pub fn read_link<'b>(path: &CStr, buffer: &'b mut [u8]) -> &'b [u8] {
 
 /// The start of a file, as much as one read gives; nothing if it cannot be read.
 pub fn read<'b>(path: &CStr, buffer: &'b mut [u8]) -> &'b [u8] {
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
-    // SAFETY: the path ends with a NUL; the kernel writes at most the buffer's length.
-    let read = unsafe {
-        Fd::of(call!(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags)).and_then(|file| {
-            let read = call!(libc::SYS_read, file.0, buffer.as_mut_ptr(), buffer.len());
-            file.close();
-            read
-        })
+    read_if(path, 0, |_| true, buffer)
+}
+
+/// As [`read`], of a regular file that is this user's or root's; of any other it reads nothing, and waits for
+/// nobody.
+pub fn read_trusted<'b>(path: &CStr, buffer: &'b mut [u8]) -> &'b [u8] {
+    read_if(path, libc::O_NOFOLLOW | libc::O_NONBLOCK, Fd::is_trusted, buffer)
+}
+
+fn read_if<'b>(path: &CStr, flags: i32, is_wanted: impl Fn(Fd) -> bool, buffer: &'b mut [u8]) -> &'b [u8] {
+    let flags = flags | libc::O_RDONLY | libc::O_CLOEXEC;
+    // SAFETY: the path ends with a NUL.
+    let opened = Fd::of(unsafe { call!(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) });
+    let read = opened.map_or(0, |file| {
+        let read = if is_wanted(file) { file.read(buffer) } else { 0 };
+        file.close();
+        read
+    });
+    &buffer[..read]
+}
+
+/// The state of the file that a path leads to.
+pub fn state(path: &CStr) -> Option<FileState> {
+    // SAFETY: the path ends with a NUL; an all-zero stat is valid, and the kernel fills it.
+    let stat: libc::stat = unsafe {
+        let mut stat = core::mem::zeroed();
+        call!(libc::SYS_newfstatat, libc::AT_FDCWD, path.as_ptr(), &raw mut stat, 0).ok()?;
+        stat
     };
-    &buffer[..read.unwrap_or(0).min(buffer.len())]
+    let changed = (stat.st_ctime, stat.st_ctime_nsec);
+    Some(FileState::new(stat.st_dev, stat.st_ino, stat.st_size as u64, changed))
 }
 
 /// May the file be executed by this process?

@@ -35,6 +35,12 @@ pub fn pid() -> u32 {
     unsafe { syscall(libc::SYS_getpid, [0; 6]) as u32 }
 }
 
+/// The user whose rights this process has.
+pub fn effective_user() -> u32 {
+    // SAFETY: takes nothing, cannot fail.
+    unsafe { syscall(libc::SYS_geteuid, [0; 6]) as u32 }
+}
+
 /// The calling thread's id, in its own namespace; `None` if the kernel has no such futexes.
 ///
 /// The kernel writes it into a futex that it takes for us. Where nobody else waits for that, it keeps
