@@ -1,12 +1,12 @@
 //! Programs that do anything at random, and are killed at any moment: each process keeps a ledger of its own,
-//! and its profile has to equal it. `scripts/chaos` runs more of both than fit here.
+//! and its profile has to equal it. `scripts/chaos` runs more of all, and for longer, than fits here.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{Ledger, Profile, Room, program, signal_process};
+use crate::support::{Ledger, PATIENCE, Profile, Room, program, signal_process};
 
 const COUNTS: [&str; 4] = ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"];
 const ALLOCATORS: [&str; 4] = ["", "libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libmimalloc.so.2"];
@@ -52,6 +52,30 @@ fn whatever_processes_do_their_profiles_equal_their_ledgers() {
     for seed in 1..=count("HEAPTRACE_CHAOS_SEEDS", 12) {
         assert_equal(seed, ALLOCATORS[seed as usize % ALLOCATORS.len()]);
     }
+}
+
+/// Threads of soak.c at once: the C library allocates once for each, which is in no ledger.
+const THREADS: i64 = 200;
+
+#[test]
+fn threads_that_come_and_go_by_the_hundred_are_counted_exactly() {
+    let seconds = count("HEAPTRACE_CHAOS_SOAK", 0);
+    let room = Room::new();
+    let running = room.run("soak.c").args([&seconds.to_string()]).spawn();
+    let ended = running.wait_within(PATIENCE + Duration::from_secs(seconds)).well();
+    let profile = room.profile("out.prof");
+    let ledger = ended.ledger();
+    ledger.assert_equals_in(&profile, &["inuse_objects", "inuse_space"]);
+    profile.assert_rooted();
+    // Where the collector gets no processor for long enough, allocations are lost, and each is told of.
+    let [samples, lost] = ["samples", "lost_samples"].map(|name| profile.count(name));
+    let missing = ledger.0.iter().map(|(name, values)| values[0] - profile.under(name, "alloc_objects"));
+    let missing: Vec<_> = missing.collect();
+    assert!(missing.iter().all(|&count| count >= 0), "{missing:?}");
+    let others = lost - missing.iter().sum::<i64>();
+    assert!((0..=THREADS).contains(&others), "{missing:?}, and {lost} lost");
+    let threads = ended.text().lines().find_map(|line| line.strip_prefix("main threads ")?.parse().ok());
+    println!("{} threads, {samples} allocations and {lost} lost: the ledger's", threads.unwrap_or(0_u64));
 }
 
 /// What a killed program had begun and done: allocations and frees of its threads.

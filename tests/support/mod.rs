@@ -28,7 +28,7 @@ pub use profile::Profile;
 pub const HEAPTRACE: &str = env!("CARGO_BIN_EXE_heaptrace");
 
 /// Nothing here takes a tenth of it: what does has hung.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The path of the library, as `heaptrace lib --path` tells it.
 pub fn library() -> PathBuf {
@@ -406,10 +406,16 @@ impl Running {
     /// Waits for its end.
     #[track_caller]
     pub fn wait(self) -> Ended {
+        self.wait_within(PATIENCE)
+    }
+
+    /// Waits for its end, which takes longer than most.
+    #[track_caller]
+    pub fn wait_within(self, patience: Duration) -> Ended {
         let group = self.child.id();
         let (sender, receiver) = std::sync::mpsc::channel();
         thread::spawn(move || sender.send(self.child.wait_with_output()));
-        let Ok(output) = receiver.recv_timeout(PATIENCE) else {
+        let Ok(output) = receiver.recv_timeout(patience) else {
             // SAFETY: the group was made for this child.
             unsafe { libc::killpg(group as i32, libc::SIGKILL) };
             panic!("did not end: {:?}", receiver.recv().unwrap().unwrap());

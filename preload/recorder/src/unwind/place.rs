@@ -5,15 +5,22 @@
 use core::cell::{Cell, UnsafeCell};
 use core::mem::{MaybeUninit, take};
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
+use core::time::Duration;
 
 use super::last::{Frame, Known, Last, Link};
 use crate::arch::control_block;
 use crate::memory::Budget;
+use crate::sys::Patience;
 
 const PLACES: usize = 64;
 /// The first places stay with the thread that took them. The others are taken for one walk.
 const KEPT: usize = 48;
+
+/// How long a thread waits for a place before it gives up its sample's frames: those that have one may have no
+/// processor. And how often it looks.
+const PATIENCE: Duration = Duration::from_millis(100);
+const STEP: Duration = Duration::from_micros(500);
 
 /// Bytes of a place at first, how many times larger each further one is, and how large the largest.
 const FIRST_BYTES: usize = 16 * 1024;
@@ -62,6 +69,8 @@ pub struct Places {
     slots: [Slot; PLACES],
     /// A bit for each that some thread had, so that there is a state in it.
     made: AtomicU64,
+    /// What threads wait at, which stays 0: who gives a place back wakes nobody.
+    never: AtomicU32,
 }
 
 const _: () = assert!(PLACES <= u64::BITS as usize);
@@ -123,7 +132,7 @@ pub struct Place<'p> {
 impl Places {
     /// All free.
     pub const fn new() -> Places {
-        Places { slots: [const { Slot::free() }; PLACES], made: AtomicU64::new(0) }
+        Places { slots: [const { Slot::free() }; PLACES], made: AtomicU64::new(0), never: AtomicU32::new(0) }
     }
 
     /// Frees the places of threads that the forked child does not have.
@@ -132,7 +141,7 @@ impl Places {
     }
 
     /// Takes the preferred place or else the next one free, which becomes the preferred one.
-    /// `None` if all are taken: by that many threads at this instant.
+    /// `None` if all are taken for long: by that many threads.
     #[inline]
     pub fn acquire(&self, preferred: &Cell<u32>) -> Option<Place<'_>> {
         let index = preferred.get() as usize % PLACES;
@@ -140,7 +149,7 @@ impl Places {
         if self.slots[index].owner.load(Relaxed) == control_block() {
             return Some(Place { places: self, index });
         }
-        let index = self.find(index)?;
+        let index = self.find(index).or_else(|| self.find_in_time(index))?;
         preferred.set(index as u32);
         Some(Place { places: self, index })
     }
@@ -160,6 +169,13 @@ impl Places {
             unsafe { (*self.slots[found].state.get()).write(State::new()) };
         }
         Some(found)
+    }
+
+    #[cold]
+    fn find_in_time(&self, first: usize) -> Option<usize> {
+        let mut patience = Patience::new(PATIENCE);
+        let waits = core::iter::from_fn(|| patience.wait(&self.never, 0, STEP).then_some(()));
+        waits.into_iter().find_map(|()| self.find(first))
     }
 }
 
@@ -219,6 +235,22 @@ mod tests {
         assert!(places.acquire(&Cell::new(0)).is_none());
         places.after_fork();
         assert!(places.acquire(&Cell::new(0)).is_some());
+    }
+
+    #[test]
+    fn who_finds_no_place_waits_for_one() {
+        let (places, together) = (Places::new(), Barrier::new(2));
+        places.slots.iter().for_each(|slot| slot.owner.store(1, Relaxed));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                together.wait();
+                places.slots[PLACES - 1].owner.store(0, Release);
+            });
+            assert!(places.acquire(&Cell::new(0)).is_none());
+            together.wait();
+            let mut tries = 0..1000; // the other thread may have no processor for longer than one of them takes
+            assert!(tries.any(|_| places.acquire(&Cell::new(0)).is_some()));
+        });
     }
 
     #[test]
