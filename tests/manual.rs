@@ -451,3 +451,14 @@ fn a_program_with_a_large_environment_is_recorded() {
     let ended = variables.go().well();
     ended.ledger().assert_equals(&room.profile("out.prof"));
 }
+
+#[test]
+fn a_program_that_may_not_reach_the_collector_is_told_so_in_its_last_image() {
+    let room = Room::new();
+    let (error, call) = (libc::ENOSYS.to_string(), libc::SYS_sendmsg.to_string());
+    let ends = program("ends.c");
+    let ended =
+        room.manual("denies.c").args([&error, &call, "--", ends.to_str().unwrap(), "return", "7"]).go();
+    assert_eq!(ended.status(), 7, "{ended:?}");
+    assert!(ended.stderr.contains("could not be profiled: the collector cannot be reached"), "{ended:?}");
+}

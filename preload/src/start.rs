@@ -101,7 +101,7 @@ impl Surroundings {
         let program = Program { session, rate, surroundings: self, children, wants_patches, unwinds };
         let handed_over = program.hand_over(connection);
         let is_program = session.program == sys::pid();
-        if let Err(Some(why)) = handed_over
+        if let Err(why) = handed_over
             && session.waits
             && is_program
             && !is_new

@@ -126,8 +126,9 @@ fn sanitizer_builds_are_explained() {
     // Where clang's own libraries are is nothing that the dynamic linker knows.
     let runtime = print_of("clang", &["-print-file-name=libclang_rt.asan-x86_64.so".as_ref()]);
     let folder = format!("-Wl,-rpath,{}", Path::new(runtime.trim()).parent().unwrap().display());
-    let builds: [(&str, &[&str]); 8] = [
+    let builds: [(&str, &[&str]); 9] = [
         ("gcc", &["-fsanitize=address"]),
+        ("gcc", &["-fsanitize=address", "-static-libasan"]),
         ("gcc", &["-fsanitize=thread"]),
         ("gcc", &["-fsanitize=leak"]),
         ("clang", &["-fsanitize=address"]),

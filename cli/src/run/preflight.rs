@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use heaptrace_channel::sanitizer::SANITIZERS;
+use heaptrace_channel::sanitizer::{HOOK, SANITIZERS};
 use heaptrace_collector::symbolize::Linkage;
 
 /// Why a program cannot be recorded, and a way out.
@@ -67,7 +67,8 @@ fn has_sanitizer(linkage: &Linkage) -> bool {
     let starts = |library: &String| {
         SANITIZERS.iter().flat_map(|sanitizer| sanitizer.libraries).any(|name| library.starts_with(name))
     };
-    let functions: Vec<_> = SANITIZERS.iter().map(|sanitizer| sanitizer.function.as_bytes()).collect();
+    let functions = SANITIZERS.iter().map(|sanitizer| sanitizer.function).chain([HOOK]);
+    let functions: Vec<_> = functions.map(str::as_bytes).collect();
     linkage.libraries().any(|library| starts(&library)) || linkage.mentions(&functions)
 }
 

@@ -22,3 +22,7 @@ macro_rules! sanitizers {
 }
 
 sanitizers! { "asan" "lsan" "tsan" "msan" "hwasan" "memprof" "nsan" }
+
+/// What the runtimes of those with a malloc ask a program for, even where they are linked in and show none of their
+/// own functions to the dynamic linker.
+pub const HOOK: &str = "__sanitizer_malloc_hook";

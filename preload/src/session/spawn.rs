@@ -50,7 +50,7 @@ pub fn is_recorded(connection: sys::Fd, handed_over: Result<(), Option<Refusal>>
 fn give_up(refusal: Option<Refusal>) {
     Variable::NO_SESSION.announce();
     match refusal {
-        Some(why) => not_profiled(why),
+        Some(why) => not_profiled(Some(why)),
         None => complain(&[
             b"what was started as the collector does not answer; look at ",
             config::COLLECTOR.as_bytes(),
@@ -59,9 +59,10 @@ fn give_up(refusal: Option<Refusal>) {
     }
 }
 
-/// Says why this program is not recorded.
-pub fn not_profiled(why: Refusal) {
-    complain(&[b"this program could not be profiled: ", why.reason().as_bytes()]);
+/// Says why this program is not recorded, though its session is. Without a reason it did not reach the collector.
+pub fn not_profiled(why: Option<Refusal>) {
+    let why = why.map_or("the collector cannot be reached; a sandbox may forbid it", Refusal::reason);
+    complain(&[b"this program could not be profiled: ", why.as_bytes()]);
 }
 
 fn start_session(environment: Strings, library: &CStr, program: u32) -> Option<Variable> {
