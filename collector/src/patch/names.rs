@@ -3,9 +3,18 @@
 use heaptrace_channel::patch::{Deed, Shape};
 
 /// Parts of names that only files with an allocator inside have. jemalloc's are found by `mallocx`, which
-/// nobody else has, whatever its prefix is.
-pub const MARKS: [&str; 7] =
-    ["mallocx", "mi_malloc", "tc_malloc", "TCMallocInternalMalloc", "rpmalloc", "sn_malloc", "sn_rust_alloc"];
+/// nobody else has, whatever its prefix is. A linker leaves out what nobody calls: of rpmalloc `rpmalloc`
+/// itself, where it is the global allocator of Rust.
+pub const MARKS: [&str; 8] = [
+    "mallocx",
+    "mi_malloc",
+    "tc_malloc",
+    "TCMallocInternalMalloc",
+    "rpmalloc",
+    "rpfree",
+    "sn_malloc",
+    "sn_rust_alloc",
+];
 
 /// What comes before the names of C in a file with these functions: one for each copy of jemalloc that
 /// was given names of its own, and snmalloc's. The names without prefix are always there.

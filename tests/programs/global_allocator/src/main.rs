@@ -13,7 +13,11 @@ use std::thread;
 static BELOW: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[cfg(feature = "mimalloc")]
 static BELOW: mimalloc::MiMalloc = mimalloc::MiMalloc;
-#[cfg(not(any(feature = "jemalloc", feature = "mimalloc")))]
+#[cfg(feature = "rpmalloc")]
+static BELOW: rpmalloc::RpMalloc = rpmalloc::RpMalloc;
+#[cfg(feature = "snmalloc")]
+static BELOW: snmalloc_rs::SnMalloc = snmalloc_rs::SnMalloc;
+#[cfg(feature = "system")]
 static BELOW: std::alloc::System = std::alloc::System;
 
 #[global_allocator]

@@ -1,0 +1,3 @@
+/* flags: -l:libjemalloc.so.2 -pthread */
+/* The allocator of a library that the program is linked with. */
+#include "inside_plain.c"
