@@ -51,6 +51,13 @@ def first_of(message, number):
     return next(iter(all_of(message, number)), 0)
 
 
+def is_root(names):
+    """Does a stack end where a program or a thread starts? That is in the C library, which has no names for it if it
+    is stripped: glibc's two functions of a thread, and the one of musl, behind which it has no unwind information."""
+    are_unnamed = all(name.startswith("libc.so.6+") for name in names[-2:])
+    return names[-1] in ROOTS or are_unnamed or names[-1].startswith("ld-musl-") or any(name.startswith("__libc_start") for name in names[-2:])
+
+
 class Profile:
     """A profile: `samples` are (names of the stack, innermost first; values)."""
 
@@ -80,5 +87,4 @@ class Profile:
 
     def rooted(self):
         """The objects whose stacks go back to where a program or a thread starts, and all."""
-        is_rooted = lambda names: names[-1] in ROOTS or any(name.startswith("__libc_start") for name in names[-2:])
-        return sum(values[0] for names, values in self.samples if is_rooted(names)), sum(values[0] for _, values in self.samples)
+        return sum(values[0] for names, values in self.samples if is_root(names)), sum(values[0] for _, values in self.samples)
