@@ -49,9 +49,12 @@ test(`${STACKS} stacks`, async (context) => {
     await time('pivot', `#/sandwich?${new URLSearchParams({ p: `^${name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$` })}`);
     await time('bottom-up', '#/bottomup?');
     await time('top', '#/top?');
-    const theirs = reportRows(profile);
-    assert.equal(Number(await page.locator('table.top').getAttribute('aria-rowcount')) - 1, theirs.length);
-    assert.equal(await page.locator('tbody .name button').first().getAttribute('title'), theirs[0].name);
+    // A page that does not have all calls says so.
+    if ((await page.locator('.hint').getByText('too small for one page').count()) === 0) {
+        const theirs = reportRows(profile);
+        assert.equal(Number(await page.locator('table.top').getAttribute('aria-rowcount')) - 1, theirs.length);
+        assert.equal(await page.locator('tbody .name button').first().getAttribute('title'), theirs[0].name);
+    }
     await time('focus', `#/flamegraph?f=${encodeURIComponent('function_1\\d*7$')}`);
     await time('graph', '#/graph?');
     assert.deepEqual(notes.faults, []);
