@@ -27,9 +27,11 @@ impl Geometry {
     pub const fn for_rate(rate: u64, processors: u32) -> Geometry {
         let processors = if processors < MAX_RINGS as u32 { processors } else { MAX_RINGS as u32 - 1 };
         let rings = 1 + processors;
-        let (all, most) = if rate < 16 * 1024 { (1 << 19, 1 << 16) } else { (1 << 18, 1 << 13) };
+        let is_fine = rate < 16 * 1024;
+        let (all, most, lost_frees) =
+            if is_fine { (1 << 19, 1 << 16, 1 << 13) } else { (1 << 18, 1 << 13, 1 << 12) };
         let share = all / rings.next_power_of_two();
-        Geometry { rings, ring_slots: if share < most { share } else { most }, lost_frees: 1 << 13 }
+        Geometry { rings, ring_slots: if share < most { share } else { most }, lost_frees }
     }
 
     /// What suits a program that may have little memory.
