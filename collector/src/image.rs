@@ -11,8 +11,7 @@ use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
 use heaptrace_channel::patch::Applied;
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::{Ends, Event, Message, Progress, Reader};
-use heaptrace_channel::sample::Era;
-use heaptrace_channel::weight::OFF;
+use heaptrace_channel::sample::{Era, Sampling};
 use heaptrace_channel::{Segment, sys};
 
 use crate::attention::Attention;
@@ -156,9 +155,15 @@ impl Image {
 
     /// Begins an era, at the rate that there is.
     fn begin(&mut self, era: Era) {
-        let rate = self.rates.begin(era);
+        self.rates.begin(era);
+        self.tell_sampling(era);
+    }
+
+    /// Tells the program how samples are drawn now, and whoever weighs them.
+    fn tell_sampling(&mut self, era: Era) {
         self.members.set_rates(*self.rates.by_era());
-        self.segment().header().begin(era, rate);
+        let sampling = Sampling::new(era, self.rates.now());
+        self.segment().header().begin(sampling, self.rates.by_era()[era.number()]);
     }
 
     /// Has samples drawn at another rate. False if it was changed so often that it cannot be told apart any
@@ -170,10 +175,7 @@ impl Image {
         }
         let era = self.eras.now(now).era;
         self.rates.change(rate, era, self.eras.age(now));
-        self.members.set_rates(*self.rates.by_era());
-        let header = self.segment().header();
-        header.begin(era, self.rates.by_era()[era.number()]);
-        header.set_dormant(self.rates.now() == OFF);
+        self.tell_sampling(era);
         true
     }
 

@@ -47,10 +47,9 @@ impl Rates {
         &self.by_era
     }
 
-    /// Notes that an era has begun. Returns its rate.
-    pub fn begin(&mut self, era: Era) -> u64 {
+    /// Notes that an era has begun.
+    pub fn begin(&mut self, era: Era) {
         self.by_era[era.number()] = self.last;
-        self.last
     }
 
     /// Does it take another era to go on with this rate? Not if no sample will have another weight.
@@ -88,7 +87,8 @@ mod tests {
         assert_eq!((rates.now(), rates.history()), (4096, None));
         assert!(!rates.needs_era(OFF) && !rates.needs_era(4096) && rates.needs_era(1));
         rates.change(OFF, Era::new(0), Duration::from_secs(1));
-        assert_eq!((rates.now(), rates.period(), rates.begin(Era::new(1))), (OFF, 4096, 4096));
+        rates.begin(Era::new(1));
+        assert_eq!((rates.now(), rates.period(), rates.by_era()[1]), (OFF, 4096, 4096));
         rates.change(1, Era::new(2), Duration::from_millis(1500));
         assert_eq!((rates.now(), rates.by_era()[..3].to_vec()), (1, vec![4096, 4096, 1]));
         assert_eq!(rates.history().unwrap(), "4KiB from 0.000s, off from 1.000s, 1 from 1.500s");

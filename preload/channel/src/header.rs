@@ -6,14 +6,13 @@ use core::ptr::NonNull;
 
 use crate::geometry::Geometry;
 use crate::marks::Mark;
-use crate::sample::{ERAS, Era};
+use crate::sample::{ERAS, Era, Sampling};
 use crate::sys::{self, PAGE};
 use crate::text::{load_text, store_text};
-use crate::weight::OFF;
 
 /// Marks a segment: `heaptrac` and the version of the layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"heaptrac");
-const VERSION: u32 = 7;
+const VERSION: u32 = 8;
 
 /// Longest command line kept, in bytes; the rest of a longer one is cut off.
 pub const MAX_COMMAND: usize = 2048;
@@ -42,10 +41,6 @@ pub struct Header {
     pub heartbeat: AtomicU32,
     /// The collector's process id, as it sees itself; 0 until it has the segment.
     pub collector: AtomicU32,
-    /// The present era, which the collector tells.
-    era: AtomicU32,
-    /// Not 0: no samples are drawn, until the collector says otherwise.
-    dormant: AtomicU32,
     /// Counts how often the collector was asked to look: a futex that it sleeps on.
     nudges: AtomicU32,
     /// The number of the next new stack; see [`crate::stacks`].
@@ -58,8 +53,7 @@ pub struct Header {
     marks: AtomicU32,
     /// Mean bytes between the samples that were drawn in each era.
     rates: [AtomicU64; ERAS],
-    /// The present epoch; see [`crate::ring`].
-    pub(crate) epoch: CacheLine<AtomicU32>,
+    pub(crate) present: CacheLine<Present>,
     command_length: AtomicU32,
     executable_length: AtomicU32,
     started_as_length: AtomicU32,
@@ -73,12 +67,22 @@ pub struct Header {
 #[repr(align(64))]
 pub(crate) struct CacheLine<T>(pub(crate) T);
 
+/// What is looked at for each event.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Present {
+    /// See [`crate::ring`].
+    pub(crate) epoch: AtomicU32,
+    /// A [`Sampling`], which the collector tells.
+    sampling: AtomicU64,
+}
+
 /// What the library knows when it starts.
 #[derive(Debug, Clone, Copy)]
 pub struct Start<'a> {
     /// Sizes of the segment's parts.
     pub geometry: Geometry,
-    /// Mean bytes between samples; 1 for all, [`OFF`] for none.
+    /// Mean bytes between samples; 1 for all, [`OFF`](crate::weight::OFF) for none.
     pub rate: u64,
     /// When recording began, in nanoseconds since 1970.
     pub started: u64,
@@ -118,8 +122,7 @@ impl Header {
         for (to, from) in self.geometry.iter().zip([rings, ring_slots, lost_frees]) {
             to.store(from, Relaxed);
         }
-        self.rates[0].store(start.rate, Relaxed);
-        self.dormant.store((start.rate == OFF).into(), Relaxed);
+        self.begin(Sampling::new(Era::FIRST, start.rate), start.rate);
         self.started.store(start.started, Relaxed);
         self.started_monotonic.store(start.started_monotonic, Relaxed);
         self.pid.store(start.pid, Relaxed);
@@ -140,33 +143,23 @@ impl Header {
         Some(Geometry { rings, ring_slots, lost_frees })
     }
 
-    /// Mean bytes between the samples that are drawn in an era; [`OFF`] where none ever was.
+    /// Mean bytes between the samples that are drawn in an era; [`OFF`](crate::weight::OFF) where none ever was.
     #[inline]
     pub fn rate(&self, era: Era) -> u64 {
         self.rates[era.number()].load(Relaxed)
     }
 
-    /// Are no samples drawn now?
+    /// How samples are drawn now.
     #[inline]
-    pub fn is_dormant(&self) -> bool {
-        self.dormant.load(Relaxed) != 0
+    pub fn sampling(&self) -> Sampling {
+        Sampling::of(self.present.0.sampling.load(Acquire)) // pairs with `begin`
     }
 
-    /// Has samples drawn, or none: the collector does.
-    pub fn set_dormant(&self, dormant: bool) {
-        self.dormant.store(dormant.into(), Relaxed);
-    }
-
-    /// In which era a block is born now.
-    #[inline]
-    pub fn era(&self) -> Era {
-        Era::new(self.era.load(Acquire).into())
-    }
-
-    /// Begins an era with its rate: the collector does.
-    pub fn begin(&self, era: Era, rate: u64) {
-        self.rates[era.number()].store(rate, Relaxed);
-        self.era.store(era.number() as u32, Release); // so that whoever sees the era sees its rate
+    /// Has samples drawn so from now on, in an era whose blocks are of that rate, whether any are drawn now
+    /// or not: the collector does.
+    pub fn begin(&self, sampling: Sampling, rate: u64) {
+        self.rates[sampling.era().number()].store(rate, Relaxed);
+        self.present.0.sampling.store(sampling.word(), Release); // so that whoever sees the era sees its rate
     }
 
     /// A number for a new mark. No other that is being told has it.

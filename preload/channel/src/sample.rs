@@ -1,6 +1,8 @@
-//! A sampled block, and when it was born.
+//! A sampled block, when it was born, and how blocks are sampled.
 
+use crate::config::MAX_RATE;
 use crate::stacks::Stack;
+use crate::weight::OFF;
 
 /// A sampled block as it was allocated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,5 +41,65 @@ impl Era {
     #[inline]
     pub fn number(self) -> usize {
         self.0.into()
+    }
+}
+
+/// How samples are drawn: in which era, and at which rate. In one word, so that both are of one moment, and
+/// two of them are compared at once. As zero, none are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sampling(u64);
+
+const RATE_SHIFT: u32 = u8::BITS;
+const _: () = assert!(ERA_BITS <= RATE_SHIFT && MAX_RATE << RATE_SHIFT >> RATE_SHIFT == MAX_RATE);
+
+impl Sampling {
+    /// Samples are drawn in that era, with `rate` bytes on average between them, [`OFF`] for none.
+    #[inline]
+    pub fn new(era: Era, rate: u64) -> Sampling {
+        Sampling(rate << RATE_SHIFT | u64::from(era.0))
+    }
+
+    /// Whatever a word holds that anybody may write to.
+    #[inline]
+    pub(crate) fn of(word: u64) -> Sampling {
+        Sampling(word)
+    }
+
+    /// The word.
+    pub(crate) fn word(self) -> u64 {
+        self.0
+    }
+
+    /// In which era a block is born.
+    #[inline]
+    pub fn era(self) -> Era {
+        Era::new(self.0)
+    }
+
+    /// Mean bytes between samples, [`OFF`] if none are drawn.
+    #[inline]
+    pub fn rate(self) -> u64 {
+        self.0 >> RATE_SHIFT
+    }
+
+    /// Are none drawn?
+    #[inline]
+    pub fn is_off(self) -> bool {
+        self.rate() == OFF
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_samples_are_drawn_reads_back() {
+        for (era, rate) in [(0, 1), (63, MAX_RATE), (5, OFF)] {
+            let sampling = Sampling::new(Era::new(era), rate);
+            assert_eq!((sampling.era(), sampling.rate()), (Era::new(era), rate));
+            assert_eq!(sampling.is_off(), rate == OFF);
+        }
+        assert!(Sampling::default().is_off());
     }
 }

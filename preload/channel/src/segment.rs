@@ -90,7 +90,7 @@ impl<'m> Segment<'m> {
                 modules: Modules::new(part(base, layout.modules, MAX_MODULES), &header.modules),
                 stacks: StackNumbers::new(&header.stacks),
                 lost_frees: LostFrees::new(sums),
-                rings: Rings::new(&header.epoch.0, states, slots),
+                rings: Rings::new(&header.present.0.epoch, states, slots),
             }
         }
     }

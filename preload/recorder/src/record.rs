@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::sync::atomic::Ordering::*;
 
 use heaptrace_channel::ring::Event;
-use heaptrace_channel::sample::{Era, Sample};
+use heaptrace_channel::sample::{Era, Sample, Sampling};
 use heaptrace_channel::weight::{OFF, weight};
 
 use crate::process::Writer;
@@ -106,7 +106,7 @@ impl Recorder {
             self.begin(thread);
         }
         let recording = Recording { thread, call, countdown: thread.countdown.get(), mark };
-        thread.countdown.set(match self.present().1 {
+        thread.countdown.set(match thread.drawn.get().rate() {
             OFF => HELD,
             rate => HELD.min(rate),
         });
@@ -124,8 +124,9 @@ impl Recorder {
         }
         let thread = recording.thread;
         let is_due = !thread.pauses.get() || self.is_due_within(size - recording.countdown, thread);
-        let due_in = is_due.then(|| self.birth(thread));
-        recording.countdown = self.next_stretch(thread);
+        let now = self.sampling();
+        let due_in = is_due.then(|| self.birth(now, thread));
+        recording.countdown = self.next_stretch(now, thread);
         if let Some(era) = due_in {
             // SAFETY: the hook's caller put both there.
             let registers = unsafe { Registers::at_call(recording.call.sp, recording.call.bp) };
@@ -145,14 +146,15 @@ impl Recorder {
         let left = inside <= sp || !unsafe { Mark::holds(inside) };
         if left {
             thread.inside.set(0);
-            thread.countdown.set(self.next_stretch(thread));
+            thread.countdown.set(self.next_stretch(self.sampling(), thread));
         }
     }
 
     /// The era that a block is born in: the present one, unless its sample was drawn at another rate.
-    fn birth(&self, thread: &Thread) -> Era {
-        let (now, drawn_in) = (self.present().0, Era::new(thread.drawn_in.get().into()));
-        if now == drawn_in || self.rate_in(now) == self.rate_in(drawn_in) { now } else { drawn_in }
+    fn birth(&self, now: Sampling, thread: &Thread) -> Era {
+        let drawn = thread.drawn.get();
+        let is_same = now == drawn || self.rate_in(now.era()) == drawn.rate();
+        if is_same { now.era() } else { drawn.era() }
     }
 
     fn sample(&self, block: usize, (size, era): (u64, Era), registers: Registers, thread: &Thread) {

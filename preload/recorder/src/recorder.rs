@@ -3,9 +3,7 @@
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::*};
 
-use heaptrace_channel::Segment;
-use heaptrace_channel::sample::Era;
-use heaptrace_channel::weight;
+use heaptrace_channel::sample::{Era, Sampling};
 
 use crate::filter::Filter;
 use crate::fork::ForkMark;
@@ -14,7 +12,7 @@ use crate::memory::Budget;
 use crate::process::{OwnProcess, Writer};
 use crate::sampler::Sampler;
 use crate::stacks::Stacks;
-use crate::thread::{DORMANT, Thread};
+use crate::thread::Thread;
 use crate::unwind::Unwinder;
 
 /// Before the constructor.
@@ -203,14 +201,11 @@ impl Recorder {
         self.rate.load(Relaxed)
     }
 
-    /// The present era, and mean bytes between the samples that are drawn now.
+    /// How samples are drawn now.
     #[inline]
-    pub(crate) fn present(&self) -> (Era, u64) {
-        let Some(header) = self.process.segment().map(Segment::header) else {
-            return (Era::FIRST, self.first_rate());
-        };
-        let era = header.era();
-        (era, if header.is_dormant() { weight::OFF } else { header.rate(era) })
+    pub(crate) fn sampling(&self) -> Sampling {
+        let told = self.process.segment().map(|segment| segment.header().sampling());
+        told.unwrap_or_else(|| Sampling::new(Era::FIRST, self.first_rate()))
     }
 
     /// Mean bytes between the samples that were drawn in an era.
@@ -227,20 +222,16 @@ impl Recorder {
     #[cold]
     pub(crate) fn begin(&self, thread: &Thread) {
         thread.random.set(self.sampler(self.first_rate()).stream(self.threads.fetch_add(1, Relaxed)));
-        thread.countdown.set(self.next_stretch(thread));
+        thread.countdown.set(self.next_stretch(self.sampling(), thread));
         self.process.note_called();
     }
 
-    /// Bytes until the thread's next sample at the present rate, or until it looks at the rate again: the
-    /// process has no memory, so the gap may be drawn anew there.
+    /// Bytes until the thread's next sample, drawn as samples are now, or until it looks again how they are:
+    /// the process has no memory, so the gap may be drawn anew there.
     #[inline(always)]
-    pub(crate) fn next_stretch(&self, thread: &Thread) -> u64 {
-        let (era, rate) = self.present();
-        let (gap, drawn_in) = match rate {
-            weight::OFF => (u64::MAX, DORMANT),
-            rate => (self.sampler(rate).next_gap(&thread.random), era.number() as u8),
-        };
-        thread.drawn_in.set(drawn_in);
+    pub(crate) fn next_stretch(&self, now: Sampling, thread: &Thread) -> u64 {
+        let gap = if now.is_off() { u64::MAX } else { self.sampler(now.rate()).next_gap(&thread.random) };
+        thread.drawn.set(now);
         thread.pauses.set(gap > STRETCH);
         gap.min(STRETCH)
     }
@@ -248,9 +239,8 @@ impl Recorder {
     /// Is a sample due within the next `bytes`, at the rate that the thread's last countdown was drawn with?
     #[cold]
     pub(crate) fn is_due_within(&self, bytes: u64, thread: &Thread) -> bool {
-        let drawn_in = thread.drawn_in.get();
-        drawn_in != DORMANT
-            && self.sampler(self.rate_in(Era::new(drawn_in.into()))).next_gap(&thread.random) <= bytes
+        let drawn = thread.drawn.get();
+        !drawn.is_off() && self.sampler(drawn.rate()).next_gap(&thread.random) <= bytes
     }
 
     /// Where the thread's samples go.

@@ -13,7 +13,7 @@ use heaptrace_channel::Segment;
 use heaptrace_channel::marks::MarkPart;
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::{Event, Message, Progress, Reader};
-use heaptrace_channel::sample::{Era, Sample};
+use heaptrace_channel::sample::{Era, Sample, Sampling};
 use heaptrace_channel::stacks::{Entry, Part, Stack};
 use heaptrace_channel::weight::OFF;
 
@@ -69,9 +69,7 @@ impl Room {
 
     /// As the collector does it.
     fn change_rate(&self, era: u64, rate: u64) {
-        let header = self.segment.header();
-        header.begin(Era::new(era), rate);
-        header.set_dormant(rate == OFF);
+        self.segment.header().begin(Sampling::new(Era::new(era), rate), rate);
     }
 
     /// One that has not begun.

@@ -3,12 +3,10 @@
 use core::cell::Cell;
 
 use heaptrace_channel::ring::LastRing;
+use heaptrace_channel::sample::Sampling;
 
 use crate::arch;
 use crate::unwind::StackRange;
-
-/// In no era was a countdown drawn while no samples were to be taken.
-pub const DORMANT: u8 = u8::MAX;
 
 /// The state of a thread. All zero at its start; nothing is destroyed at its end.
 ///
@@ -30,13 +28,13 @@ pub struct Thread {
     /// Where the thread's own stack is known to be readable.
     pub stack: StackRange,
     /// Which of the places to unwind in it tries first.
-    pub place: Cell<u32>,
-    /// The number of the era whose rate the countdown was drawn with; [`DORMANT`] if with none.
-    pub drawn_in: Cell<u8>,
+    pub place: Cell<u8>,
     /// No sample is due at the end of the countdown, only a look at the rate.
     pub pauses: Cell<bool>,
     /// Which ring its last event went to.
     pub last_ring: LastRing,
+    /// What the countdown was drawn with.
+    pub drawn: Cell<Sampling>,
 }
 
 const _: () =

@@ -110,7 +110,7 @@ impl Memory {
             assert_eq!(Segment::size(opened.geometry()), self.layout.size());
         }
         let header = self.segment.header();
-        let _ = (header.is_dormant(), header.rate(header.era()));
+        let _ = header.rate(header.sampling().era());
         let (mut command, mut path) = ([0; MAX_COMMAND], [0; MAX_PATH]);
         assert!(header.command(&mut command).len() <= MAX_COMMAND);
         assert!(header.executable(&mut path).len() <= MAX_PATH);

@@ -73,7 +73,7 @@ pub struct Places {
     never: AtomicU32,
 }
 
-const _: () = assert!(PLACES <= u64::BITS as usize);
+const _: () = assert!(PLACES <= u64::BITS as usize && PLACES <= u8::MAX as usize);
 
 impl Default for Places {
     fn default() -> Places {
@@ -143,14 +143,14 @@ impl Places {
     /// Takes the preferred place or else the next one free, which becomes the preferred one.
     /// `None` if all are taken for long: by that many threads.
     #[inline]
-    pub fn acquire(&self, preferred: &Cell<u32>) -> Option<Place<'_>> {
-        let index = preferred.get() as usize % PLACES;
+    pub fn acquire(&self, preferred: &Cell<u8>) -> Option<Place<'_>> {
+        let index = usize::from(preferred.get()) % PLACES;
         // A walk is never begun in another: if it was, `longjmp` took this thread out of that.
         if self.slots[index].owner.load(Relaxed) == control_block() {
             return Some(Place { places: self, index });
         }
         let index = self.find(index).or_else(|| self.find_in_time(index))?;
-        preferred.set(index as u32);
+        preferred.set(index as u8);
         Some(Place { places: self, index })
     }
 
