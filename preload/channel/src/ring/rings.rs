@@ -18,6 +18,14 @@ pub const MAX_RINGS: usize = if cfg!(loom) { 3 } else { 257 };
 #[derive(Debug, Default)]
 pub struct LastRing(Cell<u32>);
 
+impl LastRing {
+    /// Is it the ring of that number?
+    #[inline]
+    fn is(&self, index: usize) -> bool {
+        self.0.get() == index as u32 + 1
+    }
+}
+
 /// The rings over their memory. The first is the shared one, that of processor `n` is number `n + 1`.
 #[derive(Debug, Clone, Copy)]
 pub struct Rings<'m> {
@@ -41,15 +49,17 @@ const SHARED: usize = 0;
 impl<'m> Rings<'m> {
     /// The rings with these states, whose slots lie in `slots` one after another.
     pub(crate) fn new(epoch: &'m AtomicU32, states: &'m [RingState], slots: &'m [Slot]) -> Rings<'m> {
-        let bits = (slots.len() / states.len()).ilog2();
+        let bits = (slots.len() / states.len()).ilog2(); // rounded down
         Rings { epoch, states, slots, bits }
     }
 
     /// Ring number `index`, which must be below [`Rings::count`].
     #[inline]
     pub(super) fn ring(&self, index: usize) -> Ring<'m> {
-        let start = index << self.bits;
-        Ring { state: &self.states[index], slots: &self.slots[start..start + (1 << self.bits)] }
+        let state = &self.states[index];
+        // SAFETY: there is a state of that number, and `bits` is such that all rings have their slots.
+        let slots = unsafe { self.slots.get_unchecked(index << self.bits..(index + 1) << self.bits) };
+        Ring { state, slots }
     }
 
     /// How many rings there are.
@@ -88,19 +98,37 @@ impl<'m> Rings<'m> {
     ///
     /// # Errors
     /// [`Full`]: nothing was written.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self, rseq: Rseq, last: &LastRing, message: Words, nudge: impl Fn()) -> Result<(), Full> {
+        if let Some((index, processor)) = self.ring_of(rseq.processor())
+            && last.is(index)
+            && rseq.write(&self.ring(index), processor, message.at(self.epoch())) == Outcome::Written
+        {
+            return Ok(());
+        }
+        self.write_slowly(rseq, last, message, &nudge)
+    }
+
+    /// Where it is not the thread's ring of before, or that is at its limit, or the thread was interrupted.
+    #[cold]
+    #[inline(never)]
+    fn write_slowly(
+        &self,
+        rseq: Rseq,
+        last: &LastRing,
+        message: Words,
+        nudge: &impl Fn(),
+    ) -> Result<(), Full> {
         for _ in 0..TRIES {
             let Some((index, processor)) = self.ring_of(rseq.processor()) else { break };
             self.come_to(index, last);
-            let ring = self.ring(index);
-            match rseq.write(&ring, processor, message.at(self.epoch())) {
+            match rseq.write(&self.ring(index), processor, message.at(self.epoch())) {
                 Outcome::Written => return Ok(()),
-                Outcome::AtLimit => self.find_room(index, &nudge)?,
+                Outcome::AtLimit => self.find_room(index, nudge)?,
                 Outcome::Elsewhere => {}
             }
         }
-        self.write_shared(last, message, &nudge)
+        self.write_shared(last, message, nudge)
     }
 
     /// The ring that a thread on that processor has for itself, if there is one.
@@ -112,18 +140,15 @@ impl<'m> Rings<'m> {
     }
 
     /// A thread's events in one ring are older than those that it writes to the next.
-    #[inline]
     fn come_to(&self, index: usize, last: &LastRing) {
-        let new = index as u32 + 1;
-        if last.0.get() != new {
+        if !last.is(index) {
             if last.0.get() != 0 {
                 self.advance();
             }
-            last.0.set(new);
+            last.0.set(index as u32 + 1);
         }
     }
 
-    #[cold]
     fn write_shared(&self, last: &LastRing, message: Words, nudge: &impl Fn()) -> Result<(), Full> {
         self.come_to(SHARED, last);
         let ring = self.ring(SHARED);
