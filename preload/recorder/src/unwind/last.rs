@@ -3,8 +3,9 @@
 use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::stacks::Stack;
 
-use super::modules::Modules;
+use super::modules::{Modules, Visited};
 use super::registers::Registers;
+use super::rules::BpUse;
 
 /// A frame, and where in memory its registers were found: all that a walk from it on depends on.
 #[derive(Debug, Clone, Copy)]
@@ -16,18 +17,21 @@ pub struct Frame {
     pub sp_at: usize,
     /// The module of its code.
     pub module: ModuleId,
+    /// What its rule has to do with `bp`.
+    pub bp_use: BpUse,
 }
 
 impl Frame {
-    /// A frame whose registers were not read.
+    /// A frame whose registers were not read, and of which nothing else is known yet.
     pub const fn of(registers: Registers) -> Frame {
-        Frame { registers, bp_at: 0, sp_at: 0, module: ModuleId::BY_ADDRESS }
+        Frame { registers, bp_at: 0, sp_at: 0, module: ModuleId::BY_ADDRESS, bp_use: BpUse::Read }
     }
 
-    /// What memory held.
-    fn links(&self) -> [Link; 3] {
+    /// What memory held that the rest of the walk depends on.
+    fn links(&self, needs_bp: bool) -> [Link; 3] {
         let Registers { ip, sp, bp, .. } = self.registers;
-        [Link { at: sp - 8, word: ip }, Link { at: self.bp_at, word: bp }, Link { at: self.sp_at, word: sp }]
+        let bp_at = if needs_bp { self.bp_at } else { 0 };
+        [Link { at: sp - 8, word: ip }, Link { at: bp_at, word: bp }, Link { at: self.sp_at, word: sp }]
     }
 }
 
@@ -62,17 +66,34 @@ pub struct Known {
     /// How many frames there are from the root to the innermost that is in a module which may be
     /// unloaded; 0 if none of those up to this one is.
     loaded: u16,
+    /// The way to the root depends on its `bp`. In code that uses `rbp` for what it likes, it does not.
+    needs_bp: bool,
+}
+
+impl Known {
+    /// Does a walk go on as it did from this frame when it comes to a frame with those registers?
+    #[inline]
+    fn goes_on_as(&self, registers: &Registers) -> bool {
+        let Registers { ip, sp, bp, exact } = self.registers;
+        ip == registers.ip
+            && sp == registers.sp
+            && exact == registers.exact
+            && (!self.needs_bp || bp == registers.bp)
+    }
 }
 
 /// The frames of the last walk in this place, root first, and the links between them.
 ///
-/// A walk is a function of its registers, the memory it reads and the modules that it leads through.
-/// So when it comes to a frame with the registers of one in here, and all memory that led from there
-/// to the root is unchanged, as are the modules, the rest of the stack is the same, and the walk ends.
+/// A walk is a function of its registers, as far as they are used, the memory it reads and the modules
+/// that it leads through. So when it comes to a frame with the registers of one in here, and all memory
+/// that led from there to the root is unchanged, as are the modules, the rest of the stack is the same,
+/// and the walk ends.
 #[derive(Debug)]
 pub struct Last {
     /// End of the stack that they are of.
     stack_end: usize,
+    /// Beyond the outermost are more, which were not reached: it may have been by its `bp`.
+    is_truncated: bool,
     count: usize,
     frames: &'static mut [Known],
     links: &'static mut [Link],
@@ -81,7 +102,7 @@ pub struct Last {
 impl Last {
     /// Before the first walk.
     pub const fn nothing() -> Last {
-        Last { stack_end: 0, count: 0, frames: &mut [], links: &mut [] }
+        Last { stack_end: 0, is_truncated: false, count: 0, frames: &mut [], links: &mut [] }
     }
 
     /// Words that are remembered of a frame, on average: its return address, and a saved frame pointer.
@@ -104,27 +125,46 @@ impl Last {
         self.stack_end == stack_end
     }
 
-    /// Forgets all frames, and keeps those of the stack that ends there from now on.
-    pub fn begin(&mut self, stack_end: usize) {
-        (self.stack_end, self.count) = (stack_end, 0);
+    /// Forgets all frames, and keeps those of the stack that ends there from now on, from its root or from
+    /// wherever the walk could not go on.
+    pub fn begin(&mut self, stack_end: usize, is_truncated: bool) {
+        (self.stack_end, self.is_truncated, self.count) = (stack_end, is_truncated, 0);
+    }
+
+    /// The stack of the frame with these registers if it is the innermost, and led to the same root: a loop
+    /// that allocates.
+    #[inline(always)]
+    pub fn again(&self, registers: &Registers, modules: &Modules) -> Option<Stack> {
+        let (frame, outer) = self.frames.get(..self.count)?.split_last()?;
+        let links = self.links_of(outer);
+        let is_same = frame.goes_on_as(registers)
+            && holding(links) == links.len()
+            && (frame.loaded == 0 || self.hold(modules, &mut Visited::default()));
+        is_same.then_some(frame.stack)
     }
 
     /// The stack of the frame with these registers, if it is in here and led to the same root.
     /// Drops the frames below it, which have returned.
     #[inline]
-    pub fn find(&mut self, registers: &Registers, verified: &mut bool, modules: &Modules) -> Option<Stack> {
+    pub fn find(
+        &mut self,
+        registers: &Registers,
+        verified: &mut bool,
+        modules: &Modules,
+        visited: &mut Visited,
+    ) -> Option<Stack> {
         loop {
             let frame = self.frames[..self.count].last()?;
             if frame.registers.sp > registers.sp {
                 return None;
             }
-            if frame.registers != *registers {
+            if !frame.goes_on_as(registers) {
                 self.count -= 1;
                 continue;
             }
             let stack = frame.stack;
             if *verified || self.keep_unchanged() {
-                if self.hold(modules) {
+                if self.hold(modules, visited) {
                     return Some(stack);
                 }
                 self.count = 0;
@@ -139,15 +179,8 @@ impl Last {
     /// Its own links are not looked at: its registers are compared instead.
     fn keep_unchanged(&mut self) -> bool {
         let Some((_, outer)) = self.frames[..self.count].split_last() else { return true };
-        let links = &self.links[..outer.last().map_or(0, |frame| frame.links as usize)];
-        // SAFETY: the words were read as parts of this stack, above the return address of the frame
-        // that called next, so above the present stack pointer; it is readable up to its end.
-        let holds = |link: &Link| unsafe { link.holds() };
-        let (fours, rest) = links.as_chunks::<4>(); // a third faster
-        let mut holding = 4 * fours.iter().take_while(|four| four.iter().all(holds)).count();
-        if holding + rest.len() == links.len() {
-            holding += rest.iter().take_while(|link| holds(link)).count();
-        }
+        let links = self.links_of(outer);
+        let holding = holding(links);
         if holding == links.len() {
             return true;
         }
@@ -156,12 +189,19 @@ impl Last {
         false
     }
 
+    /// What led from the root through these frames.
+    #[inline]
+    fn links_of(&self, frames: &[Known]) -> &[Link] {
+        &self.links[..frames.last().map_or(0, |frame| frame.links as usize)]
+    }
+
     /// Are the modules that may be unloaded still those of the frames?
-    fn hold(&self, modules: &Modules) -> bool {
+    #[inline(never)]
+    fn hold(&self, modules: &Modules, visited: &mut Visited) -> bool {
         let frame = |number: u16| usize::from(number).checked_sub(1).map(|index| &self.frames[index]);
         let mut at = frame(self.count as u16);
         while let Some(inner) = at.and_then(|at| frame(at.loaded)) {
-            if modules.unchanged(inner.registers.address()) != Some(inner.module) {
+            if modules.unchanged(inner.registers.address(), visited) != Some(inner.module) {
                 return false;
             }
             at = frame(inner.loaded - 1);
@@ -172,8 +212,15 @@ impl Last {
     /// Adds the frame inside of the innermost, if there is room.
     pub fn add(&mut self, frame: &Frame, stack: Stack) {
         let outer = self.frames[..self.count].last();
-        let (mut links, mut loaded) = outer.map_or((0, 0), |outer| (outer.links as usize, outer.loaded));
-        let read = frame.links();
+        let root = (0, 0, self.is_truncated);
+        let (mut links, mut loaded, caller_needs_bp) =
+            outer.map_or(root, |outer| (outer.links as usize, outer.loaded, outer.needs_bp));
+        let needs_bp = match frame.bp_use {
+            BpUse::Read => true,
+            BpUse::Kept => caller_needs_bp,
+            BpUse::Dropped => false,
+        };
+        let read = frame.links(needs_bp);
         if self.count == self.frames.len() || links + read.len() > self.links.len() {
             return;
         }
@@ -185,7 +232,21 @@ impl Last {
         if module != ModuleId::BY_ADDRESS {
             loaded = self.count as u16 + 1;
         }
-        self.frames[self.count] = Known { registers, links: links as u32, stack, module, loaded };
+        self.frames[self.count] = Known { registers, links: links as u32, stack, module, loaded, needs_bp };
         self.count += 1;
     }
+}
+
+/// How many links hold, from the root on: the words were read as parts of a stack, above the return address
+/// of the frame that called next, so above the present stack pointer.
+#[inline]
+fn holding(links: &[Link]) -> usize {
+    // SAFETY: a stack is readable from its pointer up to its end.
+    let holds = |link: &Link| unsafe { link.holds() };
+    let (fours, rest) = links.as_chunks::<4>(); // a third faster
+    let count = 4 * fours.iter().take_while(|four| four.iter().all(holds)).count();
+    if count + rest.len() < links.len() {
+        return count;
+    }
+    count + rest.iter().take_while(|link| holds(link)).count()
 }

@@ -11,6 +11,15 @@ use super::rules::Rules;
 use crate::c_library::{FindObject, FoundObject, Image, LinkMap, Objects};
 use crate::process::Writer;
 
+/// The module that a walk last came through which was loaded after the start. As long as the walk lasts it
+/// stays, as one of the frames lies in it.
+#[derive(Debug, Default)]
+pub struct Visited {
+    start: usize,
+    end: usize,
+    module: ModuleId,
+}
+
 /// The modules of a process. As zeros, none is known.
 #[derive(Debug)]
 pub struct Modules {
@@ -151,8 +160,22 @@ impl Modules {
 
     /// The module of an address that lies in none of the start's, if what lies there is what a stack last
     /// led through.
-    pub fn unchanged(&self, address: usize) -> Option<ModuleId> {
-        self.loaded.unchanged(address, self.find(address))
+    #[inline]
+    pub fn unchanged(&self, address: usize, visited: &mut Visited) -> Option<ModuleId> {
+        if (visited.start..visited.end).contains(&address) {
+            return Some(visited.module);
+        }
+        self.visit(address, visited)
+    }
+
+    #[inline(never)]
+    fn visit(&self, address: usize, visited: &mut Visited) -> Option<ModuleId> {
+        let found = self.find(address);
+        let module = self.loaded.unchanged(address, found)?;
+        if let Some(Found { start, end, .. }) = found {
+            *visited = Visited { start, end, module };
+        }
+        Some(module)
     }
 
     /// Notes that `address` lies in no module.

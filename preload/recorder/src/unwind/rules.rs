@@ -21,6 +21,29 @@ pub enum Rule {
     FramePointer,
 }
 
+/// What a rule has to do with the `rbp` of its frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BpUse {
+    /// The way to the caller depends on it.
+    Read,
+    /// It is the caller's.
+    Kept,
+    /// The caller's is elsewhere.
+    Dropped,
+}
+
+impl Rule {
+    /// What it has to do with its frame's `rbp`.
+    #[inline]
+    pub fn bp_use(self) -> BpUse {
+        match self {
+            Rule::Sp { saved_bp: SavedBp::Kept, .. } => BpUse::Kept,
+            Rule::Sp { .. } | Rule::End => BpUse::Dropped,
+            Rule::Bp { .. } | Rule::Realigned { .. } | Rule::FramePointer | Rule::Signal => BpUse::Read,
+        }
+    }
+}
+
 /// Where the caller's `rbp` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SavedBp {

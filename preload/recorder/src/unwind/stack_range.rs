@@ -49,7 +49,7 @@ const fn page_of(address: usize) -> usize {
 impl StackRange {
     /// What may be read from `sp` on. The main thread's stack ends at `main_stack_top`.
     pub fn from(&self, sp: usize, main_stack_top: usize) -> Readable {
-        let known = (self.low.get()..self.high.get()).contains(&sp)
+        let known = self.is_known(sp)
             || self.grow_down(sp)
             || self.find(sp, main_stack_top);
         if known {
@@ -57,6 +57,12 @@ impl StackRange {
         } else {
             Readable { low: sp, high: page_of(sp), budget: OTHER_PAGES, own: false }
         }
+    }
+
+    /// Is it known that all is readable from there to the end?
+    #[inline]
+    pub fn is_known(&self, sp: usize) -> bool {
+        (self.low.get()..self.high.get()).contains(&sp)
     }
 
     /// Are both addresses on this stack? Each is that of a frame at some time, so it counts if it is
@@ -67,6 +73,7 @@ impl StackRange {
     }
 
     /// Where the stack ends: the same for two walks if they are on the same stack.
+    #[inline]
     pub fn high(&self) -> usize {
         self.high.get()
     }

@@ -71,6 +71,7 @@ impl Unwinder {
     ///
     /// # Errors
     /// [`NoStack`] if it is new and cannot be told of.
+    #[inline]
     pub fn stack(
         &self,
         registers: Registers,
@@ -82,7 +83,13 @@ impl Unwinder {
         let Some(mut place) = self.places.acquire(&thread.place) else {
             return stacks.intern(ROOT, Entry::Truncated(Truncation::Busy), to, budget);
         };
-        let walk = Walk { tables: &self.tables, stacks, budget, to };
-        walk.run(place.state(), registers, &thread.stack)
+        let (state, range) = (place.state(), &thread.stack);
+        if range.is_known(registers.sp - 8)
+            && state.last.is_of(range.high())
+            && let Some(stack) = state.last.again(&registers, &self.tables.modules)
+        {
+            return Ok(stack);
+        }
+        Walk { tables: &self.tables, stacks, budget, to }.run(state, registers, range)
     }
 }

@@ -7,6 +7,7 @@ use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 
 use super::cfi;
 use super::last::Frame;
+use super::modules::Visited;
 use super::place::State;
 use super::registers::Registers;
 use super::rules::{Cached, Rule};
@@ -42,15 +43,15 @@ impl Walk<'_> {
     ///
     /// # Errors
     /// [`NoStack`] if it is new and cannot be told of.
-    #[inline]
+    #[inline(never)] // most walks end before it
     pub fn run(self, state: &mut State, registers: Registers, range: &StackRange) -> Result<Stack, NoStack> {
         let mut memory = range.from(registers.sp - 8, self.main_stack_top());
         if !memory.own || !state.last.is_of(range.high()) {
-            state.last.begin(range.high());
+            state.last.begin(range.high(), false);
         }
         let outer = self.collect(state, registers, &mut memory, range);
         if !memory.own || !matches!(outer, Outer::Known(_)) {
-            state.last.begin(range.high());
+            state.last.begin(range.high(), matches!(outer, Outer::Missing(_)));
         }
         let base = match outer {
             Outer::Known(stack) => stack,
@@ -74,17 +75,17 @@ impl Walk<'_> {
         range: &StackRange,
     ) -> Outer {
         let mut frame = Frame::of(start);
-        let mut verified = false;
+        let (mut verified, mut visited) = (false, Visited::default());
         state.count = 0;
         loop {
             let modules = &self.tables.modules;
-            if let Some(stack) = state.last.find(&frame.registers, &mut verified, modules) {
+            if let Some(stack) = state.last.find(&frame.registers, &mut verified, modules, &mut visited) {
                 return Outer::Known(stack);
             }
             if state.count == state.fresh.len() && !state.grow(self.budget) {
                 return Outer::Missing(Truncation::TooDeep);
             }
-            let next = self.step(&mut frame, memory, range);
+            let next = self.step(&mut frame, memory, range, &mut visited);
             state.fresh[state.count] = frame;
             state.count += 1;
             match next {
@@ -122,9 +123,10 @@ impl Walk<'_> {
         at: &mut Frame,
         memory: &mut Readable,
         range: &StackRange,
+        visited: &mut Visited,
     ) -> Result<Option<Frame>, Truncation> {
-        let (rule, module) = self.rule(at.registers.address())?;
-        at.module = module;
+        let (rule, module) = self.rule(at.registers.address(), visited)?;
+        (at.module, at.bp_use) = (module, rule.bp_use());
         match rule {
             Rule::Signal => self.interrupted(at.registers.sp, memory, range).map(Some),
             rule => follow(rule, &at.registers, |address| memory.read(address)),
@@ -146,11 +148,11 @@ impl Walk<'_> {
 
     /// The rule for an address, and its module: from the tables if that is still the same, else read anew.
     #[inline]
-    fn rule(self, address: usize) -> Result<(Rule, ModuleId), Truncation> {
+    fn rule(self, address: usize, visited: &mut Visited) -> Result<(Rule, ModuleId), Truncation> {
         let Tables { rules, modules, .. } = self.tables;
         match rules.get(address) {
             Some(Cached { rule, stable: true }) => Ok((rule, ModuleId::BY_ADDRESS)),
-            Some(Cached { rule, .. }) if let Some(module) = modules.unchanged(address) => Ok((rule, module)),
+            Some(Cached { rule, .. }) if let Some(module) = modules.unchanged(address, visited) => Ok((rule, module)),
             _ => self.read_rule(address),
         }
     }
