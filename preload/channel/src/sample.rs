@@ -19,7 +19,7 @@ pub struct Sample {
 /// the one before that there are enough for years, and only it knows when. A block keeps the era that
 /// it was born in, so that of a free it is known how old the block was.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Era(u8);
+pub struct Era(u32); // as wide as a stack, so that a sample has no padding, which would be copied byte by byte
 
 /// A program has no more eras; the last one does not end.
 pub const ERAS: usize = 1 << ERA_BITS;
@@ -34,13 +34,13 @@ impl Era {
     /// that is.
     #[inline]
     pub fn new(number: u64) -> Era {
-        Era(number as u8 & (ERAS - 1) as u8)
+        Era(number as u32 & (ERAS - 1) as u32)
     }
 
     /// Its number.
     #[inline]
     pub fn number(self) -> usize {
-        self.0.into()
+        self.0 as usize
     }
 }
 

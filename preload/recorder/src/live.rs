@@ -13,14 +13,17 @@
 //! before `malloc` returns it and taken before the original `free` gets it. So only the claim of an
 //! empty entry is a matter of who is first, and that only where there are other threads.
 
-use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
+use core::marker::PhantomData;
+use core::num::NonZeroUsize;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
 
 use heaptrace_channel::sample::{ERA_BITS, Era, Sample};
 use heaptrace_channel::stacks::Stack;
 
 use crate::c_library;
 use crate::memory::Budget;
+use crate::sys::PAGE;
 
 /// There was no memory for the table to grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,74 +72,129 @@ pub struct LiveTable {
     granule_bits: AtomicU32,
     /// Binary logarithm of the first level's buckets.
     first_bits: AtomicU32,
-    levels: [AtomicPtr<Bucket>; LEVELS],
+    /// As words: see [`Level::of`]. 0 for one that is not mapped.
+    levels: [AtomicUsize; LEVELS],
     /// The highest level that is mapped.
     top: AtomicUsize,
 }
 
-/// A level that is mapped.
-struct Level<'t> {
-    /// Binary logarithm of the number of buckets.
-    bits: u32,
-    /// Binary logarithm of the granule in bytes.
-    granule_bits: u32,
-    buckets: &'t [Bucket],
-    /// For each chunk of buckets, [`USED`] and [`SPILLED`].
-    notes: &'t [AtomicU8],
-}
+/// In the word of a level the binary logarithms of its buckets and of its granule lie below the address of
+/// its first bucket, which is a page's.
+const LOG_BITS: u32 = 6;
+const LOG: usize = (1 << LOG_BITS) - 1;
+const _: () = assert!(PAGE == 1 << (2 * LOG_BITS));
 
-impl Level<'_> {
+/// A level that is mapped, as its word.
+#[derive(Clone, Copy)]
+struct Level<'t>(NonZeroUsize, PhantomData<&'t Bucket>);
+
+impl<'t> Level<'t> {
     const fn bytes(bits: u32) -> usize {
         (size_of::<Bucket>() << bits) + (1 << bits) / CHUNK // the buckets, and the notes
     }
 
+    /// The word of a level whose memory begins there.
+    fn word(start: NonNull<u8>, bits: u32, granule_bits: u32) -> usize {
+        start.as_ptr() as usize | (granule_bits as usize) << LOG_BITS | bits as usize
+    }
+
+    /// The level of a word, if it is one.
+    ///
+    /// # Safety
+    /// The word is 0, or one of a level whose memory stays as long as the result.
+    #[inline(always)]
+    unsafe fn of(word: usize) -> Option<Level<'t>> {
+        Some(Level(NonZeroUsize::new(word)?, PhantomData))
+    }
+
+    /// Binary logarithm of the number of buckets.
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        (self.0.get() & LOG) as u32
+    }
+
+    /// Binary logarithm of the granule in bytes.
+    #[inline(always)]
+    fn granule_bits(self) -> u32 {
+        (self.0.get() >> LOG_BITS & LOG) as u32
+    }
+
+    fn start(self) -> *const Bucket {
+        (self.0.get() & !(PAGE - 1)) as *const Bucket
+    }
+
+    #[inline(always)]
+    fn buckets(self) -> &'t [Bucket] {
+        // SAFETY: the promise of `of`; the level's memory is that large.
+        unsafe { core::slice::from_raw_parts(self.start(), 1 << self.bits()) }
+    }
+
+    /// For each chunk of buckets, [`USED`] and [`SPILLED`].
+    #[inline(always)]
+    fn notes(self) -> &'t [AtomicU8] {
+        let count = self.buckets().len();
+        // SAFETY: as above; they lie behind the buckets.
+        unsafe { core::slice::from_raw_parts(self.start().add(count).cast(), count / CHUNK) }
+    }
+
     /// The bucket for an address.
     #[inline(always)]
-    fn index(&self, address: usize) -> usize {
-        let granule = address >> self.granule_bits;
+    fn index(self, address: usize) -> usize {
+        let granule = address >> self.granule_bits();
         // A heap larger than the level lies over itself, each time in another order.
-        let lap = (granule >> self.bits).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (granule ^ (lap >> 32)) & (self.buckets.len() - 1)
+        let lap = (granule >> self.bits()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (granule ^ (lap >> 32)) & (self.buckets().len() - 1)
     }
 
     /// The buckets beside the one at `index`.
-    fn beside(&self, index: usize) -> impl Iterator<Item = &Bucket> {
-        (1..GROUP).map(move |distance| &self.buckets[index ^ distance])
+    fn beside(self, index: usize) -> impl Iterator<Item = &'t Bucket> {
+        (1..GROUP).map(move |distance| &self.buckets()[index ^ distance])
     }
 
     #[inline(always)]
-    fn note(&self, index: usize, what: u8) {
-        let notes = &self.notes[index / CHUNK];
-        if notes.load(Relaxed) & what != what {
-            notes.fetch_or(what, Relaxed);
+    fn note(self, index: usize, what: u8) {
+        if self.noted(index) & what != what {
+            self.notes()[index / CHUNK].fetch_or(what, Relaxed);
         }
     }
 
     /// Adds a block; false if all buckets of its group are full.
     #[inline(always)]
-    fn claim(&self, address: usize, sample: Sample) -> bool {
+    fn claim(self, address: usize, sample: Sample) -> bool {
         let index = self.index(address);
         self.note(index, USED);
-        self.buckets[index].claim(address, sample) || self.spill(index, address, sample)
+        self.buckets()[index].claim(address, sample) || self.spill(index, address, sample)
     }
 
     #[cold]
-    fn spill(&self, index: usize, address: usize, sample: Sample) -> bool {
+    fn spill(self, index: usize, address: usize, sample: Sample) -> bool {
         // Noted by whoever hands the block on before it does.
         self.note(index, SPILLED);
         self.beside(index).any(|bucket| bucket.claim(address, sample))
     }
 
-    /// May a block of that bucket be in one beside it?
+    /// What is noted of a bucket's chunk.
     #[inline(always)]
-    fn has_spilled(&self, index: usize) -> bool {
-        self.notes[index / CHUNK].load(Relaxed) & SPILLED != 0
+    fn noted(self, index: usize) -> u8 {
+        self.notes()[index / CHUNK].load(Relaxed)
+    }
+
+    /// May a block of that bucket be in one beside it?
+    fn has_spilled(self, index: usize) -> bool {
+        self.noted(index) & SPILLED != 0
+    }
+
+    /// Is there a block at `address` in here?
+    fn has(self, address: usize) -> bool {
+        let index = self.index(address);
+        let spilled = || self.has_spilled(index) && self.beside(index).any(|bucket| bucket.has(address));
+        self.buckets()[index].has(address) || spilled()
     }
 
     /// Removes the block at `address`, if it is in here.
-    fn take(&self, address: usize) -> Option<Sample> {
+    fn take(self, address: usize) -> Option<Sample> {
         let index = self.index(address);
-        let own = self.buckets[index].take(address);
+        let own = self.buckets()[index].take(address);
         if own.is_none() && self.has_spilled(index) {
             return self.beside(index).find_map(|bucket| bucket.take(address));
         }
@@ -183,6 +241,28 @@ impl Bucket {
         self.0.iter().any(|entry| entry.claim(address, sample))
     }
 
+    /// Is there a block at `address` in here?
+    #[inline(always)]
+    fn has(&self, address: usize) -> bool {
+        self.0.iter().any(|entry| entry.matches(address).is_some())
+    }
+
+    /// Adds a block, if there is none at its address. False if there is, or it is full.
+    #[inline(always)]
+    fn add(&self, address: usize, sample: Sample) -> bool {
+        let mut empty = None;
+        for entry in self.0.iter().rev() {
+            let key = entry.key.load(Relaxed);
+            if key >> SIZE_HIGH_BITS == address as u64 {
+                return false;
+            }
+            if key == EMPTY {
+                empty = Some(entry);
+            }
+        }
+        empty.is_some_and(|entry| entry.claim(address, sample))
+    }
+
     /// Removes the block at `address`, if it is in here.
     #[inline(always)]
     fn take(&self, address: usize) -> Option<Sample> {
@@ -199,7 +279,7 @@ impl LiveTable {
         LiveTable {
             granule_bits: AtomicU32::new(0),
             first_bits: AtomicU32::new(0),
-            levels: [const { AtomicPtr::new(null_mut()) }; LEVELS],
+            levels: [const { AtomicUsize::new(0) }; LEVELS],
             top: AtomicUsize::new(0),
         }
     }
@@ -225,65 +305,91 @@ impl LiveTable {
     }
 
     /// A level, if it is there.
-    #[inline]
     fn level(&self, level: usize) -> Option<Level<'_>> {
-        let start = NonNull::new(self.levels[level].load(Acquire))?; // pairs with `grow`
-        let bits = self.bits(level);
-        let buckets = 1 << bits;
-        // SAFETY: a level is that large, and never given back.
-        unsafe {
-            Some(Level {
-                bits,
-                granule_bits: self.granule_bits(level),
-                buckets: core::slice::from_raw_parts(start.as_ptr(), buckets),
-                notes: core::slice::from_raw_parts(start.as_ptr().add(buckets).cast(), buckets / CHUNK),
-            })
-        }
+        // SAFETY: the word is that of a level, which is never given back. Pairs with `grow`.
+        unsafe { Level::of(self.levels[level].load(Acquire)) }
+    }
+
+    /// The highest level, if there is one.
+    #[inline(always)]
+    fn top(&self) -> Option<Level<'_>> {
+        // SAFETY: as in `level`.
+        unsafe { Level::of(self.top.load(Acquire)) }
+    }
+
+    /// How many levels there are.
+    fn count(&self) -> usize {
+        self.top().map_or(0, |top| self.number(top) + 1)
+    }
+
+    /// Which level it is.
+    fn number(&self, level: Level) -> usize {
+        ((level.bits() - self.first_bits.load(Relaxed)) / GROWTH_BITS) as usize
+    }
+
+    /// The levels below that number, the largest first.
+    fn below(&self, number: usize) -> impl Iterator<Item = Level<'_>> {
+        (0..number).rev().filter_map(|index| self.level(index))
     }
 
     /// The levels, the largest first.
-    #[inline]
     fn top_down(&self) -> impl Iterator<Item = Level<'_>> {
-        (0..=self.top.load(Acquire)).rev().filter_map(|index| self.level(index))
+        self.below(self.count())
     }
 
     #[cold]
     fn grow(&self, level: usize, budget: &Budget) -> Option<Level<'_>> {
-        let bytes = Level::bytes(self.bits(level));
-        if self.levels.get(level)?.load(Relaxed).is_null() {
-            let new = budget.map(bytes)?;
-            let linked =
-                self.levels[level].compare_exchange(null_mut(), new.as_ptr().cast(), AcqRel, Relaxed);
-            if linked.is_err() {
+        let (bits, granule_bits) = (self.bits(level), self.granule_bits(level));
+        if self.levels.get(level)?.load(Relaxed) == 0 {
+            let new = budget.map(Level::bytes(bits))?;
+            let word = Level::word(new, bits, granule_bits);
+            if self.levels[level].compare_exchange(0, word, AcqRel, Relaxed).is_err() {
                 // SAFETY: another thread's level was first; nobody has seen this one.
-                unsafe { budget.give_back(new, bytes) };
+                unsafe { budget.give_back(new, Level::bytes(bits)) };
             }
         }
-        self.top.fetch_max(level, Release); // pairs with `top_down`
+        let (word, size) = (self.levels[level].load(Acquire), |word: usize| word & LOG);
+        let higher = |top: usize| (size(top) < size(word)).then_some(word);
+        let _ = self.top.fetch_update(AcqRel, Acquire, higher); // pairs with `top`
         self.level(level)
+    }
+
+    /// Adds a block as [`LiveTable::insert`] does, where there is nothing to it: there is room in its own
+    /// bucket, and no block at its address. Else nothing is done, and false returned.
+    #[inline(always)]
+    pub fn add(&self, address: usize, sample: Sample) -> bool {
+        let Some(top) = self.top() else { return false };
+        let index = top.index(address);
+        let has_below = || top.bits() != self.first_bits.load(Relaxed) && self.has_below(top, address);
+        // None of the chunk's blocks are in another bucket of the level, and so neither is one of this address.
+        top.noted(index) == USED && !has_below() && top.buckets()[index].add(address, sample)
+    }
+
+    /// Is there a block of that address in a level below?
+    #[inline(never)]
+    fn has_below(&self, level: Level, address: usize) -> bool {
+        self.below(self.number(level)).any(|level| level.has(address))
     }
 
     /// Adds a block. Returns the one at the same address that was in the table, freed unseen.
     ///
     /// # Errors
     /// [`NoRoom`] if the table is full and cannot grow.
-    #[inline]
+    #[inline(never)]
     pub fn insert(&self, address: usize, sample: Sample, budget: &Budget) -> Result<Option<Sample>, NoRoom> {
         let displaced = self.take(address);
-        let top = self.level(self.top.load(Acquire));
-        if !top.is_some_and(|level| level.claim(address, sample)) {
+        if !self.top().is_some_and(|level| level.claim(address, sample)) {
             self.add_below(address, sample, budget)?;
         }
         Ok(displaced)
     }
 
     /// Adds a block that has no room at the top.
-    #[inline(never)]
     fn add_below(&self, address: usize, sample: Sample, budget: &Budget) -> Result<(), NoRoom> {
         if self.top_down().skip(1).any(|level| level.claim(address, sample)) {
             return Ok(());
         }
-        let mut next = if self.level(0).is_none() { 0 } else { self.top.load(Relaxed) + 1 };
+        let mut next = self.count();
         // What several threads fill at once may be full again.
         while !self.grow(next, budget).ok_or(NoRoom)?.claim(address, sample) {
             next += 1;
@@ -292,31 +398,27 @@ impl LiveTable {
     }
 
     /// Removes the block at `address`, if it is a sampled one.
-    #[inline]
+    #[inline(never)]
     pub fn take(&self, address: usize) -> Option<Sample> {
+        // Null would match what is empty.
         if address >> SIZE_HIGH_BITS == 0 {
-            return None; // null would match what is empty
+            None
+        } else {
+            self.top_down().find_map(|level| level.take(address))
         }
-        let top = self.top.load(Acquire);
-        let level = self.level(top)?;
-        let index = level.index(address);
-        let own = level.buckets[index].take(address);
-        if own.is_some() || top == 0 && !level.has_spilled(index) {
-            return own;
-        }
-        self.take_elsewhere(address)
     }
 
-    /// Removes a block that is not in the first bucket that was looked into.
-    #[inline(never)]
-    fn take_elsewhere(&self, address: usize) -> Option<Sample> {
-        self.top_down().find_map(|level| level.take(address))
+    /// Removes the block at `address` if it is where most are: in its own bucket of the highest level.
+    #[inline(always)]
+    pub fn take_at_hand(&self, address: usize) -> Option<Sample> {
+        let top = self.top().filter(|_| address >> SIZE_HIGH_BITS != 0)?;
+        top.buckets()[top.index(address)].take(address)
     }
 
     /// Calls `each` for every block in the table.
     pub fn for_each(&self, mut each: impl FnMut(Sample)) {
         for level in self.top_down() {
-            let chunks = level.buckets.chunks(CHUNK).zip(level.notes);
+            let chunks = level.buckets().chunks(CHUNK).zip(level.notes());
             let used = chunks.filter(|(_, notes)| notes.load(Relaxed) != 0);
             for entry in used.flat_map(|(chunk, _)| chunk).flat_map(|bucket| &bucket.0) {
                 let key = entry.key.load(Acquire); // pairs with the publishing store in `claim`

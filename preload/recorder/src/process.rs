@@ -131,6 +131,7 @@ impl<'a> Writer<'a> {
     }
 }
 
+#[inline(always)]
 fn send(segment: &Segment<'_>, last_ring: &LastRing, message: Words) -> Result<(), Full> {
     segment.rings().write(c_library::rseq(), last_ring, message, || segment.header().nudge())
 }
@@ -170,6 +171,7 @@ impl OwnProcess {
 
     /// Where this process's samples go; joins the segment if it is a child that has not yet, which has
     /// inherited what is in the table.
+    #[inline]
     pub fn joined_writer<'a>(&'a self, last_ring: &'a LastRing, live: &LiveTable) -> Option<Writer<'a>> {
         if self.slot.load(Acquire) == NOBODY {
             self.join(last_ring, live);
@@ -186,11 +188,9 @@ impl OwnProcess {
     /// Where this process's events go, if it has recorded any.
     #[inline]
     pub fn writer<'a>(&'a self, last_ring: &'a LastRing) -> Option<Writer<'a>> {
-        let mut slot = self.slot.load(Acquire);
-        if slot == JOINING {
-            slot = self.wait_for_join();
-        }
-        (slot >= FIRST_SLOT).then_some(Writer { own: self, last_ring })
+        let slot = self.slot.load(Acquire);
+        let has_slot = slot >= FIRST_SLOT || (slot == JOINING && self.wait_for_join() >= FIRST_SLOT);
+        has_slot.then_some(Writer { own: self, last_ring })
     }
 
     /// Waits for the thread that joins, which itself waits for nothing but the ring. Not for ever: it may

@@ -115,23 +115,30 @@ impl Recorder {
     }
 
     /// Counts an allocation that succeeded in a recorded call, and samples it if it is its turn.
-    #[inline]
+    #[inline(always)]
     pub fn allocated(&self, recording: &mut Recording, block: usize, size: usize) {
-        let size = size as u64;
-        if size < recording.countdown {
-            recording.countdown -= size;
-            return;
-        }
-        let thread = recording.thread;
-        let is_due = !thread.pauses.get() || self.is_due_within(size - recording.countdown, thread);
+        let (size, left) = (size as u64, recording.countdown);
+        recording.countdown = if size < left {
+            left - size
+        } else {
+            self.counted_down(recording.thread, recording.call, block, size, left)
+        };
+    }
+
+    /// A block of which the countdown had fewer bytes left: samples it if it is its turn. Returns where the
+    /// countdown begins anew.
+    #[inline(never)]
+    fn counted_down(&self, thread: &Thread, call: Call, block: usize, size: u64, left: u64) -> u64 {
+        let is_due = !thread.pauses.get() || self.is_due_within(size - left, thread);
         let now = self.sampling();
         let due_in = is_due.then(|| self.birth(now, thread));
-        recording.countdown = self.next_stretch(now, thread);
+        let countdown = self.next_stretch(now, thread);
         if let Some(era) = due_in {
             // SAFETY: the hook's caller put both there.
-            let registers = unsafe { Registers::at_call(recording.call.sp, recording.call.bp) };
+            let registers = unsafe { Registers::at_call(call.sp, call.bp) };
             self.sample(block, (size, era), registers, thread);
         }
+        countdown
     }
 
     /// Ends the hook that the thread is in if a signal handler left it by `longjmp`: its frame is below
@@ -157,42 +164,58 @@ impl Recorder {
         if is_same { now.era() } else { drawn.era() }
     }
 
+    #[inline(always)]
     fn sample(&self, block: usize, (size, era): (u64, Era), registers: Registers, thread: &Thread) {
         let Some(writer) = self.joined_writer(thread) else { return };
-        let lost = || {
-            writer.counters().lost_samples.fetch_add(1, Relaxed);
-        };
-        let unplaced = || {
-            writer.counters().unplaced_samples.fetch_add(1, Relaxed);
-            lost();
-        };
         let stack = match self.unwinder.stack(registers, thread, &self.stacks, &self.budget, writer) {
             Ok(stack) => stack,
-            Err(NoStack::NoMemory) => return unplaced(),
-            Err(NoStack::Untold) => return lost(),
+            Err(NoStack::NoMemory) => return lose_for_want_of_memory(writer),
+            Err(NoStack::Untold) => return lose(writer),
         };
         // In the table before it is told, so that there is never an allocation whose free goes unseen.
         let sample = Sample { stack, size, era };
-        let inserted = self.live.insert(block, sample, &self.budget);
-        let Ok(displaced) = inserted else { return unplaced() };
-        self.filter.mark(block);
-        if let Some(sample) = displaced {
-            self.filter.unmark(block);
-            writer.counters().lost_frees.fetch_add(1, Relaxed); // it was freed past us, some time ago
-            self.freed(sample, thread);
+        if !self.live.add(block, sample) && !self.insert(block, sample, thread, writer) {
+            return lose_for_want_of_memory(writer);
         }
+        self.filter.mark(block);
         if writer.write(Event::Allocated(sample)).is_err() {
             self.take(block);
-            lost();
+            lose(writer);
         }
     }
 
+    /// Adds a block to the live table. False if there is no room for it.
+    #[inline(never)]
+    fn insert(&self, block: usize, sample: Sample, thread: &Thread, writer: Writer) -> bool {
+        let Ok(displaced) = self.live.insert(block, sample, &self.budget) else { return false };
+        if let Some(displaced) = displaced {
+            self.filter.unmark(block);
+            writer.counters().lost_frees.fetch_add(1, Relaxed); // it was freed past us, some time ago
+            self.freed(displaced, thread);
+        }
+        true
+    }
+
     /// A block is about to be freed, while calls are recorded.
-    #[inline]
+    #[inline(always)]
     pub fn free(&self, block: usize, sp: usize, thread: &Thread) {
         if thread.inside.get() != 0 {
             self.heal(thread, sp);
         }
+        if !self.filter.is_marked(block) {
+            return;
+        }
+        match self.live.take_at_hand(block) {
+            Some(sample) => {
+                self.filter.unmark(block);
+                self.freed(sample, thread);
+            }
+            None => self.free_slowly(block, thread),
+        }
+    }
+
+    #[inline(never)]
+    fn free_slowly(&self, block: usize, thread: &Thread) {
         if let Some(sample) = self.take(block) {
             self.freed(sample, thread);
         }
@@ -215,6 +238,7 @@ impl Recorder {
     }
 
     /// Tells that a sampled block was freed.
+    #[inline(always)]
     pub fn freed(&self, sample: Sample, thread: &Thread) {
         self.notice_fork();
         // A forked child that has not recorded anything leaves what it frees out of its inheritance.
@@ -225,11 +249,27 @@ impl Recorder {
     }
 
     #[cold]
+    #[inline(never)]
     fn lose_free(&self, sample: Sample, writer: Writer) {
         let (objects, space) = weight(sample.size, self.rate_in(sample.era));
         writer.segment().lost_frees().add(sample.stack, objects, space);
         writer.counters().lost_frees.fetch_add(1, Relaxed);
     }
+}
+
+/// Counts a sample that is lost.
+#[cold]
+#[inline(never)]
+fn lose(writer: Writer) {
+    writer.counters().lost_samples.fetch_add(1, Relaxed);
+}
+
+/// Counts a sample for which the program has no memory.
+#[cold]
+#[inline(never)]
+fn lose_for_want_of_memory(writer: Writer) {
+    writer.counters().unplaced_samples.fetch_add(1, Relaxed);
+    lose(writer);
 }
 
 /// A hook that was called from inside of another has its block: tells that one.

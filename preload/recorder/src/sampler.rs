@@ -32,10 +32,13 @@ impl Sampler {
 
     /// Bytes until the next sample: at least 1, but 0 at a rate of 1, where even a request for no
     /// bytes is a sample.
+    #[inline]
     pub fn next_gap(&self, random: &Cell<u64>) -> u64 {
-        if self.rate <= 1 {
-            return 0;
-        }
+        if self.rate <= 1 { 0 } else { self.draw_gap(random) }
+    }
+
+    #[inline(never)]
+    fn draw_gap(&self, random: &Cell<u64>) -> u64 {
         // SplitMix64 (Steele, Lea, Flood 2014): a counter and a mix.
         random.set(random.get().wrapping_add(0x9E37_79B9_7F4A_7C15));
         // Uniform in (0, 1], in steps of 2^-53: the longest gap is 36.7 rates.

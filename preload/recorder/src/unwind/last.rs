@@ -239,14 +239,23 @@ impl Last {
 
 /// How many links hold, from the root on: the words were read as parts of a stack, above the return address
 /// of the frame that called next, so above the present stack pointer.
-#[inline]
+#[inline(always)]
 fn holding(links: &[Link]) -> usize {
     // SAFETY: a stack is readable from its pointer up to its end.
     let holds = |link: &Link| unsafe { link.holds() };
     let (fours, rest) = links.as_chunks::<4>(); // a third faster
-    let count = 4 * fours.iter().take_while(|four| four.iter().all(holds)).count();
-    if count + rest.len() < links.len() {
-        return count;
+    let mut count = 0;
+    for four in fours {
+        if !four.iter().all(holds) {
+            return count;
+        }
+        count += 4;
     }
-    count + rest.iter().take_while(|link| holds(link)).count()
+    for link in rest {
+        if !holds(link) {
+            return count;
+        }
+        count += 1;
+    }
+    count
 }

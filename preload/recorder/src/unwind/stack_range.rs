@@ -49,9 +49,7 @@ const fn page_of(address: usize) -> usize {
 impl StackRange {
     /// What may be read from `sp` on. The main thread's stack ends at `main_stack_top`.
     pub fn from(&self, sp: usize, main_stack_top: usize) -> Readable {
-        let known = self.is_known(sp)
-            || self.grow_down(sp)
-            || self.find(sp, main_stack_top);
+        let known = self.is_known(sp) || self.grow_down(sp) || self.find(sp, main_stack_top);
         if known {
             Readable { low: sp, high: self.high.get(), budget: 0, own: true }
         } else {

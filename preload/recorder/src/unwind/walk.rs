@@ -152,7 +152,9 @@ impl Walk<'_> {
         let Tables { rules, modules, .. } = self.tables;
         match rules.get(address) {
             Some(Cached { rule, stable: true }) => Ok((rule, ModuleId::BY_ADDRESS)),
-            Some(Cached { rule, .. }) if let Some(module) = modules.unchanged(address, visited) => Ok((rule, module)),
+            Some(Cached { rule, .. }) if let Some(module) = modules.unchanged(address, visited) => {
+                Ok((rule, module))
+            }
             _ => self.read_rule(address),
         }
     }
