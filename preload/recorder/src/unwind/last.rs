@@ -63,8 +63,8 @@ pub struct Known {
     /// The stack from the root to this frame.
     stack: Stack,
     module: ModuleId,
-    /// How many frames there are from the root to the innermost that is in a module which may be
-    /// unloaded; 0 if none of those up to this one is.
+    /// How many frames there are from the root to the innermost that is in a module which may be unloaded,
+    /// and its caller is not; 0 if none of those up to this one is.
     loaded: u16,
     /// The way to the root depends on its `bp`. In code that uses `rbp` for what it likes, it does not.
     needs_bp: bool,
@@ -229,7 +229,8 @@ impl Last {
             links += 1;
         }
         let Frame { registers, module, .. } = *frame;
-        if module != ModuleId::BY_ADDRESS {
+        let innermost = loaded.checked_sub(1).map(|index| self.frames[usize::from(index)].module);
+        if module != ModuleId::BY_ADDRESS && innermost != Some(module) {
             loaded = self.count as u16 + 1;
         }
         self.frames[self.count] = Known { registers, links: links as u32, stack, module, loaded, needs_bp };

@@ -90,6 +90,7 @@ impl Unwinder {
         {
             return Ok(stack);
         }
-        Walk { tables: &self.tables, stacks, budget, to }.run(state, registers, range)
+        let Registers { ip, sp, bp, .. } = registers;
+        Walk { tables: &self.tables, stacks, budget, to }.run(state, (ip, sp, bp), range)
     }
 }

@@ -18,8 +18,8 @@ use crate::memory::Budget;
 use crate::process::Writer;
 use crate::stacks::{NoStack, Stacks};
 
-/// What all walks of a thread have in common. Handed on by value, so that it is in registers.
-#[derive(Debug, Clone, Copy)]
+/// What all walks of a thread have in common.
+#[derive(Debug)]
 pub struct Walk<'a> {
     pub tables: &'a Tables,
     pub stacks: &'a Stacks,
@@ -39,12 +39,19 @@ enum Outer {
 }
 
 impl Walk<'_> {
-    /// The stack from `registers` on.
+    /// The stack from a call on: its return address, and `sp` and `bp` behind it. They are taken one by one, as
+    /// what was stored word by word is slow to load as a whole.
     ///
     /// # Errors
     /// [`NoStack`] if it is new and cannot be told of.
     #[inline(never)] // most walks end before it
-    pub fn run(self, state: &mut State, registers: Registers, range: &StackRange) -> Result<Stack, NoStack> {
+    pub fn run(
+        &self,
+        state: &mut State,
+        (ip, sp, bp): (usize, usize, usize),
+        range: &StackRange,
+    ) -> Result<Stack, NoStack> {
+        let registers = Registers { ip, sp, bp, exact: false };
         let mut memory = range.from(registers.sp - 8, self.main_stack_top());
         if !memory.own || !state.last.is_of(range.high()) {
             state.last.begin(range.high(), false);
@@ -61,14 +68,14 @@ impl Walk<'_> {
         self.intern_all(state, base, memory.own)
     }
 
-    fn main_stack_top(self) -> usize {
+    fn main_stack_top(&self) -> usize {
         self.tables.main_stack_top.load(Relaxed)
     }
 
     /// Walks, and keeps the frames that are not in the last walk.
     #[inline]
     fn collect(
-        self,
+        &self,
         state: &mut State,
         start: Registers,
         memory: &mut Readable,
@@ -98,7 +105,7 @@ impl Walk<'_> {
 
     /// Adds the frames to the tree and to the last walk, from the root to the leaf.
     #[inline]
-    fn intern_all(self, state: &mut State, base: Stack, keep: bool) -> Result<Stack, NoStack> {
+    fn intern_all(&self, state: &mut State, base: Stack, keep: bool) -> Result<Stack, NoStack> {
         while keep && !state.last.has_room(state.count) && state.grow(self.budget) {}
         let mut stack = base;
         for frame in state.fresh[..state.count].iter().rev() {
@@ -112,14 +119,14 @@ impl Walk<'_> {
     }
 
     #[inline]
-    fn intern(self, caller: Stack, entry: Entry) -> Result<Stack, NoStack> {
+    fn intern(&self, caller: Stack, entry: Entry) -> Result<Stack, NoStack> {
         self.stacks.intern(caller, entry, self.to, self.budget)
     }
 
     /// Finds a frame's module, and goes to its caller; `None` at the root.
     #[inline]
     fn step(
-        self,
+        &self,
         at: &mut Frame,
         memory: &mut Readable,
         range: &StackRange,
@@ -135,7 +142,7 @@ impl Walk<'_> {
 
     /// The frame that a signal interrupted: its registers are in the `ucontext_t` at `context`.
     fn interrupted(
-        self,
+        &self,
         context: usize,
         memory: &mut Readable,
         range: &StackRange,
@@ -148,7 +155,7 @@ impl Walk<'_> {
 
     /// The rule for an address, and its module: from the tables if that is still the same, else read anew.
     #[inline]
-    fn rule(self, address: usize, visited: &mut Visited) -> Result<(Rule, ModuleId), Truncation> {
+    fn rule(&self, address: usize, visited: &mut Visited) -> Result<(Rule, ModuleId), Truncation> {
         let Tables { rules, modules, .. } = self.tables;
         match rules.get(address) {
             Some(Cached { rule, stable: true }) => Ok((rule, ModuleId::BY_ADDRESS)),
@@ -161,7 +168,7 @@ impl Walk<'_> {
 
     #[cold]
     #[inline(never)]
-    fn read_rule(self, address: usize) -> Result<(Rule, ModuleId), Truncation> {
+    fn read_rule(&self, address: usize) -> Result<(Rule, ModuleId), Truncation> {
         let Tables { rules, modules, private_stack, .. } = self.tables;
         let read = || {
             let (rule, (module, stable)) = match modules.search(address) {
