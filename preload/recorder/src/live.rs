@@ -46,6 +46,8 @@ const CHUNK: usize = 64;
 const USED: u8 = 1;
 /// There ever was one that is not in its own bucket.
 const SPILLED: u8 = 2;
+/// None is in a level below.
+const ALONE: u8 = 4;
 
 const EMPTY: u64 = 0;
 /// Claimed, not filled yet. No address has this key: that of a block is at least 2^16.
@@ -129,7 +131,7 @@ impl<'t> Level<'t> {
         unsafe { core::slice::from_raw_parts(self.start(), 1 << self.bits()) }
     }
 
-    /// For each chunk of buckets, [`USED`] and [`SPILLED`].
+    /// For each chunk of buckets, [`USED`], [`SPILLED`] and [`ALONE`].
     #[inline(always)]
     fn notes(self) -> &'t [AtomicU8] {
         let count = self.buckets().len();
@@ -144,6 +146,13 @@ impl<'t> Level<'t> {
         // A heap larger than the level lies over itself, each time in another order.
         let lap = (granule >> self.bits()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (granule ^ (lap >> 32)) & (self.buckets().len() - 1)
+    }
+
+    /// The entries of the chunks that there ever was a block in.
+    fn used(self) -> impl Iterator<Item = &'t Entry> {
+        let chunks = self.buckets().chunks(CHUNK).zip(self.notes());
+        let used = chunks.filter(|(_, notes)| notes.load(Relaxed) & USED != 0);
+        used.flat_map(|(chunk, _)| chunk).flat_map(|bucket| &bucket.0)
     }
 
     /// The buckets beside the one at `index`.
@@ -337,12 +346,29 @@ impl LiveTable {
         self.below(self.count())
     }
 
+    /// Notes of a new level, which will have that number, where no block is in a level below.
+    fn note_alone(&self, new: Level, number: usize) {
+        for notes in new.notes() {
+            notes.fetch_or(ALONE, Relaxed);
+        }
+        let keys = self.below(number).flat_map(Level::used).map(|entry| entry.key.load(Relaxed));
+        for key in keys.filter(|&key| key > CLAIMED) {
+            let address = key >> SIZE_HIGH_BITS;
+            new.notes()[new.index(address as usize) / CHUNK].fetch_and(!ALONE, Relaxed);
+        }
+    }
+
     #[cold]
     fn grow(&self, level: usize, budget: &Budget) -> Option<Level<'_>> {
         let (bits, granule_bits) = (self.bits(level), self.granule_bits(level));
         if self.levels.get(level)?.load(Relaxed) == 0 {
             let new = budget.map(Level::bytes(bits))?;
             let word = Level::word(new, bits, granule_bits);
+            // Another thread, to which this level is new, may add one below meanwhile.
+            if level == 0 || c_library::is_alone() {
+                // SAFETY: of the level that was just mapped.
+                self.note_alone(unsafe { Level::of(word) }?, level);
+            }
             if self.levels[level].compare_exchange(0, word, AcqRel, Relaxed).is_err() {
                 // SAFETY: another thread's level was first; nobody has seen this one.
                 unsafe { budget.give_back(new, Level::bytes(bits)) };
@@ -360,9 +386,14 @@ impl LiveTable {
     pub fn add(&self, address: usize, sample: Sample) -> bool {
         let Some(top) = self.top() else { return false };
         let index = top.index(address);
-        let has_below = || top.bits() != self.first_bits.load(Relaxed) && self.has_below(top, address);
-        // None of the chunk's blocks are in another bucket of the level, and so neither is one of this address.
-        top.noted(index) == USED && !has_below() && top.buckets()[index].add(address, sample)
+        const USED_ALONE: u8 = USED | ALONE;
+        // Where no block of the chunk is in another bucket, neither is one of this address.
+        let is_new = match top.noted(index) {
+            USED_ALONE => true,
+            USED => !self.has_below(top, address),
+            _ => false,
+        };
+        is_new && top.buckets()[index].add(address, sample)
     }
 
     /// Is there a block of that address in a level below?
@@ -386,6 +417,10 @@ impl LiveTable {
 
     /// Adds a block that has no room at the top.
     fn add_below(&self, address: usize, sample: Sample, budget: &Budget) -> Result<(), NoRoom> {
+        if let Some(top) = self.top() {
+            // Noted by whoever hands the block on before it does.
+            top.notes()[top.index(address) / CHUNK].fetch_and(!ALONE, Relaxed);
+        }
         if self.top_down().skip(1).any(|level| level.claim(address, sample)) {
             return Ok(());
         }
@@ -417,14 +452,10 @@ impl LiveTable {
 
     /// Calls `each` for every block in the table.
     pub fn for_each(&self, mut each: impl FnMut(Sample)) {
-        for level in self.top_down() {
-            let chunks = level.buckets().chunks(CHUNK).zip(level.notes());
-            let used = chunks.filter(|(_, notes)| notes.load(Relaxed) != 0);
-            for entry in used.flat_map(|(chunk, _)| chunk).flat_map(|bucket| &bucket.0) {
-                let key = entry.key.load(Acquire); // pairs with the publishing store in `claim`
-                if key > CLAIMED {
-                    each(entry.sample(key));
-                }
+        for entry in self.top_down().flat_map(Level::used) {
+            let key = entry.key.load(Acquire); // pairs with the publishing store in `claim`
+            if key > CLAIMED {
+                each(entry.sample(key));
             }
         }
     }
@@ -444,7 +475,7 @@ mod tests {
     }
 
     fn insert(table: &LiveTable, address: usize, sample: Sample) -> Result<Option<Sample>, NoRoom> {
-        table.insert(address, sample, &BUDGET)
+        if table.add(address, sample) { Ok(None) } else { table.insert(address, sample, &BUDGET) }
     }
 
     /// Heaps may lie anywhere, in parts as far from each other as glibc's are.
@@ -496,7 +527,7 @@ mod tests {
         for i in 1..10_000 {
             insert(&table, i << 16, sample(1)).unwrap();
             table.take(i << 16).unwrap();
-            assert_eq!(table.take(0), None);
+            assert_eq!((table.take(0), table.take_at_hand(0)), (None, None));
         }
     }
 
@@ -509,6 +540,27 @@ mod tests {
         table.for_each(|_| count += 1);
         assert_eq!(count, 200_000);
         (0..200_000).for_each(|i| assert_eq!(table.take(address(i)), Some(sample(i))));
+        table.for_each(|s| panic!("left behind: {s:?}"));
+    }
+
+    /// As where the process has one thread when the table grows.
+    #[test]
+    fn no_block_is_added_over_one_in_a_level_below_wherever_it_is_known_that_there_is_none() {
+        const COUNT: u32 = 100_000;
+        let (table, address) = (table(1), |i: u32| 0x5555_0000_0000 + i as usize * 48);
+        (0..COUNT).for_each(|i| assert_eq!(insert(&table, address(i), sample(i)), Ok(None)));
+        let top = table.top().unwrap();
+        table.note_alone(top, table.number(top));
+        let alone = top.notes().iter().filter(|notes| notes.load(Relaxed) & ALONE != 0).count();
+        assert!((1..top.notes().len()).contains(&alone), "{alone} of {}", top.notes().len());
+        (0..COUNT).for_each(|i| assert!(!table.add(address(i), sample(9)), "there is one"));
+        (0..COUNT).for_each(|i| assert_eq!(insert(&table, address(i), sample(i + 1)), Ok(Some(sample(i)))));
+        let more = COUNT..3 * COUNT;
+        more.clone().for_each(|i| assert_eq!(insert(&table, address(i), sample(i + 1)), Ok(None)));
+        for i in 0..more.end {
+            let at_hand = table.take_at_hand(address(i));
+            assert_eq!(at_hand.or_else(|| table.take(address(i))), Some(sample(i + 1)));
+        }
         table.for_each(|s| panic!("left behind: {s:?}"));
     }
 

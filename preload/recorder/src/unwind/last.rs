@@ -260,3 +260,69 @@ fn holding(links: &[Link]) -> usize {
     }
     count
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// An empty one, with room.
+    fn last(stack_end: usize, is_truncated: bool) -> Last {
+        const FRAMES: usize = 8;
+        let known = Known {
+            registers: Registers::default(),
+            links: 0,
+            stack: Stack(0),
+            module: ModuleId::BY_ADDRESS,
+            loaded: 0,
+            needs_bp: false,
+        };
+        let links = vec![Link { at: 0, word: 0 }; FRAMES * Last::LINKS_A_FRAME].leak();
+        let mut last = Last::nothing();
+        last.move_to(vec![known; FRAMES].leak(), links);
+        last.begin(stack_end, is_truncated);
+        last
+    }
+
+    /// Of a stack of two frames, of which the outer one's return address and `rbp` are in memory: is it found
+    /// again with another `rbp` in the inner one, and with another in memory?
+    fn is_found([outer, inner]: [BpUse; 2], is_truncated: bool) -> [bool; 2] {
+        let words = [const { Cell::new(0usize) }; 8];
+        let at = |index: usize| &raw const words[index] as usize;
+        let frame = |ip, sp, bp_use| Frame { bp_use, ..Frame::of(Registers { ip, sp, bp: 7, exact: false }) };
+        let outer = Frame { bp_at: at(4), ..frame(1000, at(6), outer) };
+        let inner = frame(2000, at(2), inner);
+        words[5].set(1000);
+        words[4].set(7);
+        let mut last = last(at(7), is_truncated);
+        last.add(&outer, Stack(1));
+        last.add(&inner, Stack(2));
+        let modules = Modules::new();
+        let found = |registers| last.again(&registers, &modules) == Some(Stack(2));
+        assert!(found(inner.registers));
+        assert!(!found(Registers { ip: 2001, ..inner.registers }));
+        let with_another = found(Registers { bp: 8, ..inner.registers });
+        words[4].set(8);
+        let after_a_change = found(inner.registers);
+        words[4].set(7);
+        words[5].set(1001);
+        assert!(!found(inner.registers), "the outer one returns elsewhere");
+        [with_another, after_a_change]
+    }
+
+    #[test]
+    fn a_stack_is_the_same_with_another_bp_where_the_way_to_its_root_does_not_depend_on_it() {
+        use BpUse::{Dropped, Kept, Read};
+        for (uses, is_truncated, found) in [
+            ([Dropped, Dropped], false, [true, true]),
+            ([Dropped, Kept], false, [true, true]),
+            ([Dropped, Read], false, [false, true]),
+            ([Kept, Kept], false, [true, true]),
+            ([Kept, Kept], true, [false, false]),
+            ([Read, Dropped], false, [true, false]),
+            ([Read, Kept], false, [false, false]),
+        ] {
+            assert_eq!(is_found(uses, is_truncated), found, "{uses:?}, {is_truncated}");
+        }
+    }
+}
