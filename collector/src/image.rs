@@ -31,7 +31,7 @@ use crate::snapshot::{Key, Snapshot, Taken};
 use crate::stacks::Tree;
 use crate::summary::WhyUnpatched;
 use crate::wake::Waker;
-use crate::watch::{Watch, is_older_than_us, process_of};
+use crate::watch::{Watch, is_older_than_us, mapper_of, process_of};
 
 /// How long a slot may stay reserved and not committed while its writer may still live. There are
 /// two instructions between the one and the other; but a signal handler may leave them by `longjmp`,
@@ -236,12 +236,21 @@ impl Image {
     /// its slot.
     fn member_of(&mut self, process: Process) -> Option<&mut Member> {
         if self.members.get(process).is_none() {
-            let pid = self.segment().processes().pid(process)?;
-            let (pid, watch) = if self.has_our_ids && !is_older_than_us(pid) {
-                let pid = process_of(pid);
+            let processes = *self.segment().processes();
+            let id = processes.pid(process)?;
+            let (pid, watch) = if self.has_our_ids && !is_older_than_us(id) {
+                let is_known = |pid| self.members.iter().any(|(_, member)| member.pid == pid);
+                // Of a thread that has ended it may still be there, which it does not say itself: that
+                // takes a system call that may be forbidden to it.
+                let found = process_of(id).or_else(|| {
+                    let is_threads = processes.has_id_of_thread(process);
+                    let file = is_threads.then(|| self.segment.mapping().file())?;
+                    mapper_of(file, |pid| pid == std::process::id() || is_known(pid))
+                });
+                let pid = found.unwrap_or(id);
                 (pid, Watch::on(pid, &self.waker))
             } else {
-                (pid, Watch::Unknown)
+                (id, Watch::Unknown)
             };
             self.members.add(process, pid, watch, SystemTime::now());
         }

@@ -60,11 +60,24 @@ impl Watch {
     }
 }
 
-/// The process that a thread belongs to; the thread itself if there is none any more.
-pub fn process_of(thread: u32) -> u32 {
-    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).unwrap_or_default();
-    let leader = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
-    leader.and_then(|leader| leader.trim().parse().ok()).unwrap_or(thread)
+/// The process that a thread belongs to, if it has not ended.
+pub fn process_of(thread: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+    let leader = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
+    leader.trim().parse().ok()
+}
+
+/// A process that is younger than this one and has a file mapped, and is none of those that are known.
+pub fn mapper_of(file: &OwnedFd, is_known: impl Fn(u32) -> bool) -> Option<u32> {
+    let inode = rustix::fs::fstat(file).ok()?.st_ino;
+    let maps = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    // Address, protection, offset, device, inode, path.
+    let is_it = |line: &str| {
+        line.contains(" /memfd:") && line.split_whitespace().nth(4).is_some_and(|at| at.parse() == Ok(inode))
+    };
+    let entries = std::fs::read_dir("/proc").ok()?;
+    let mut pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.find(|&pid| !is_known(pid) && !is_older_than_us(pid) && maps(pid).lines().any(is_it))
 }
 
 /// Did the process start before this one? A forked child did not: there was a collector first. So an
@@ -113,8 +126,8 @@ mod tests {
             let own = std::fs::read_link("/proc/thread-self").unwrap(); // PID/task/TID
             process_of(own.file_name().unwrap().to_str().unwrap().parse().unwrap())
         };
-        assert_eq!(std::thread::spawn(process).join().unwrap(), std::process::id());
-        assert_eq!(process_of(u32::MAX), u32::MAX);
+        assert_eq!(std::thread::spawn(process).join().unwrap(), Some(std::process::id()));
+        assert_eq!(process_of(u32::MAX), None);
     }
 
     #[test]

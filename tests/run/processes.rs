@@ -190,3 +190,18 @@ fn without_a_pattern_the_name_has_program_and_pid() {
     let name = format!("heaptrace.ends.{}.prof", profile.comment("pid"));
     assert_eq!(room.files(), [name]);
 }
+
+/// What such a child says of itself is the id of a thread, that is gone when the collector looks.
+#[test]
+fn a_forked_child_whose_threads_end_at_once_is_recorded_to_its_end() {
+    for round in 0..8 {
+        let room = Room::new();
+        let launch =
+            if round % 2 == 0 { room.run("brief_threads.c") } else { room.manual("brief_threads.c") };
+        let ended = launch.go().well();
+        wait_until("the child has its profile", || room.profiles("out.brief_threads.").len() == 1);
+        let profile = only(&room, "out.brief_threads.");
+        ended.ledger().assert_equals_in(&profile, &["alloc_objects", "inuse_objects"]);
+        assert!(!ended.stderr.contains("wrote over"), "{ended:?}");
+    }
+}

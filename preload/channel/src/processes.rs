@@ -34,6 +34,10 @@ pub struct ProcessSlot {
     pub written: AtomicU32,
 }
 
+/// Added to the id of a thread that claims a slot, which may end before its process and is not known to have
+/// the same id. Linux has ids below 2^22.
+pub const OF_A_THREAD: u32 = 1 << 31;
+
 const FREE: u32 = 0;
 const CLAIMED: u32 = 1;
 const PUBLISHED: u32 = 2;
@@ -51,7 +55,7 @@ impl<'m> Processes<'m> {
         Processes { slots, turned_away }
     }
 
-    /// Claims a slot for the process `pid`; `None` if all are in use, which is counted.
+    /// Claims a slot for the process `pid`, or with [`OF_A_THREAD`] for that of a thread; `None` if all are in use, which is counted.
     pub fn claim(&self, pid: u32) -> Option<Process> {
         for (index, slot) in self.slots.iter().enumerate() {
             if slot.state.load(Relaxed) == FREE
@@ -83,10 +87,15 @@ impl<'m> Processes<'m> {
         &self.slots[process.0 as usize % self.slots.len()]
     }
 
-    /// The pid of the process in that slot, if there is one.
+    /// The pid of the process in that slot, or the id of a thread of it, if there is one.
     pub fn pid(&self, process: Process) -> Option<u32> {
         let slot = self.slots.get(process.0 as usize)?;
-        (slot.state.load(Acquire) == PUBLISHED).then(|| slot.pid.load(Relaxed))
+        (slot.state.load(Acquire) == PUBLISHED).then(|| slot.pid.load(Relaxed) & !OF_A_THREAD)
+    }
+
+    /// Is [`Processes::pid`] that of a thread, for all that the process knows?
+    pub fn has_id_of_thread(&self, process: Process) -> bool {
+        self.slot(process).pid.load(Relaxed) & OF_A_THREAD != 0
     }
 
     /// Gives the slot of a process that is gone to the next one (the collector's part).

@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use heaptrace_channel::Segment;
 use heaptrace_channel::header::Header;
-use heaptrace_channel::processes::{MAX_PROCESSES, Process, ProcessSlot};
+use heaptrace_channel::processes::{MAX_PROCESSES, OF_A_THREAD, Process, ProcessSlot};
 use heaptrace_channel::ring::{Event, Full, LastRing, Message, Words};
 
 use crate::c_library;
@@ -216,7 +216,9 @@ impl OwnProcess {
         }
         // Without an id the collector learns of the end of this process only with the image's.
         let process = self.segment.get().and_then(|segment| {
-            let process = segment.processes().claim(sys::thread_id().unwrap_or(0))?;
+            let id = sys::thread_id().unwrap_or(0);
+            let process =
+                segment.processes().claim(if c_library::is_alone() { id } else { id | OF_A_THREAD })?;
             segment.header().nudge(); // so that it finds the process of this thread, which may end soon
             live.for_each(|sample| {
                 let inherited = Message::Happened(process, Event::Inherited(sample));
