@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use crate::profile::tables::Profile;
 use crate::view::call_tree::tree::CallTree;
 
-/// The names of functions on the way from the roots to what the reader looks at, as [`hash`] has them. Others may
+/// The names of functions on the way from the roots to what the reader looks at, as `hash` has them. Others may
 /// lie between.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Way(Vec<u32>);
