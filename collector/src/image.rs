@@ -31,7 +31,7 @@ use crate::snapshot::{Key, Snapshot, Taken};
 use crate::stacks::Tree;
 use crate::summary::WhyUnpatched;
 use crate::wake::Waker;
-use crate::watch::{Watch, is_older_than_us, mapper_of, process_of};
+use crate::watch::{Watch, is_older_than_us, process_of};
 
 /// How long a slot may stay reserved and not committed while its writer may still live. There are
 /// two instructions between the one and the other; but a signal handler may leave them by `longjmp`,
@@ -238,19 +238,14 @@ impl Image {
         if self.members.get(process).is_none() {
             let processes = *self.segment().processes();
             let id = processes.pid(process)?;
-            let (pid, watch) = if self.has_our_ids && !is_older_than_us(id) {
-                let is_known = |pid| self.members.iter().any(|(_, member)| member.pid == pid);
-                // Of a thread that has ended it may still be there, which it does not say itself: that
-                // takes a system call that may be forbidden to it.
-                let found = process_of(id).or_else(|| {
-                    let is_threads = processes.has_id_of_thread(process);
-                    let file = is_threads.then(|| self.segment.mapping().file())?;
-                    mapper_of(file, |pid| pid == std::process::id() || is_known(pid))
-                });
-                let pid = found.unwrap_or(id);
-                (pid, Watch::on(pid, &self.waker))
-            } else {
-                (id, Watch::Unknown)
+            let (pid, watch) = match process_of(id) {
+                _ if !self.has_our_ids || is_older_than_us(id) => (id, Watch::Unknown),
+                // It may still be there: a process that may be forbidden to ask for its id tells that of a thread.
+                None if processes.has_id_of_thread(process) => (id, Watch::Unknown),
+                found => {
+                    let pid = found.unwrap_or(id);
+                    (pid, Watch::on(pid, &self.waker))
+                }
             };
             self.members.add(process, pid, watch, SystemTime::now());
         }

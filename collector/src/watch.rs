@@ -20,7 +20,8 @@ pub enum Watch {
     Stat(Stat),
     /// It has ended, or gone on to another program.
     Over,
-    /// It is in another process id namespace: it is over when its image is abandoned.
+    /// It is in another process id namespace, or its id is that of a thread that has ended: it is over when its
+    /// image is abandoned.
     Unknown,
 }
 
@@ -65,19 +66,6 @@ pub fn process_of(thread: u32) -> Option<u32> {
     let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
     let leader = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
     leader.trim().parse().ok()
-}
-
-/// A process that is younger than this one and has a file mapped, and is none of those that are known.
-pub fn mapper_of(file: &OwnedFd, is_known: impl Fn(u32) -> bool) -> Option<u32> {
-    let inode = rustix::fs::fstat(file).ok()?.st_ino;
-    let maps = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
-    // Address, protection, offset, device, inode, path.
-    let is_it = |line: &str| {
-        line.contains(" /memfd:") && line.split_whitespace().nth(4).is_some_and(|at| at.parse() == Ok(inode))
-    };
-    let entries = std::fs::read_dir("/proc").ok()?;
-    let mut pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.find(|&pid| !is_known(pid) && !is_older_than_us(pid) && maps(pid).lines().any(is_it))
 }
 
 /// Did the process start before this one? A forked child did not: there was a collector first. So an
