@@ -89,7 +89,7 @@ fn recording(program: &Path, bias: u64) -> Recording {
 /// Makes a profile of the program and shows it with `go tool pprof`.
 fn pprof(workshop: &Workshop, bias: u64, mode: Mode, arguments: &[&str]) -> Option<String> {
     let recording = recording(&workshop.path("program"), bias);
-    let frames: Vec<Frame> = recording.stacks.leaves().collect();
+    let frames: Vec<Frame> = recording.stacks.leaves().to_vec();
     let options = Options { mode, ..options() };
     let symbols = Symbolizer::new(&options).symbolize(&recording.modules, &frames, recording.pid);
     let written = profile(&recording, &symbols, Form::FILE);
@@ -202,7 +202,7 @@ fn names_are_filled_in_later() {
     for (flags, bias, start) in [("-pie", BIAS, BIAS), ("-no-pie", 0, 0x400000)] {
         workshop.run(&format!("gcc -O2 -g -Wl,--build-id {flags} @inline.c -o program"));
         let recording = recording(&workshop.path("program"), bias);
-        let frames: Vec<Frame> = recording.stacks.leaves().collect();
+        let frames: Vec<Frame> = recording.stacks.leaves().to_vec();
         let written = |mode| {
             let symbolizer = Symbolizer::new(&Options { mode, ..options() });
             profile(&recording, &symbolizer.symbolize(&recording.modules, &frames, recording.pid), Form::FILE)

@@ -69,7 +69,7 @@ pub fn profile(recording: &Recording, symbols: &Symbols, form: Form) -> Profile 
     let mut builder = Builder::new(symbols, form);
     builder.add_header(recording);
     builder.add_mappings(recording);
-    builder.leaves = recording.stacks.leaves().map(|frame| (frame, NO_LOCATION)).collect();
+    builder.leaves = vec![NO_LOCATION; recording.stacks.leaves().len()];
     for row in &recording.rows {
         builder.add_sample(row, &recording.stacks);
     }
@@ -87,13 +87,17 @@ struct Builder<'a> {
     strings: StringTable,
     /// The mappings of each module: a segment and an index into the profile's.
     mappings: Vec<Vec<(Segment, usize)>>,
-    /// The leaf of each stack, and its location's id.
-    leaves: Vec<(Frame, u64)>,
-    locations: HashMap<Frame, u64>,
+    /// Of each stack, the id of its leaf's location.
+    leaves: Vec<u32>,
+    /// The location ids of the stack that is at hand.
+    path: Vec<u64>,
+    locations: HashMap<Frame, u32>,
+    /// The label of a size class, without the number.
+    label: Label,
 }
 
 /// What has not been given an id: they count from 1.
-const NO_LOCATION: u64 = 0;
+const NO_LOCATION: u32 = 0;
 
 impl<'a> Builder<'a> {
     fn new(symbols: &'a Symbols, form: Form) -> Builder<'a> {
@@ -105,7 +109,9 @@ impl<'a> Builder<'a> {
             strings: StringTable::default(),
             mappings: Vec::new(),
             leaves: Vec::new(),
+            path: Vec::new(),
             locations: HashMap::new(),
+            label: Label::default(),
         }
     }
 
@@ -134,6 +140,8 @@ impl<'a> Builder<'a> {
             comment: comments(recording).iter().map(|text| strings.index(text)).collect(),
             ..Profile::default()
         };
+        self.label =
+            Label { key: strings.index("bytes"), num_unit: strings.index("bytes"), ..Label::default() };
     }
 
     /// Adds the program's own mappings, which come first, and those of the other modules.
@@ -165,34 +173,29 @@ impl<'a> Builder<'a> {
         if value.iter().all(|&value| value == 0) {
             return;
         }
-        let label = row.size_class.map(|size| Label {
-            key: self.strings.index("bytes"),
-            num: signed(size),
-            num_unit: self.strings.index("bytes"),
-            ..Label::default()
-        });
-        let mut location_id = Vec::with_capacity(stacks.positions(row.stack).count());
-        location_id.extend(stacks.positions(row.stack).map(|position| self.location_of_leaf(position)));
-        let cohorts = row.cohorts.clone().filter(|_| self.form.has_history());
-        self.profile.sample.push(Sample { location_id, value, label: label.into_iter().collect(), cohorts });
-    }
-
-    fn location_of_leaf(&mut self, position: usize) -> u64 {
-        let (frame, id) = self.leaves[position];
-        if id != NO_LOCATION {
-            return id;
+        let label = row.size_class.map(|size| Label { num: signed(size), ..self.label });
+        self.path.clear();
+        for position in stacks.positions(row.stack) {
+            if self.leaves[position] == NO_LOCATION {
+                self.leaves[position] = self.location(stacks.leaves()[position]);
+            }
+            self.path.push(self.leaves[position].into());
         }
-        let id = self.location(frame);
-        self.leaves[position].1 = id;
-        id
+        let cohorts = row.cohorts.clone().filter(|_| self.form.has_history());
+        self.profile.sample.push(Sample {
+            location_id: self.path.clone(),
+            value,
+            label: label.into_iter().collect(),
+            cohorts,
+        });
     }
 
     /// The id of the location of a frame.
-    fn location(&mut self, frame: Frame) -> u64 {
+    fn location(&mut self, frame: Frame) -> u32 {
         if let Some(&id) = self.locations.get(&frame) {
             return id;
         }
-        let id = self.profile.location.len() as u64 + 1;
+        let id = self.profile.location.len() as u32 + 1;
         let mapping = self.mapping(frame);
         let unreal = |name| [ResolvedFrame { function: Arc::new(named(name)), line: 0 }];
         let unreal = unreal_name(frame).map(unreal);
@@ -202,7 +205,7 @@ impl<'a> Builder<'a> {
         }
         let line = self.functions.lines(frames, &mut self.strings);
         self.profile.location.push(Location {
-            id,
+            id: id.into(),
             mapping_id: mapping.map_or(0, |index| index as u64 + 1),
             address: frame.address,
             line,

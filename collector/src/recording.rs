@@ -59,9 +59,13 @@ pub struct Counters {
     pub is_damaged: bool,
 }
 
-/// Stacks as a tree: each is a frame, called from another stack.
+/// Stacks as a tree: each is a frame, called from another stack. The two are apart, as who goes from
+/// caller to caller, millions of times, needs no more than those in its cache.
 #[derive(Debug, Clone, Default)]
-pub struct Stacks(Vec<(Frame, Stack)>);
+pub struct Stacks {
+    leaves: Vec<Frame>,
+    callers: Vec<Stack>,
+}
 
 /// One of the [`Stacks`]: the position of its leaf, from 1, or 0 for the one without frames.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -70,24 +74,25 @@ pub struct Stack(u32);
 impl Stacks {
     /// Adds the stack of `frame` called from `caller`.
     pub fn add(&mut self, caller: Stack, frame: Frame) -> Stack {
-        self.0.push((frame, caller));
-        Stack(self.0.len() as u32)
+        self.leaves.push(frame);
+        self.callers.push(caller);
+        Stack(self.leaves.len() as u32)
     }
 
     /// The leaves of all stacks, each stack after its caller.
-    pub fn leaves(&self) -> impl Iterator<Item = Frame> {
-        self.0.iter().map(|&(frame, _)| frame)
+    pub fn leaves(&self) -> &[Frame] {
+        &self.leaves
     }
 
     /// The stack, the one that called it, and so on, each with its leaf.
     pub fn callers(&self, stack: Stack) -> impl Iterator<Item = (Stack, Frame)> {
-        self.positions(stack).map(|at| (Stack(at as u32 + 1), self.0[at].0))
+        self.positions(stack).map(|at| (Stack(at as u32 + 1), self.leaves[at]))
     }
 
     /// The positions in [`Stacks::leaves`] of a stack's frames, leaf first.
     pub fn positions(&self, stack: Stack) -> impl Iterator<Item = usize> {
         let position = |stack: &Stack| (stack.0 as usize).checked_sub(1);
-        let caller = move |&at: &usize| position(&self.0[at].1);
+        let caller = move |&at: &usize| position(&self.callers[at]);
         std::iter::successors(position(&stack), caller)
     }
 }

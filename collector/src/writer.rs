@@ -138,7 +138,7 @@ fn named_and_written(path: &Path, recording: &Recording, symbolizer: &Symbolizer
 
 /// The names of a recording's frames.
 pub fn symbols(recording: &Recording, symbolizer: &Symbolizer) -> Symbols {
-    let mut frames: Vec<_> = recording.stacks.leaves().collect();
+    let mut frames: Vec<_> = recording.stacks.leaves().to_vec();
     frames.sort_unstable();
     frames.dedup();
     symbolizer.symbolize(&recording.modules, &frames, recording.pid)

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use heaptrace_collector::naming::{Pattern, Subject};
+use heaptrace_pprof::gzip;
 use heaptrace_pprof::whole_file::WholeFile;
 use heaptrace_report::say::say;
 
@@ -39,7 +40,7 @@ pub fn run(args: &Args) -> Result<()> {
     let marks = [("since", &args.since), ("until", &args.until)];
     let marks = marks.into_iter().filter_map(|(name, mark)| Some((name, mark.as_deref()?)));
     let query: Vec<_> = [("pid", pid.as_str())].into_iter().chain(marks).collect();
-    let profile = session.ask(SNAPSHOT, &query)?;
+    let profile = gzip(&session.ask(SNAPSHOT, &query)?);
     let process = session.processes.iter().find(|process| process.pid == args.pid);
     let name = process.map(|process| process.name.clone()).unwrap_or_default();
     let now = SystemTime::now();

@@ -14,7 +14,8 @@ use crate::messages;
 
 /// All processes, as JSON.
 pub const PROCESSES: &str = "/heaptrace/processes";
-/// A profile of `pid`, as it would be in a file: since the mark `since`, until the mark `until`.
+/// A profile of `pid`, as it would be in a file but not gzipped, which is left to whoever wants that: since the
+/// mark `since`, until the mark `until`.
 pub const SNAPSHOT: &str = "/heaptrace/snapshot";
 /// Marks this moment of `pid` as `name`.
 pub const MARK: &str = "/heaptrace/mark";
@@ -77,7 +78,7 @@ fn snapshot(site: &Site, request: &Request, process: &Profiled) -> Result<Respon
     Ok(Response::new("application/octet-stream", encoded(site, &now, since.as_ref())))
 }
 
-/// A profile as it would be in a file, or of what came since another moment.
+/// A profile as it would be in a file that is not gzipped, or of what came since another moment.
 pub fn encoded(site: &Site, now: &Snapshot, since: Option<&Snapshot>) -> Vec<u8> {
     let (recording, form) = match since {
         Some(since) => {
@@ -86,5 +87,5 @@ pub fn encoded(site: &Site, now: &Snapshot, since: Option<&Snapshot>) -> Vec<u8>
         }
         None => (now.recording(), Form::FILE),
     };
-    heaptrace_pprof::encode(&profile(&recording, &symbols(&recording, &site.symbolizer), form))
+    heaptrace_pprof::message(&profile(&recording, &symbols(&recording, &site.symbolizer), form))
 }

@@ -19,4 +19,4 @@ pub use drop_frames::drop_frames;
 pub use error::Error;
 pub use read::{SampleType, Source, printable};
 pub use string_table::StringTable;
-pub use write::{encode, gzip, size, write_file};
+pub use write::{encode, gzip, message, size, write_file};

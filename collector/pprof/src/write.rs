@@ -12,7 +12,12 @@ use crate::whole_file::WholeFile;
 
 /// The bytes of a file with `profile` in it, gzipped.
 pub fn encode(profile: &Profile) -> Vec<u8> {
-    gzip(&profile.encode_to_vec())
+    gzip(&message(profile))
+}
+
+/// The bytes of `profile` before they are gzipped: a file of them is a profile too.
+pub fn message(profile: &Profile) -> Vec<u8> {
+    profile.encode_to_vec()
 }
 
 /// How many bytes `profile` has before it is gzipped.
