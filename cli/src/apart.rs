@@ -51,20 +51,18 @@ pub fn ignore_requests() {
     }
 }
 
-/// Leaves the terminal and whoever waits for the end of a stream: all descriptors are closed but for
-/// `kept`, and standard streams lead nowhere.
+/// Leaves the terminal and whoever waits for the end of a stream: all descriptors but for `kept` lead nowhere.
+///
+/// They are not closed: a library that is preloaded into heaptrace itself may go on to use what it opened (the
+/// pipe of libtcmalloc's libunwind), which must not become a file of ours by its number.
 fn leave(kept: &[RawFd]) {
     rustix::process::setsid().ok();
     let listed: Vec<_> = fs::read_dir("/proc/self/fd")
         .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
         .unwrap_or_default();
-    for number in listed.into_iter().filter(|number: &RawFd| *number > 2 && !kept.contains(number)) {
+    let Ok(null) = File::options().read(true).write(true).open("/dev/null") else { return };
+    for number in listed.into_iter().chain(0..=2).filter(|number: &RawFd| !kept.contains(number)) {
         // SAFETY: nobody here uses what it inherited and does not keep.
-        unsafe { libc::close(number) };
-    }
-    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
-        rustix::stdio::dup2_stdin(&null).ok();
-        rustix::stdio::dup2_stdout(&null).ok();
-        rustix::stdio::dup2_stderr(&null).ok();
+        unsafe { libc::dup3(null.as_raw_fd(), number, libc::O_CLOEXEC) };
     }
 }
