@@ -13,19 +13,18 @@ use crate::patch::FilePlan;
 /// The files that a process has code of.
 #[derive(Debug, Default)]
 pub struct CodeFiles {
-    program: Option<PathBuf>,
+    program: PathBuf,
     all: BTreeSet<PathBuf>,
 }
 
 impl CodeFiles {
-    /// Those of a process that is there. Reads a list of the kernel's, and none of them: the process may be
-    /// waiting.
-    pub fn of(pid: u32) -> CodeFiles {
+    /// Those of a process that is there; only what it says that its executable is, if it is over already. Reads a
+    /// list of the kernel's, and none of them: the process may be waiting.
+    pub fn of(pid: u32, executable: &Path) -> CodeFiles {
         let mappings = Mapping::of_files(pid).into_iter().filter(|mapping| mapping.is_code);
-        CodeFiles {
-            program: fs::read_link(format!("/proc/{pid}/exe")).ok(),
-            all: mappings.map(|mapping| mapping.path).collect(),
-        }
+        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_else(|_| executable.to_owned());
+        let all = mappings.map(|mapping| mapping.path).chain([program.clone()]).collect();
+        CodeFiles { program, all }
     }
 }
 
@@ -46,9 +45,8 @@ enum Allocator {
 impl Known {
     /// Does a process call an allocator that is inside one of its files?
     pub fn calls_allocator(&mut self, files: &CodeFiles) -> bool {
-        let program = files.program.as_deref();
         files.all.iter().any(|path| {
-            let is_program = program == Some(path);
+            let is_program = *path == files.program;
             let allocator =
                 self.0.entry((path.clone(), is_program)).or_insert_with(|| inside(path, is_program));
             match allocator {
@@ -56,7 +54,7 @@ impl Known {
                 Allocator::Own => true,
                 Allocator::Offered(names) => {
                     let names: Vec<_> = names.iter().map(String::as_str).collect();
-                    program.and_then(code).is_some_and(|code| code.mentions(&names))
+                    code(&files.program).is_some_and(|code| code.mentions(&names))
                 }
             }
         })

@@ -1,6 +1,7 @@
 //! The session: it takes the counters of all processes, and reads them when they are over.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select};
@@ -103,7 +104,8 @@ impl Session {
         if let Some(kin) = &self.kin {
             kin.announce(pid, image.as_ref().map_or_else(|_| kin::now(), Image::started));
         }
-        let files = CodeFiles::of(pid); // it may be over soon
+        let executable = image.as_ref().map_or(Path::new(""), |image| &image.program().executable);
+        let files = CodeFiles::of(pid, executable); // it may be over soon
         connection.answer(image.as_ref().map(|_| ()).map_err(|&why| why));
         match image {
             Ok(image) => self.images.push((image, files)),
