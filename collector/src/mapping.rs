@@ -26,10 +26,7 @@ impl Mapped<Segment<'static>> {
     /// # Errors
     /// [`Refusal::NotMapped`] if there is none in it, or it cannot be mapped.
     pub fn segment(file: OwnedFd) -> Result<Mapped<Segment<'static>>, Refusal> {
-        let mapping = Mapping::new(file).map_err(|_| Refusal::NotMapped)?;
-        // SAFETY: mapped with that size, sealed against shrinking; nobody sees it for longer than it is there.
-        let content = unsafe { Segment::open(mapping.base.as_ptr(), mapping.size) };
-        Ok(Mapped { content: content.map_err(|_| Refusal::NotMapped)?, mapping })
+        Mapped::open(file, Segment::open)
     }
 
     /// The segment, for as long as it is mapped.
@@ -44,10 +41,7 @@ impl Mapped<Counters<'static>> {
     /// # Errors
     /// [`Refusal::NotMapped`] if there are none in it, or they cannot be mapped.
     pub fn counters(file: OwnedFd) -> Result<Mapped<Counters<'static>>, Refusal> {
-        let mapping = Mapping::new(file).map_err(|_| Refusal::NotMapped)?;
-        // SAFETY: as for the segment.
-        let content = unsafe { Counters::open(mapping.base.as_ptr(), mapping.size) };
-        Ok(Mapped { content: content.map_err(|_| Refusal::NotMapped)?, mapping })
+        Mapped::open(file, Counters::open)
     }
 
     /// The counters, for as long as they are mapped.
@@ -57,6 +51,14 @@ impl Mapped<Counters<'static>> {
 }
 
 impl<T> Mapped<T> {
+    fn open<E>(file: OwnedFd, look: unsafe fn(*mut u8, usize) -> Result<T, E>) -> Result<Mapped<T>, Refusal> {
+        let mapping = Mapping::new(file).map_err(|_| Refusal::NotMapped)?;
+        // SAFETY: mapped with that size, sealed against shrinking; nobody sees what is in it for longer than it is
+        // there.
+        let content = unsafe { look(mapping.base.as_ptr(), mapping.size) };
+        Ok(Mapped { content: content.map_err(|_| Refusal::NotMapped)?, mapping })
+    }
+
     /// What is mapped.
     pub fn mapping(&self) -> &Mapping {
         &self.mapping
