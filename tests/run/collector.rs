@@ -109,7 +109,7 @@ fn a_low_soft_limit_of_open_files_is_no_limit_for_the_collector() {
 #[test]
 fn what_exceeds_the_hard_limit_of_open_files_is_named_and_the_rest_is_complete() {
     let room = Room::new();
-    let ended = crowd(&room, 48, Some(48));
+    let ended = crowd(&room, 48, Some(60));
     let refused = ended.said().iter().filter(|line| line.contains("ulimit -Hn")).count();
     let profiles = room.profiles("out.sleep.");
     assert!(refused > 0 && !profiles.is_empty(), "{ended:?}");
