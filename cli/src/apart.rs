@@ -60,9 +60,15 @@ fn leave(kept: &[RawFd]) {
     let listed: Vec<_> = fs::read_dir("/proc/self/fd")
         .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
         .unwrap_or_default();
-    let Ok(null) = File::options().read(true).write(true).open("/dev/null") else { return };
+    let null = File::options().read(true).write(true).open("/dev/null").ok();
     for number in listed.into_iter().chain(0..=2).filter(|number: &RawFd| !kept.contains(number)) {
         // SAFETY: nobody here uses what it inherited and does not keep.
-        unsafe { libc::dup3(null.as_raw_fd(), number, libc::O_CLOEXEC) };
+        unsafe {
+            match &null {
+                Some(null) => libc::dup2(null.as_raw_fd(), number),
+                None if number > 2 => libc::close(number), // whoever waits for its end matters more
+                None => continue,
+            };
+        }
     }
 }
