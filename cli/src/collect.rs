@@ -76,6 +76,7 @@ pub fn run() -> Result<()> {
         symbolizer: Arc::new(Symbolizer::new(&options)),
         process_events: None, // nobody would hear of it
         children: true,
+        named: 0, // nobody asks
         interval,
         questions,
         news: None,

@@ -62,8 +62,8 @@ mod tests {
     use heaptrace_channel::handshake::Refusal;
     use heaptrace_collector::recording::Counters;
     use heaptrace_collector::summary::{
-        Malloc, Memory, Missed, Outcome, Refused, Series, TurnedAway, Unpatched, WhyMissed, WhyUnpatched,
-        Written,
+        Malloc, Memory, Missed, OtherProfiles, OtherSeries, Outcome, Refused, Series, TurnedAway, Unpatched,
+        WhyMissed, WhyUnpatched, Written,
     };
     use heaptrace_collector::symbolize::Complaint;
 
@@ -94,11 +94,14 @@ mod tests {
                 failed: None,
             }],
             profiles: vec![written(Outcome::File), written(Outcome::Failed("?\n".into()))],
+            other_profiles: OtherProfiles { count: 3, counters, failed: 1, why: "?".into() },
+            other_series: OtherSeries { processes: 1, count: 2, failed: Some("?".into()) },
             refused: vec![Refused { pid: 8, name: "\r".into(), why: Refusal::OldLibc }],
             running: 1,
             processes: 2,
             turned_away: vec![TurnedAway { name: OsStr::from_bytes(b"\xff").into(), count: 9 }],
-            missed: vec![Missed { pid: 9, name: "x".into(), why: WhyMissed::OwnMalloc }],
+            other_refused: 1,
+            missed: vec![Missed::one(9, "x".into(), WhyMissed::OwnMalloc)],
             missed_more: true,
             complaints: vec![Complaint::TooSlow],
             unpatched: vec![Unpatched { name: OsStr::new("x").into(), pid: 3, why: WhyUnpatched::Forbidden }],

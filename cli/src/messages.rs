@@ -5,6 +5,7 @@ pub mod stat;
 pub mod verdict;
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -17,8 +18,8 @@ use heaptrace_channel::processes::MAX_PROCESSES;
 use heaptrace_channel::weight::{FEW_SAMPLES, OFF, finer_rate};
 use heaptrace_collector::recording::Counters;
 use heaptrace_collector::summary::{
-    Malloc, Memory, Missed, Outcome, Refused, Series, Summary, TurnedAway, Unpatched, WhyMissed,
-    WhyUnpatched, Written,
+    Malloc, Memory, Missed, OtherProfiles, OtherSeries, Outcome, Refused, Series, Summary, TurnedAway,
+    Unpatched, WhyMissed, WhyUnpatched, Written,
 };
 use heaptrace_collector::symbolize::{Complaint, Located, Progress, hex};
 use heaptrace_collector::{LeftAlone, Sought, Unsafe};
@@ -59,9 +60,15 @@ pub fn summary(
     let Summary { profiles, refused, turned_away, complaints, .. } = summary;
     let mut lines = Vec::new();
     profiles.iter().for_each(|written| describe(&mut lines, written));
+    other_profiles(&mut lines, &summary.other_profiles);
     summary.series.iter().for_each(|series| self::series(&mut lines, series));
+    other_series(&mut lines, &summary.other_series);
     pushed.into_iter().for_each(|pushed| self::pushed(&mut lines, pushed));
     lines.extend(refused.iter().map(|process| Line::Plain(refusal(process, Work::Profile))));
+    if summary.other_refused > 0 {
+        let processes = plural(summary.other_refused, "more process", "more processes");
+        lines.push(Line::Plain(format!("{processes} could not be profiled for such reasons")));
+    }
     lines.extend(missed(&summary.missed, obstacle, Work::Profile).into_iter().map(Line::Plain));
     if summary.missed_more {
         lines.push(Line::Plain(
@@ -92,6 +99,33 @@ fn describe(lines: &mut Vec<Line>, written: &Written) {
             Line::Plain(format!("{path}: {name} (pid {pid}), {}{memory}", samples(counters.samples)))
         }
     });
+    lost(lines, counters, &name);
+    if counters.is_damaged {
+        let what = "wrote over what was recorded of it, which may be wrong";
+        lines.push(Line::Important(format!("{name} (pid {pid}) {what}")));
+    }
+}
+
+/// The profiles of processes that are too many to be named.
+fn other_profiles(lines: &mut Vec<Line>, others: &OtherProfiles) {
+    let OtherProfiles { count, counters, failed, why } = others;
+    if count > failed {
+        let profiles = plural(count - failed, "more profile", "more profiles");
+        lines.push(Line::Plain(format!("{profiles} beside these, {}", samples(counters.samples))));
+    }
+    if *failed > 0 {
+        let profiles = plural(*failed, "more profile", "more profiles");
+        lines.push(Line::Important(format!("{profiles} could not be written, the last: {why}")));
+    }
+    lost(lines, counters, &"other processes");
+    if counters.is_damaged {
+        let what = "one of the other processes wrote over what was recorded of it, which may be wrong";
+        lines.push(Line::Important(what.to_owned()));
+    }
+}
+
+/// Samples that are in no profile, and why not.
+fn lost(lines: &mut Vec<Line>, counters: &Counters, name: &dyn Display) {
     let Counters { lost_samples, early_samples, unplaced_samples, .. } = *counters;
     let mut lost = |count, why| {
         if count > 0 {
@@ -102,10 +136,6 @@ fn describe(lines: &mut Vec<Line>, written: &Written) {
     lost(unplaced_samples, "there was no memory for them; look at ulimit -v and ulimit -d");
     let untold = lost_samples.saturating_sub(early_samples).saturating_sub(unplaced_samples);
     lost(untold, "the collector could not keep up");
-    if counters.is_damaged {
-        let what = "wrote over what was recorded of it, which may be wrong";
-        lines.push(Line::Important(format!("{name} (pid {pid}) {what}")));
-    }
 }
 
 /// The profiles of a process that were written while it went on.
@@ -121,6 +151,18 @@ fn series(lines: &mut Vec<Line>, series: &Series) {
         ))),
     }
     lines.extend(no_snapshot(series).map(Line::Important));
+}
+
+/// The same of processes that are too many to be named.
+fn other_series(lines: &mut Vec<Line>, others: &OtherSeries) {
+    let OtherSeries { processes, count, failed } = others;
+    if *count > 0 {
+        let profiles = plural(*count, "more profile", "more profiles");
+        let processes = plural(*processes, "other process", "other processes");
+        lines.push(Line::Plain(format!("{profiles} of {processes} while they went on")));
+    }
+    let line = |why| format!("profiles of other processes could not be written while they went on: {why}");
+    lines.extend(failed.iter().map(|why| Line::Important(line(why))));
 }
 
 /// That a profile could not be written of a process that goes on.
@@ -321,8 +363,9 @@ fn refusal(process: &Refused, work: Work) -> String {
 
 /// Those who were not recorded and have not said why, all of one program and reason in one line.
 fn missed(all: &[Missed], obstacle: impl Fn(&Path) -> Option<Obstacle>, work: Work) -> Vec<String> {
-    let mut groups: Vec<(&OsStr, String, Vec<u32>)> = Vec::new();
-    for Missed { pid, name, why } in all {
+    // Each with the id of its first process, and how many there are.
+    let mut groups: Vec<(&OsStr, String, u32, u64)> = Vec::new();
+    for Missed { pid, count, name, why } in all {
         let is_partial = *why == WhyMissed::Inside;
         let why = match why {
             WhyMissed::Inside => INSIDE.to_owned(),
@@ -345,15 +388,15 @@ fn missed(all: &[Missed], obstacle: impl Fn(&Path) -> Option<Obstacle>, work: Wo
         let part = if is_partial { " in full" } else { "" };
         let why = format!("{}{part}: {why}", work.not_done());
         match groups.iter_mut().find(|group| group.0 == name && group.1 == why) {
-            Some((.., pids)) => pids.push(*pid),
-            None => groups.push((name, why, vec![*pid])),
+            Some((.., all)) => *all += count,
+            None => groups.push((name, why, *pid, *count)),
         }
     }
-    let line = |(name, why, pids): (&OsStr, String, Vec<u32>)| {
+    let line = |(name, why, pid, count): (&OsStr, String, u32, u64)| {
         let name = if name.is_empty() { OsStr::new("a program") } else { name }.display();
-        match pids[..] {
-            [pid] => format!("{name} (pid {pid}) {why}"),
-            _ => format!("{} of {name} {why}", plural(pids.len() as u64, "process", "processes")),
+        match count {
+            1 => format!("{name} (pid {pid}) {why}"),
+            _ => format!("{} of {name} {why}", plural(count, "process", "processes")),
         }
     };
     groups.into_iter().map(line).collect()
@@ -416,9 +459,9 @@ pub fn complaint(what: &Complaint) -> String {
 }
 
 fn totals(lines: &mut Vec<Line>, summary: &Summary) {
-    let sum =
-        |count: fn(&Counters) -> u64| summary.profiles.iter().map(|written| count(&written.counters)).sum();
-    let (taken, lost) = (sum(|counters| counters.samples), sum(|counters| counters.lost_samples));
+    let mut all = summary.other_profiles.counters;
+    summary.profiles.iter().for_each(|written| all += written.counters);
+    let Counters { samples: taken, lost_samples: lost, .. } = all;
     let lost = if lost == 0 { "none lost".into() } else { format!("{} lost", grouped(lost)) };
     let processes = plural(summary.processes as u64, "process", "processes");
     lines.push(Line::Plain(format!("{processes}, {}, {lost}", samples(taken))));
@@ -604,9 +647,9 @@ mod tests {
     fn who_was_missed_is_named_with_the_reason_and_once_for_each_program() {
         let silent = |pid, path: &str, preloaded| {
             let why = WhyMissed::Silent { executable: path.into(), preloaded };
-            Missed { pid, name: path.rsplit('/').next().unwrap().into(), why }
+            Missed::one(pid, path.rsplit('/').next().unwrap().into(), why)
         };
-        let own = Missed { pid: 5, name: "rustc".into(), why: WhyMissed::OwnMalloc };
+        let own = Missed::one(5, "rustc".into(), WhyMissed::OwnMalloc);
         let all = [silent(1, "/a/x", true), silent(2, "/a/y", false), silent(3, "/a/x", true), own];
         let lines = missed(&all, |path| path.ends_with("x").then_some(Obstacle::Static), Work::Profile);
         assert_eq!(lines.len(), 3);
@@ -670,6 +713,32 @@ mod tests {
                 "next: heaptrace report out.prof"
             ]
             .map(|line| Line::Plain(line.into()))
+        );
+    }
+
+    #[test]
+    fn profiles_that_are_too_many_to_be_named_are_counted_and_what_they_lost_is_said() {
+        let mut other_profiles = OtherProfiles::default();
+        let lost = Counters { samples: 5, lost_samples: 2, ..Counters::default() };
+        for _ in 0..3000 {
+            other_profiles.add(&Written { counters: lost, ..written(5, Malloc::Hooked) });
+        }
+        let failed = Outcome::Failed("full".into());
+        other_profiles.add(&Written { outcome: failed, ..written(0, Malloc::Hooked) });
+        let profiles = vec![written(500, Malloc::Hooked)];
+        let summary = Summary { profiles, other_profiles, processes: 3002, ..Summary::default() };
+        assert_eq!(
+            super::summary(&summary, None, |_| None),
+            [
+                Line::Plain("out.prof: prog (pid 7), 500 samples".into()),
+                Line::Plain("3,000 more profiles beside these, 15,000 samples".into()),
+                Line::Important("1 more profile could not be written, the last: out.prof: full".into()),
+                Line::Important(
+                    "6,000 samples of other processes were lost: the collector could not keep up".into()
+                ),
+                Line::Plain("3,002 processes, 15,500 samples, 6,000 lost".into()),
+                Line::Plain("next: heaptrace report out.prof".into()),
+            ]
         );
     }
 

@@ -20,7 +20,7 @@ use rustix::net::{
 };
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-use crate::summary::{Missed, WhyMissed};
+use crate::summary::{MOST_NAMED, Missed, WhyMissed};
 use crate::wake;
 
 /// A socket on which the kernel tells of all processes.
@@ -122,7 +122,7 @@ impl Exec {
     fn missed(&self) -> Missed {
         let Exec { pid, executable, preloaded, .. } = self;
         let why = WhyMissed::Silent { executable: executable.clone().into(), preloaded: *preloaded };
-        Missed { pid: *pid, name: executable.file_name().unwrap_or_default().to_owned(), why }
+        Missed::one(*pid, executable.file_name().unwrap_or_default().to_owned(), why)
     }
 }
 
@@ -144,10 +144,16 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Known {
+    /// Whose descendants they are.
+    root: u32,
+    /// Its children, of which one is the program.
+    first: Vec<u32>,
     /// Those that live, with what they executed last.
     processes: HashMap<u32, Option<Exec>>,
     /// What was executed last by processes that have ended, and is not announced.
     over: Vec<Exec>,
+    /// The same of those that ended so long ago that they will not be announced any more, but for the first.
+    missed: Vec<Missed>,
     /// There were more events than the socket had room for.
     has_gaps: bool,
 }
@@ -159,7 +165,7 @@ impl Kin {
     /// If there can be no more threads.
     pub fn watch(events: ProcessEvents) -> io::Result<Kin> {
         let ProcessEvents { socket, root } = events;
-        let known = Known { processes: HashMap::from([(root, None)]), ..Known::default() };
+        let known = Known { root, processes: HashMap::from([(root, None)]), ..Known::default() };
         let shared = Arc::new(Shared { socket, known: Mutex::new(known) });
         let watched = Arc::downgrade(&shared);
         // A thread of its own, as who executes something may not be there for long to be looked at.
@@ -198,7 +204,9 @@ impl Kin {
         /// A process that has just executed a program may be about to announce it.
         const PATIENCE: Duration = Duration::from_secs(1);
         let known = self.0.catch_up();
-        (known.silent(PATIENCE).map(Exec::missed).collect(), known.has_gaps)
+        let mut missed = known.missed.clone();
+        known.silent(PATIENCE).for_each(|exec| exec.missed().add_to(&mut missed));
+        (missed, known.has_gaps)
     }
 }
 
@@ -223,6 +231,7 @@ impl Known {
         match event {
             Some(Event::Fork { parent, child }) if self.processes.contains_key(&parent) => {
                 self.processes.insert(child, None);
+                self.first.extend((parent == self.root).then_some(child));
             }
             Some(Event::Exec { pid, at }) => {
                 if let Some(exec) = self.processes.get_mut(&pid) {
@@ -232,8 +241,23 @@ impl Known {
             Some(Event::Exit { pid }) => {
                 let exec = self.processes.remove(&pid).flatten();
                 self.over.extend(exec.filter(|exec| !exec.announced));
+                self.settle();
             }
             Some(Event::Fork { .. }) | None => {}
+        }
+    }
+
+    /// Counts most of those that are over, if there are many, instead of keeping each.
+    fn settle(&mut self) {
+        if self.over.len() < 2 * MOST_NAMED {
+            return;
+        }
+        let late = self.over.split_off(MOST_NAMED);
+        for exec in std::mem::replace(&mut self.over, late) {
+            match self.first.contains(&exec.pid) {
+                true => self.over.push(exec),
+                false => exec.missed().add_to(&mut self.missed),
+            }
         }
     }
 
@@ -271,6 +295,28 @@ mod tests {
         for length in 0..fork.len() {
             assert_eq!(Event::parse(&fork[..length]), None);
         }
+    }
+
+    #[test]
+    fn of_thousands_that_are_over_a_bounded_number_is_kept_and_the_program() {
+        const ROOT: u32 = 1;
+        const PROGRAM: u32 = 2;
+        const OTHERS: u32 = 10_000;
+        let mut known = Known { root: ROOT, processes: HashMap::from([(ROOT, None)]), ..Known::default() };
+        known.learn(Some(Event::Fork { parent: ROOT, child: PROGRAM }));
+        for child in PROGRAM + 1..=PROGRAM + OTHERS {
+            known.learn(Some(Event::Fork { parent: PROGRAM, child }));
+        }
+        for pid in PROGRAM..=PROGRAM + OTHERS {
+            let executable = "/bin/static".into();
+            let exec = Exec { pid, at: Duration::ZERO, executable, preloaded: true, announced: false };
+            known.processes.insert(pid, Some(exec));
+            known.learn(Some(Event::Exit { pid }));
+        }
+        assert!(known.over.len() < 2 * MOST_NAMED && known.missed.len() <= MOST_NAMED);
+        assert!(known.silent(Duration::ZERO).any(|exec| exec.pid == PROGRAM));
+        let missed = known.missed.iter().map(|missed| missed.count).sum::<u64>();
+        assert_eq!(missed + known.over.len() as u64, 1 + u64::from(OTHERS));
     }
 
     /// This process's own children, if the kernel tells of them here.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::iter::once;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,14 +10,16 @@ use crossbeam_channel::Receiver;
 use hashbrown::HashMap;
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::weight::OFF;
-use heaptrace_symbolize::{Complaint, Symbolizer};
+use heaptrace_symbolize::Symbolizer;
 
+use crate::names::Names;
 use crate::naming::{Pattern, Subject, insert};
 use crate::news::Teller;
+use crate::profiles::Profiles;
 use crate::request::Witness;
-use crate::series::AllSeries;
+use crate::series::{AllSeries, Whose};
 use crate::snapshot::{Key, Snapshot};
-use crate::summary::{Malloc, Outcome, Series, Written};
+use crate::summary::{Malloc, Outcome, Summary, Written};
 use crate::time_line::memory;
 use crate::writer::{Done, Job, Occasion, Writers};
 
@@ -29,9 +32,9 @@ pub struct Output {
     writers: Writers,
     witness: Option<Box<dyn Witness>>,
     pending: HashMap<Key, Pending>,
+    profiles: Profiles,
     series: AllSeries,
-    /// Whose each path is.
-    paths: HashMap<PathBuf, Key>,
+    names: Names,
 }
 
 /// What a profile is of, beside what was recorded.
@@ -55,26 +58,28 @@ struct Pending {
 }
 
 impl Output {
-    /// No profile yet.
+    /// No profile yet; of so many processes the profiles are kept in mind.
     ///
     /// # Errors
     /// If there can be no threads that write.
     pub fn new(
         pattern: Pattern,
+        named: usize,
         symbolizer: Arc<Symbolizer>,
         witness: Option<Box<dyn Witness>>,
         news: Option<Teller>,
     ) -> io::Result<Output> {
         let writers = Writers::start(WRITERS, symbolizer, news)?;
-        let (pending, series, paths) = Default::default();
-        Ok(Output { pattern, writers, witness, pending, series, paths })
+        let (profiles, series) = (Profiles::new(named), AllSeries::new(named));
+        let (pending, names) = Default::default();
+        Ok(Output { pattern, writers, witness, pending, profiles, series, names })
     }
 
     /// Has the profile of a process written.
     pub fn write(&mut self, snapshot: Snapshot, about: About) {
         let About { name, is_program, malloc, waiting } = about;
         let subject = Subject { name: &name, pid: snapshot.pid, started: snapshot.started, is_program };
-        let path = self.unused(self.pattern.path(&subject), snapshot.key);
+        let path = self.path(self.pattern.path(&subject), snapshot.key);
         let written = Written {
             path: path.clone(),
             is_program,
@@ -97,22 +102,26 @@ impl Output {
         let name = snapshot.program.name().to_owned();
         let subject = Subject { name: &name, pid: snapshot.pid, started: snapshot.started, is_program };
         let end = self.pattern.path(&subject);
-        if let Some(path) = self.series.begin(snapshot.key, snapshot.pid, name, &end) {
+        let whose = Whose { name, pid: snapshot.pid, is_program };
+        if let Some(path) = self.series.begin(snapshot.key, whose, &end, &mut self.names) {
             self.writers.write(Job { path, snapshot, occasion: Occasion::Interval });
         }
     }
 
-    /// The path, or one like it if an earlier image of this session has that one.
-    fn unused(&mut self, path: PathBuf, key: Key) -> PathBuf {
-        let free = |path: &PathBuf| self.paths.get(path).is_none_or(|owner| *owner == key);
-        let candidates = std::iter::once(path.clone()).chain((2..).map(|n| insert(&path, &n.to_string())));
-        let chosen = candidates.into_iter().find(free).unwrap_or(path);
-        self.paths.insert(chosen.clone(), key);
-        chosen
+    /// Where the profile of a process goes that was to go there: to the same file as before, or to one like it
+    /// if an earlier image of this session has that one.
+    fn path(&mut self, wanted: PathBuf, key: Key) -> PathBuf {
+        if let Some(path) = self.profiles.path(key) {
+            self.names.take_again(path.to_owned());
+            return path.to_owned();
+        }
+        let others = (2..).map(|number: u64| insert(&wanted, &number.to_string()));
+        self.names.take(once(wanted.clone()).chain(others)).unwrap_or(wanted)
     }
 
-    /// What has become of a profile, and the process that waits for it.
-    pub fn written(&mut self, done: Done) -> Option<(Written, Option<Process>)> {
+    /// A profile was written, or could not be. Returns the process that waits for it.
+    pub fn written(&mut self, done: Done) -> Option<Process> {
+        self.names.is_done(&done.path);
         if done.occasion == Occasion::Interval {
             self.series.end(done, self.witness.as_deref());
             return None;
@@ -127,7 +136,8 @@ impl Output {
         if let (Outcome::Failed(_), Some(witness)) = (&written.outcome, &self.witness) {
             witness.not_written(&written);
         }
-        Some((written, waiting))
+        self.profiles.add(done.key, written, waiting.is_some());
+        waiting
     }
 
     /// What the writers are done with.
@@ -145,13 +155,21 @@ impl Output {
         self.pending.is_empty() && self.series.is_idle()
     }
 
-    /// The profiles of processes that went on.
-    pub fn series(&self) -> Vec<Series> {
-        self.series.all()
+    /// Nothing more will be written of a process.
+    pub fn settle(&mut self, key: Key) {
+        self.profiles.settle(key);
+        self.series.settle(key);
     }
 
-    /// What the user should know about names that were not found.
-    pub fn complaints(&self) -> Vec<Complaint> {
-        self.writers.complaints()
+    /// Is the program's profile there?
+    pub fn has_program(&self) -> bool {
+        self.profiles.have_program()
+    }
+
+    /// Tells what has become of all profiles.
+    pub fn tell(&self, summary: &mut Summary) {
+        (summary.profiles, summary.other_profiles) = self.profiles.told();
+        (summary.series, summary.other_series) = self.series.told();
+        summary.complaints = self.writers.complaints();
     }
 }

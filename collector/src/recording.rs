@@ -138,6 +138,18 @@ pub struct Values {
     pub peak_space: f64,
 }
 
+impl AddAssign for Counters {
+    fn add_assign(&mut self, other: Counters) {
+        self.samples += other.samples;
+        self.lost_samples += other.lost_samples;
+        self.early_samples += other.early_samples;
+        self.unplaced_samples += other.unplaced_samples;
+        self.lost_frees += other.lost_frees;
+        self.truncated_stacks += other.truncated_stacks;
+        self.is_damaged |= other.is_damaged;
+    }
+}
+
 impl AddAssign for Values {
     fn add_assign(&mut self, other: Values) {
         self.alloc_objects += other.alloc_objects;

@@ -35,6 +35,8 @@ pub struct Config {
     pub process_events: Option<ProcessEvents>,
     /// What the program starts is to be recorded too.
     pub children: bool,
+    /// Of how many processes the summary names the profiles; the others it counts.
+    pub named: usize,
     /// How often profiles are written of the processes that go on, if at all.
     pub interval: Option<Duration>,
     /// Where questions come from while the session goes on.

@@ -21,7 +21,7 @@ use crate::program::Program;
 use crate::question::{self, Questions};
 use crate::request::{Config, Request};
 use crate::snapshot::{Key, Snapshot};
-use crate::summary::{Malloc, Missed, Refused, Summary, TurnedAway, Unpatched, WhyMissed};
+use crate::summary::{MOST_NAMED, Malloc, Missed, Refused, Summary, TurnedAway, Unpatched, WhyMissed};
 use crate::wake::Waker;
 use crate::writer::Done;
 
@@ -51,7 +51,13 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         children: config.children,
         listener: Listener::new(config.sockets, config.token, &waker)?,
         waker,
-        output: Output::new(config.pattern, config.symbolizer, config.witness, config.news.clone())?,
+        output: Output::new(
+            config.pattern,
+            config.named,
+            config.symbolizer,
+            config.witness,
+            config.news.clone(),
+        )?,
         news: config.news,
         planner,
         rate: config.rate,
@@ -94,7 +100,7 @@ struct Session {
     images: Vec<(ImageId, Image)>,
     next_image: ImageId,
     summary: Summary,
-    /// The processes that went on to a program that could not be recorded, and said so.
+    /// What the program went on to that could not be recorded, and said so.
     refused: HashMap<u32, String>,
     /// Somebody will ask how it went.
     supervised: bool,
@@ -199,17 +205,30 @@ impl Session {
                 self.next_image += 1;
             }
             Err(why) => {
-                if !is_emulated {
+                // As which one is the program may not be known yet.
+                let may_be_program = self.program.as_ref().is_none_or(|program| program.pid == arrival.pid);
+                if !is_emulated && may_be_program {
                     self.refused.insert(arrival.pid, arrival.name.clone());
                 }
-                self.summary.refused.push(Refused { pid: arrival.pid, name: arrival.name, why });
+                self.refuse(Refused { pid: arrival.pid, name: arrival.name, why });
             }
+        }
+    }
+
+    fn refuse(&mut self, process: Refused) {
+        if self.summary.refused.len() < MOST_NAMED {
+            self.summary.refused.push(process);
+        } else {
+            self.summary.other_refused += 1;
         }
     }
 
     fn request(&mut self, request: Request) {
         match request {
-            Request::Started(program) => self.program = Some(program),
+            Request::Started(program) => {
+                self.refused.retain(|&pid, _| pid == program.pid);
+                self.program = Some(program);
+            }
             Request::Ended(answer) => {
                 self.welcome(); // whatever has ended by now announced itself before
                 self.asked = Some(answer);
@@ -225,8 +244,7 @@ impl Session {
         let refused = self.refused.get(&program.pid);
         let is_unseen = left.is_some() || refused.is_some();
         let is_member = |image: &Image| image.members().iter().any(|(_, member)| member.pid == program.pid);
-        if self.summary.profiles.iter().any(|written| written.is_program)
-            || (!is_unseen && self.images.iter().any(|(_, image)| is_member(image)))
+        if self.output.has_program() || (!is_unseen && self.images.iter().any(|(_, image)| is_member(image)))
         {
             return false;
         }
@@ -320,7 +338,7 @@ impl Session {
         let is_empty = member.events == 0 && !is_program;
         let name = image.program.name().to_owned();
         if is_empty && over && image.has_own_malloc() {
-            self.summary.missed.push(Missed { pid, name: name.clone(), why: WhyMissed::OwnMalloc });
+            Missed::one(pid, name.clone(), WhyMissed::OwnMalloc).add_to(&mut self.summary.missed);
         }
         if over
             && member.is_first()
@@ -349,8 +367,10 @@ impl Session {
     fn forget(&mut self, index: usize, process: Process) {
         self.abandon_interval = ABANDON_INTERVAL.0;
         let (id, image) = &mut self.images[index];
-        if let (Some(news), Some(member)) = (&self.news, image.members().get(process)) {
-            news.tell(News::Gone(Key { image: *id, number: member.number }));
+        if let Some(member) = image.members().get(process) {
+            let key = Key { image: *id, number: member.number };
+            self.output.settle(key);
+            self.news.iter().for_each(|news| news.tell(News::Gone(key)));
         }
         let announced_itself = image.members().get(process).is_none_or(Member::is_first);
         self.summary.processes += usize::from(!announced_itself);
@@ -359,9 +379,7 @@ impl Session {
 
     fn written(&mut self, done: Done) {
         let id = done.key.image;
-        let Some((written, waiting)) = self.output.written(done) else { return };
-        self.summary.profiles.retain(|earlier| earlier.path != written.path);
-        self.summary.profiles.push(written);
+        let waiting = self.output.written(done);
         if let Some((process, (_, image))) = waiting.zip(self.images.iter().find(|image| image.0 == id)) {
             image.tell_written(process);
         }
@@ -380,7 +398,7 @@ impl Session {
             let goes_on =
                 !image.is_abandoned() || image.drain() > 0 || image.members().iter().next().is_some();
             if !goes_on {
-                turned_away.extend(self::turned_away(image));
+                self::turned_away(image).into_iter().for_each(|children| children.add_to(turned_away));
             }
             goes_on
         });
@@ -399,11 +417,11 @@ impl Session {
             self.summary.missed_more = has_gaps;
             let program = self.program.as_ref().map(|program| program.pid);
             let is_wanted = |missed: &Missed| self.children || Some(missed.pid) == program;
-            self.summary.missed.extend(missed.into_iter().filter(is_wanted));
-            self.summary.turned_away.extend(self.images.iter().filter_map(|(_, image)| turned_away(image)));
+            missed.into_iter().filter(is_wanted).for_each(|missed| missed.add_to(&mut self.summary.missed));
+            let turned_away = self.images.iter().filter_map(|(_, image)| turned_away(image));
+            turned_away.for_each(|children| children.add_to(&mut self.summary.turned_away));
             self.summary.running = self.images.len();
-            self.summary.complaints = self.output.complaints();
-            self.summary.series = self.output.series();
+            self.output.tell(&mut self.summary);
             if let Some(answer) = self.asked.take() {
                 answer.send(self.summary.clone()).ok();
                 self.supervised = false;

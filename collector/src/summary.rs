@@ -10,15 +10,25 @@ use crate::patch::LeftAlone;
 use crate::recording::Counters;
 use heaptrace_symbolize::Complaint;
 
+/// So many processes are named one by one, and so many programs: of a server that starts one after the other
+/// for days, the first.
+pub const MOST_NAMED: usize = 1000;
+
 /// What a session has come to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The profiles, in the order in which they were written.
+    /// The first profiles, and the program's, in the order in which they were written.
     pub profiles: Vec<Written>,
-    /// The profiles that were written of processes that went on, in the order of their first.
+    /// The others.
+    pub other_profiles: OtherProfiles,
+    /// The first profiles that were written of processes that went on, in the order of their first.
     pub series: Vec<Series>,
-    /// Processes that could not be recorded.
+    /// The others.
+    pub other_series: OtherSeries,
+    /// The first processes that could not be recorded.
     pub refused: Vec<Refused>,
+    /// How many others could not.
+    pub other_refused: u64,
     /// Programs with more forked children at a time than can be recorded.
     pub turned_away: Vec<TurnedAway>,
     /// Processes that were not recorded, as far as the kernel tells of them.
@@ -59,6 +69,31 @@ pub struct Written {
     pub outcome: Outcome,
 }
 
+/// Profiles that are too many to be named.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherProfiles {
+    /// How many there are.
+    pub count: u64,
+    /// How complete they are, taken together.
+    pub counters: Counters,
+    /// How many of them could not be written.
+    pub failed: u64,
+    /// Where the last of these was to be, and why it is not there.
+    pub why: String,
+}
+
+impl OtherProfiles {
+    /// Counts another one.
+    pub fn add(&mut self, written: &Written) {
+        self.count += 1;
+        self.counters += written.counters;
+        if let Outcome::Failed(why) = &written.outcome {
+            self.failed += 1;
+            self.why = format!("{}: {why}", written.path.display());
+        }
+    }
+}
+
 /// The profiles of one process that were written while it went on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
@@ -76,6 +111,26 @@ pub struct Series {
     pub count: u64,
     /// Why the last one that failed could not be written.
     pub failed: Option<String>,
+}
+
+/// Profiles that were written while processes went on, of too many to be named.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherSeries {
+    /// How many processes.
+    pub processes: u64,
+    /// How many profiles there are.
+    pub count: u64,
+    /// Why the last one that failed could not be written.
+    pub failed: Option<String>,
+}
+
+impl OtherSeries {
+    /// Counts another process.
+    pub fn add(&mut self, series: &Series) {
+        self.processes += 1;
+        self.count += series.count;
+        self.failed = series.failed.clone().or(self.failed.take());
+    }
 }
 
 /// How much memory a process had, in bytes, as far as was seen; 0 for what is not known.
@@ -113,15 +168,34 @@ pub enum Malloc {
     Unseen,
 }
 
-/// A process that was not recorded, and has not said why.
+/// A process that was not recorded, and has not said why; where there are many, several of one program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missed {
-    /// Its process id.
+    /// Its process id; the first's.
     pub pid: u32,
+    /// How many processes it stands for.
+    pub count: u64,
     /// The program's name; empty if it was over too soon to be seen.
     pub name: OsString,
     /// The reason.
     pub why: WhyMissed,
+}
+
+impl Missed {
+    /// One process.
+    pub fn one(pid: u32, name: OsString, why: WhyMissed) -> Missed {
+        Missed { pid, count: 1, name, why }
+    }
+
+    /// Adds it to `all`, where there are too many to another of its program and for its reason.
+    pub fn add_to(self, all: &mut Vec<Missed>) {
+        let is_like = |other: &&mut Missed| other.name == self.name && other.why == self.why;
+        let like = if all.len() < MOST_NAMED { None } else { all.iter_mut().find(is_like) };
+        match like {
+            Some(other) => other.count += self.count,
+            None => all.push(self),
+        }
+    }
 }
 
 /// Why a process was not recorded.
@@ -173,6 +247,16 @@ pub struct TurnedAway {
     pub name: OsString,
     /// How many they were.
     pub count: u32,
+}
+
+impl TurnedAway {
+    /// Adds it to `all`, each program once.
+    pub fn add_to(self, all: &mut Vec<TurnedAway>) {
+        match all.iter_mut().find(|other| other.name == self.name) {
+            Some(other) => other.count = other.count.saturating_add(self.count),
+            None => all.push(self),
+        }
+    }
 }
 
 /// A process that could not be recorded.

@@ -45,6 +45,7 @@ impl Room {
         let pattern = args.profile.clone().unwrap_or_else(|| self.pattern());
         let options = options(args, &pattern).into_iter().chain(["--quiet".into(), "--".into()]);
         let run = run::Args::parse(options.chain(args.command.iter().cloned()))?;
+        let run = run::Args { named: usize::MAX, ..run }; // each of its profiles is read
         let recorded = match run::record(&run) {
             Ok(recorded) => recorded,
             Err(status) => return Ok(Run::NotStarted(status)),
@@ -59,7 +60,9 @@ impl Room {
             summary.profiles.iter().partition(|&written| is_counted(written));
         ensure!(counted.iter().any(|written| written.is_program), words::NOT_PROFILED);
         let turned_away = summary.turned_away.iter().map(|children| children.count as usize).sum::<usize>();
-        let unseen = others.len() + summary.refused.len() + summary.missed.len() + turned_away;
+        let missed = summary.missed.iter().map(|missed| missed.count as usize).sum::<usize>();
+        let refused = summary.refused.len() + summary.other_refused as usize;
+        let unseen = others.len() + refused + missed + turned_away;
         words::not_counted(unseen, summary.running).iter().for_each(say);
         Ok(Run::Profiles(counted.into_iter().map(|written| written.path.clone()).collect()))
     }

@@ -9,6 +9,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args as _, FromArgMatches as _};
 use heaptrace_channel::config::{parse_rate, parse_rate_or_off};
 use heaptrace_collector::naming::{DEFAULT_PATTERN, Pattern};
+use heaptrace_collector::summary::MOST_NAMED;
 use heaptrace_collector::symbolize::Mode;
 use heaptrace_http::Address;
 use heaptrace_push::{Label, Target};
@@ -62,6 +63,9 @@ pub struct Args {
     /// Say nothing at the end
     #[arg(short, long)]
     pub quiet: bool,
+    /// Of how many processes the summary names the profiles
+    #[arg(skip = MOST_NAMED)]
+    pub named: usize,
     /// The program and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
     pub command: Vec<OsString>,

@@ -165,6 +165,7 @@ fn start_collector(
         symbolizer: Arc::new(Symbolizer::new(&options)),
         process_events: ProcessEvents::listen(std::process::id()),
         children: args.children == Children::All,
+        named: args.named,
         interval: args.interval,
         questions,
         news: None, // there are no threads yet that would follow them

@@ -123,11 +123,11 @@ impl Session {
     fn read(&mut self, (image, files): &(Image, CodeFiles)) {
         let (pid, name) = (image.program().pid, image.program().name().to_owned());
         if image.has_own_malloc() {
-            self.counted.missed.push(Missed { pid, name, why: WhyMissed::OwnMalloc });
+            Missed::one(pid, name, WhyMissed::OwnMalloc).add_to(&mut self.counted.missed);
             return;
         }
         if self.known.calls_allocator(files) {
-            self.counted.missed.push(Missed { pid, name, why: WhyMissed::Inside });
+            Missed::one(pid, name, WhyMissed::Inside).add_to(&mut self.counted.missed);
         }
         image.processes(self.program).for_each(|process| self.add(process));
     }
@@ -162,7 +162,7 @@ impl Session {
         let (missed, has_gaps) = self.kin.take().map(|kin| kin.missed()).unwrap_or_default();
         self.counted.missed_more = has_gaps;
         let is_wanted = |missed: &Missed| self.children || missed.pid == self.program;
-        self.counted.missed.extend(missed.into_iter().filter(is_wanted));
+        missed.into_iter().filter(is_wanted).for_each(|missed| missed.add_to(&mut self.counted.missed));
         std::mem::take(&mut self.counted)
     }
 }
