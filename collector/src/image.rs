@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant, SystemTime};
 
 use heaptrace_channel::handshake::Refusal;
-use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
 use heaptrace_channel::patch::Applied;
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::{Ends, Event, Message, Progress, Reader};
@@ -22,7 +21,6 @@ use crate::marks::{Marks, Told};
 use crate::members::{Member, Members};
 use crate::modules::{Modules, Places};
 use crate::patch::Left;
-use crate::path::{absolute, os_path};
 use crate::profiled::Profiled;
 use crate::program::Program;
 use crate::rates::Rates;
@@ -92,17 +90,12 @@ impl Image {
         let header = segment.get().header();
         header.collector.store(std::process::id(), Relaxed);
         header.heartbeat.fetch_add(1, Relaxed);
-        let executable = absolute(pid, os_path(header.executable(&mut [0; MAX_PATH])));
-        let started_as = os_path(header.started_as(&mut [0; MAX_PATH]));
-        let mut command = [0; MAX_COMMAND];
-        let command = header.command(&mut command).split(|&byte| byte == 0);
-        let mut command: Vec<_> = command.map(|text| String::from_utf8_lossy(text).into_owned()).collect();
-        command.pop_if(|last| last.is_empty());
+        let program = Arc::new(Program::of(pid, &header.identity));
         let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started());
         let rates = Rates::new(header.rate(Era::FIRST));
         let mut image = Image {
-            started: Duration::from_nanos(header.started_monotonic()),
-            has_our_ids: header.pid() == pid,
+            started: Duration::from_nanos(header.identity.started()),
+            has_our_ids: header.identity.pid() == pid,
             segment,
             progress: Box::default(),
             stacks: Tree::new(),
@@ -110,7 +103,7 @@ impl Image {
             marks: Marks::default(),
             told_marks: Told::default(),
             rates,
-            program: Arc::new(Program { pid, executable, started_as, command }),
+            program,
             left: Left::default(),
             files,
             modules: Modules::default(),

@@ -3,7 +3,11 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-/// What the program was, from the segment's header.
+use heaptrace_channel::identity::{Identity, MAX_COMMAND, MAX_PATH};
+
+use crate::path::{absolute, os_path};
+
+/// What the program was, as it told.
 #[derive(Debug, Clone)]
 pub struct Program {
     /// Process id as the collector sees it.
@@ -17,6 +21,20 @@ pub struct Program {
 }
 
 impl Program {
+    /// The program of process `pid`.
+    pub fn of(pid: u32, told: &Identity) -> Program {
+        let mut command = [0; MAX_COMMAND];
+        let words = told.command(&mut command).split(|&byte| byte == 0);
+        let mut command: Vec<_> = words.map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        command.pop_if(|last| last.is_empty()); // each ends with a NUL
+        Program {
+            pid,
+            executable: absolute(pid, os_path(told.executable(&mut [0; MAX_PATH]))),
+            started_as: os_path(told.started_as(&mut [0; MAX_PATH])),
+            command,
+        }
+    }
+
     /// The file name under which it was started: `sh`, though that leads to `dash`.
     pub fn name(&self) -> &OsStr {
         let names = [&self.started_as, &self.executable].map(|path| path.file_name().unwrap_or_default());

@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use heaptrace_channel::config::Session;
 use heaptrace_channel::handshake::{Hello, Refusal};
-use heaptrace_channel::header::{MAX_PATH, Start};
+use heaptrace_channel::header::Start;
 use heaptrace_channel::{Geometry, Segment};
 
 use heaptrace_recorder::c_library::{self, Objects, Strings};
@@ -17,7 +17,7 @@ use heaptrace_recorder::memory::map_shared;
 use heaptrace_recorder::sys;
 
 use crate::gate::{self, RECORDER};
-use crate::session::{self, Joined, Settings, Text, announce, complain};
+use crate::session::{self, Joined, Settings, announce, complain};
 use crate::surroundings::Surroundings;
 use crate::{operators, originals, patches, shadow};
 
@@ -187,16 +187,9 @@ impl Program<'_> {
         let base = map_shared(file, Segment::size(geometry))?;
         // SAFETY: the mapping has that size and is never given back.
         let segment = unsafe { Segment::create(base.as_ptr(), geometry) };
-        let (mut command, mut executable) = (Text::of(&[]), [0; MAX_PATH]);
-        segment.header().publish(&Start {
-            geometry,
-            rate: self.rate,
-            started: sys::now(libc::CLOCK_REALTIME),
-            started_monotonic: sys::now(libc::CLOCK_MONOTONIC),
-            pid: sys::pid(),
-            command: self.surroundings.command(&mut command),
-            executable: self.surroundings.executable(&mut executable),
-            started_as: self.surroundings.started_as(),
+        let started = sys::now(libc::CLOCK_REALTIME);
+        self.surroundings.tell(|&who| {
+            segment.header().publish(&Start { geometry, rate: self.rate, started, who });
         });
         segment.header().shadowed.store(shadow::is_likely().into(), Relaxed);
         Some(segment)

@@ -4,7 +4,7 @@
 use core::ffi::CStr;
 
 use heaptrace_channel::handshake::Refusal;
-use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
+use heaptrace_channel::identity::{MAX_COMMAND, MAX_PATH, Who};
 use heaptrace_channel::sanitizer::SANITIZERS;
 use heaptrace_recorder::c_library::{Auxiliary, Name, Objects, Strings};
 use heaptrace_recorder::sys;
@@ -49,14 +49,21 @@ impl Surroundings {
         }
     }
 
-    /// The arguments, each followed by a NUL.
-    pub fn command<'b>(&self, buffer: &'b mut Text<MAX_COMMAND>) -> &'b [u8] {
-        self.arguments.iter().for_each(|argument| buffer.push(argument.to_bytes_with_nul()));
-        buffer.bytes()
+    /// Tells who the program is, now that the library starts.
+    pub fn tell(&self, to: impl FnOnce(&Who)) {
+        let (mut command, mut executable) = (Text::<MAX_COMMAND>::of(&[]), [0; MAX_PATH]);
+        self.arguments.iter().for_each(|argument| command.push(argument.to_bytes_with_nul()));
+        to(&Who {
+            pid: sys::pid(),
+            started: sys::now(libc::CLOCK_MONOTONIC),
+            command: command.bytes(),
+            executable: self.executable(&mut executable),
+            started_as: self.started_as(),
+        });
     }
 
     /// The path of the executable file.
-    pub fn executable<'b>(&self, buffer: &'b mut [u8; MAX_PATH]) -> &'b [u8] {
+    fn executable<'b>(&self, buffer: &'b mut [u8; MAX_PATH]) -> &'b [u8] {
         match self.vector.value(libc::AT_BASE) {
             Some(0) => self.started_as(), // the dynamic linker was executed, to run the program
             _ => sys::read_link(c"/proc/self/exe", buffer),

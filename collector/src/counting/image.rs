@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use heaptrace_channel::counters::{self, Counters, Family, OTHERS, STEP, Slot};
 use heaptrace_channel::handshake::Refusal;
-use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH};
 
 use super::facts::{Counts, FamilyCounts, ProcessCounts};
 use crate::mapping::Mapped;
-use crate::path::os_path;
 use crate::program::Program;
 
 /// Counters with the program that they are of.
@@ -23,22 +21,13 @@ impl Image {
     /// Maps the counters that a process has sent.
     pub fn open(file: OwnedFd, pid: u32) -> Result<Image, Refusal> {
         let counters = Mapped::counters(file)?;
-        let (mut command, header) = ([0; MAX_COMMAND], counters.get().header());
-        let words = header.command(&mut command).split(|&byte| byte == 0);
-        let command =
-            words.filter(|word| !word.is_empty()).map(|word| String::from_utf8_lossy(word).into_owned());
-        let program = Program {
-            pid,
-            executable: os_path(header.executable(&mut [0; MAX_PATH])),
-            started_as: os_path(header.started_as(&mut [0; MAX_PATH])),
-            command: command.collect(),
-        };
+        let program = Program::of(pid, &counters.get().header().identity);
         Ok(Image { counters, program })
     }
 
     /// When counting began, by the monotonic clock.
     pub fn started(&self) -> Duration {
-        Duration::from_nanos(self.counters.get().header().started_monotonic())
+        Duration::from_nanos(self.counters.get().header().identity.started())
     }
 
     /// Has the program an allocator of its own, whose blocks never come to the hooks?

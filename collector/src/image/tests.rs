@@ -5,6 +5,7 @@ use std::process::Command;
 
 use heaptrace_channel::Geometry;
 use heaptrace_channel::header::{Header, Start};
+use heaptrace_channel::identity::Who;
 use heaptrace_channel::modules::{Module, ModuleId};
 use heaptrace_channel::ring::{Event, LastRing, Rseq, Words};
 use heaptrace_channel::sample::{Era, Sample};
@@ -31,7 +32,11 @@ impl Memory {
         let mapping = Mapping::new(file.try_clone().unwrap()).unwrap();
         // SAFETY: mapped, and of that size.
         let segment = unsafe { Segment::create(mapping.base.as_ptr(), GEOMETRY) };
-        segment.header().publish(&Start { geometry: GEOMETRY, rate: 1, pid, ..Default::default() });
+        segment.header().publish(&Start {
+            geometry: GEOMETRY,
+            who: Who { pid, ..Who::default() },
+            ..Default::default()
+        });
         for process in [pid, pid].map(|pid| segment.processes().claim(pid).unwrap()) {
             let module = |start, path| Module {
                 start,

@@ -5,30 +5,19 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 
 use crate::geometry::Geometry;
+use crate::identity::{Identity, Kind, Who};
 use crate::marks::Mark;
 use crate::sample::{ERAS, Era, Sampling};
 use crate::sys::{self, PAGE};
-use crate::text::{load_text, store_text};
 
-/// Marks a segment: `heaptrac` and the version of the layout.
-const MAGIC: u64 = u64::from_le_bytes(*b"heaptrac");
-const VERSION: u32 = 8;
-
-/// Longest command line kept, in bytes; the rest of a longer one is cut off.
-pub const MAX_COMMAND: usize = 2048;
-/// Longest path of the executable kept, in bytes.
-pub const MAX_PATH: usize = 1024;
+const KIND: Kind = (b"heaptrac", 9);
 
 /// The first pages of a segment.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Header {
-    magic: AtomicU64,
-    version: AtomicU32,
     geometry: [AtomicU32; 3],
     started: AtomicU64,
-    started_monotonic: AtomicU64,
-    pid: AtomicU32,
     /// Set at the first allocation seen. A program in which it never is set has a malloc of its own.
     pub called: AtomicU32,
     /// Another malloc is found before ours by symbol lookup: the program's own.
@@ -54,12 +43,8 @@ pub struct Header {
     /// Mean bytes between the samples that were drawn in each era.
     rates: [AtomicU64; ERAS],
     pub(crate) present: CacheLine<Present>,
-    command_length: AtomicU32,
-    executable_length: AtomicU32,
-    started_as_length: AtomicU32,
-    command: [AtomicU8; MAX_COMMAND],
-    executable: [AtomicU8; MAX_PATH],
-    started_as: [AtomicU8; MAX_PATH],
+    /// Who the program is. It comes last, so that what a single page is mapped for is in the first one.
+    pub identity: Identity,
 }
 
 /// A value with a cache line of its own.
@@ -86,37 +71,18 @@ pub struct Start<'a> {
     pub rate: u64,
     /// When recording began, in nanoseconds since 1970.
     pub started: u64,
-    /// The same moment, in nanoseconds of CLOCK_MONOTONIC.
-    pub started_monotonic: u64,
-    /// The process id as the program sees it.
-    pub pid: u32,
-    /// Arguments of the program, each followed by a NUL.
-    pub command: &'a [u8],
-    /// Path of the executable file.
-    pub executable: &'a [u8],
-    /// Path that was given to exec: a link's or a script's own, where `executable` is what it led to.
-    pub started_as: &'a [u8],
+    /// Who the program is.
+    pub who: Who<'a>,
 }
 
 impl Default for Start<'_> {
     fn default() -> Self {
-        let geometry = Geometry::for_rate(1, 1);
-        let none = b"";
-        Start {
-            geometry,
-            rate: 1,
-            started: 0,
-            started_monotonic: 0,
-            pid: 0,
-            command: none,
-            executable: none,
-            started_as: none,
-        }
+        Start { geometry: Geometry::for_rate(1, 1), rate: 1, started: 0, who: Who::default() }
     }
 }
 
 impl Header {
-    /// Writes what is known at the start; the magic number last, so that a reader sees all or none.
+    /// Writes what is known at the start.
     pub fn publish(&self, start: &Start) {
         let Geometry { rings, ring_slots, lost_frees } = start.geometry;
         for (to, from) in self.geometry.iter().zip([rings, ring_slots, lost_frees]) {
@@ -124,19 +90,13 @@ impl Header {
         }
         self.begin(Sampling::new(Era::FIRST, start.rate), start.rate);
         self.started.store(start.started, Relaxed);
-        self.started_monotonic.store(start.started_monotonic, Relaxed);
-        self.pid.store(start.pid, Relaxed);
         self.stacks.store(1, Relaxed); // 0 is the root
-        store_text(&self.command, &self.command_length, start.command);
-        store_text(&self.executable, &self.executable_length, start.executable);
-        store_text(&self.started_as, &self.started_as_length, start.started_as);
-        self.version.store(VERSION, Relaxed);
-        self.magic.store(MAGIC, Release); // pairs with the load in `geometry`
+        self.identity.publish(KIND, &start.who); // last
     }
 
     /// The sizes that the header states, if it is a header of this version.
     pub(crate) fn geometry(&self) -> Option<Geometry> {
-        if self.magic.load(Acquire) != MAGIC || self.version.load(Relaxed) != VERSION {
+        if !self.identity.is_in(KIND) {
             return None;
         }
         let [rings, ring_slots, lost_frees] = [0, 1, 2].map(|i| self.geometry[i].load(Relaxed));
@@ -170,31 +130,6 @@ impl Header {
     /// When recording began, in nanoseconds since 1970.
     pub fn started(&self) -> u64 {
         self.started.load(Relaxed)
-    }
-
-    /// When recording began, in nanoseconds of CLOCK_MONOTONIC.
-    pub fn started_monotonic(&self) -> u64 {
-        self.started_monotonic.load(Relaxed)
-    }
-
-    /// The process id as the program sees it.
-    pub fn pid(&self) -> u32 {
-        self.pid.load(Relaxed)
-    }
-
-    /// Copies the command line into `buffer`: the arguments, each followed by a NUL.
-    pub fn command<'b>(&self, buffer: &'b mut [u8; MAX_COMMAND]) -> &'b [u8] {
-        load_text(&self.command, &self.command_length, buffer)
-    }
-
-    /// Copies the path of the executable into `buffer`.
-    pub fn executable<'b>(&self, buffer: &'b mut [u8; MAX_PATH]) -> &'b [u8] {
-        load_text(&self.executable, &self.executable_length, buffer)
-    }
-
-    /// Copies the path that was given to exec into `buffer`.
-    pub fn started_as<'b>(&self, buffer: &'b mut [u8; MAX_PATH]) -> &'b [u8] {
-        load_text(&self.started_as, &self.started_as_length, buffer)
     }
 
     /// Asks the collector to look at the segment now, and not only when its next look is due.

@@ -33,6 +33,7 @@ pub mod counters;
 mod geometry;
 pub mod handshake;
 pub mod header;
+pub mod identity;
 pub mod lost_frees;
 pub mod marks;
 pub mod modules;

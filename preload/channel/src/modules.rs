@@ -15,7 +15,7 @@ use core::ffi::CStr;
 use crate::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::*};
 
 use crate::processes::Process;
-use crate::text::{is_text, load_text, store_text};
+use crate::text::SharedText;
 
 /// Modules of one segment; further ones have no record, so their frames have no names.
 pub const MAX_MODULES: usize = 2048;
@@ -76,10 +76,8 @@ pub(crate) struct ModuleRecord {
     start: AtomicU64,
     end: AtomicU64,
     bias: AtomicU64,
-    build_id_length: AtomicU32,
-    path_length: AtomicU32,
-    build_id: [AtomicU8; MAX_BUILD_ID],
-    path: [AtomicU8; MAX_MODULE_PATH],
+    build_id: SharedText<MAX_BUILD_ID>,
+    path: SharedText<MAX_MODULE_PATH>,
     /// 1 when the collector has looked what the module is.
     seen: AtomicU32,
 }
@@ -164,8 +162,8 @@ impl ModuleRecord {
         self.start.store(module.start, Relaxed);
         self.end.store(module.end, Relaxed);
         self.bias.store(module.bias, Relaxed);
-        store_text(&self.build_id, &self.build_id_length, module.build_id);
-        store_text(&self.path, &self.path_length, module.path);
+        self.build_id.store(module.build_id);
+        self.path.store(module.path);
         self.published.store(1, Release); // pairs with the load in `is_published`
     }
 
@@ -176,8 +174,8 @@ impl ModuleRecord {
             && self.end.load(Relaxed) == module.end
             && self.bias.load(Relaxed) == module.bias
             && (self.is_initial.load(Relaxed) == 1) == module.is_initial
-            && is_text(&self.build_id, &self.build_id_length, module.build_id)
-            && is_text(&self.path, &self.path_length, module.path)
+            && self.build_id.is(module.build_id)
+            && self.path.is(module.path)
     }
 
     fn read<'b>(&self, buffer: &'b mut ModuleBuffer) -> (Module<'b>, Process) {
@@ -186,8 +184,8 @@ impl ModuleRecord {
             end: self.end.load(Relaxed),
             bias: self.bias.load(Relaxed),
             is_initial: self.is_initial.load(Relaxed) == 1,
-            build_id: load_text(&self.build_id, &self.build_id_length, &mut buffer.build_id),
-            path: load_text(&self.path, &self.path_length, &mut buffer.path),
+            build_id: self.build_id.load(&mut buffer.build_id),
+            path: self.path.load(&mut buffer.path),
         };
         (module, Process(self.process.load(Relaxed)))
     }
@@ -281,8 +279,5 @@ mod tests {
         assert_eq!(modules.get(0, &mut ModuleBuffer::default()), None);
         assert_eq!(modules.get(usize::MAX, &mut ModuleBuffer::default()), None);
         assert_eq!(modules.add(Process(0), &LIBC, false, || {}), None);
-        records[3].path_length.store(u32::MAX, Relaxed);
-        records[3].published.store(1, Relaxed);
-        assert_eq!(modules.get(3, &mut ModuleBuffer::default()).unwrap().0.path.len(), MAX_MODULE_PATH);
     }
 }

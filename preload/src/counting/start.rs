@@ -3,15 +3,14 @@
 use core::ffi::{c_char, c_int};
 
 use heaptrace_channel::config::{self, Session};
-use heaptrace_channel::counters::{Counters, Start};
+use heaptrace_channel::counters::Counters;
 use heaptrace_channel::handshake::{Hello, Refusal};
-use heaptrace_channel::header::MAX_PATH;
 use heaptrace_recorder::c_library::Strings;
 use heaptrace_recorder::memory::{Budget, map_shared};
 use heaptrace_recorder::sys;
 
 use super::{operators, state, usable};
-use crate::session::{self, Settings, Text};
+use crate::session::{self, Settings};
 use crate::surroundings::Surroundings;
 use crate::{originals, shadow};
 
@@ -80,15 +79,7 @@ fn counters(surroundings: Surroundings, file: sys::Fd, slots: u32) -> Result<Cou
     let base = map_shared(file, Counters::size(slots)).ok_or(Refusal::NoMemory)?;
     // SAFETY: the mapping has that size and is never given back.
     let counters = unsafe { Counters::create(base.as_ptr(), slots) };
-    let (mut command, mut executable) = (Text::of(&[]), [0; MAX_PATH]);
-    counters.publish(&Start {
-        slots,
-        pid: sys::pid(),
-        started_monotonic: sys::now(libc::CLOCK_MONOTONIC),
-        command: surroundings.command(&mut command),
-        executable: surroundings.executable(&mut executable),
-        started_as: surroundings.started_as(),
-    });
+    surroundings.tell(|who| counters.publish(who));
     counters.header().shadowed.store(shadow::is_likely().into(), core::sync::atomic::Ordering::Relaxed);
     Ok(counters)
 }

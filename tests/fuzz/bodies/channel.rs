@@ -4,12 +4,14 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 
 use heaptrace_channel::config::{Session, parse_number, parse_rate};
 use heaptrace_channel::handshake::{Hello, decode_answer};
-use heaptrace_channel::header::{MAX_COMMAND, MAX_PATH, Start};
+use heaptrace_channel::header::Start;
+use heaptrace_channel::identity::{MAX_COMMAND, MAX_PATH, Who};
 use heaptrace_channel::lost_frees::LostFrees;
 use heaptrace_channel::marks::MarkPart;
 use heaptrace_channel::modules::{
     MAX_BUILD_ID, MAX_MODULE_PATH, MAX_MODULES, Module, ModuleBuffer, ModuleId,
 };
+use heaptrace_channel::patch::{MAX_ARGUMENTS, MAX_MOVED, MAX_REPLACED, Patch, patches};
 use heaptrace_channel::processes::{MAX_PROCESSES, Process};
 use heaptrace_channel::ring::{Event, LastRing, Message, Progress, Reader, Rseq, Words};
 use heaptrace_channel::sample::{Era, Sample};
@@ -40,11 +42,14 @@ impl Memory {
         segment.header().publish(&Start {
             geometry: GEOMETRY,
             rate: 1,
-            command: text,
-            executable: b"/usr/bin/orders",
-            started_as: b"orders",
-            pid: 7,
-            ..Start::default()
+            started: 0,
+            who: Who {
+                pid: 7,
+                command: text,
+                executable: b"/usr/bin/orders",
+                started_as: b"orders",
+                started: 1,
+            },
         });
         let memory = Memory { base, layout, segment };
         memory.write();
@@ -112,9 +117,10 @@ impl Memory {
         let header = self.segment.header();
         let _ = header.rate(header.sampling().era());
         let (mut command, mut path) = ([0; MAX_COMMAND], [0; MAX_PATH]);
-        assert!(header.command(&mut command).len() <= MAX_COMMAND);
-        assert!(header.executable(&mut path).len() <= MAX_PATH);
-        assert!(header.started_as(&mut path).len() <= MAX_PATH);
+        let who = &header.identity;
+        assert!(who.command(&mut command).len() <= MAX_COMMAND);
+        assert!(who.executable(&mut path).len() <= MAX_PATH);
+        assert!(who.started_as(&mut path).len() <= MAX_PATH);
     }
 
     fn drain(&self, reader: &mut Reader<'_>) {
@@ -185,12 +191,25 @@ fn take_all(lost: &LostFrees<'_>) {
     }
 }
 
+/// Looks at a message with patches: each leads nowhere but where it says, and is told again as it was read.
+pub fn look_at_patches(message: &[u8]) {
+    for patch in patches(message) {
+        let (replaced, moved) = (patch.replaced.get().len(), patch.moved.get().len());
+        assert!((5..=MAX_REPLACED).contains(&replaced) && moved <= MAX_MOVED);
+        assert!(patch.distances().all(|distance| usize::from(distance.at) + 4 <= moved));
+        let arguments = [usize::MAX; MAX_ARGUMENTS];
+        let _ = (patch.at(), patch.shape.block(&arguments), patch.shape.bytes(&arguments));
+        assert_eq!(Patch::decode(&patch.encode()), Some(patch));
+    }
+}
+
 /// The bytes are what the other end does: where it writes what, and when this end looks.
 pub fn run(bytes: &[u8]) {
     let _ = (Hello::decode(bytes), Session::parse(bytes), parse_rate(bytes), parse_number(bytes));
     if let Some(&first) = bytes.first() {
         let _ = (decode_answer(first), ModuleId(first.into()).record());
     }
+    look_at_patches(bytes);
     let memory = Memory::new();
     let written = memory.written();
     let mut progress = Progress::default();

@@ -17,7 +17,7 @@ mod slot;
 mod sums;
 mod view;
 
-pub use header::{Header, Start};
+pub use header::Header;
 pub use process::{OTHERS, Process, ProcessCounters};
 pub use slot::{
     BYTES_AT, CLASSES, FREES_AT, Family, Forwarded, HISTOGRAM_AT, LAST_AT, MAX_AT, PENDING_AT, STEP, Seen,

@@ -2,10 +2,11 @@
 
 use crate::atomic::{AtomicU32, Ordering::*};
 
-use super::header::{Header, Start};
+use super::header::Header;
 use super::process::{OTHERS, Process, ProcessCounters};
 use super::slot::{Owner, Slot};
 use super::sums::Sums;
+use crate::identity::Who;
 
 /// A mapped memory of counters: either end's view.
 ///
@@ -62,9 +63,9 @@ impl<'m> Counters<'m> {
     }
 
     /// Lets others know that they are counters.
-    pub fn publish(&self, start: &Start) {
+    pub fn publish(&self, who: &Who) {
         self.shared_slot().owner.store(Owner::ALL.0, Relaxed);
-        self.header.publish(start);
+        self.header.publish(self.slots.len() as u32, who);
     }
 
     /// Looks at the memory that another process made.
@@ -234,8 +235,8 @@ impl<'m> Counters<'m> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::size_class;
     use super::super::slot::{Family, STEP};
-    use super::super::{Start, size_class};
     use super::*;
     use std::vec::Vec;
 
@@ -243,7 +244,7 @@ mod tests {
         let layout = std::alloc::Layout::from_size_align(Counters::size(slots), 4096).unwrap();
         // SAFETY: the layout has a size; the memory is zeroed, aligned and never freed.
         let counters = unsafe { Counters::create(std::alloc::alloc_zeroed(layout), slots) };
-        counters.publish(&Start { slots, pid: 7, ..Start::default() });
+        counters.publish(&Who { pid: 7, ..Who::default() });
         counters
     }
 
@@ -258,7 +259,7 @@ mod tests {
         assert_eq!(open(size), Ok(8));
         assert_eq!(open(size - 4096), Err(InvalidCounters));
         assert_eq!(open(16), Err(InvalidCounters));
-        made.publish(&Start { slots: u32::MAX, ..Start::default() });
+        made.header.publish(u32::MAX, &Who::default());
         assert_eq!(open(size), Err(InvalidCounters));
     }
 
