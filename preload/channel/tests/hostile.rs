@@ -5,6 +5,7 @@
 mod channel;
 
 use channel::Memory;
+use heaptrace_channel::patch::{Bytes, Deed, Distance, MAX_DISTANCES, Patch, Shape, VERSION};
 use heaptrace_channel::ring::{Progress, Reader};
 
 /// Does `work` for each item, several at once: a writer may have to wait for a reader that there is not.
@@ -36,6 +37,29 @@ fn whatever_a_field_holds_both_ends_come_to_an_end() {
             memory.look(&mut reader);
         }
     });
+}
+
+#[test]
+fn whatever_a_message_with_patches_holds_each_leads_where_it_says_or_is_refused() {
+    let mut distances = [Distance::default(); MAX_DISTANCES];
+    distances[0] = Distance { at: 6, end: 10, target: -77 };
+    let patch = Patch {
+        function: 0x5555_0000_1230,
+        skipped: 4,
+        shape: Shape::change(Deed::Remake, 0, 1),
+        replaced: Bytes::of(&[0x90; 5]).unwrap(),
+        moved: Bytes::of(&[0x90; 10]).unwrap(),
+        distances,
+    };
+    let message = [&[VERSION][..], &patch.encode()].concat();
+    for at in 0..message.len() {
+        for byte in 0..=u8::MAX {
+            let mut spoilt = message.clone();
+            spoilt[at] = byte;
+            channel::look_at_patches(&spoilt);
+        }
+        channel::look_at_patches(&message[..at]);
+    }
 }
 
 #[test]
