@@ -113,4 +113,24 @@ mod tests {
     fn in_a_bare_program_nothing_is_told() {
         assert_eq!((thread_counts(), process_counts(), mark(c"here")), (None, None, false));
     }
+
+    #[test]
+    fn counts_lie_in_memory_as_the_library_writes_them() {
+        use heaptrace_channel::counters::Sums;
+        macro_rules! offsets {
+            ($of:ty) => {
+                [
+                    std::mem::offset_of!($of, allocations),
+                    std::mem::offset_of!($of, bytes),
+                    std::mem::offset_of!($of, frees),
+                    std::mem::offset_of!($of, reallocations),
+                    std::mem::offset_of!($of, failures),
+                    std::mem::offset_of!($of, in_use),
+                    std::mem::offset_of!($of, peak),
+                    size_of::<$of>(),
+                ]
+            };
+        }
+        assert_eq!(offsets!(Counts), offsets!(Sums));
+    }
 }
