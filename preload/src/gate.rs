@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use heaptrace_recorder::{Recorder, Unrecorded, arch, thread};
 
+use crate::nesting::Path;
 use crate::session::announce;
 use crate::{forms, originals, shadow};
 
@@ -17,6 +18,13 @@ pub static RECORDER: Recorder = Recorder::new();
 /// every call takes the slow path: before the constructor this library may not be relocated, and does
 /// not know its place.
 pub static OFFSET: AtomicUsize = AtomicUsize::new(arch::ZERO_IN_CONTROL_BLOCK);
+
+/// The paths of the hooks of C's names that have a fast one.
+pub static MALLOC: Path = Path::new();
+/// That of `calloc`.
+pub static CALLOC: Path = Path::new();
+/// That of `realloc`.
+pub static REALLOC: Path = Path::new();
 
 fn let_fast_path_work() {
     let countdown = &raw const thread::current().countdown;
@@ -33,6 +41,12 @@ pub fn start(rate: u64, seed: u64) {
 pub fn stop() {
     let_fast_path_work();
     RECORDER.stop();
+    let_all_pass();
+}
+
+/// Has all hooks go on to their originals at once, as nothing is recorded any more.
+fn let_all_pass() {
+    [&MALLOC, &CALLOC, &REALLOC].into_iter().for_each(|path| path.open(OFFSET.load(Relaxed)));
     forms::stop();
 }
 
@@ -57,8 +71,8 @@ pub extern "C" fn not_recording(hook: u8, bytes: usize) -> bool {
     if state != Unrecorded::Starting {
         announce::export();
     }
-    if state == Unrecorded::Off && hook == shadow::OPERATOR {
-        forms::stop(); // this is a forked child
+    if state == Unrecorded::Off {
+        let_all_pass(); // this is a forked child
     }
     false
 }

@@ -12,15 +12,18 @@
 
 use core::arch::naked_asm;
 use core::ptr::null_mut;
+use core::sync::atomic::Ordering::Relaxed;
 
 use heaptrace_recorder::filter::STRETCH_BITS;
-use heaptrace_recorder::record::{Call, Mark, nested};
+use heaptrace_recorder::record::{Call, Mark, Recording, nested};
+use heaptrace_recorder::thread::Thread;
 use heaptrace_recorder::{Recorder, thread};
 
 use crate::arch::forward::{
     Block, align_to_line, count_down, look_at_filter, tell_of_free, unless_recording,
 };
 use crate::gate::{self, RECORDER};
+use crate::nesting::Path;
 use crate::originals::{self, original};
 use crate::session::announce;
 use crate::shadow;
@@ -37,7 +40,7 @@ pub unsafe extern "C" fn malloc(size: usize) -> Block {
         "mov rdx, rbp",
         "jmp {slow}",
         align_to_line!(),
-        offset = sym gate::OFFSET,
+        offset = sym gate::MALLOC,
         recorder = sym RECORDER,
         state = const Recorder::STATE,
         recording = const Recorder::RECORDING,
@@ -64,7 +67,7 @@ pub unsafe extern "C" fn calloc(count: usize, size: usize) -> Block {
         "mov rcx, rbp",
         "jmp {slow}",
         align_to_line!(),
-        offset = sym gate::OFFSET,
+        offset = sym gate::CALLOC,
         recorder = sym RECORDER,
         state = const Recorder::STATE,
         recording = const Recorder::RECORDING,
@@ -88,7 +91,7 @@ pub unsafe extern "C" fn realloc(block: Block, size: usize) -> Block {
         "mov rcx, rbp",
         "jmp {slow}",
         align_to_line!(),
-        offset = sym gate::OFFSET,
+        offset = sym gate::REALLOC,
         recorder = sym RECORDER,
         state = const Recorder::STATE,
         recording = const Recorder::RECORDING,
@@ -171,29 +174,38 @@ slow_hooks! {
 }
 
 extern "C" fn malloc_slow(size: usize, sp: usize, bp: usize) -> Block {
-    allocate(Call { sp, bp }, size, || original!(MALLOC(size) as fn(usize) -> Block))
+    allocate(Some(&gate::MALLOC), Call { sp, bp }, size, || original!(MALLOC(size) as fn(usize) -> Block))
 }
 
 extern "C" fn calloc_slow(count: usize, size: usize, sp: usize, bp: usize) -> Block {
     // An overflow fails in the original, and a failure is not counted.
     let bytes = count.wrapping_mul(size);
-    allocate(Call { sp, bp }, bytes, || original!(CALLOC(count, size) as fn(usize, usize) -> Block))
+    allocate(Some(&gate::CALLOC), Call { sp, bp }, bytes, || {
+        original!(CALLOC(count, size) as fn(usize, usize) -> Block)
+    })
 }
 
 extern "C" fn valloc_slow(size: usize, sp: usize, bp: usize) -> Block {
-    allocate(Call { sp, bp }, size, || original!(VALLOC(size) as fn(usize) -> Block))
+    allocate(None, Call { sp, bp }, size, || original!(VALLOC(size) as fn(usize) -> Block))
 }
 
 extern "C" fn pvalloc_slow(size: usize, sp: usize, bp: usize) -> Block {
-    allocate(Call { sp, bp }, size, || original!(PVALLOC(size) as fn(usize) -> Block))
+    allocate(None, Call { sp, bp }, size, || original!(PVALLOC(size) as fn(usize) -> Block))
 }
 
 extern "C" fn memalign_slow(alignment: usize, size: usize, sp: usize, bp: usize) -> Block {
-    allocate(Call { sp, bp }, size, || original!(MEMALIGN(alignment, size) as fn(usize, usize) -> Block))
+    allocate(
+        None,
+        Call { sp, bp },
+        size,
+        || original!(MEMALIGN(alignment, size) as fn(usize, usize) -> Block),
+    )
 }
 
 extern "C" fn aligned_alloc_slow(alignment: usize, size: usize, sp: usize, bp: usize) -> Block {
-    allocate(Call { sp, bp }, size, || original!(ALIGNED_ALLOC(alignment, size) as fn(usize, usize) -> Block))
+    allocate(None, Call { sp, bp }, size, || {
+        original!(ALIGNED_ALLOC(alignment, size) as fn(usize, usize) -> Block)
+    })
 }
 
 extern "C" fn posix_memalign_slow(
@@ -204,7 +216,7 @@ extern "C" fn posix_memalign_slow(
     bp: usize,
 ) -> i32 {
     let mut result = 0;
-    allocate(Call { sp, bp }, size, || {
+    allocate(None, Call { sp, bp }, size, || {
         result = original!(POSIX_MEMALIGN(to, alignment, size) as fn(*mut Block, usize, usize) -> i32);
         // SAFETY: on success the original has stored the block there.
         if result == 0 { unsafe { *to } } else { null_mut() }
@@ -213,25 +225,27 @@ extern "C" fn posix_memalign_slow(
 }
 
 extern "C" fn realloc_slow(block: Block, size: usize, sp: usize, bp: usize) -> Block {
-    reallocate(block, size, Call { sp, bp }, || original!(REALLOC(block, size) as fn(Block, usize) -> Block))
+    reallocate(Some(&gate::REALLOC), block, size, Call { sp, bp }, || {
+        original!(REALLOC(block, size) as fn(Block, usize) -> Block)
+    })
 }
 
 extern "C" fn reallocarray_slow(block: Block, count: usize, size: usize, sp: usize, bp: usize) -> Block {
     // Where the product overflows the original fails and the block stays; 1 stands for "not 0".
     let bytes = count.checked_mul(size).unwrap_or(1);
     let original = || original!(REALLOCARRAY(block, count, size) as fn(Block, usize, usize) -> Block);
-    reallocate(block, bytes, Call { sp, bp }, original)
+    reallocate(None, block, bytes, Call { sp, bp }, original)
 }
 
-/// An allocation of `size` bytes: the original first, then a sample if one is due.
+/// An allocation of `size` bytes: the original first, then a sample if one is due. `path` is that of the hook.
 #[inline(always)]
-fn allocate(call: Call, size: usize, original: impl FnOnce() -> Block) -> Block {
+fn allocate(path: Option<&Path>, call: Call, size: usize, original: impl FnOnce() -> Block) -> Block {
     announce::export();
     let (thread, mark) = (thread::current(), Mark::default());
-    let recording = RECORDER.enter(thread, call, &mark);
+    let recording = enter(path, thread, call, &mark);
     let block = original();
     match recording {
-        Some(mut recording) if !block.is_null() => RECORDER.allocated(&mut recording, block as usize, size),
+        Some(recording) if !block.is_null() => allocated(path, recording, block, size, &mark),
         Some(_) => {}
         None => nested(thread, block as usize, call),
     }
@@ -240,19 +254,46 @@ fn allocate(call: Call, size: usize, original: impl FnOnce() -> Block) -> Block 
 
 /// A block that changes its size: a free of the old one and an allocation of the new one.
 #[inline(always)]
-fn reallocate(block: Block, size: usize, call: Call, original: impl FnOnce() -> Block) -> Block {
+fn reallocate(
+    path: Option<&Path>,
+    block: Block,
+    size: usize,
+    call: Call,
+    original: impl FnOnce() -> Block,
+) -> Block {
     announce::export();
     // The sample leaves the table before another thread can get the address from the original.
     let taken = RECORDER.take(block as usize);
     let (thread, mark) = (thread::current(), Mark::default());
-    let recording = RECORDER.enter(thread, call, &mark);
+    let recording = enter(path, thread, call, &mark);
     let new = original();
     if let Some(sample) = taken {
         let kept = new.is_null() && size > 0; // it failed, and the old block is still there
         if kept { RECORDER.put_back(block as usize, sample, thread) } else { RECORDER.freed(sample, thread) }
     }
-    if let Some(mut recording) = recording.filter(|_| !new.is_null()) {
-        RECORDER.allocated(&mut recording, new as usize, size);
+    match recording {
+        Some(recording) if !new.is_null() => allocated(path, recording, new, size, &mark),
+        Some(_) => {}
+        None => nested(thread, new as usize, call),
     }
     new
+}
+
+/// Begins a recorded call. A hook that has a fast path learns of the blocks of others.
+#[inline(always)]
+fn enter<'a>(path: Option<&Path>, thread: &'a Thread, call: Call, mark: &'a Mark) -> Option<Recording<'a>> {
+    let mut recording = RECORDER.enter(thread, call, mark)?;
+    if path.is_some() {
+        recording.watch_nested();
+    }
+    Some(recording)
+}
+
+/// Counts the block of a recorded call.
+#[inline(always)]
+fn allocated(path: Option<&Path>, mut recording: Recording, block: Block, size: usize, mark: &Mark) {
+    RECORDER.allocated(&mut recording, block as usize, size);
+    if let Some(path) = path {
+        path.learn(block as usize, mark, gate::OFFSET.load(Relaxed));
+    }
 }

@@ -33,6 +33,8 @@ mod gate;
 #[cfg(any(not(feature = "counting"), test))]
 mod hooks;
 #[cfg(any(not(feature = "counting"), test))]
+mod nesting;
+#[cfg(any(not(feature = "counting"), test))]
 mod operators;
 mod originals;
 #[cfg(any(not(feature = "counting"), test))]

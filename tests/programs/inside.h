@@ -132,6 +132,29 @@ STEADY(cleared_steady, 600, 4000, P(calloc)(6, 100))
 STEADY(aligned_steady, 1024, 4000, P(aligned_alloc)(1024, 1024))
 STEADY(moved_steady, 2000, 4000, P(realloc)(NULL, 2000))
 
+/* Blocks that grow, each where it is or elsewhere. */
+NOINLINE void grown_steady(void) {
+    for (int i = 0; i < 4000; i++) {
+        void *block = P(realloc)(NULL, 1000);
+        got(1000);
+        block = P(realloc)(block, 5000);
+        gave(1000);
+        got(5000);
+        if (!block)
+            abort();
+        if (i % 16) {
+            P(free)(block);
+            gave(5000);
+        }
+    }
+}
+
+static void tell_grown_steady(void) {
+    grown_steady();
+    puts("grown_steady blocks 1000 4000\ngrown_steady blocks 5000 4000");
+    fflush(stdout);
+}
+
 int main(int argc, char **argv) {
     (void)argv;
     void (*ways[])(void) = {by_malloc, by_calloc, by_realloc, by_failed_realloc, by_aligned_forms, freed_elsewhere,
@@ -140,7 +163,7 @@ int main(int argc, char **argv) {
                             MORE
 #endif
     };
-    void (*steady[])(void) = {tell_small_steady, tell_large_steady, tell_cleared_steady, tell_aligned_steady, tell_moved_steady};
+    void (*steady[])(void) = {tell_small_steady, tell_large_steady, tell_cleared_steady, tell_aligned_steady, tell_moved_steady, tell_grown_steady};
     if (argc > 1)
         for (size_t i = 0; i < sizeof steady / sizeof *steady; i++)
             steady[i]();

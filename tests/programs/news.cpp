@@ -61,8 +61,40 @@ NOINLINE int exhaust() {
     return thrown;
 }
 
-// With the argument "exhaust" it also asks for more than there is.
-int main(int argc, char **) {
+// For sampling: many blocks of one size, and how many.
+#define STEADY(name, size, count, make, unmake) \
+    NOINLINE void name() { \
+        for (int i = 0; i < count; i++) { \
+            void *block = make; \
+            got(size); \
+            if (i % 16) { \
+                unmake; \
+                gave(size); \
+            } \
+        } \
+        printf(#name " blocks %d %d\n", size, count); \
+        fflush(stdout); \
+    }
+
+STEADY(plain_steady, 64, 40000, operator new(64), operator delete(block))
+STEADY(nothrow_steady, 640, 4000, operator new(640, std::nothrow), operator delete(block, std::nothrow))
+STEADY(overaligned_steady, 1024, 4000, operator new(1024, aligned), operator delete(block, aligned))
+STEADY(array_steady, 1920, 4000, operator new[](1920), operator delete[](block))
+STEADY(array_overaligned_steady, 12800, 400, operator new[](12800, aligned), operator delete[](block, aligned))
+STEADY(by_c_steady, 320, 8000, malloc(320), free(block))
+
+static int steady() {
+    void (*forms[])() = {plain_steady, nothrow_steady, overaligned_steady, array_steady, array_overaligned_steady, by_c_steady};
+    for (auto form : forms)
+        form();
+    print_ledger();
+    return 0;
+}
+
+// With the argument "exhaust" it also asks for more than there is, with "steady" it is for sampling.
+int main(int argc, char **argv) {
+    if (argc > 1 && !strcmp(argv[1], "steady"))
+        return steady();
     void (*forms[])() = {plain, sized, nothrow, overaligned, overaligned_sized, overaligned_nothrow, array,
                          array_sized, array_nothrow, array_overaligned, array_overaligned_sized,
                          array_overaligned_nothrow, by_c};

@@ -4,16 +4,13 @@
 //! result is there. They leave all registers of arguments alone, and may change the others, as a function
 //! may that calls one which its compiler did not see: all allocators do, somewhere.
 //!
-//! An allocator's functions call each other. A call from inside of a recorded one is not recorded; but the
-//! fast path does not tell that one is inside of it. So all calls of a function take the slow path until
-//! it is known that its blocks do not come from another patched function: hardly ever, as some do so where
-//! memory is short. And where they do, for good.
+//! An allocator's functions call each other: [`crate::nesting`] has what that means for the fast path.
 
 use core::arch::naked_asm;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use heaptrace_channel::patch::{Deed, MAX_ARGUMENTS, MAX_PATCHES, Patch, Shape};
 
@@ -24,6 +21,7 @@ use heaptrace_recorder::{Recorder, thread};
 use crate::arch::forward::{align_to_line, look_at_filter};
 use crate::arch::patch::{call_slow, count_down_inside};
 use crate::gate::{self, RECORDER};
+use crate::nesting::Nesting;
 use crate::originals::Original;
 use crate::session::announce;
 
@@ -37,9 +35,7 @@ pub struct Patched {
     /// Its address.
     function: AtomicUsize,
     shape: UnsafeCell<Shape>,
-    /// Calls that were looked at, and those of them whose block came from another hook.
-    calls: AtomicU32,
-    nested: AtomicU32,
+    nesting: Nesting,
 }
 
 // SAFETY: the shape is written in the constructor, before the function is patched; all else is atomic.
@@ -51,8 +47,7 @@ static PATCHED: [Patched; MAX_PATCHES] = [const {
         original: Original::new(null_mut()),
         function: AtomicUsize::new(0),
         shape: UnsafeCell::new(Shape::free(0)),
-        calls: AtomicU32::new(0),
-        nested: AtomicU32::new(0),
+        nesting: Nesting::new(),
     }
 }; MAX_PATCHES];
 
@@ -109,7 +104,7 @@ impl Patched {
         let made = block(result);
         if made != 0 {
             RECORDER.allocated(&mut recording, made, bytes);
-            self.learn(is_part_of(made, mark.nested()));
+            self.learn(made, &mark);
         }
         result
     }
@@ -143,7 +138,7 @@ impl Patched {
             match recording {
                 Some(mut recording) => {
                     RECORDER.allocated(&mut recording, new, bytes);
-                    self.learn(is_part_of(new, mark.nested()));
+                    self.learn(new, &mark);
                 }
                 None => nested(thread, new, call),
             }
@@ -151,17 +146,10 @@ impl Patched {
         result
     }
 
-    /// Learns whether the function's blocks come from another hook.
-    fn learn(&self, is_nested: bool) {
-        /// So many calls are looked at, and then those that take the slow path.
-        const ENOUGH: u32 = 1024;
-        /// One nested call in so many is as good as none: estimates are so much too large at most.
-        const RARE: u32 = 512;
-        let calls = self.calls.fetch_add(1, Relaxed).saturating_add(1);
-        let nested = self.nested.fetch_add(is_nested.into(), Relaxed) + u32::from(is_nested);
-        if calls == ENOUGH || (is_nested && calls > ENOUGH) {
-            let is_rare = nested <= calls / RARE;
-            self.enter_by(if is_rare { fast_path(self.shape()) } else { slow_path });
+    /// Learns where a block of the function's came from.
+    fn learn(&self, block: usize, mark: &Mark) {
+        if let Some(is_own) = self.nesting.learn(block, mark) {
+            self.enter_by(if is_own { fast_path(self.shape()) } else { slow_path });
         }
     }
 }
@@ -185,12 +173,6 @@ enum Changed {
     Kept,
     /// It is gone.
     Gone,
-}
-
-/// May the block be a part of one that another hook made, which is larger for the sake of alignment?
-fn is_part_of(block: usize, nested: usize) -> bool {
-    const MOST: usize = 1 << 24;
-    nested != 0 && block.wrapping_sub(nested) < MOST
 }
 
 /// The code for a function that is known not to get its blocks from another. Rare shapes have none.
