@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -119,24 +120,40 @@ fn listen(address: &SocketAddrUnix) -> rustix::io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Removes the sockets of collectors that were killed.
+/// Removes what collectors that were killed have left: their sockets, and what was beside them.
 fn remove_left_behind(folder: &Path) {
-    /// Whoever has just bound one may not listen yet.
-    const OLD: Duration = Duration::from_secs(60);
-    let is_old = |entry: &fs::DirEntry| {
-        let metadata = entry.metadata().ok()?;
-        Some(metadata.file_type().is_socket() && metadata.modified().ok()?.elapsed().ok()? > OLD)
-    };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let ours = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(SOCKET));
-    for entry in ours.filter(|entry| is_old(entry) == Some(true)) {
-        let kind = (AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK);
-        let Ok(socket) = socket_with(kind.0, kind.1, kind.2, None) else { return };
-        let address = SocketAddrUnix::new(entry.path());
-        if address.and_then(|address| connect(&socket, &address)) == Err(Errno::CONNREFUSED) {
-            remove(&entry.path());
+    for path in ours.map(|entry| entry.path()).filter(|path| is_old(path) == Some(true)) {
+        match socket_of(&path) {
+            Some(socket) if !socket.exists() => drop(fs::remove_file(&path)),
+            None if is_refused(&path) => remove(&path),
+            _ => {}
         }
     }
+}
+
+/// Is it so old that whoever has just made it has gone on? Who has just bound a socket may not listen yet.
+fn is_old(path: &Path) -> Option<bool> {
+    const OLD: Duration = Duration::from_secs(60);
+    Some(fs::symlink_metadata(path).ok()?.modified().ok()?.elapsed().ok()? > OLD)
+}
+
+/// The socket that a file is beside.
+fn socket_of(path: &Path) -> Option<PathBuf> {
+    let name = path.as_os_str().as_bytes().strip_suffix(plain::SUFFIX.as_bytes())?;
+    Some(OsStr::from_bytes(name).into())
+}
+
+/// Is it a socket at which nobody listens?
+fn is_refused(path: &Path) -> bool {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    let connected = || -> rustix::io::Result<()> {
+        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        connect(&socket, &SocketAddrUnix::new(path)?)
+    };
+    is_socket && connected() == Err(Errno::CONNREFUSED)
 }
 
 /// Removes a socket and what is beside it.
@@ -255,4 +272,49 @@ fn receive(connection: &OwnedFd, token: &[u8; TOKEN_LENGTH]) -> io::Result<Optio
         wants_patches: hello.wants_patches,
         segment,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use rustix::fs::{AtFlags, Timespec, Timestamps};
+
+    use super::*;
+
+    #[test]
+    fn what_killed_collectors_have_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(OsStr::from_bytes(&[SOCKET, name.as_bytes()].concat()));
+        let make_old = |path: &Path| {
+            let long_ago = Timespec { tv_sec: 1, tv_nsec: 0 };
+            let times = Timestamps { last_access: long_ago, last_modification: long_ago };
+            rustix::fs::utimensat(rustix::fs::CWD, path, &times, AtFlags::empty()).unwrap();
+        };
+        let file = |path: &Path| {
+            File::create(path).unwrap();
+            make_old(path);
+        };
+        let socket = |path: &Path| {
+            let listens = listen(&SocketAddrUnix::new(path).unwrap()).unwrap();
+            make_old(path);
+            listens
+        };
+        let beside = |name: &str| beside(&path(name), plain::SUFFIX);
+        let _alive = socket(&path("alive"));
+        file(&beside("alive"));
+        drop(socket(&path("killed")));
+        file(&beside("killed"));
+        file(&beside("orphan"));
+        File::create(beside("new")).unwrap();
+        let other = folder.path().join("other.plain");
+        file(&other);
+        remove_left_behind(folder.path());
+        for kept in [path("alive"), beside("alive"), beside("new"), other] {
+            assert!(kept.exists(), "{}", kept.display());
+        }
+        for gone in [path("killed"), beside("killed"), beside("orphan")] {
+            assert!(!gone.exists(), "{}", gone.display());
+        }
+    }
 }
