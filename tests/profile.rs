@@ -59,13 +59,14 @@ fn recording(program: &Path, bias: u64) -> Recording {
         started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
         duration: Duration::from_millis(1500),
         rate: 512 << 10,
-        rates: None,
+        rates: Some("off from 0.000s, 512KiB from 90.000s".into()),
         counters: Counters {
             samples: 4,
             lost_samples: 1,
             early_samples: 0,
             lost_frees: 2,
             truncated_stacks: 3,
+            is_damaged: true,
             ..Default::default()
         },
         modules: vec![module(program, bias)],
@@ -75,6 +76,7 @@ fn recording(program: &Path, bias: u64) -> Recording {
             row(in_main, 112, 1.0, 0.0, 100.0),
             row(in_main, 16, 0.2, 0.0, 1.0),
         ],
+        most_resident: 3 << 20,
         time_line: vec![Point {
             at: 1_400_000_000,
             in_use: 40,
@@ -133,6 +135,20 @@ fn the_time_line_is_in_the_profile_of_a_run_and_not_in_that_of_a_moment() {
 }
 
 #[test]
+fn what_is_not_known_of_a_process_or_did_not_happen_has_no_comment() {
+    let workshop = Workshop::new("comments");
+    workshop.run("gcc -O2 -g @inline.c -o program");
+    let all = recording(&workshop.path("program"), BIAS);
+    let counters = Counters { is_damaged: false, ..all.counters };
+    let plain = Recording { rates: None, counters, most_resident: 0, time_line: Vec::new(), ..all };
+    let symbols = Symbolizer::new(&options()).symbolize(&plain.modules, &[], plain.pid);
+    let written = profile(&plain, &symbols, Form::FILE);
+    let text = |&index: &i64| written.string_table[index as usize].split(':').next().unwrap();
+    let names: Vec<_> = written.comment.iter().skip(1).map(text).collect();
+    assert_eq!(names, ["command", "pid", "samples", "lost_samples", "lost_frees", "truncated_stacks"]);
+}
+
+#[test]
 fn pprof_shows_each_sample_type() {
     let workshop = Workshop::new("top");
     workshop.run("gcc -O2 -g @inline.c -o program");
@@ -167,7 +183,9 @@ fn pprof_shows_labels_comments_and_times() {
         "lost_frees: 2",
         "truncated_stacks: 3",
         "resident: 1048576",
-        "peak_resident: 1048576",
+        "peak_resident: 3145728",
+        "rates: off from 0.000s, 512KiB from 90.000s",
+        "damaged: the program wrote over what was recorded of it",
     ];
     assert_eq!(comments.lines().collect::<Vec<_>>(), expected);
     let raw = pprof(&workshop, BIAS, Mode::Full, &["-raw"]).unwrap();

@@ -247,10 +247,10 @@ fn obey(
             Event::Started(pid) => {
                 requests.send(Request::Started(Program { pid, ..program.clone() })).ok()?;
             }
-            Event::Ended => {
+            Event::Ended { most_resident } => {
                 has_ended.store(true, Relaxed);
                 let (answer, summary) = bounded(1);
-                requests.send(Request::Ended(answer)).ok()?;
+                requests.send(Request::Ended { most_resident, answer }).ok()?;
                 let names = || Stage::Names(symbolizer.progress());
                 let summary = wait(&summary, &never(), control, names)?;
                 let pushed = push.as_ref().map(|(pushing, teller)| {

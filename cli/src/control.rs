@@ -15,7 +15,10 @@ pub enum Event {
     /// The program was started, as this process.
     Started(u32),
     /// The program has ended. `run` waits for the summary.
-    Ended,
+    Ended {
+        /// The program's largest resident set in bytes; 0 if that is not known.
+        most_resident: u64,
+    },
 }
 
 /// What the collector tells.
@@ -125,6 +128,6 @@ mod tests {
         (&one).write_all(b"{\"Summ").unwrap();
         drop(one);
         assert!(values::<Report>(&other).next().is_none());
-        assert!(send(&other, &Event::Ended).is_err());
+        assert!(send(&other, &Event::Ended { most_resident: 0 }).is_err());
     }
 }

@@ -456,6 +456,7 @@ impl Image {
             modules: self.modules.clone(),
             calendar: self.eras.calendar(member.started.duration_since(self.began).unwrap_or_default()),
             time_line: member.time_line.until(taken.point),
+            most_resident: member.most_resident(),
             sums: taken.sums,
         })
     }

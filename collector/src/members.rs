@@ -9,7 +9,7 @@ use heaptrace_pprof::time_line::Point;
 use crate::eras::Moment;
 use crate::live::Live;
 use crate::rates::ByEra;
-use crate::time_line::{TimeLine, point, resident};
+use crate::time_line::{TimeLine, most_resident, point, resident};
 use crate::watch::Watch;
 
 /// One process of an image that has recorded something, or the program itself.
@@ -65,6 +65,11 @@ impl Member {
     /// The same, without a look at the process.
     pub fn heap_point(&self, now: Instant) -> Point {
         point(self.time_line.age(now), self.live.totals())
+    }
+
+    /// Its largest resident set, as the kernel tells it of who lives; else 0.
+    pub fn most_resident(&self) -> u64 {
+        if self.watch.is_seen() { most_resident(self.pid) } else { 0 }
     }
 }
 

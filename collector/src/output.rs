@@ -88,7 +88,7 @@ impl Output {
             counters: snapshot.counters,
             rate: if snapshot.rates.is_some() { OFF } else { snapshot.rate },
             malloc,
-            memory: memory(&snapshot.time_line),
+            memory: memory(&snapshot.time_line, snapshot.most_resident),
             outcome: Outcome::File,
         };
         // The first process of a pid namespace, a container's: the kernel ends all others there with it.

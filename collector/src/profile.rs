@@ -255,7 +255,7 @@ fn comments(recording: &Recording) -> Vec<String> {
         format!("lost_frees: {}", counters.lost_frees),
         format!("truncated_stacks: {}", counters.truncated_stacks),
     ];
-    let Memory { resident, most_resident, .. } = memory(&recording.time_line);
+    let Memory { resident, most_resident, .. } = memory(&recording.time_line, recording.most_resident);
     for (name, bytes) in [("resident", resident), ("peak_resident", most_resident)] {
         if bytes > 0 {
             comments.push(format!("{name}: {bytes}"));

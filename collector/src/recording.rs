@@ -34,6 +34,8 @@ pub struct Recording {
     pub stacks: Stacks,
     /// The samples, one row for each pair of stack and size class.
     pub rows: Vec<Row>,
+    /// The largest resident set in bytes, if the kernel has told; else 0.
+    pub most_resident: u64,
     /// The heap over time, up to now.
     pub time_line: Vec<Point>,
     /// When the eras of the rows' cohorts began, in nanoseconds since the recording did.

@@ -61,6 +61,12 @@ pub trait Witness: fmt::Debug {
 pub enum Request {
     /// The program was started.
     Started(Program),
-    /// The program has ended: answer when the profiles of all that have ended are written.
-    Ended(Sender<Summary>),
+    /// The program has ended, whose largest resident set was so many bytes, or is not known, which is 0: answer
+    /// when the profiles of all that have ended are written.
+    Ended {
+        /// The largest resident set.
+        most_resident: u64,
+        /// Where the answer goes.
+        answer: Sender<Summary>,
+    },
 }

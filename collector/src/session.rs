@@ -69,6 +69,7 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         refused: HashMap::new(),
         supervised: requests.is_some(),
         asked: None,
+        most_resident: 0,
         last_life: Instant::now(),
         last_abandon_check: Instant::now(),
         abandon_interval: ABANDON_INTERVAL.0,
@@ -106,6 +107,8 @@ struct Session {
     supervised: bool,
     /// Who wants to know when the program's profiles are there.
     asked: Option<Sender<Summary>>,
+    /// What the program's largest resident set was, as far as is known since then.
+    most_resident: u64,
     last_life: Instant,
     last_abandon_check: Instant,
     abandon_interval: Duration,
@@ -229,9 +232,10 @@ impl Session {
                 self.refused.retain(|&pid, _| pid == program.pid);
                 self.program = Some(program);
             }
-            Request::Ended(answer) => {
+            Request::Ended { most_resident, answer } => {
                 self.welcome(); // whatever has ended by now announced itself before
                 self.asked = Some(answer);
+                self.most_resident = most_resident;
             }
         }
     }
@@ -261,7 +265,8 @@ impl Session {
         }
         let about = About { name: program.name().to_owned(), is_program: true, malloc, waiting: None };
         let key = Key { image: ImageId::MAX, number: 0 };
-        self.output.write(Snapshot::of_nothing(key, program, self.rate), about);
+        let nothing = Snapshot::of_nothing(key, program, self.rate);
+        self.output.write(Snapshot { most_resident: self.most_resident, ..nothing }, about);
         true
     }
 
@@ -298,14 +303,18 @@ impl Session {
             return; // which one is the program will be known in an instant
         }
         for index in 0..self.images.len() {
-            let (id, image) = &mut self.images[index];
+            let (id, image) = &self.images[index];
             let id = *id;
             let finished: Vec<_> = image
                 .members()
                 .iter()
                 .filter(|(_, member)| !self.output.is_writing(Key { image: id, number: member.number }))
-                .map(|(process, member)| (process, image.is_over(member)))
-                .filter(|&(process, over)| over || image.is_exiting(process))
+                .map(|(process, member)| (process, member.pid, image.is_over(member)))
+                .filter(|&(process, pid, over)| match over {
+                    true => !self.will_be_told_of(index, pid),
+                    false => image.is_exiting(process),
+                })
+                .map(|(process, _, over)| (process, over))
                 .collect();
             if finished.is_empty() {
                 continue;
@@ -325,16 +334,25 @@ impl Session {
         }
     }
 
+    /// Is it the program, at whose end somebody tells what the kernel says of it, but has not yet?
+    fn will_be_told_of(&self, index: usize, pid: u32) -> bool {
+        self.supervised && self.asked.is_none() && self.is_program(index, pid, true)
+    }
+
+    /// Is it the program? An image that it left by exec is not its last one.
+    fn is_program(&self, index: usize, pid: u32, over: bool) -> bool {
+        let superseded = self.images[index + 1..].iter().any(|(_, image)| image.program.pid == pid)
+            || (over && self.refused.contains_key(&pid))
+            || (over && self.kin.as_ref().is_some_and(|kin| kin.left(pid).is_some()));
+        !superseded && self.program.as_ref().is_some_and(|program| program.pid == pid)
+    }
+
     /// Has a profile written, unless there is nothing to say, or nothing new.
     fn finish(&mut self, index: usize, process: Process, over: bool) {
         let image = &self.images[index].1;
         let Some(member) = image.members().get(process) else { return };
         let pid = member.pid;
-        // An image that the program left by exec is not its last one.
-        let superseded = self.images[index + 1..].iter().any(|(_, image)| image.program.pid == pid)
-            || (over && self.refused.contains_key(&pid))
-            || (over && self.kin.as_ref().is_some_and(|kin| kin.left(pid).is_some()));
-        let is_program = !superseded && self.program.as_ref().is_some_and(|program| program.pid == pid);
+        let is_program = self.is_program(index, pid, over);
         let is_empty = member.events == 0 && !is_program;
         let name = image.program.name().to_owned();
         if is_empty && over && image.has_own_malloc() {
@@ -353,7 +371,10 @@ impl Session {
         if is_empty || image.is_written(process) {
             return image.tell_written(process);
         }
-        let Some(snapshot) = image.snapshot(*id, process) else { return };
+        let Some(mut snapshot) = image.snapshot(*id, process) else { return };
+        if is_program {
+            snapshot.most_resident = snapshot.most_resident.max(self.most_resident);
+        }
         self.news.iter().for_each(|news| news.tell(News::Ended(Box::new(snapshot.clone()))));
         let malloc = match (image.has_own_malloc(), image.called()) {
             (true, _) => Malloc::Own,

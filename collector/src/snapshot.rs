@@ -71,6 +71,8 @@ pub struct Snapshot {
     pub calendar: Calendar,
     /// Its heap over time.
     pub time_line: Vec<Point>,
+    /// Its largest resident set in bytes, if the kernel has told; else 0.
+    pub most_resident: u64,
 }
 
 impl Snapshot {
@@ -90,6 +92,7 @@ impl Snapshot {
             sums: Live::new([rate; ERAS]).sums(),
             calendar: Calendar::default(),
             time_line: Vec::new(),
+            most_resident: 0,
         }
     }
 
@@ -146,6 +149,7 @@ impl Snapshot {
             modules: modules.into_modules(),
             stacks,
             rows,
+            most_resident: self.most_resident,
             // Of a difference there are none.
             time_line: Vec::new(),
             eras: Vec::new(),

@@ -94,14 +94,23 @@ pub fn resident(pid: u32) -> u64 {
     pages.unwrap_or(0u64).saturating_mul(PAGE as u64)
 }
 
-/// What a time line says of the memory of its process.
-pub fn memory(points: &[Point]) -> Memory {
+/// The largest resident set of a process so far in bytes, as [`resident`].
+pub fn most_resident(pid: u32) -> u64 {
+    let read = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = read.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+    kilobytes.unwrap_or(0u64).saturating_mul(1024)
+}
+
+/// What a time line says of the memory of its process, of whose largest resident set the kernel has told too, or
+/// has not, which is 0.
+pub fn memory(points: &[Point], most_resident: u64) -> Memory {
     let bytes =
         |of: fn(&Point) -> i64| points.iter().map(of).filter(|&bytes| bytes > 0).map(i64::cast_unsigned);
     Memory {
         most_in_use: bytes(|point| point.most_in_use).max().unwrap_or(0),
         resident: bytes(|point| point.resident).next_back().unwrap_or(0),
-        most_resident: bytes(|point| point.resident).max().unwrap_or(0),
+        most_resident: bytes(|point| point.resident).max().unwrap_or(0).max(most_resident),
     }
 }
 
@@ -116,9 +125,11 @@ mod tests {
     #[test]
     fn what_is_resident_at_the_end_is_the_last_that_was_seen() {
         let at = |most_in_use, resident| Point { most_in_use, resident, ..Point::default() };
-        let memory = memory(&[at(5, 10), at(9, 80), at(3, 40), at(0, 0)]);
-        assert_eq!(memory, Memory { most_in_use: 9, resident: 40, most_resident: 80 });
-        assert_eq!(self::memory(&[]), Memory::default());
+        let points = [at(5, 10), at(9, 80), at(3, 40), at(0, 0)];
+        for (told, most_resident) in [(0, 80), (70, 80), (90, 90)] {
+            assert_eq!(memory(&points, told), Memory { most_in_use: 9, resident: 40, most_resident });
+        }
+        assert_eq!(memory(&[], 0), Memory::default());
     }
 
     /// What `seconds` of a process leave that is looked at every `step`, its heap growing by a byte each
@@ -187,7 +198,8 @@ mod tests {
 
     #[test]
     fn a_process_that_lives_has_a_resident_set_and_one_that_does_not_has_none() {
-        assert!(resident(std::process::id()) > 100 << 10);
-        assert_eq!(resident(u32::MAX), 0);
+        let own = std::process::id();
+        assert!(resident(own) > 100 << 10 && most_resident(own) >= resident(own));
+        assert_eq!((resident(u32::MAX), most_resident(u32::MAX)), (0, 0));
     }
 }

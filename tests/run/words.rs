@@ -47,6 +47,18 @@ fn memory_that_malloc_was_not_asked_for_is_explained_and_stands_beside_the_heap(
     }
 }
 
+/// The collector looks now and then, and when the program ends it is too late.
+#[test]
+fn the_largest_resident_set_is_what_the_kernel_says_however_short_it_was() {
+    for way in [Room::run, Room::manual] {
+        let room = Room::new();
+        way(&room, "maps.c").args(["unmaps"]).go().well();
+        let profile = room.profile("out.prof");
+        let most = profile.count("peak_resident");
+        assert!((200 << 20..260 << 20).contains(&most), "{}", profile.comment("peak_resident"));
+    }
+}
+
 #[test]
 fn what_cannot_be_read_again_is_not_the_next_command() {
     let room = Room::new();

@@ -44,15 +44,19 @@ impl Collector {
         control::send(&self.control, &Event::Started(pid)).ok(); // if it is gone, that is seen at the end
     }
 
-    /// Tells it that the program has ended, and waits for the summary, and for what has become of the
-    /// profiles that were to be sent. `show` gets what the collector is at until then, and answers whether
+    /// Tells it that the program has ended, and what its largest resident set was, or 0, and waits for the summary,
+    /// and for what has become of the profiles that were to be sent. `show` gets what the collector is at until then, and answers whether
     /// somebody still waits.
     ///
     /// # Errors
     /// Why there is no summary.
-    pub fn summary(&self, show: impl Fn(&Stage) -> bool) -> Result<(Summary, Option<Pushed>), NoSummary> {
+    pub fn summary(
+        &self,
+        most_resident: u64,
+        show: impl Fn(&Stage) -> bool,
+    ) -> Result<(Summary, Option<Pushed>), NoSummary> {
         // Its last words are there though it may be gone.
-        control::send(&self.control, &Event::Ended).ok();
+        control::send(&self.control, &Event::Ended { most_resident }).ok();
         for report in control::values(&self.control) {
             match report {
                 Report::Stage(stage) if show(&stage) => {}

@@ -182,19 +182,15 @@ impl Prepared {
         let end = supervise(&signals, pid, |pid, status| self.collector.note_end(pid, status));
         signals.interrupted(); // what ended the program is not meant for us
         let line = Line::new(args.quiet);
-        let ended = self.collector.summary(|stage| {
+        let ended = self.collector.summary(end.most_resident, |stage| {
             line.show(&messages::stage(stage));
             !signals.interrupted()
         });
         drop(line);
-        let (mut summary, pushed) = match ended {
+        let (summary, pushed) = match ended {
             Ok((summary, pushed)) => (Ok(summary), pushed),
             Err(why) => (Err(why), None),
         };
-        let profiles = summary.iter_mut().flat_map(|summary| &mut summary.profiles);
-        for program in profiles.filter(|written| written.is_program) {
-            program.memory.most_resident = program.memory.most_resident.max(end.most_resident);
-        }
         let status = end.status;
         let lines = self.lines(&summary, pushed.as_ref(), args.quiet);
         Ok(Recorded { status, summary, lines, signals })

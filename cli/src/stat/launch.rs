@@ -46,5 +46,5 @@ pub fn run(words: &[OsString], children: Children, signals: &Signals) -> Result<
         .with_context(|| format!("cannot start {}", command.path.display()))?;
     let end = supervise(signals, pid, |_, _| {});
     let usage = Usage { wall: start.elapsed(), cpu: end.cpu, resident: end.most_resident };
-    Ok(Run { status: end.status, usage, counted: session.counted()?, obstacle })
+    Ok(Run { status: end.status, usage, counted: session.counted(end.most_resident)?, obstacle })
 }

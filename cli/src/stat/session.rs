@@ -43,8 +43,8 @@ impl Session {
     ///
     /// # Errors
     /// Why there is nothing.
-    pub fn counted(self) -> Result<Counted> {
-        control::send(&self.control, &Event::Ended).ok();
+    pub fn counted(self, most_resident: u64) -> Result<Counted> {
+        control::send(&self.control, &Event::Ended { most_resident }).ok();
         let answer = control::values::<Answer>(&self.control).next();
         // SAFETY: waits for a child of this process; the kernel writes no status.
         unsafe { libc::waitpid(self.pid, std::ptr::null_mut(), 0) };
@@ -59,7 +59,7 @@ fn serve(config: Config, control: &UnixStream) -> io::Result<()> {
         for event in control::values(&events) {
             match event {
                 Event::Started(pid) => sender.send(Request::Started(pid)).ok()?,
-                Event::Ended => {
+                Event::Ended { .. } => {
                     let (answer, counted) = bounded(1);
                     sender.send(Request::Ended(answer)).ok()?;
                     return control::send(&events, &Answer::Ok(counted.recv().ok()?)).ok();
