@@ -1,8 +1,12 @@
-//! Builds libheaptrace.so and libheaptrace-stat.so, which the `heaptrace` binary carries inside.
+//! Builds libheaptrace.so and libheaptrace-stat.so, which the `heaptrace` binary carries inside, deflated.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
 
 fn main() {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
@@ -21,7 +25,9 @@ fn main() {
     for (features, name) in [("shared-object", "LIBRARY"), ("shared-object,counting", "STAT_LIBRARY")] {
         let library = build_library(workspace, features, &out.join(name));
         let content = fs::read(&library).expect("the library was just built");
-        println!("cargo::rustc-env=HEAPTRACE_{name}={}", library.display());
+        let deflated = out.join(format!("{name}.z"));
+        fs::write(&deflated, deflate(&content).expect("memory takes all")).expect("the folder is cargo's");
+        println!("cargo::rustc-env=HEAPTRACE_{name}={}", deflated.display());
         println!("cargo::rustc-env=HEAPTRACE_{name}_HASH={:016x}", fnv1a(&content));
     }
 }
@@ -56,6 +62,12 @@ fn build_library(workspace: &Path, features: &str, target: &Path) -> PathBuf {
         .expect("cargo runs");
     assert!(status.success(), "the library does not build");
     target.join("library/libheaptrace_preload.so")
+}
+
+fn deflate(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 /// The 64-bit FNV-1a hash: tells versions of the library apart, no more.

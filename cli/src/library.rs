@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use flate2::read::ZlibDecoder;
 use rustix::fs::{self, AtFlags, Mode, OFlags, StatVfsMountFlags};
 
 use crate::own_folder;
@@ -16,19 +17,19 @@ use crate::own_folder;
 /// One of the two libraries.
 #[derive(Debug, Clone, Copy)]
 pub struct Library {
-    content: &'static [u8],
+    deflated: &'static [u8],
     name: &'static str,
 }
 
 /// The one that records samples.
 pub const RECORDER: Library = Library {
-    content: include_bytes!(env!("HEAPTRACE_LIBRARY")),
+    deflated: include_bytes!(env!("HEAPTRACE_LIBRARY")),
     name: concat!("libheaptrace-", env!("HEAPTRACE_LIBRARY_HASH"), ".so"),
 };
 
 /// The one that counts.
 pub const COUNTER: Library = Library {
-    content: include_bytes!(env!("HEAPTRACE_STAT_LIBRARY")),
+    deflated: include_bytes!(env!("HEAPTRACE_STAT_LIBRARY")),
     name: concat!("libheaptrace-stat-", env!("HEAPTRACE_STAT_LIBRARY_HASH"), ".so"),
 };
 
@@ -81,22 +82,29 @@ impl Library {
             bail!("LD_PRELOAD takes no path with a space or a colon");
         }
         let folder = open_folder(&folder)?;
-        if !self.is_in(&folder) {
-            self.write_to(&folder)?;
+        let content = self.content()?;
+        if !self.is_in(&folder, &content) {
+            self.write_to(&folder, &content)?;
         }
         link_program(&folder).ok(); // without it there are other places to look
         Ok(path)
     }
 
+    fn content(self) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        ZlibDecoder::new(self.deflated).read_to_end(&mut content)?;
+        Ok(content)
+    }
+
     /// Is all of the library there, for everybody to read, and nothing else?
-    fn is_in(self, folder: &OwnedFd) -> bool {
+    fn is_in(self, folder: &OwnedFd, content: &[u8]) -> bool {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let Ok(file) = fs::openat(folder, self.name, flags, Mode::empty()) else { return false };
         if !fs::fstat(&file).is_ok_and(|stat| stat.st_mode & 0o555 == 0o555) {
             return false;
         }
         let mut file = File::from(file);
-        let mut rest = self.content;
+        let mut rest = content;
         let mut piece = [0; 1 << 14];
         while let Ok(read @ 1..) = file.read(&mut piece) {
             match rest.strip_prefix(&piece[..read]) {
@@ -108,14 +116,14 @@ impl Library {
     }
 
     /// Writes under a name of this process's own and renames: another process sees all of it or none.
-    fn write_to(self, folder: &OwnedFd) -> Result<()> {
+    fn write_to(self, folder: &OwnedFd, content: &[u8]) -> Result<()> {
         let temporary = format!("{}.{}", self.name, std::process::id());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
         let mode = Mode::from_raw_mode(0o755);
         let file = fs::openat(folder, &temporary, flags, mode)?;
         fs::fchmod(&file, mode)?; // the umask is for other files
-        let written = File::from(file).write_all(self.content).map_err(anyhow::Error::from);
+        let written = File::from(file).write_all(content).map_err(anyhow::Error::from);
         let result =
             written.and_then(|()| Ok(fs::renameat(folder.as_fd(), &temporary, folder.as_fd(), self.name)?));
         if result.is_err() {
@@ -206,7 +214,7 @@ mod tests {
         let room = tempfile::tempdir().unwrap();
         let folder = room.path().join("cache/heaptrace");
         assert!(RECORDER.unpack_into(&folder).unwrap().ends_with(RECORDER.name));
-        assert!(RECORDER.is_in(&open_folder(&folder).unwrap()));
+        assert!(RECORDER.is_in(&open_folder(&folder).unwrap(), &RECORDER.content().unwrap()));
         for (writable, sticky) in [(&*folder, false), (folder.parent().unwrap(), true)] {
             set_mode(writable, 0o777);
             assert!(RECORDER.unpack_into(&folder).is_err(), "{}", writable.display());
