@@ -44,6 +44,7 @@ test(`${STACKS} stacks`, async (context) => {
     const name = await page.locator('.details h2').textContent();
     await time('zoom out', '#/flamegraph?');
     await time('zoom in', zoomed.slice(zoomed.indexOf('#')));
+    await time('another index', '#/flamegraph?si=alloc_objects');
     await time('search', '#/flamegraph?q=function_1%5Cd*7%24');
     assert.match(await page.locator('.way .found').textContent(), /functions match, \d/);
     await time('pivot', `#/sandwich?${new URLSearchParams({ p: `^${name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$` })}`);

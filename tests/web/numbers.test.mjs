@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { rowsOf, sortRows } from '../../cli/report/web/model/rows.js';
+import { ORDERS, rowsOf } from '../../cli/report/web/model/rows.js';
 import { Session } from '../../cli/report/web/model/session.js';
 import { readState } from '../../cli/report/web/model/state.js';
 import { go, orders, ordersAgain, pageOf, profileIn, reportRows, sqlite } from './heaptrace.mjs';
@@ -11,8 +11,7 @@ import { go, orders, ordersAgain, pageOf, profileIn, reportRows, sqlite } from '
 /** The rows of the page in the form of those of `report --json`. */
 function rows(session, address) {
     const shown = session.shown(readState(address, []));
-    const found = rowsOf(shown.calls, shown.metric);
-    sortRows(found, 'flat', false);
+    const found = rowsOf(shown.calls, shown.metric).sort(ORDERS.flat);
     const known = (number) => (shown.metric.sampled ? Math.round(number) : null);
     return found.map(({ name, flat, cum }) => ({
         name,

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Boxes } from '../../cli/report/web/model/boxes.js';
-import { edgesOf } from '../../cli/report/web/model/edges.js';
+import { edgesAt, edgesBetween } from '../../cli/report/web/model/edges.js';
 import { csv, folded, speedscope } from '../../cli/report/web/model/exports.js';
 import { layers } from '../../cli/report/web/model/layers.js';
 import { routinesOf } from '../../cli/report/web/model/listing.js';
-import { rowsOf, sortRows } from '../../cli/report/web/model/rows.js';
+import { rowsOf } from '../../cli/report/web/model/rows.js';
 import { Session } from '../../cli/report/web/model/session.js';
 import { squares } from '../../cli/report/web/model/squares.js';
 import { readState } from '../../cli/report/web/model/state.js';
@@ -30,11 +30,10 @@ test('calls, those that pass over others too', async () => {
     const session = await sessionOf(sqlite());
     const shown = shownOf(session, '#/graph?si=alloc_space');
     const told = (edges) => edges.map((edge) => `${shown.keys.names[edge.caller]} → ${shown.keys.names[edge.callee]}: ${edge.value}`).sort();
-    assert.deepEqual(told(edgesOf(shown.calls, shown.metric, null)), callsInDot(sqlite(), '-n', '0'));
-    const rows = rowsOf(shown.calls, shown.metric);
-    sortRows(rows, 'cum', false);
-    const kept = new Set(rows.slice(0, 12).map((row) => row.key));
-    const some = edgesOf(shown.calls, shown.metric, kept);
+    assert.deepEqual(told(edgesAt(shown.calls, shown.metric, new Uint8Array(shown.keys.names.length).fill(1))), callsInDot(sqlite(), '-n', '0'));
+    const kept = new Uint8Array(shown.keys.names.length);
+    session.sorted(shown, 'cum').slice(0, 12).forEach((row) => (kept[row.key] = 1));
+    const some = edgesBetween(shown.calls, shown.metric, kept);
     const least = Math.floor(shown.metric.total * 0.001);
     assert.deepEqual(told(some.filter((edge) => edge.value >= least)), callsInDot(sqlite(), '-n', '12'));
 });
@@ -101,6 +100,16 @@ test('the boxes below one hold no more than it does, in every direction', async 
             }
         }
     }
+});
+
+test('with recursion collapsed no stack has a function twice, and all of it is there', async () => {
+    const session = await sessionOf(sqlite());
+    const stacks = (address) => folded(shownOf(session, address)).trim().split('\n').map((line) => line.slice(0, line.lastIndexOf(' ')).split(';'));
+    const repeats = (names) => new Set(names).size < names.length;
+    assert.ok(stacks('#/?si=alloc_space').some(repeats), 'sqlite calls itself');
+    assert.ok(!stacks('#/?si=alloc_space&rec=true').some(repeats));
+    const total = (address) => shownOf(session, address).metric.totals.value[0];
+    assert.equal(total('#/?si=alloc_space&rec=true'), total('#/?si=alloc_space'));
 });
 
 test('layers of a graph with a circle: nothing lies over anything else', () => {

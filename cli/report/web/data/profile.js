@@ -18,6 +18,17 @@ import { Columns } from './columns.js';
  */
 
 /**
+ * Runs of nodes, as in model/tree.js.
+ *
+ * @typedef {object} Runs
+ * @property {Int32Array} start the first node of each, and behind the last one the number of nodes
+ * @property {Int32Array} parent the run that ends with the caller
+ * @property {Int32Array} first a run that begins with a callee, 0 if there is none
+ * @property {Int32Array} next another one behind the same caller
+ * @property {Uint8Array} hasRows whether its last node has samples
+ */
+
+/**
  * Nodes are numbered from 1, each behind its caller; node 0 is around all.
  *
  * @typedef {object} Profile
@@ -27,11 +38,11 @@ import { Columns } from './columns.js';
  *     the function and the mapping are numbered from 1, 0 is none
  * @property {{ name: Float64Array, file: Float64Array, start: Float64Array }} functions
  * @property {Float64Array} mappings the file of each
- * @property {Int32Array} parent of each node
  * @property {Int32Array} frame of each node
+ * @property {Runs} runs
  * @property {{ at: Float64Array, most: Float64Array, allocated: Float64Array, resident: Float64Array }} timeLine in
  *     nanoseconds and bytes
- * @property {{ node: Int32Array, labels: Int32Array, values: Float64Array[], gross: Float64Array[] }} rows
+ * @property {{ run: Int32Array, labels: Int32Array, values: Float64Array[], gross: Float64Array[] }} rows
  */
 
 /** Whose code a frame is: the bits of `frames.kind` above the lowest, which tells that it is inlined. */
@@ -48,12 +59,14 @@ export async function readProfile(bytes) {
     /** @type {Description} */
     const is = JSON.parse(new TextDecoder().decode(all.subarray(4, 4 + length)));
     const columns = new Columns(all.subarray(4 + length), is.columns);
-    const tree = readTree(columns);
+    const rowRuns = summed(columns.read('row.run'));
+    const { frame, runs } = readTree(columns, rowRuns);
     const one = (/** @type {string} */ name) => columns.read(name);
     return {
         is,
         strings: is.strings,
-        ...tree,
+        frame,
+        runs,
         frames: {
             function: one('frame.function'),
             line: one('frame.line'),
@@ -69,7 +82,7 @@ export async function readProfile(bytes) {
             resident: one('time.resident'),
         },
         rows: {
-            node: summed(one('row.node')),
+            run: rowRuns,
             labels: Int32Array.from(one('row.labels')),
             values: columns.readAllSigned('value'),
             gross: columns.readAllSigned('gross'),
@@ -78,41 +91,54 @@ export async function readProfile(bytes) {
 }
 
 /**
- * A node is told by how many of the callers before it are none of its own, and by which of the callees
- * of its caller's frame it is.
+ * A run is told by how many of those that lead to the one before do not lead to it, a node by which of the callees of
+ * its caller's frame it is.
  *
  * @param {Columns} columns
+ * @param {Int32Array} rowRuns the runs that samples belong to
  */
-function readTree(columns) {
-    const ups = columns.cursor('up');
+function readTree(columns, rowRuns) {
+    const ups = columns.cursor('run.up');
+    const lengths = columns.cursor('run.length');
     const ranks = columns.cursor('rank');
     const news = columns.cursor('new');
-    const { count } = ups;
-    const parent = new Int32Array(count + 1).fill(-1);
-    const frame = new Int32Array(count + 1).fill(-1);
+    const count = ups.count + 1;
+    const frame = new Int32Array(ranks.count + 1);
+    const runs = { start: new Int32Array(count + 1), parent: new Int32Array(count), first: new Int32Array(count), next: new Int32Array(count), hasRows: new Uint8Array(count) };
+    runs.parent[0] = -1;
     // Frame 0, which calls nothing, stands for what is around all.
     const edges = new Callees(columns.cursor('frame.function').count, news.count);
     let frames = 1;
-    let at = 0;
-    for (let i = 0; i < count; i++) {
-        for (let up = ups.next(); up > 0; up--) {
-            at = parent[at];
+    /** The runs that lead to the one in hand. */
+    const path = [0];
+    let depth = 0;
+    for (let run = 1, node = 1; run < count; run++) {
+        depth -= ups.next();
+        const parent = path[depth];
+        path[++depth] = run;
+        runs.parent[run] = parent;
+        runs.start[run] = node;
+        let caller = frame[runs.start[parent + 1] - 1];
+        for (const end = node + lengths.next(); node < end; node++) {
+            const rank = ranks.next();
+            let own = 0;
+            if (rank === edges.count[caller]) {
+                own = frames - news.next();
+                edges.add(caller, own);
+                frames += own === frames ? 1 : 0;
+            } else {
+                own = edges.get(caller, rank);
+            }
+            frame[node] = caller = own;
         }
-        const rank = ranks.next();
-        const caller = at === 0 ? 0 : frame[at];
-        const node = i + 1;
-        parent[node] = at;
-        if (rank === edges.count[caller]) {
-            const number = frames - news.next();
-            edges.add(caller, number);
-            frames += number === frames ? 1 : 0;
-            frame[node] = number;
-        } else {
-            frame[node] = edges.get(caller, rank);
-        }
-        at = node;
     }
-    return { parent, frame };
+    runs.start[count] = frame.length;
+    for (let run = count - 1; run > 0; run--) {
+        runs.next[run] = runs.first[runs.parent[run]];
+        runs.first[runs.parent[run]] = run;
+    }
+    rowRuns.forEach((run) => (runs.hasRows[run] = 1));
+    return { frame, runs };
 }
 
 /**
@@ -157,7 +183,7 @@ class Callees {
 }
 
 /**
- * Rows tell how far their node is from that of the row before, counted from node 1.
+ * Rows tell how far their run is from that of the row before, counted from run 1.
  *
  * @param {Float64Array} gaps
  */

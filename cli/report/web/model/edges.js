@@ -3,69 +3,88 @@
 /** @import { Calls } from './calls.js' */
 /** @import { Metric } from './sums.js' */
 
+import { callerOf } from './tree.js';
+
 /** @typedef {{ caller: number, callee: number, value: number, residual: boolean }} Edge */
 
 /**
- * The calls between some keys, or all of them; they pass over what is not among these.
+ * The calls between some keys; they pass over what is not among these.
  *
  * @param {Calls} calls
  * @param {Metric} metric
- * @param {Set<number> | null} kept
+ * @param {Uint8Array} kept for each key whether it is one of them
+ */
+export function edgesBetween(calls, metric, kept) {
+    return edgesOf(calls, metric, kept, () => true);
+}
+
+/**
+ * The calls to and from some keys.
+ *
+ * @param {Calls} calls
+ * @param {Metric} metric
+ * @param {Uint8Array} keys for each key whether it is one of them
+ */
+export function edgesAt(calls, metric, keys) {
+    const all = new Uint8Array(keys.length).fill(1);
+    return edgesOf(calls, metric, all, (from, to) => keys[from] === 1 || keys[to] === 1);
+}
+
+/**
+ * @param {Calls} calls
+ * @param {Metric} metric
+ * @param {Uint8Array} kept
+ * @param {(from: number, to: number) => boolean} isWanted
  * @returns {Edge[]}
  */
-export function edgesOf(calls, metric, kept) {
-    const { first, next, parent, key, keys } = calls;
+function edgesOf(calls, metric, kept, isWanted) {
+    const { count, key, keys, start, parent } = calls;
     const { value, samples } = metric.totals;
-    const count = keys.names.length;
-    /** @type {Map<number, Edge & { open: number }>} */
+    const recurs = calls.recurs();
+    /** @type {Map<number, Edge>} */
     const edges = new Map();
-    // For each node the nearest caller that is kept, and whether that is another than its own.
-    const caller = new Int32Array(calls.count).fill(-1);
-    const above = (/** @type {number} */ node) => {
-        const own = parent[node];
-        return own > 0 && kept && !kept.has(key[own]) ? caller[own] : own > 0 ? key[own] : -1;
-    };
-    const edgeOf = (/** @type {number} */ node) => {
-        const from = caller[node];
-        const isEdge = from >= 0 && from !== key[node] && (!kept || kept.has(key[node]));
-        return isEdge ? from * count + key[node] : -1;
-    };
-    const enter = (/** @type {number} */ node) => {
-        caller[node] = above(node);
-        const id = edgeOf(node);
-        if (id < 0) {
-            return;
+    // The innermost kept key that each run leads through.
+    const last = new Int32Array(count).fill(-1);
+    for (let run = 1; run < count; run++) {
+        let from = last[parent[run]];
+        const isEmpty = value[run] === 0 && samples[run] === 0;
+        for (let node = start[run]; node < start[run + 1]; node++) {
+            const to = key[node];
+            if (kept[to] === 0) {
+                continue;
+            }
+            if (from >= 0 && from !== to && !isEmpty && isWanted(from, to) && (recurs[node] === 0 || !isAbove(calls, kept, node, from))) {
+                const id = from * keys.names.length + to;
+                const edge = edges.get(id) ?? { caller: from, callee: to, value: 0, residual: false };
+                edge.value += value[run];
+                edge.residual ||= key[callerOf(calls, node)] !== from;
+                edges.set(id, edge);
+            }
+            from = to;
         }
-        let edge = edges.get(id);
-        if (!edge) {
-            edge = { caller: caller[node], callee: key[node], value: 0, residual: false, open: 0 };
-            edges.set(id, edge);
-        }
-        if (edge.open++ === 0 && (value[node] !== 0 || samples[node] !== 0)) {
-            edge.value += value[node];
-            edge.residual ||= key[parent[node]] !== caller[node];
-        }
-    };
-    const leave = (/** @type {number} */ node) => {
-        const edge = edges.get(edgeOf(node));
-        if (edge) {
-            edge.open--;
-        }
-    };
-    for (let node = first[0]; node > 0; ) {
-        enter(node);
-        if (first[node] > 0) {
-            node = first[node];
-            continue;
-        }
-        while (node > 0 && next[node] === 0) {
-            leave(node);
-            node = parent[node];
-        }
-        if (node > 0) {
-            leave(node);
-            node = next[node];
-        }
+        last[run] = from;
     }
     return [...edges.values()].filter((edge) => edge.value !== 0);
+}
+
+/**
+ * Whether the call that leads to a node is among its callers too.
+ *
+ * @param {Calls} calls
+ * @param {Uint8Array} kept
+ * @param {number} node
+ * @param {number} from
+ */
+function isAbove(calls, kept, node, from) {
+    const { key } = calls;
+    let below = -1;
+    for (let above = callerOf(calls, node); above > 0; above = callerOf(calls, above)) {
+        if (kept[key[above]] === 1) {
+            if (below === key[node] && key[above] === from) {
+                return true;
+            }
+            below = key[above];
+        }
+    }
+    return false;
 }

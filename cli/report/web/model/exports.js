@@ -6,6 +6,8 @@
 /** @import { Shown } from './session.js' */
 /** @import { Row } from './rows.js' */
 
+import { callerOf } from './tree.js';
+
 /**
  * Lines `a;b;c N` for flame graph tools.
  *
@@ -14,10 +16,10 @@
 export function folded(shown) {
     const { calls, metric } = shown;
     const lines = [];
-    for (let node = 1; node < calls.count; node++) {
-        if (metric.self.value[node] !== 0) {
-            const names = wayOf(calls, node).map((one) => calls.keys.names[calls.key[one]].replaceAll(';', ':'));
-            lines.push(`${names.join(';')} ${metric.self.value[node]}`);
+    for (let run = 1; run < calls.count; run++) {
+        if (metric.self.value[run] !== 0) {
+            const names = wayTo(calls, run).map((key) => calls.keys.names[key].replaceAll(';', ':'));
+            lines.push(`${names.join(';')} ${metric.self.value[run]}`);
         }
     }
     return lines.join('\n') + (lines.length > 0 ? '\n' : '');
@@ -26,7 +28,7 @@ export function folded(shown) {
 /**
  * The table as comma-separated values.
  *
- * @param {Row[]} rows
+ * @param {readonly Row[]} rows
  * @param {Metric} metric
  */
 export function csv(rows, metric) {
@@ -57,10 +59,10 @@ export function speedscope(profile, calls, metrics) {
         const { name, unit } = profile.is.types[metric.type];
         const samples = [];
         const weights = [];
-        for (let node = 1; node < calls.count; node++) {
-            if (metric.self.value[node] !== 0) {
-                samples.push(wayOf(calls, node).map((one) => calls.key[one]));
-                weights.push(metric.self.value[node]);
+        for (let run = 1; run < calls.count; run++) {
+            if (metric.self.value[run] !== 0) {
+                samples.push(wayTo(calls, run));
+                weights.push(metric.self.value[run]);
             }
         }
         const endValue = weights.reduce((sum, weight) => sum + weight, 0);
@@ -78,15 +80,15 @@ export function speedscope(profile, calls, metrics) {
 }
 
 /**
- * The nodes from the root to one.
+ * The keys from the root to the end of a run.
  *
  * @param {Calls} calls
- * @param {number} node
+ * @param {number} run
  */
-function wayOf(calls, node) {
+function wayTo(calls, run) {
     const way = [];
-    for (let at = node; at > 0; at = calls.parent[at]) {
-        way.push(at);
+    for (let node = calls.start[run + 1] - 1; node > 0; node = callerOf(calls, node)) {
+        way.push(calls.key[node]);
     }
     return way.reverse();
 }

@@ -32,7 +32,7 @@ export function keysOf(profile, granularity) {
     const names = [];
     /** @type {number[]} */
     const examples = [];
-    /** @type {Map<string, number>} */
+    /** @type {Map<string | number, number>} */
     const known = new Map();
     const withFile = granularity !== 'functions';
     const withLine = granularity === 'lines';
@@ -42,7 +42,8 @@ export function keysOf(profile, granularity) {
         const file = index < 0 || !withFile ? 0 : functions.file[index];
         const line = index < 0 || !withLine ? 0 : frames.line[frame];
         const object = name === 0 && file === 0 ? frames.mapping[frame] : 0;
-        const identity = frame === 0 ? '' : `${name} ${file} ${line} ${object}`;
+        // Mostly a name is all, and a number is found sooner than a text.
+        const identity = frame === 0 ? '' : name > 0 && !withFile ? name : `${name} ${file} ${line} ${object}`;
         let key = known.get(identity);
         if (key === undefined) {
             key = names.length;

@@ -1,7 +1,6 @@
 // What the reader has come close to, for the server, which has the stacks that were too small for the page.
 
 /** @import { Box } from './boxes.js' */
-/** @import { Calls } from './calls.js' */
 /** @import { Session, Shown } from './session.js' */
 
 import { pathOf } from './boxes.js';
@@ -17,7 +16,7 @@ import { SMALLER } from './keys.js';
  */
 export function wayNear(session, shown, box) {
     const path = pathOf(box).filter((one) => one.key >= 0);
-    if (path.length === 0 || box.name === SMALLER || !hasSmaller(shown.calls, box)) {
+    if (path.length === 0 || box.name === SMALLER || !hasSmaller(session, shown, box)) {
         return '';
     }
     const names = path.map((one) => session.info(shown.keys, one.key).name);
@@ -25,22 +24,21 @@ export function wayNear(session, shown, box) {
 }
 
 /**
- * @param {Calls} calls
+ * @param {Session} session
+ * @param {Shown} shown
  * @param {Box} box
  */
-function hasSmaller(calls, box) {
-    const { first, next, key } = calls;
-    const smaller = calls.keys.names.indexOf(SMALLER);
-    const left = [...box.nodes];
-    for (let node = left.pop(); node !== undefined; node = left.pop()) {
-        if (key[node] === smaller) {
-            return true;
-        }
-        for (let callee = first[node]; callee > 0; callee = next[callee]) {
-            left.push(callee);
-        }
+function hasSmaller(session, { calls }, box) {
+    const smaller = session.profile.is.left_out > 0 ? calls.keys.names.indexOf(SMALLER) : -1;
+    if (smaller < 0) {
+        return false;
     }
-    return false;
+    const { count, key, run, start, parent } = calls;
+    const has = Uint8Array.from(parent, (_, own) => (key[start[own + 1] - 1] === smaller ? 1 : 0));
+    for (let own = count - 1; own > 0; own--) {
+        has[parent[own]] |= has[own];
+    }
+    return box.nodes.subarray(box.from, box.to).some((node) => has[run[node]] === 1);
 }
 
 /**

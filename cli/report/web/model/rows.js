@@ -1,7 +1,7 @@
 // The table: what each function, file or line holds itself, and with what it calls.
 
 /** @import { Calls } from './calls.js' */
-/** @import { Metric } from './sums.js' */
+/** @import { Metric, Sums } from './sums.js' */
 
 /** @typedef {{ value: number, samples: number, variance: number }} Estimate */
 /** @typedef {{ key: number, name: string, flat: Estimate, cum: Estimate }} Row */
@@ -15,86 +15,106 @@
  * @returns {Row[]}
  */
 export function rowsOf(calls, metric) {
-    const { key, first, next, parent, keys } = calls;
-    const count = keys.names.length;
-    const [flat, cum] = [new Table(count), new Table(count)];
-    const open = new Int32Array(count);
-    // Down and up through the tree: what calls itself counts once.
-    for (let node = first[0]; node > 0; ) {
-        flat.add(key[node], metric.self, node);
-        if (open[key[node]]++ === 0) {
-            cum.add(key[node], metric.totals, node);
-        }
-        if (first[node] > 0) {
-            node = first[node];
-            continue;
-        }
-        while (node > 0 && next[node] === 0) {
-            open[key[node]]--;
-            node = parent[node];
-        }
-        if (node > 0) {
-            open[key[node]]--;
-            node = next[node];
-        }
-    }
+    const { names } = calls.keys;
+    const flat = byKey(calls, metric, metric.self, addOwn);
+    const cum = byKey(calls, metric, metric.totals, addAll);
     const rows = [];
-    for (let i = 0; i < count; i++) {
-        if (flat.value[i] !== 0 || cum.value[i] !== 0) {
-            rows.push({ key: i, name: keys.names[i], flat: flat.at(i), cum: cum.at(i) });
+    for (let key = 0; key < names.length; key++) {
+        if (flat.value[key] !== 0 || cum.value[key] !== 0) {
+            rows.push({ key, name: names[key], flat: estimate(flat, key), cum: estimate(cum, key) });
         }
     }
     return rows;
 }
 
-/** Sums of estimates by key. */
-class Table {
-    /** @param {number} count */
-    constructor(count) {
-        this.value = new Float64Array(count);
-        this.samples = new Float64Array(count);
-        this.variance = new Float64Array(count);
-    }
+/**
+ * Sums of estimates by key.
+ *
+ * @typedef {{ value: Float64Array, samples: Float64Array, variance: Float64Array }} Table
+ */
 
-    /**
-     * @param {number} key
-     * @param {import('./sums.js').Sums} sums
-     * @param {number} node
-     */
-    add(key, sums, node) {
-        this.value[key] += sums.value[node];
-        this.samples[key] += sums.samples[node];
-        this.variance[key] += sums.variance[node];
+/**
+ * @param {Calls} calls
+ * @param {Metric} metric
+ * @param {Sums} sums
+ * @param {(calls: Calls, sums: Float64Array, into: Float64Array) => void} add
+ * @returns {Table}
+ */
+function byKey(calls, metric, sums, add) {
+    const added = (/** @type {Float64Array} */ of) => {
+        const into = new Float64Array(calls.keys.names.length);
+        add(calls, of, into);
+        return into;
+    };
+    const value = added(sums.value);
+    if (metric.sampled) {
+        return { value, samples: added(sums.samples), variance: added(sums.variance) };
     }
+    const none = new Float64Array(value.length);
+    return { value, samples: none, variance: none };
+}
 
-    /**
-     * @param {number} key
-     * @returns {Estimate}
-     */
-    at(key) {
-        return { value: this.value[key], samples: this.samples[key], variance: this.variance[key] };
+/**
+ * Adds what runs have to the keys that they end with.
+ *
+ * @param {Calls} calls
+ * @param {Float64Array} sums
+ * @param {Float64Array} into
+ */
+function addOwn({ count, key, start }, sums, into) {
+    for (let run = 1; run < count; run++) {
+        into[key[start[run + 1] - 1]] += sums[run];
     }
 }
 
 /**
- * Orders rows as `report` does: the largest first, those with the same flat value by cum, then by name.
+ * Adds what runs have to each key that they lead through; what calls itself counts once.
  *
- * @param {Row[]} rows
- * @param {Column} by
- * @param {boolean} upwards
+ * @param {Calls} calls
+ * @param {Float64Array} sums
+ * @param {Float64Array} into
  */
-export function sortRows(rows, by, upwards) {
-    const size = (/** @type {Estimate} */ one) => Math.abs(one.value);
-    const names = (/** @type {Row} */ a, /** @type {Row} */ b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-    /** @type {Record<Column, (a: Row, b: Row) => number>} */
-    const orders = {
-        flat: (a, b) => size(b.flat) - size(a.flat) || size(b.cum) - size(a.cum) || names(a, b),
-        cum: (a, b) => size(b.cum) - size(a.cum) || names(a, b) || size(b.flat) - size(a.flat),
-        samples: (a, b) => b.flat.samples - a.flat.samples || b.cum.samples - a.cum.samples || names(a, b),
-        name: (a, b) => -names(a, b),
-    };
-    rows.sort(orders[by]);
-    if (upwards) {
-        rows.reverse();
+function addAll({ count, key, start, recurs }, sums, into) {
+    const isRecursion = recurs();
+    for (let run = 1; run < count; run++) {
+        const sum = sums[run];
+        const end = sum === 0 ? 0 : start[run + 1];
+        for (let node = start[run]; node < end; node++) {
+            into[key[node]] += isRecursion[node] === 0 ? sum : 0;
+        }
     }
+}
+
+/**
+ * @param {Table} table
+ * @param {number} key
+ * @returns {Estimate}
+ */
+function estimate({ value, samples, variance }, key) {
+    return { value: value[key], samples: samples[key], variance: variance[key] };
+}
+
+/**
+ * The orders of `report`: the largest first, those with the same flat value by cum, then by name.
+ *
+ * @type {Record<Column, (a: Row, b: Row) => number>}
+ */
+export const ORDERS = {
+    flat: (a, b) => size(b.flat) - size(a.flat) || size(b.cum) - size(a.cum) || names(a, b),
+    cum: (a, b) => size(b.cum) - size(a.cum) || names(a, b) || size(b.flat) - size(a.flat),
+    samples: (a, b) => b.flat.samples - a.flat.samples || b.cum.samples - a.cum.samples || names(a, b),
+    name: (a, b) => -names(a, b),
+};
+
+/** @param {Estimate} one */
+function size(one) {
+    return Math.abs(one.value);
+}
+
+/**
+ * @param {Row} a
+ * @param {Row} b
+ */
+function names(a, b) {
+    return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }

@@ -6,14 +6,15 @@
 /** @import { Keys, Granularity } from './keys.js' */
 /** @import { Filters } from './filters.js' */
 /** @import { Metric } from './sums.js' */
-/** @import { Row } from './rows.js' */
+/** @import { Column, Row } from './rows.js' */
 
 import { frameInfo } from '../data/frame.js';
 import { escaped, pattern } from '../text/pattern.js';
 import { callsOf } from './calls.js';
 import { filtersOf } from './filters.js';
+import { treeOf } from './growing.js';
 import { keysOf } from './keys.js';
-import { rowsOf } from './rows.js';
+import { ORDERS, rowsOf } from './rows.js';
 import { metricOf } from './sums.js';
 
 /**
@@ -79,20 +80,35 @@ export class Session {
 
     /** @param {State} state */
     calls(state) {
-        return this.once(`calls ${calls_(state)}`, () =>
-            callsOf(this.profile, this.keys(state), this.filters(state), state),
-        );
+        return this.once(`calls ${calls_(state)}`, () => callsOf(this.profile, this.tree(state), this.filters(state)));
+    }
+
+    /** @param {State} state */
+    tree(state) {
+        return this.once(`tree ${tree_(state)}`, () => treeOf(this.profile, this.keys(state), this.filters(state), state));
     }
 
     /**
      * The rows of the table.
      *
      * @param {Shown} shown
-     * @returns {Row[]}
+     * @returns {readonly Row[]}
      */
     rows(shown) {
         const { state, type } = shown;
         return this.once(`rows ${type} ${calls_(state)}`, () => rowsOf(shown.calls, shown.metric));
+    }
+
+    /**
+     * The rows of the table, the largest first.
+     *
+     * @param {Shown} shown
+     * @param {Column} by
+     * @returns {readonly Row[]}
+     */
+    sorted(shown, by) {
+        const { state, type } = shown;
+        return this.once(`rows ${type} ${calls_(state)} by ${by}`, () => [...this.rows(shown)].sort(ORDERS[by]));
     }
 
     /**
@@ -128,20 +144,16 @@ export class Session {
     }
 
     /**
-     * The keys that an expression matches as a whole name, as `p` has it.
+     * For each key whether `p` matches it.
      *
      * @param {Shown} shown
-     * @returns {Set<number>}
+     * @returns {Uint8Array}
      */
     pivots(shown) {
         const { p } = shown.state;
+        const { names } = shown.keys;
         const regex = p === '' ? '' : pattern(p);
-        /** @type {Set<number>} */
-        const found = new Set();
-        if (typeof regex !== 'string') {
-            shown.keys.names.forEach((name, key) => regex.test(name) && found.add(key));
-        }
-        return found;
+        return typeof regex === 'string' ? new Uint8Array(names.length) : Uint8Array.from(names, (name) => Number(regex.test(name)));
     }
 
     /**
@@ -211,7 +223,17 @@ function filters_(state) {
     return JSON.stringify([f, i, h, s, sf, prunefrom, tf, ti, own, noinlines]);
 }
 
+/**
+ * What the shape of the tree depends on: other filters only leave samples out.
+ *
+ * @param {State} state
+ */
+function tree_(state) {
+    const { rec, lib, h, s, sf, prunefrom, own, noinlines } = state;
+    return JSON.stringify([granularityOf(state), rec, lib, h, s, sf, prunefrom, own, noinlines]);
+}
+
 /** @param {State} state */
 function calls_(state) {
-    return `${granularityOf(state)} ${state.rec} ${state.lib} ${filters_(state)}`;
+    return `${tree_(state)} ${filters_(state)}`;
 }

@@ -1,4 +1,4 @@
-// What the nodes of a tree of calls hold of one sample type, and how sure that is: view/noise.rs.
+// What the runs of a tree of calls hold of one sample type, and how sure that is: view/noise.rs.
 
 /** @import { Profile } from '../data/profile.js' */
 /** @import { Calls } from './calls.js' */
@@ -7,7 +7,7 @@
 const INTERVAL_95 = 1.96;
 
 /**
- * Values by node.
+ * Values by run.
  *
  * @typedef {object} Sums
  * @property {Float64Array} value
@@ -21,8 +21,8 @@ const INTERVAL_95 = 1.96;
  * @property {number} type
  * @property {boolean} sampled whether errors are known
  * @property {number} total what percentages are of
- * @property {Sums} self of the samples whose innermost frame a node is
- * @property {Sums} totals with what the node calls
+ * @property {Sums} self of the samples whose innermost frame the last node of a run is
+ * @property {Sums} totals with what is called there: what each node of a run holds
  */
 
 /**
@@ -33,34 +33,54 @@ const INTERVAL_95 = 1.96;
  * @returns {Metric}
  */
 export function metricOf(profile, calls, type, relative) {
-    const self = emptySums(calls.count);
-    const estimates = rowEstimates(profile, type);
+    const { sampled, total } = profile.is.types[type];
     const values = profile.rows.values[type] ?? new Float64Array();
-    for (let row = 0; row < values.length; row++) {
-        const node = calls.ofRow[row];
-        if (node > 0) {
-            self.value[node] += values[row];
-            self.samples[node] += estimates.samples[row];
-            self.variance[node] += estimates.variance[row];
+    const value = byRun(calls, values);
+    // Mostly nothing is less than 0, and then the width is the value.
+    const width = value.some((one) => one < 0) ? value.map(Math.abs) : value;
+    const estimates = sampled ? rowEstimates(profile, type) : null;
+    const none = new Float64Array(estimates ? 0 : calls.count);
+    const [samples, variance] = estimates ? [estimates.samples, estimates.variance].map((of) => byRun(calls, of)) : [none, none];
+    const self = { value, width, samples, variance };
+    const summed = withCallees(calls, value);
+    const totals = {
+        value: summed,
+        width: width === value ? summed : withCallees(calls, width),
+        samples: estimates ? withCallees(calls, samples) : none,
+        variance: estimates ? withCallees(calls, variance) : none,
+    };
+    return { type, sampled, total: relative ? leftIn(profile, calls, values) : total, self, totals };
+}
+
+/**
+ * Sums for each run of what its samples have.
+ *
+ * @param {Calls} calls
+ * @param {Float64Array} ofRows
+ */
+function byRun({ count, ofRow }, ofRows) {
+    const sums = new Float64Array(count);
+    for (let row = 0; row < ofRows.length; row++) {
+        const run = ofRow[row];
+        if (run > 0) {
+            sums[run] += ofRows[row];
         }
     }
-    self.width = self.value.map(Math.abs);
-    const total = {
-        value: self.value.slice(),
-        width: self.width.slice(),
-        samples: self.samples.slice(),
-        variance: self.variance.slice(),
-    };
-    const { parent } = calls;
-    for (let node = calls.count - 1; node > 0; node--) {
-        const caller = parent[node];
-        total.value[caller] += total.value[node];
-        total.width[caller] += total.width[node];
-        total.samples[caller] += total.samples[node];
-        total.variance[caller] += total.variance[node];
+    return sums;
+}
+
+/**
+ * The same with what is called there.
+ *
+ * @param {Calls} calls
+ * @param {Float64Array} own
+ */
+function withCallees({ count, parent }, own) {
+    const sums = own.slice();
+    for (let run = count - 1; run > 0; run--) {
+        sums[parent[run]] += sums[run];
     }
-    const { sampled, total: whole } = profile.is.types[type];
-    return { type, sampled, total: relative ? leftIn(profile, calls, values) : whole, self, totals: total };
+    return sums;
 }
 
 /**
@@ -82,12 +102,6 @@ function leftIn(profile, calls, values) {
     return base || all;
 }
 
-/** @param {number} count */
-function emptySums(count) {
-    const numbers = () => new Float64Array(count);
-    return { value: numbers(), width: numbers(), samples: numbers(), variance: numbers() };
-}
-
 /**
  * For each sample how many blocks were sampled, and the variance of its value. A block of Z bytes is
  * sampled with the probability p = 1 − e^(−Z/R) and stands for w = 1/p objects or Z/p bytes; of n
@@ -98,12 +112,9 @@ function emptySums(count) {
  */
 function rowEstimates(profile, type) {
     const { is, rows } = profile;
-    const count = rows.node.length;
+    const count = rows.run.length;
     const samples = new Float64Array(count);
     const variance = new Float64Array(count);
-    if (!is.types[type].sampled) {
-        return { samples, variance };
-    }
     const isBytes = is.types[type].unit === 'bytes';
     const gross = rows.gross.length > 0 ? rows.gross : rows.values;
     const [objects, bytes] = pairOf(profile, type);

@@ -4,7 +4,6 @@
 
 import { Boxes } from '../model/boxes.js';
 import { csv, folded, speedscope } from '../model/exports.js';
-import { sortRows } from '../model/rows.js';
 import { metricOf } from '../model/sums.js';
 import { boxName } from '../text/shorten.js';
 import { valueText } from '../text/describe.js';
@@ -53,9 +52,7 @@ function speedscopeText(app) {
 /** @param {App} app */
 function table(app) {
     const shown = app.shown();
-    const rows = [...app.session.rows(shown)];
-    sortRows(rows, 'flat', false);
-    return csv(rows, shown.metric);
+    return csv(app.session.sorted(shown, 'flat'), shown.metric);
 }
 
 /** @param {App} app */

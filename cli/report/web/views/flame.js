@@ -86,13 +86,13 @@ export class FlameView {
         const search = shown.search;
         let found = '';
         if (search && search.wrong === '') {
-            const keys = new Set([...search.keys.keys()].filter((key) => search.keys[key]));
             const { totals, self } = shown.metric;
+            const { key, run, start } = shown.calls;
             let sum = 0;
             if (this.bottomUp) {
-                sum = shown.calls.key.reduce((all, key, node) => all + (keys.has(key) ? self.width[node] : 0), 0);
+                sum = self.width.reduce((all, width, own) => all + (search.keys[key[start[own + 1] - 1]] === 1 ? width : 0), 0);
             } else {
-                sum = outermost(shown.calls, keys).reduce((all, node) => all + totals.width[node], 0);
+                sum = outermost(shown.calls, shown.metric, search.keys).reduce((all, node) => all + totals.width[run[node]], 0);
             }
             found = `${grouped(search.count)} functions match, ${percentage(sum, total)}`;
         }

@@ -6,9 +6,8 @@
 /** @import { Edge } from '../model/edges.js' */
 /** @import { Layout, Point } from '../model/layers.js' */
 
-import { edgesOf } from '../model/edges.js';
+import { edgesBetween } from '../model/edges.js';
 import { layers } from '../model/layers.js';
-import { sortRows } from '../model/rows.js';
 import { isNoise } from '../model/sums.js';
 import { boxName } from '../text/shorten.js';
 import { change, percentage } from '../text/units.js';
@@ -42,13 +41,13 @@ export class GraphView {
     /** @param {Shown} shown */
     update(shown) {
         const { calls, metric } = shown;
-        const rows = [...this.app.session.rows(shown)];
-        sortRows(rows, 'cum', false);
+        const rows = this.app.session.sorted(shown, 'cum');
         const least = Math.abs(metric.total) * NODE_FRACTION;
         const worthy = rows.filter((row) => Math.abs(row.cum.value) >= least);
         const kept = worthy.slice(0, Number(shown.state.n) || MOST);
-        const keys = new Set(kept.map((row) => row.key));
-        const edges = edgesOf(calls, metric, keys).filter((edge) => Math.abs(edge.value) >= Math.abs(metric.total) * EDGE_FRACTION);
+        const keys = new Uint8Array(shown.keys.names.length);
+        kept.forEach((row) => (keys[row.key] = 1));
+        const edges = edgesBetween(calls, metric, keys).filter((edge) => Math.abs(edge.value) >= Math.abs(metric.total) * EDGE_FRACTION);
         fill(this.note, el('span', {}, `${kept.length} of ${rows.length} functions. Scroll to move, with Ctrl or + and − to come closer.`));
         fill(this.legend, ...legend(shown));
         if (kept.length === 0) {

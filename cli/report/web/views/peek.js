@@ -4,8 +4,7 @@
 /** @import { Shown } from '../model/session.js' */
 /** @import { Edge } from '../model/edges.js' */
 
-import { edgesOf } from '../model/edges.js';
-import { sortRows } from '../model/rows.js';
+import { edgesAt } from '../model/edges.js';
 import { exactly } from '../model/session.js';
 import { certaintyText } from '../text/describe.js';
 import { change, percentage } from '../text/units.js';
@@ -27,15 +26,13 @@ export class PeekView {
     /** @param {Shown} shown */
     update(shown) {
         const { session, state } = this.app;
-        const rows = [...session.rows(shown)];
-        sortRows(rows, 'cum', false);
         const pivots = session.pivots(shown);
-        const wanted = state.p === '' ? rows.filter((row) => row.flat.value !== 0) : rows.filter((row) => pivots.has(row.key));
-        if (state.p === '') {
-            sortRows(wanted, 'flat', false);
-        }
-        const edges = session.once(`edges ${JSON.stringify([state, shown.type])}`, () => edgesOf(shown.calls, shown.metric, null));
-        const parts = wanted.slice(0, MOST).map((row) => {
+        const all = state.p === '' ? session.sorted(shown, 'flat').filter((row) => row.flat.value !== 0) : session.sorted(shown, 'cum').filter((row) => pivots[row.key]);
+        const wanted = all.slice(0, MOST);
+        const keys = new Uint8Array(shown.keys.names.length);
+        wanted.forEach((row) => (keys[row.key] = 1));
+        const edges = edgesAt(shown.calls, shown.metric, keys);
+        const parts = wanted.map((row) => {
             const callers = edges.filter((edge) => edge.callee === row.key);
             const callees = edges.filter((edge) => edge.caller === row.key);
             const name = session.info(shown.keys, row.key).name || row.name;

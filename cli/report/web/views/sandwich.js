@@ -6,7 +6,7 @@
 
 import { Boxes, outermost } from '../model/boxes.js';
 import { exactly } from '../model/session.js';
-import { sortRows } from '../model/rows.js';
+import { ORDERS } from '../model/rows.js';
 import { valueText } from '../text/describe.js';
 import { actionsOf } from '../parts/actions.js';
 import { Details } from '../parts/details.js';
@@ -49,17 +49,14 @@ export class SandwichView {
     /** @param {Shown} shown */
     update(shown) {
         this.shown = shown;
-        let keys = this.app.session.pivots(shown);
-        if (shown.state.p === '') {
-            keys = new Set(this.largest(shown));
-        }
-        const nodes = outermost(shown.calls, keys);
+        const keys = shown.state.p === '' ? this.largest(shown) : this.app.session.pivots(shown);
+        const nodes = outermost(shown.calls, shown.metric, keys);
         this.both.hidden = nodes.length === 0;
         if (nodes.length === 0) {
-            fill(this.title, el('span', {}, `No function matches ${shown.state.p}.`));
+            fill(this.title, el('span', {}, keys.includes(1) ? `The filters leave nothing of ${shown.state.p}.` : `No function matches ${shown.state.p}.`));
             return;
         }
-        const names = [...keys].map((key) => shown.keys.names[key]);
+        const names = shown.keys.names.filter((_, key) => keys[key]);
         const name = names.length === 1 ? names[0] : `${names.length} functions`;
         const boxes = new Boxes(shown.calls, shown.metric, null);
         const callees = boxes.callees(name, nodes);
@@ -77,9 +74,12 @@ export class SandwichView {
      * @param {Shown} shown
      */
     largest(shown) {
-        const rows = [...this.app.session.rows(shown)];
-        sortRows(rows, 'flat', false);
-        return rows.slice(0, 1).map((row) => row.key);
+        const keys = new Uint8Array(shown.keys.names.length);
+        const rows = this.app.session.rows(shown);
+        if (rows.length > 0) {
+            keys[rows.reduce((most, row) => (ORDERS.flat(row, most) < 0 ? row : most)).key] = 1;
+        }
+        return keys;
     }
 
     choose() {

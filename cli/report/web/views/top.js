@@ -6,7 +6,6 @@
 
 import { KINDS } from '../data/profile.js';
 import { exactly, granularityOf } from '../model/session.js';
-import { sortRows } from '../model/rows.js';
 import { halfInterval, isNoise } from '../model/sums.js';
 import { shortened } from '../text/shorten.js';
 import { amount, change, grouped, percentage } from '../text/units.js';
@@ -38,7 +37,7 @@ export class TopView {
         this.scroller = el('div', { class: 'scroller', tabindex: '0', 'aria-label': 'Functions', role: 'region' }, this.table);
         this.lead = el('div', { class: 'way' });
         this.element = el('div', { class: 'picture' }, this.lead, this.scroller);
-        /** @type {Row[]} */
+        /** @type {readonly Row[]} */
         this.rows = [];
         this.selected = 0;
         /** @type {Shown | null} */
@@ -53,9 +52,9 @@ export class TopView {
         const { app } = this;
         const { column, upwards } = orderOf(shown);
         const search = shown.search;
-        const all = app.session.rows(shown);
-        this.rows = search && search.wrong === '' ? all.filter((row) => search.keys[row.key]) : [...all];
-        sortRows(this.rows, column, upwards);
+        const all = app.session.sorted(shown, column);
+        const found = search && search.wrong === '' ? all.filter((row) => search.keys[row.key]) : all;
+        this.rows = upwards ? [...found].reverse() : found;
         if (JSON.stringify(this.shown?.state) !== JSON.stringify(shown.state)) {
             this.selected = 0;
             this.scroller.scrollTop = 0;

@@ -1,8 +1,8 @@
 //! A profile as the page has it: a description in JSON and columns of numbers, compressed.
 //!
-//! A node of the tree is told by how far up the tree it begins, and which of the callees of its caller's
-//! frame it is, in the order in which they were first seen: mostly two small numbers. That takes less room than
-//! the profile, however deep its stacks are.
+//! A node of the tree is told by which of the callees of its caller's frame it is, in the order in which they were
+//! first seen: mostly a small number. Which calls it is told by runs of nodes. That takes less room than the profile,
+//! however deep its stacks are.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::profile::intern::Text;
 use crate::profile::tables::{Label, LabelValue, Profile};
 use crate::render::html::columns::{Column, Columns};
+use crate::render::html::runs::Runs;
 use crate::render::html::state::state;
 use crate::render::text::hint_text;
 use crate::view::call_tree::frame::SMALLER;
@@ -95,9 +96,11 @@ pub fn data(viewer: &Viewer) -> anyhow::Result<Vec<u8>> {
     let profile = viewer.view.profile;
     let mut texts = Texts::new(viewer);
     let mut columns = Columns::default();
+    let runs = Runs::of(&viewer.tree);
+    add_runs(&mut columns, &runs);
     let places = add_nodes(&mut columns, &viewer.tree);
     add_frames(&mut columns, &mut texts, viewer, &places);
-    add_rows(&mut columns, viewer);
+    add_rows(&mut columns, viewer, &runs);
     add_time_line(&mut columns, &profile.time_line);
     let excerpts = viewer.excerpts.iter();
     let excerpts =
@@ -184,6 +187,12 @@ impl<'a> Texts<'a> {
     }
 }
 
+/// Adds how long each run is, and how many of the runs that lead to the one before do not lead to it.
+fn add_runs(columns: &mut Columns, runs: &Runs) {
+    columns.add("run.up", runs.runs.iter().map(|run| run.up));
+    columns.add("run.length", runs.runs.iter().map(|run| run.length));
+}
+
 /// Adds the nodes. Frames are numbered as they are first seen; returned is for each number the frame.
 fn add_nodes(columns: &mut Columns, tree: &CallTree) -> Vec<u32> {
     let mut order = vec![SMALLER];
@@ -192,9 +201,8 @@ fn add_nodes(columns: &mut Columns, tree: &CallTree) -> Vec<u32> {
     let mut rank_of: HashMap<(usize, u32), u64> = HashMap::new();
     let mut callees = vec![0; tree.frames.len() + 1];
     let mut path: Vec<usize> = Vec::new();
-    let (mut ups, mut ranks, mut news) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ranks, mut news) = (Vec::new(), Vec::new());
     for &Node { depth, frame } in &tree.nodes {
-        ups.push(path.len() as u64 - u64::from(depth));
         path.truncate(depth as usize);
         let caller = path.last().copied().unwrap_or(tree.frames.len());
         let frame = frame as usize;
@@ -211,7 +219,6 @@ fn add_nodes(columns: &mut Columns, tree: &CallTree) -> Vec<u32> {
         }
         path.push(frame);
     }
-    columns.add("up", ups);
     columns.add("rank", ranks);
     columns.add("new", news);
     order
@@ -252,15 +259,13 @@ fn origin_number(origin: Origin) -> u64 {
 }
 
 /// Adds the samples.
-fn add_rows(columns: &mut Columns, viewer: &Viewer) {
+fn add_rows(columns: &mut Columns, viewer: &Viewer, runs: &Runs) {
     const NAMES: [&str; 2] = ["value", "gross"];
     let tree = &viewer.tree;
     let types = viewer.view.profile.sample_types.len();
     let mut previous = 0;
-    columns.add(
-        "row.node",
-        tree.rows.iter().map(|row| u64::from(row.node - std::mem::replace(&mut previous, row.node))),
-    );
+    let of_rows = tree.rows.iter().map(|row| runs.of_node[row.node as usize]);
+    columns.add("row.run", of_rows.map(|run| u64::from(run - std::mem::replace(&mut previous, run))));
     columns.add("row.labels", tree.rows.iter().map(|row| u64::from(row.labels)));
     for (name, values) in NAMES.into_iter().zip([&tree.values, &tree.gross]) {
         for index in 0..types {

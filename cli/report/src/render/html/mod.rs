@@ -5,6 +5,7 @@ mod data;
 mod link;
 mod modules;
 mod page;
+mod runs;
 mod state;
 
 pub use data::data;

@@ -23,6 +23,8 @@ modules! {
     "model/keys.js"
     "model/labels.js"
     "model/filters.js"
+    "model/tree.js"
+    "model/growing.js"
     "model/calls.js"
     "model/sums.js"
     "model/boxes.js"
