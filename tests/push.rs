@@ -7,9 +7,11 @@ mod support;
 mod push {
     mod failures;
     mod manual;
+    mod metrics;
     mod otlp;
     mod pyroscope;
     mod server;
     mod store;
+    mod tls;
     mod wire;
 }

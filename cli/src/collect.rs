@@ -89,10 +89,11 @@ pub fn run() -> Result<()> {
     };
     let complain = complain_later();
     let not_pushed = move |pushed: &Pushed| complain(messages::cannot_push(pushed));
-    let _pushing = push.map(|push| start_pushing(push, &mut config, &asker, not_pushed)).transpose()?;
+    let pushing = push.map(|push| start_pushing(push, &mut config, &asker, not_pushed)).transpose()?;
     let complain = complain_later();
     let not_served = move |address: &Address, why: &io::Error| complain(messages::cannot_serve(address, why));
-    let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer), not_served);
+    let pushes = pushing.as_ref().map(Pushing::account);
+    let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer), pushes, not_served);
     session::run(config, None)?;
     symbolizer.keep();
     Ok(())
@@ -198,7 +199,8 @@ pub fn serve(mut config: Config, program: Program, live: Live, control: &UnixStr
     let has_ended = Arc::new(AtomicBool::new(false));
     let complain = complain_meanwhile(&has_ended);
     let pushing = push.map(|push| start_pushing(push, &mut config, &asker, complain)).transpose()?;
-    let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer), |_, _| {}); // it was there at once
+    let pushes = pushing.as_ref().map(Pushing::account);
+    let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer), pushes, |_, _| {}); // it was there at once
     let served = answer_to(config, program, control, pushing.as_ref(), &has_ended);
     if let Err(error) = &served {
         control::send(control, &Report::Failed(error.to_string())).ok();

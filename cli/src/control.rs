@@ -110,7 +110,16 @@ mod tests {
             unpatched: vec![Unpatched { name: OsStr::new("x").into(), pid: 3, why: WhyUnpatched::Forbidden }],
         };
         let (one, other) = UnixStream::pair().unwrap();
-        let pushed = Some(Pushed { to: "x".into(), sent: 1, lost: 2, waiting: 3, why: Some("?".into()) });
+        let pushed = Some(Pushed {
+            to: "x".into(),
+            sent: 1,
+            bytes: 4,
+            failed: 5,
+            retried: 6,
+            lost: 2,
+            waiting: 3,
+            why: Some("?".into()),
+        });
         send(&one, &Report::Stage(Stage::Names(Progress::default()))).unwrap();
         send(&one, &Report::Summary(Box::new(summary.clone()), pushed.clone())).unwrap();
         drop(one);

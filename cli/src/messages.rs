@@ -174,7 +174,7 @@ pub fn no_snapshot(series: &Series) -> Option<String> {
 
 /// What was sent, and what was not.
 fn pushed(lines: &mut Vec<Line>, pushed: &Pushed) {
-    let Pushed { to, sent, lost, waiting, why } = pushed;
+    let Pushed { to, sent, lost, waiting, why, .. } = pushed;
     if *sent > 0 {
         lines.push(Line::Plain(format!("pushed {} to {to}", plural(*sent, "profile", "profiles"))));
     }

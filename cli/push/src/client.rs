@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
 
 use crate::otlp;
 use crate::request::Request;
+use crate::settings::Settings;
 use crate::target::Protocol;
 
 /// How long a connection is kept for the next request: shorter than any server or proxy does it, so that
@@ -37,15 +39,17 @@ pub struct Client {
 }
 
 impl Client {
-    /// Nothing is sent yet. `headers` are for every request.
-    pub fn new(protocol: Protocol, headers: Vec<(HeaderName, HeaderValue)>) -> Client {
+    /// Nothing is sent yet.
+    pub fn new(settings: &Settings) -> Client {
+        let tls = TlsConfig::builder().root_certs(settings.roots.clone()).build();
         let agent = Agent::config_builder()
             .http_status_as_error(false)
+            .tls_config(tls)
             .max_idle_age(IDLE)
             .max_redirects(0) // what is posted does not come along, and who asks should know
             .user_agent(concat!("heaptrace/", env!("CARGO_PKG_VERSION")))
             .build();
-        Client { agent: agent.into(), protocol, headers }
+        Client { agent: agent.into(), protocol: settings.target.protocol, headers: settings.headers.clone() }
     }
 
     /// Sends a request, and waits for the answer for as long as `patience`.

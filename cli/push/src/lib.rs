@@ -22,11 +22,12 @@ mod outbox;
 mod pushed;
 mod pushing;
 mod request;
+mod roots;
 mod settings;
 mod target;
 
 pub use attributes::{BadLabel, Label};
 pub use pushed::Pushed;
-pub use pushing::Pushing;
+pub use pushing::{Account, Pushing};
 pub use settings::{BadSettings, Settings};
 pub use target::{BadTarget, TOKEN, Target};

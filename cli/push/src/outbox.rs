@@ -126,8 +126,10 @@ impl Outbox {
             if state.waiting.is_empty() {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             } else if left.is_zero() {
+                let request = state.waiting.pop_front()?;
                 state.is_sending = true;
-                return state.waiting.pop_front();
+                state.pushed.retried += u64::from(request.was_tried);
+                return Some(request);
             } else {
                 let waited = self.changed.wait_timeout(state, left);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -149,10 +151,12 @@ impl State {
     fn note(&mut self, request: Request, answer: Answer) {
         self.is_sending = false;
         self.asked_for = Duration::ZERO;
+        self.pushed.failed += u64::from(answer != Answer::Taken);
         match answer {
             Answer::Taken => {
                 self.failures = 0;
                 self.pushed.sent += 1;
+                self.pushed.bytes += request.body.len() as u64;
             }
             Answer::Refused(why) => {
                 self.failures = 0; // the server is there
@@ -162,7 +166,7 @@ impl State {
             Answer::Later(why, after) => {
                 self.failures += 1;
                 self.pushed.why = Some(why);
-                self.waiting.push_front(request);
+                self.waiting.push_front(Request { was_tried: true, ..request });
                 self.asked_for = after.unwrap_or_default().min(LONGEST_PAUSE);
                 if self.failures >= HOPELESS {
                     self.release();

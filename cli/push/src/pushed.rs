@@ -9,6 +9,12 @@ pub struct Pushed {
     pub to: String,
     /// How many the server took.
     pub sent: u64,
+    /// How many bytes these had, packed.
+    pub bytes: u64,
+    /// How many times one could not be sent.
+    pub failed: u64,
+    /// How many times one was sent again.
+    pub retried: u64,
     /// How many will not be sent: it did not want them, or had no time for too long.
     pub lost: u64,
     /// How many wait.

@@ -37,7 +37,7 @@ impl Pushing {
         complain: impl FnMut(&Pushed) + Send + 'static,
     ) -> io::Result<Pushing> {
         let outbox = Arc::new(Outbox::new(settings.target.to_string()));
-        let client = Client::new(settings.target.protocol, settings.headers.clone());
+        let client = Client::new(&settings);
         let sending = Arc::clone(&outbox);
         // Nobody waits for it: it may be waiting for the server.
         thread::Builder::new().spawn(move || sending.send_all(&client, complain))?;
@@ -49,6 +49,22 @@ impl Pushing {
     /// What has been sent by now.
     pub fn pushed(&self) -> Pushed {
         self.outbox.pushed()
+    }
+
+    /// The same, for others.
+    pub fn account(&self) -> Account {
+        Account(Arc::clone(&self.outbox))
+    }
+}
+
+/// Tells what has become of the profiles that are to be sent.
+#[derive(Debug, Clone)]
+pub struct Account(Arc<Outbox>);
+
+impl Account {
+    /// What has been sent by now.
+    pub fn pushed(&self) -> Pushed {
+        self.0.pushed()
     }
 }
 

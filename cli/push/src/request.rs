@@ -13,11 +13,13 @@ pub struct Request {
     pub body: Vec<u8>,
     /// When it was made.
     pub made: Instant,
+    /// It was sent before, in vain.
+    pub was_tried: bool,
 }
 
 impl Request {
     /// A request to be sent from now on.
     pub fn new(url: String, headers: &[(&'static str, &'static str)], body: Vec<u8>) -> Request {
-        Request { url, headers: headers.to_vec(), body, made: Instant::now() }
+        Request { url, headers: headers.to_vec(), body, made: Instant::now(), was_tried: false }
     }
 }

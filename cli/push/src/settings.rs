@@ -7,8 +7,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 use ureq::http::{HeaderName, HeaderValue};
+use ureq::tls::RootCerts;
 
 use crate::attributes::{Label, SERVICE};
+use crate::roots::{NoRoots, roots};
 use crate::target::{Protocol, TOKEN, Target};
 
 /// The variable with the tenant, of a Pyroscope that has several.
@@ -32,15 +34,29 @@ pub struct Settings {
     pub labels: Vec<Label>,
     /// What each request has beside what its kind has.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Whose certificates are trusted.
+    pub roots: RootCerts,
 }
 
-/// The variable that has what cannot be the value of a header.
+/// Why there are no settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadSettings(pub &'static str);
+pub enum BadSettings {
+    /// The variable has what cannot be the value of a header.
+    NoHeader(&'static str),
+    /// The variable names no file with certificates.
+    NoRoots(&'static str, String),
+}
 
 impl fmt::Display for BadSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the value of {} cannot be sent as a header; look for line breaks in it", self.0)
+        match self {
+            BadSettings::NoHeader(variable) => {
+                write!(f, "the value of {variable} cannot be sent as a header; look for line breaks in it")
+            }
+            BadSettings::NoRoots(variable, why) => {
+                write!(f, "{variable} is to name trusted certificates: {why}")
+            }
+        }
     }
 }
 
@@ -69,7 +85,11 @@ impl Settings {
         let all = Label::literal(SERVICE, program).into_iter().chain(attributes).chain(service);
         let labels = all.chain(labels.iter().cloned()).collect();
         let headers = headers(&target, variable)?;
-        Ok(Settings { target, interval: interval.unwrap_or(Settings::INTERVAL), labels, headers })
+        let is_secure = target.url.starts_with("https:");
+        let roots = if is_secure { roots(variable) } else { Ok(RootCerts::WebPki) };
+        let roots =
+            roots.map_err(|NoRoots { variable, why }| BadSettings::NoRoots(variable, why.to_string()))?;
+        Ok(Settings { target, interval: interval.unwrap_or(Settings::INTERVAL), labels, headers, roots })
     }
 }
 
@@ -88,8 +108,8 @@ fn headers(
 ) -> Result<Vec<(HeaderName, HeaderValue)>, BadSettings> {
     let mut all: Vec<(HeaderName, HeaderValue)> = Vec::new();
     let mut set = |name: &str, value: &str, from| -> Result<(), BadSettings> {
-        let name: HeaderName = name.parse().map_err(|_| BadSettings(from))?;
-        let mut value = HeaderValue::from_str(value).map_err(|_| BadSettings(from))?;
+        let name: HeaderName = name.parse().map_err(|_| BadSettings::NoHeader(from))?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| BadSettings::NoHeader(from))?;
         value.set_sensitive(true);
         all.retain(|(known, _)| *known != name);
         all.push((name, value));
@@ -148,7 +168,7 @@ mod tests {
             ["b: x,y", "a: 2", "authorization: Bearer secret"]
         );
         for (name, value) in [(TOKEN, "a\nb"), (TENANT, "a\rb"), (HEADERS[0], "a b=c")] {
-            assert_eq!(settings("http://h:4318", &[(name, value)]).unwrap_err(), BadSettings(name));
+            assert_eq!(settings("http://h:4318", &[(name, value)]).unwrap_err(), BadSettings::NoHeader(name));
         }
     }
 }

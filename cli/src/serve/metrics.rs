@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 use heaptrace_collector::Profiled;
 use heaptrace_collector::recording::Values;
 use heaptrace_http::Response;
+use heaptrace_push::{Account, Pushed};
 
 use super::site::{Site, busy};
 
@@ -43,6 +44,23 @@ const METRICS: [Metric; 12] = [
     }),
 ];
 
+/// The same of profiles that are sent somewhere.
+type OfPushes = (&'static str, &'static str, &'static str, fn(&Pushed) -> u64);
+
+const PUSH_METRICS: [OfPushes; 6] = [
+    ("heaptrace_push_sent_total", "counter", "Profiles that the server took.", |it| it.sent),
+    ("heaptrace_push_sent_bytes_total", "counter", "Bytes of these, packed.", |it| it.bytes),
+    ("heaptrace_push_failed_total", "counter", "Times that one could not be sent.", |it| it.failed),
+    ("heaptrace_push_retried_total", "counter", "Times that one was sent again.", |it| it.retried),
+    (
+        "heaptrace_push_dropped_total",
+        "counter",
+        "Profiles that will not be sent: refused, too old or too many.",
+        |it| it.lost,
+    ),
+    ("heaptrace_push_waiting", "gauge", "Profiles that wait to be sent.", |it| it.waiting),
+];
+
 /// Processes of which metrics are told; more would be more than a scraper wants.
 const MOST: usize = 1000;
 
@@ -69,6 +87,12 @@ pub fn all(site: &Site) -> Response {
         for one in &measured {
             let program = escaped(&one.0.name.to_string_lossy());
             let _ = writeln!(text, "{name}{{pid=\"{}\",program=\"{program}\"}} {}", one.0.pid, value(one));
+        }
+    }
+    if let Some(pushed) = site.pushes.as_ref().map(Account::pushed) {
+        for (name, kind, what, value) in PUSH_METRICS {
+            describe(&mut text, name, kind, what);
+            let _ = writeln!(text, "{name}{{to=\"{}\"}} {}", escaped(&pushed.to), value(&pushed));
         }
     }
     Response::new("text/plain; version=0.0.4; charset=utf-8", text)

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use heaptrace_collector::question::Asker;
 use heaptrace_collector::symbolize::Symbolizer;
 use heaptrace_http::{Access, Address, Socket, serve};
+use heaptrace_push::Account;
 use rustix::net::{Shutdown, shutdown};
 
 use super::routes::{Visitor, answer};
@@ -40,8 +41,8 @@ struct Place {
 
 impl Serving {
     /// Nowhere yet.
-    pub fn new(asker: Asker, symbolizer: Arc<Symbolizer>) -> Serving {
-        let site = Arc::new(Site::new(asker, symbolizer));
+    pub fn new(asker: Asker, symbolizer: Arc<Symbolizer>, pushes: Option<Account>) -> Serving {
+        let site = Arc::new(Site::new(asker, symbolizer, pushes));
         Serving(Arc::new(Served { site, places: Mutex::new(Some(Vec::new())) }))
     }
 

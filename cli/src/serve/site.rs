@@ -7,6 +7,7 @@ use heaptrace_collector::question::{Asker, Marked};
 use heaptrace_collector::snapshot::Snapshot;
 use heaptrace_collector::symbolize::Symbolizer;
 use heaptrace_http::Response;
+use heaptrace_push::Account;
 
 use super::gate::Gate;
 use super::kept::Kept;
@@ -21,13 +22,15 @@ pub struct Site {
     pub asker: Asker,
     pub symbolizer: Arc<Symbolizer>,
     pub gate: Gate,
+    /// What is sent of it, if anything is.
+    pub pushes: Option<Account>,
     clients: Mutex<Kept>,
 }
 
 impl Site {
     /// The site of the session that `asker` leads to.
-    pub fn new(asker: Asker, symbolizer: Arc<Symbolizer>) -> Site {
-        Site { asker, symbolizer, gate: Gate::default(), clients: Mutex::new(Kept::new(CLIENTS)) }
+    pub fn new(asker: Asker, symbolizer: Arc<Symbolizer>, pushes: Option<Account>) -> Site {
+        Site { asker, symbolizer, gate: Gate::default(), pushes, clients: Mutex::new(Kept::new(CLIENTS)) }
     }
 
     /// The process that is asked about: the program if none is named, or else the oldest.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use heaptrace_collector::question::Asker;
 use heaptrace_collector::symbolize::Symbolizer;
 use heaptrace_http::{Access, Address, Socket};
+use heaptrace_push::Account;
 
 use super::routes::Visitor;
 use super::serving::Serving;
@@ -70,15 +71,16 @@ impl Endpoints {
         }
     }
 
-    /// Serves the session that `asker` leads to from now on. `complain` hears of an address that was waited
+    /// Serves the session that `asker` leads to from now on, of which `pushes` tells what is sent. `complain` hears of an address that was waited
     /// for in vain.
     pub fn serve(
         self,
         asker: Asker,
         symbolizer: Arc<Symbolizer>,
+        pushes: Option<Account>,
         complain: impl FnOnce(&Address, &io::Error) + Send + 'static,
     ) -> Serving {
-        let serving = Serving::new(asker, symbolizer);
+        let serving = Serving::new(asker, symbolizer, pushes);
         match self.http {
             Some(Http::Open(socket, access)) => serving.begin(socket, access, Visitor::Guest),
             Some(Http::Awaited(address, token)) => serving.begin_soon(address, token, complain),
