@@ -91,9 +91,9 @@ fn recording(program: &Path, bias: u64) -> Recording {
 /// Makes a profile of the program and shows it with `go tool pprof`.
 fn pprof(workshop: &Workshop, bias: u64, mode: Mode, arguments: &[&str]) -> Option<String> {
     let recording = recording(&workshop.path("program"), bias);
-    let frames: Vec<Frame> = recording.stacks.leaves().to_vec();
+    let frames = recording.stacks.frames();
     let options = Options { mode, ..options() };
-    let symbols = Symbolizer::new(&options).symbolize(&recording.modules, &frames, recording.pid);
+    let symbols = Symbolizer::new(&options).symbolize(&recording.modules, frames, recording.pid);
     let written = profile(&recording, &symbols, Form::FILE);
     let path = workshop.path("program.prof");
     heaptrace_pprof::write_file(&path, &written).unwrap();
@@ -220,10 +220,10 @@ fn names_are_filled_in_later() {
     for (flags, bias, start) in [("-pie", BIAS, BIAS), ("-no-pie", 0, 0x400000)] {
         workshop.run(&format!("gcc -O2 -g -Wl,--build-id {flags} @inline.c -o program"));
         let recording = recording(&workshop.path("program"), bias);
-        let frames: Vec<Frame> = recording.stacks.leaves().to_vec();
+        let frames = recording.stacks.frames();
         let written = |mode| {
             let symbolizer = Symbolizer::new(&Options { mode, ..options() });
-            profile(&recording, &symbolizer.symbolize(&recording.modules, &frames, recording.pid), Form::FILE)
+            profile(&recording, &symbolizer.symbolize(&recording.modules, frames, recording.pid), Form::FILE)
         };
         let full = written(Mode::Full);
         let mut later = written(Mode::None);
@@ -242,7 +242,7 @@ fn names_are_filled_in_later() {
         elsewhere.modules[0].file = None;
         elsewhere.modules[0].start = start;
         elsewhere.modules[0].path = "/nonexistent/program".into();
-        let symbols = Symbolizer::new(&options()).symbolize(&elsewhere.modules, &frames, 0);
+        let symbols = Symbolizer::new(&options()).symbolize(&elsewhere.modules, frames, 0);
         let mut later = profile(&elsewhere, &symbols, Form::FILE);
         let cached = Options { debuginfod_cache: Some(workshop.path("cache")), ..options() };
         let filled = add_names(&mut later, &Symbolizer::new(&cached));

@@ -1,46 +1,69 @@
 //! Stacks of an image, copied into a recording.
 
+use hashbrown::HashMap;
+use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 
 use crate::modules::Selection;
-use crate::recording::{self, Frame, Stacks};
+use crate::recording::{self, Frame, FrameNumber, Module, Stacks};
 use crate::stacks::Nodes;
 
 /// What became of a stack of the tree.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Copied {
-    /// It is asked for, or calls one that is.
-    pub wanted: bool,
+    /// It was asked for, or calls one that was.
+    is_there: bool,
     /// What it is in the recording.
     pub stack: recording::Stack,
     /// It does not reach its root.
     pub truncated: bool,
 }
 
-/// Copies stacks, with all that they were called from, and selects their modules. Returns what
-/// became of each of the tree's.
-pub fn copy_stacks(
-    from: &Nodes,
-    wanted: impl Iterator<Item = Stack>,
-    to: &mut Stacks,
-    modules: &mut Selection<'_>,
-) -> Vec<Copied> {
-    let mut copied = vec![Copied::default(); from.count()];
-    copied[ROOT.0 as usize] = Copied { wanted: true, ..Copied::default() };
-    let mut path = Vec::new();
-    for mut stack in wanted {
-        while let Some(copy) = copied.get_mut(stack.0 as usize).filter(|copy| !copy.wanted) {
-            *copy = Copied { wanted: true, truncated: true, ..Copied::default() };
-            path.push(stack);
-            stack = from.get(stack).map_or(ROOT, |(_, caller)| caller);
+/// Copies stacks, each once, with all that they were called from, and selects their modules.
+#[derive(Debug)]
+pub struct Copier<'a> {
+    from: &'a Nodes,
+    modules: Selection<'a>,
+    /// What became of each of the tree's.
+    copied: Vec<Copied>,
+    /// Of a million stacks the frames are a few thousand.
+    numbers: HashMap<(u64, ModuleId), FrameNumber>,
+    /// Those that are being copied.
+    path: Vec<Stack>,
+}
+
+impl<'a> Copier<'a> {
+    /// Has copied nothing yet.
+    pub fn new(from: &'a Nodes, modules: Selection<'a>) -> Copier<'a> {
+        let mut copied = vec![Copied::default(); from.count()];
+        copied[ROOT.0 as usize] = Copied { is_there: true, ..Copied::default() };
+        Copier { from, modules, copied, numbers: HashMap::new(), path: Vec::new() }
+    }
+
+    /// Copies a stack, unless it is there.
+    pub fn copy(&mut self, stack: Stack, to: &mut Stacks) -> Copied {
+        let mut next = stack;
+        while let Some(copy) = self.copied.get_mut(next.0 as usize).filter(|copy| !copy.is_there) {
+            *copy = Copied { is_there: true, truncated: true, ..Copied::default() };
+            self.path.push(next);
+            next = self.from.get(next).map_or(ROOT, |(_, caller)| caller);
         }
-        while let Some(stack) = path.pop() {
-            if let Some((Entry::Frame { address, module }, caller)) = from.get(stack) {
-                let frame = Frame { address, module: modules.index(address, module) };
-                let caller = copied[caller.0 as usize];
-                copied[stack.0 as usize] = Copied { stack: to.add(caller.stack, frame), ..caller };
+        while let Some(stack) = self.path.pop() {
+            if let Some((Entry::Frame { address, module }, caller)) = self.from.get(stack) {
+                let selected = &mut self.modules;
+                let new = || to.number(Frame { address, module: selected.index(address, module) });
+                let leaf = *self.numbers.entry((address, module)).or_insert_with(new);
+                let caller = self.copied[caller.0 as usize];
+                let stack_there = to.add_numbered(caller.stack, leaf);
+                self.copied[stack.0 as usize] = Copied { stack: stack_there, ..caller };
             }
         }
+        let lost = Copied { truncated: true, ..Copied::default() };
+        self.copied.get(stack.0 as usize).copied().unwrap_or(lost)
     }
-    copied
+
+    /// The modules that the stacks lead through.
+    pub fn into_modules(self) -> Vec<Module> {
+        self.modules.into_modules()
+    }
 }

@@ -106,8 +106,10 @@ impl Folder {
 
     fn fold(&mut self, stack: Stack, stacks: &mut Stacks) -> Option<Stack> {
         let kept = self.kept;
-        let deepest = stacks.callers(stack).nth(2 * kept).is_some();
-        let all: Vec<_> = if deepest { stacks.callers(stack).collect() } else { return None };
+        if stacks.depth(stack) as usize <= 2 * kept {
+            return None;
+        }
+        let all: Vec<_> = stacks.callers(stack).collect();
         let inner = all[..kept].iter().rev().map(|&(_, frame)| frame).collect::<Vec<_>>();
         let mut folded = all[all.len() - kept].0;
         for frame in [LEFT_OUT].into_iter().chain(inner) {

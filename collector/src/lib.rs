@@ -50,7 +50,7 @@ pub use heaptrace_symbolize as symbolize;
 pub use kin::ProcessEvents;
 pub use listener::Sockets;
 pub use patch::{LeftAlone, Unsafe};
-pub use profile::{Form, Times, profile};
+pub use profile::{Form, Times, message, profile};
 pub use profiled::Profiled;
 pub use program::Program;
 pub use writer::symbols;

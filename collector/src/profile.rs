@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use hashbrown::HashMap;
-use heaptrace_pprof::proto::{Label, Location, Mapping, Profile, Sample, ValueType, signed};
+use heaptrace_pprof::proto::{Label, Location, Mapping, Profile, ValueType, signed};
+use heaptrace_pprof::samples::{Encoded, Samples};
 use heaptrace_pprof::time_line::TimeLine;
 use heaptrace_pprof::{StringTable, drop_frames};
 
 use crate::fold::unreal_name;
 use crate::functions::{Functions, add_flags};
-use crate::recording::{Frame, Module, Recording, Row, Stacks, Values};
+use crate::recording::{Frame, FrameNumber, Module, Recording, Row, Stacks, Values};
 use crate::summary::Memory;
 use crate::time_line::memory;
 use heaptrace_symbolize::{Function, ResolvedFrame, Segment, Symbols, hex};
@@ -66,32 +66,44 @@ impl Form {
 
 /// The profile of `recording`, its frames named as in `symbols`.
 pub fn profile(recording: &Recording, symbols: &Symbols, form: Form) -> Profile {
-    let mut builder = Builder::new(symbols, form);
+    let (profile, sample) = parts(recording, symbols, form);
+    Profile { sample, ..profile }
+}
+
+/// The same as the bytes of a file, before they are gzipped.
+pub fn message(recording: &Recording, symbols: &Symbols, form: Form) -> Vec<u8> {
+    let (profile, samples) = parts::<Encoded>(recording, symbols, form);
+    samples.message(&profile)
+}
+
+/// A profile without its samples, and these.
+fn parts<S: Samples>(recording: &Recording, symbols: &Symbols, form: Form) -> (Profile, S) {
+    let mut builder = Builder::<S>::new(symbols, form);
     builder.add_header(recording);
     builder.add_mappings(recording);
-    builder.leaves = vec![NO_LOCATION; recording.stacks.leaves().len()];
+    builder.locations = vec![NO_LOCATION; recording.stacks.frames().len()];
     for row in &recording.rows {
         builder.add_sample(row, &recording.stacks);
     }
     builder.profile.function = builder.functions.table;
     builder.profile.string_table = builder.strings.table;
-    builder.profile
+    (builder.profile, builder.samples)
 }
 
 /// A profile in the making.
-struct Builder<'a> {
+struct Builder<'a, S> {
     symbols: &'a Symbols,
     form: Form,
     profile: Profile,
+    samples: S,
     functions: Functions,
     strings: StringTable,
     /// The mappings of each module: a segment and an index into the profile's.
     mappings: Vec<Vec<(Segment, usize)>>,
-    /// Of each stack, the id of its leaf's location.
-    leaves: Vec<u32>,
+    /// Of each frame, the id of its location.
+    locations: Vec<u32>,
     /// The location ids of the stack that is at hand.
     path: Vec<u64>,
-    locations: HashMap<Frame, u32>,
     /// The label of a size class, without the number.
     label: Label,
 }
@@ -99,18 +111,18 @@ struct Builder<'a> {
 /// What has not been given an id: they count from 1.
 const NO_LOCATION: u32 = 0;
 
-impl<'a> Builder<'a> {
-    fn new(symbols: &'a Symbols, form: Form) -> Builder<'a> {
+impl<'a, S: Samples> Builder<'a, S> {
+    fn new(symbols: &'a Symbols, form: Form) -> Builder<'a, S> {
         Builder {
             symbols,
             form,
             profile: Profile::default(),
+            samples: S::default(),
             functions: Functions::default(),
             strings: StringTable::default(),
             mappings: Vec::new(),
-            leaves: Vec::new(),
+            locations: Vec::new(),
             path: Vec::new(),
-            locations: HashMap::new(),
             label: Label::default(),
         }
     }
@@ -169,32 +181,24 @@ impl<'a> Builder<'a> {
 
     /// Adds a sample, unless nothing is left of its estimates when they are rounded.
     fn add_sample(&mut self, row: &Row, stacks: &Stacks) {
-        let value = values(&row.values)[..self.form.sample_types().len()].to_vec();
+        let value = &values(&row.values)[..self.form.sample_types().len()];
         if value.iter().all(|&value| value == 0) {
             return;
         }
         let label = row.size_class.map(|size| Label { num: signed(size), ..self.label });
         self.path.clear();
-        for position in stacks.positions(row.stack) {
-            if self.leaves[position] == NO_LOCATION {
-                self.leaves[position] = self.location(stacks.leaves()[position]);
+        for frame in stacks.numbers(row.stack).map(FrameNumber::position) {
+            if self.locations[frame] == NO_LOCATION {
+                self.locations[frame] = self.location(stacks.frames()[frame]);
             }
-            self.path.push(self.leaves[position].into());
+            self.path.push(self.locations[frame].into());
         }
-        let cohorts = row.cohorts.clone().filter(|_| self.form.has_history());
-        self.profile.sample.push(Sample {
-            location_id: self.path.clone(),
-            value,
-            label: label.into_iter().collect(),
-            cohorts,
-        });
+        let cohorts = row.cohorts.as_ref().filter(|_| self.form.has_history());
+        self.samples.add(&self.path, value, label, cohorts);
     }
 
-    /// The id of the location of a frame.
+    /// Adds the location of a frame.
     fn location(&mut self, frame: Frame) -> u32 {
-        if let Some(&id) = self.locations.get(&frame) {
-            return id;
-        }
         let id = self.profile.location.len() as u32 + 1;
         let mapping = self.mapping(frame);
         let unreal = |name| [ResolvedFrame { function: Arc::new(named(name)), line: 0 }];
@@ -211,7 +215,6 @@ impl<'a> Builder<'a> {
             line,
             is_folded: false,
         });
-        self.locations.insert(frame, id);
         id
     }
 

@@ -4,6 +4,7 @@ use std::ops::{AddAssign, SubAssign};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use hashbrown::HashMap;
 use heaptrace_pprof::cohorts::Cohorts;
 use heaptrace_pprof::time_line::Point;
 pub use heaptrace_symbolize::{Frame, Module};
@@ -61,38 +62,79 @@ pub struct Counters {
     pub is_damaged: bool,
 }
 
-/// Stacks as a tree: each is a frame, called from another stack. The two are apart, as who goes from
-/// caller to caller, millions of times, needs no more than those in its cache.
+/// Stacks as a tree: each is a frame, called from another stack. The two are apart, and a frame is its number
+/// there, as who goes from caller to caller, millions of times, needs no more than those in its cache.
 #[derive(Debug, Clone, Default)]
 pub struct Stacks {
-    leaves: Vec<Frame>,
+    /// Each once, in the order of their numbers.
+    frames: Vec<Frame>,
+    numbers: HashMap<Frame, FrameNumber>,
+    leaves: Vec<FrameNumber>,
     callers: Vec<Stack>,
+    /// How many frames each has.
+    depths: Vec<u32>,
 }
 
 /// One of the [`Stacks`]: the position of its leaf, from 1, or 0 for the one without frames.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Stack(u32);
 
+/// Which of the [`Stacks::frames`] a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameNumber(u32);
+
+impl FrameNumber {
+    /// Its position among them.
+    pub fn position(self) -> usize {
+        self.0 as usize
+    }
+}
+
 impl Stacks {
     /// Adds the stack of `frame` called from `caller`.
     pub fn add(&mut self, caller: Stack, frame: Frame) -> Stack {
-        self.leaves.push(frame);
+        let number = self.number(frame);
+        self.add_numbered(caller, number)
+    }
+
+    /// The number of a frame, from now on.
+    pub fn number(&mut self, frame: Frame) -> FrameNumber {
+        *self.numbers.entry(frame).or_insert_with(|| {
+            self.frames.push(frame);
+            FrameNumber(self.frames.len() as u32 - 1)
+        })
+    }
+
+    /// Adds the stack of the frame with that number called from `caller`.
+    pub fn add_numbered(&mut self, caller: Stack, leaf: FrameNumber) -> Stack {
+        self.leaves.push(leaf);
         self.callers.push(caller);
+        self.depths.push(self.depth(caller) + 1);
         Stack(self.leaves.len() as u32)
     }
 
-    /// The leaves of all stacks, each stack after its caller.
-    pub fn leaves(&self) -> &[Frame] {
-        &self.leaves
+    /// All frames, each once.
+    pub fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    /// How many frames a stack has.
+    pub fn depth(&self, stack: Stack) -> u32 {
+        (stack.0 as usize).checked_sub(1).map_or(0, |at| self.depths[at])
     }
 
     /// The stack, the one that called it, and so on, each with its leaf.
     pub fn callers(&self, stack: Stack) -> impl Iterator<Item = (Stack, Frame)> {
-        self.positions(stack).map(|at| (Stack(at as u32 + 1), self.leaves[at]))
+        let frame = |leaf: FrameNumber| self.frames[leaf.position()];
+        self.positions(stack).map(move |at| (Stack(at as u32 + 1), frame(self.leaves[at])))
     }
 
-    /// The positions in [`Stacks::leaves`] of a stack's frames, leaf first.
-    pub fn positions(&self, stack: Stack) -> impl Iterator<Item = usize> {
+    /// The numbers of a stack's frames, leaf first.
+    pub fn numbers(&self, stack: Stack) -> impl Iterator<Item = FrameNumber> {
+        self.positions(stack).map(|at| self.leaves[at])
+    }
+
+    fn positions(&self, stack: Stack) -> impl Iterator<Item = usize> {
         let position = |stack: &Stack| (stack.0 as usize).checked_sub(1);
         let caller = move |&at: &usize| position(&self.callers[at]);
         std::iter::successors(position(&stack), caller)

@@ -11,7 +11,7 @@ use heaptrace_pprof::time_line::Point;
 
 use heaptrace_channel::sample::ERAS;
 
-use crate::copied::{Copied, copy_stacks};
+use crate::copied::Copier;
 use crate::eras::Calendar;
 use crate::fold::Folder;
 use crate::live::{Live, Sum, Sums};
@@ -107,14 +107,13 @@ impl Snapshot {
         Recording {
             time_line: self.time_line.clone(),
             eras: self.calendar.eras(),
-            ..self.record(self.sums.iter().zip(cohorts).collect())
+            ..self.record(self.sums.iter().zip(cohorts))
         }
     }
 
     /// What was recorded between the moment of `earlier`, a snapshot of the same process, and its own.
     pub fn recording_since(&self, earlier: &Snapshot, what: Since) -> Recording {
-        let mut recording =
-            self.record(self.sums.since(&earlier.sums, what).map(|sum| (sum, None)).collect());
+        let mut recording = self.record(self.sums.since(&earlier.sums, what).map(|sum| (sum, None)));
         if what == Since::Everything {
             recording.started = earlier.taken;
             recording.duration = self.taken.duration_since(earlier.taken).unwrap_or_default();
@@ -122,15 +121,12 @@ impl Snapshot {
         recording
     }
 
-    fn record(&self, sums: Vec<(Sum, Option<Cohorts>)>) -> Recording {
+    fn record(&self, sums: impl Iterator<Item = (Sum, Option<Cohorts>)>) -> Recording {
         let mut counters = Counters { samples: 0, ..self.counters };
-        let (mut stacks, mut modules) = (Stacks::default(), Selection::new(&self.modules));
-        let wanted = sums.iter().map(|(sum, _)| sum.stack);
-        let copied = copy_stacks(&self.nodes, wanted, &mut stacks, &mut modules);
-        let (mut rows, mut folder) = (Vec::new(), Folder::of_files());
+        let mut copier = Copier::new(&self.nodes, Selection::new(&self.modules));
+        let (mut stacks, mut rows, mut folder) = (Stacks::default(), Vec::new(), Folder::of_files());
         for (sum, cohorts) in sums {
-            let lost = Copied { truncated: true, ..Copied::default() };
-            let copy = copied.get(sum.stack.0 as usize).copied().unwrap_or(lost);
+            let copy = copier.copy(sum.stack, &mut stacks);
             counters.samples += sum.samples;
             let row =
                 Row { stack: copy.stack, size_class: Some(sum.size_class), values: sum.values, cohorts };
@@ -146,7 +142,7 @@ impl Snapshot {
             rate: self.rate,
             rates: self.rates.clone(),
             counters,
-            modules: modules.into_modules(),
+            modules: copier.into_modules(),
             stacks,
             rows,
             most_resident: self.most_resident,

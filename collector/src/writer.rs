@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::news::Teller;
-use crate::profile::{Form, profile};
+use crate::profile::{Form, message};
 use crate::recording::{Counters, Recording};
 use crate::snapshot::{Key, Snapshot};
 use heaptrace_symbolize::{Complaint, Symbolizer, Symbols};
@@ -133,13 +133,11 @@ fn write(job: Job, symbolizer: &Symbolizer) -> Done {
 }
 
 fn named_and_written(path: &Path, recording: &Recording, symbolizer: &Symbolizer) -> io::Result<()> {
-    heaptrace_pprof::write_file(path, &profile(recording, &symbols(recording, symbolizer), Form::FILE))
+    let message = message(recording, &symbols(recording, symbolizer), Form::FILE);
+    heaptrace_pprof::write_message(path, &message)
 }
 
 /// The names of a recording's frames.
 pub fn symbols(recording: &Recording, symbolizer: &Symbolizer) -> Symbols {
-    let mut frames: Vec<_> = recording.stacks.leaves().to_vec();
-    frames.sort_unstable();
-    frames.dedup();
-    symbolizer.symbolize(&recording.modules, &frames, recording.pid)
+    symbolizer.symbolize(&recording.modules, recording.stacks.frames(), recording.pid)
 }

@@ -37,7 +37,7 @@ fn cohorts(alive: [i64; 10], short_lived: i64, last_freed: Option<i64>) -> Optio
         in_use += alive;
         Cohort { era, born: alive * 4 + short_lived, alive, in_use, older }
     });
-    Some(Cohorts::of(&rows.collect::<Vec<_>>(), last_freed))
+    Some(Cohorts::of(rows, last_freed))
 }
 
 /// The row of a stack, and the line below it.

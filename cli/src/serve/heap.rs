@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use heaptrace_collector::Profiled;
 use heaptrace_collector::recording::{Recording, Since};
-use heaptrace_collector::{Form, Times, keep_largest, profile, symbols};
+use heaptrace_collector::{Form, Times, keep_largest, message, profile, symbols};
 use heaptrace_http::{Request, Response};
 
 use super::plain;
@@ -122,13 +122,15 @@ impl Wish {
         if let Some(most) = self.most {
             keep_largest(&mut recording.rows, &mut recording.stacks, most);
         }
-        let profile = profile(&recording, &symbols(&recording, &site.symbolizer), self.form);
+        let symbols = symbols(&recording, &site.symbolizer);
         if self.is_text {
+            let profile = profile(&recording, &symbols, self.form);
             return Response::new("text/plain; charset=utf-8", plain::text(&profile));
         }
         let delta = if self.form.times == Times::Difference { "-delta" } else { "" };
         let disposition = format!("attachment; filename=\"{}{delta}\"", self.kind.name());
-        let response = Response::new("application/octet-stream", heaptrace_pprof::encode(&profile));
+        let profile = heaptrace_pprof::gzip(&message(&recording, &symbols, self.form));
+        let response = Response::new("application/octet-stream", profile);
         response.header("Content-Disposition", &disposition)
     }
 }

@@ -6,7 +6,7 @@ use heaptrace_collector::Profiled;
 use heaptrace_collector::question::RateSet;
 use heaptrace_collector::recording::Since;
 use heaptrace_collector::snapshot::Snapshot;
-use heaptrace_collector::{Form, Times, profile, symbols};
+use heaptrace_collector::{Form, Times, message, symbols};
 use heaptrace_http::{Request, Response};
 
 use super::site::{Site, busy};
@@ -87,5 +87,5 @@ pub fn encoded(site: &Site, now: &Snapshot, since: Option<&Snapshot>) -> Vec<u8>
         }
         None => (now.recording(), Form::FILE),
     };
-    heaptrace_pprof::message(&profile(&recording, &symbols(&recording, &site.symbolizer), form))
+    message(&recording, &symbols(&recording, &site.symbolizer), form)
 }

@@ -64,8 +64,9 @@ pub struct Cohort {
 
 impl Cohorts {
     /// The message of these rows.
-    pub fn of(rows: &[Cohort], last_freed: Option<i64>) -> Cohorts {
-        let mut numbers = Vec::with_capacity(rows.len() * ROW);
+    pub fn of(rows: impl IntoIterator<Item = Cohort>, last_freed: Option<i64>) -> Cohorts {
+        let rows = rows.into_iter();
+        let mut numbers = Vec::with_capacity(rows.size_hint().1.unwrap_or(0) * ROW);
         for row in rows {
             numbers.extend([row.era as i64, row.born, row.alive, row.in_use, row.older]);
         }
@@ -106,7 +107,7 @@ impl Cohorts {
             row.in_use += more.in_use;
             row.older += more.older;
         }
-        *self = Cohorts::of(&rows, self.last_freed.max(other.last_freed));
+        *self = Cohorts::of(rows, self.last_freed.max(other.last_freed));
     }
 }
 
@@ -121,15 +122,15 @@ mod tests {
 
     #[test]
     fn eras_in_which_nothing_happened_have_what_was_there() {
-        let rows = Cohorts::of(&ROWS, None).rows(5);
+        let rows = Cohorts::of(ROWS, None).rows(5);
         let of = |era, in_use, older| Cohort { era, in_use, older, ..Cohort::default() };
         assert_eq!(rows, [of(0, 0, 0), ROWS[0], of(2, 4, 4), ROWS[1], of(4, 3, 3)]);
     }
 
     #[test]
     fn samples_add_up_era_by_era() {
-        let mut sum = Cohorts::of(&ROWS[..1], Some(7));
-        sum.add(&Cohorts::of(&ROWS[1..], None));
+        let mut sum = Cohorts::of([ROWS[0]], Some(7));
+        sum.add(&Cohorts::of([ROWS[1]], None));
         assert_eq!(sum.last_freed, Some(7));
         let rows = sum.rows(4);
         assert_eq!(rows.iter().map(|row| row.in_use).collect::<Vec<_>>(), [0, 4, 4, 7]);
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn nonsense_comes_to_something_bounded() {
-        let mut wild = Cohorts::of(&[ROWS[1], ROWS[0]], None);
+        let mut wild = Cohorts::of([ROWS[1], ROWS[0]], None);
         wild.rows[1] = i64::MIN;
         wild.rows[6] = i64::MAX;
         wild.rows.push(i64::MAX);

@@ -12,12 +12,7 @@ use crate::whole_file::WholeFile;
 
 /// The bytes of a file with `profile` in it, gzipped.
 pub fn encode(profile: &Profile) -> Vec<u8> {
-    gzip(&message(profile))
-}
-
-/// The bytes of `profile` before they are gzipped: a file of them is a profile too.
-pub fn message(profile: &Profile) -> Vec<u8> {
-    profile.encode_to_vec()
+    gzip(&profile.encode_to_vec())
 }
 
 /// How many bytes `profile` has before it is gzipped.
@@ -37,8 +32,16 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// # Errors
 /// If it cannot be written.
 pub fn write_file(path: &Path, profile: &Profile) -> io::Result<()> {
+    write_message(path, &profile.encode_to_vec())
+}
+
+/// Writes a profile to `path` that is [encoded](crate::samples::Encoded) already, gzipped, as a [`WholeFile`].
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_message(path: &Path, message: &[u8]) -> io::Result<()> {
     let mut file = WholeFile::create(path)?;
-    file.write_all(&encode(profile))?;
+    file.write_all(&gzip(message))?;
     file.finish()
 }
 

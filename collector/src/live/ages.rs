@@ -80,8 +80,7 @@ impl Ages {
         let latest = Brood { in_use: self.in_use, older: self.in_use - self.latest.alive, ..self.latest };
         let broods = self.earlier.iter().chain([&latest]);
         let happened = broods.skip_while(|brood| brood.born == 0 && brood.in_use <= 0);
-        let rows: Vec<_> = happened.map(Brood::cohort).collect();
-        Cohorts::of(&rows, self.last_freed.map(since))
+        Cohorts::of(happened.map(Brood::cohort), self.last_freed.map(since))
     }
 
     #[inline]
