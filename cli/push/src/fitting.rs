@@ -67,6 +67,7 @@ mod tests {
             rate: 1,
             rates: None,
             counters: Counters::default(),
+            most_resident: 0,
             modules: Vec::new(),
             stacks,
             rows,
