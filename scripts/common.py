@@ -17,10 +17,10 @@ def build(profile="release"):
     return ROOT / "target" / profile.replace("dev", "debug") / "heaptrace"
 
 
-def preload(heaptrace, pattern):
+def preload(heaptrace, pattern, **variables):
     """The environment in which a program starts its own collector."""
     path = subprocess.run([heaptrace, "lib", "--path"], capture_output=True, text=True, check=True).stdout.strip()
-    return {"LD_PRELOAD": path, "HEAPTRACE_COLLECTOR": str(heaptrace), "HEAPTRACE_OUT": str(pattern)}
+    return {"LD_PRELOAD": path, "HEAPTRACE_COLLECTOR": str(heaptrace), "HEAPTRACE_OUT": str(pattern)} | variables
 
 
 def adopt_orphans():

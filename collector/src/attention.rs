@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use crate::wake::{Nudges, Waker};
+use crate::wake::{Nudges, REST, Waker};
 
 /// How it is known that the program wants to be looked at.
 #[derive(Debug)]
@@ -12,9 +12,18 @@ pub enum Attention {
     /// each would make their start slower.
     Young(Instant),
     /// It wakes the session.
-    Nudges(#[expect(dead_code, reason = "it works until it is dropped")] Nudges),
+    Nudges(Nudges),
     /// By looking often: it cannot.
     None,
+}
+
+/// How long the session may rest before it looks again: no longer than it takes one thread that does nothing but
+/// allocate to fill half a ring, if most of that is recorded; else such a thread waits for the session to come.
+fn rest(rate: u64, ring_slots: u64) -> Duration {
+    /// Below it a loop may be recorded, above it hardly anything ever fills a ring.
+    const FINE: u64 = 1024;
+    const EVENT: Duration = Duration::from_nanos(15);
+    if (1..FINE).contains(&rate) { REST.min(EVENT * (ring_slots / 2) as u32) } else { REST }
 }
 
 impl Attention {
@@ -26,6 +35,33 @@ impl Attention {
             && (has_recorded || since.elapsed() > Attention::YOUTH)
         {
             *self = waker.watch_nudges(file).map_or(Attention::None, Attention::Nudges);
+        }
+    }
+
+    /// Adapts to the rate and to how many events a ring has room for.
+    pub fn adapt(&self, rate: u64, ring_slots: u64) {
+        if let Attention::Nudges(nudges) = self {
+            nudges.set_rest(rest(rate, ring_slots));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_fills_rings_does_not_wait_for_a_session_that_rests() {
+        for slots in [1 << 10, 1 << 13, 1 << 16] {
+            assert!(rest(1, slots) < Duration::from_nanos(10) * slots as u32, "{slots}");
+        }
+        assert_eq!(rest(1, 1 << 20), REST, "no longer than others");
+    }
+
+    #[test]
+    fn who_fills_no_ring_leaves_the_session_its_rest() {
+        for rate in [0, 16 * 1024, 512 * 1024] {
+            assert_eq!(rest(rate, 1 << 13), REST, "{rate}");
         }
     }
 }

@@ -138,6 +138,7 @@ impl Image {
             passed += self.apply_events();
         }
         self.attention.grow(passed > 0, self.segment.mapping().file(), &self.waker);
+        self.attention.adapt(self.rates.now(), self.segment().rings().slots());
         let now = Instant::now();
         if let Some(era) = self.eras.advance(now) {
             self.begin(era);

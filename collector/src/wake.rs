@@ -7,7 +7,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ use crate::mapping::FirstPage;
 /// Enough for a thread that waits and sends.
 const STACK_SIZE: usize = 64 * 1024;
 
-/// How long a thread rests that has woken the session. To wake a sleeper costs a program some 20 µs,
+/// How long a thread rests that has woken the session, as a rule. To wake a sleeper costs a program some 20 µs,
 /// and who starts processes or meets new modules does so many times in a row.
-const REST: Duration = Duration::from_millis(2);
+pub const REST: Duration = Duration::from_millis(2);
 
 /// Wakes the session.
 #[derive(Debug, Clone)]
@@ -83,8 +83,8 @@ impl Waker {
     /// # Errors
     /// If the segment cannot be mapped, or there can be no more threads.
     pub fn watch_nudges(&self, file: &OwnedFd) -> io::Result<Nudges> {
-        let nudges =
-            Nudges(Arc::new(Watched { page: FirstPage::map(file)?, dropped: AtomicBool::new(false) }));
+        let (page, rest) = (FirstPage::map(file)?, AtomicU32::new(REST.as_micros() as u32));
+        let nudges = Nudges(Arc::new(Watched { page, rest, dropped: AtomicBool::new(false) }));
         let (waker, watched) = (self.clone(), Arc::clone(&nudges.0));
         spawn(move || watched.watch(&waker))?;
         Ok(nudges)
@@ -110,9 +110,18 @@ pub fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 #[derive(Debug)]
 pub struct Nudges(Arc<Watched>);
 
+impl Nudges {
+    /// From now on, there is so much time between two of them that wake.
+    pub fn set_rest(&self, rest: Duration) {
+        self.0.rest.store(rest.as_micros() as u32, Relaxed);
+    }
+}
+
 #[derive(Debug)]
 struct Watched {
     page: FirstPage,
+    /// In microseconds.
+    rest: AtomicU32,
     dropped: AtomicBool,
 }
 
@@ -128,7 +137,7 @@ impl Watched {
                 if !waker.wake() {
                     return;
                 }
-                thread::sleep(REST);
+                thread::sleep(Duration::from_micros(self.rest.load(Relaxed).into()));
             }
             seen = now;
         }

@@ -12,11 +12,9 @@
 
 use core::arch::naked_asm;
 use core::ptr::null_mut;
-use core::sync::atomic::Ordering::Relaxed;
 
 use heaptrace_recorder::filter::STRETCH_BITS;
 use heaptrace_recorder::record::{Call, Mark, Recording, nested};
-use heaptrace_recorder::thread::Thread;
 use heaptrace_recorder::{Recorder, thread};
 
 use crate::arch::forward::{
@@ -106,7 +104,7 @@ pub unsafe extern "C" fn realloc(block: Block, size: usize) -> Block {
 
 /// The names of `free`, which differ in arguments that only the originals look at.
 macro_rules! free_hooks {
-    ($($function:ident($($argument:ident: $type:ty),*) => $original:ident, $name:ident;)*) => {$(
+    ($($function:ident($($argument:ident: $type:ty),*) => $original:ident, $name:ident, $kept:ident;)*) => {$(
         #[doc = concat!("C's `", stringify!($function), "`.")]
         #[unsafe(naked)]
         #[cfg_attr(not(test), unsafe(no_mangle))]
@@ -114,7 +112,7 @@ macro_rules! free_hooks {
             naked_asm!(
                 look_at_filter!(),
                 "jmp qword ptr [rip + {original}]",
-                tell_of_free!(),
+                tell_of_free!($kept),
                 "jmp qword ptr [rip + {original}]",
                 align_to_line!(),
                 recorder = sym RECORDER,
@@ -129,10 +127,10 @@ macro_rules! free_hooks {
 }
 
 free_hooks! {
-    free(block: Block) => FREE, FREE;
-    cfree(block: Block) => CFREE, OTHER;
-    free_sized(block: Block, size: usize) => FREE_SIZED, OTHER;
-    free_aligned_sized(block: Block, alignment: usize, size: usize) => FREE_ALIGNED_SIZED, OTHER;
+    free(block: Block) => FREE, FREE, one;
+    cfree(block: Block) => CFREE, OTHER, one;
+    free_sized(block: Block, size: usize) => FREE_SIZED, OTHER, three;
+    free_aligned_sized(block: Block, alignment: usize, size: usize) => FREE_ALIGNED_SIZED, OTHER, three;
 }
 
 /// Hooks without a fast path. `$bytes` is what they are asked for; `$sp` and `$bp` are where the next
@@ -174,7 +172,9 @@ slow_hooks! {
 }
 
 extern "C" fn malloc_slow(size: usize, sp: usize, bp: usize) -> Block {
-    allocate(Some(&gate::MALLOC), Call { sp, bp }, size, || original!(MALLOC(size) as fn(usize) -> Block))
+    let original = || original!(MALLOC(size) as fn(usize) -> Block);
+    let count = |recording: &mut Recording, block| RECORDER.allocated_often(recording, block, size);
+    allocate_by(Some(&gate::MALLOC), Call { sp, bp }, original, count)
 }
 
 extern "C" fn calloc_slow(count: usize, size: usize, sp: usize, bp: usize) -> Block {
@@ -240,12 +240,26 @@ extern "C" fn reallocarray_slow(block: Block, count: usize, size: usize, sp: usi
 /// An allocation of `size` bytes: the original first, then a sample if one is due. `path` is that of the hook.
 #[inline(always)]
 fn allocate(path: Option<&Path>, call: Call, size: usize, original: impl FnOnce() -> Block) -> Block {
+    allocate_by(path, call, original, |recording, block| RECORDER.allocated(recording, block, size))
+}
+
+/// An allocation: the original first, then `count` is told of its block.
+#[inline(always)]
+fn allocate_by(
+    path: Option<&Path>,
+    call: Call,
+    original: impl FnOnce() -> Block,
+    count: impl FnOnce(&mut Recording, usize),
+) -> Block {
     announce::export();
     let (thread, mark) = (thread::current(), Mark::default());
-    let recording = enter(path, thread, call, &mark);
+    let recording = RECORDER.enter(thread, call, &mark);
     let block = original();
     match recording {
-        Some(recording) if !block.is_null() => allocated(path, recording, block, size, &mark),
+        Some(mut recording) if !block.is_null() => {
+            count(&mut recording, block as usize);
+            learn(path, &recording, block, &mark);
+        }
         Some(_) => {}
         None => nested(thread, block as usize, call),
     }
@@ -265,35 +279,27 @@ fn reallocate(
     // The sample leaves the table before another thread can get the address from the original.
     let taken = RECORDER.take(block as usize);
     let (thread, mark) = (thread::current(), Mark::default());
-    let recording = enter(path, thread, call, &mark);
+    let recording = RECORDER.enter(thread, call, &mark);
     let new = original();
     if let Some(sample) = taken {
         let kept = new.is_null() && size > 0; // it failed, and the old block is still there
         if kept { RECORDER.put_back(block as usize, sample, thread) } else { RECORDER.freed(sample, thread) }
     }
     match recording {
-        Some(recording) if !new.is_null() => allocated(path, recording, new, size, &mark),
+        Some(mut recording) if !new.is_null() => {
+            RECORDER.allocated(&mut recording, new as usize, size);
+            learn(path, &recording, new, &mark);
+        }
         Some(_) => {}
         None => nested(thread, new as usize, call),
     }
     new
 }
 
-/// Begins a recorded call. A hook that has a fast path learns of the blocks of others.
+/// Has a hook that has a fast path learn where its block came from.
 #[inline(always)]
-fn enter<'a>(path: Option<&Path>, thread: &'a Thread, call: Call, mark: &'a Mark) -> Option<Recording<'a>> {
-    let mut recording = RECORDER.enter(thread, call, mark)?;
-    if path.is_some() {
-        recording.watch_nested();
-    }
-    Some(recording)
-}
-
-/// Counts the block of a recorded call.
-#[inline(always)]
-fn allocated(path: Option<&Path>, mut recording: Recording, block: Block, size: usize, mark: &Mark) {
-    RECORDER.allocated(&mut recording, block as usize, size);
+fn learn(path: Option<&Path>, recording: &Recording, block: Block, mark: &Mark) {
     if let Some(path) = path {
-        path.learn(block as usize, mark, gate::OFFSET.load(Relaxed));
+        path.learn(recording, block as usize, mark, &gate::OFFSET);
     }
 }

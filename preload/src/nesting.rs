@@ -7,7 +7,7 @@
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use heaptrace_recorder::arch;
-use heaptrace_recorder::record::Mark;
+use heaptrace_recorder::record::{Mark, Recording};
 
 /// What is known of a function's blocks.
 #[derive(Debug)]
@@ -25,9 +25,14 @@ impl Nesting {
 
     /// Learns where a block came from. Returns whether they are the function's own, when that is known
     /// or may have changed.
-    pub fn learn(&self, block: usize, mark: &Mark) -> Option<bool> {
-        /// So many calls are looked at, and then those that take the slow path.
+    #[inline(always)]
+    pub fn learn(&self, recording: &Recording, block: usize, mark: &Mark) -> Option<bool> {
+        /// So many calls are looked at, and then those that take the slow path because they are due.
         const ENOUGH: u32 = 1024;
+        // Where all calls take it, threads would do nothing but to take this line of the cache from each other.
+        if recording.takes_all() && self.calls.load(Relaxed) >= ENOUGH {
+            return None;
+        }
         /// One nested call in so many is as good as none: estimates are so much too large at most.
         const RARE: u32 = 512;
         let is_nested = is_part_of(block, mark.nested());
@@ -65,9 +70,10 @@ impl Path {
     }
 
     /// Learns where a block of the original's came from.
-    pub fn learn(&self, block: usize, mark: &Mark, countdown: usize) {
-        if let Some(is_own) = self.nesting.learn(block, mark) {
-            self.open(if is_own { countdown } else { arch::ZERO_IN_CONTROL_BLOCK });
+    #[inline(always)]
+    pub fn learn(&self, recording: &Recording, block: usize, mark: &Mark, countdown: &AtomicUsize) {
+        if let Some(is_own) = self.nesting.learn(recording, block, mark) {
+            self.open(if is_own { countdown.load(Relaxed) } else { arch::ZERO_IN_CONTROL_BLOCK });
         }
     }
 }

@@ -60,7 +60,7 @@ macro_rules! delete {
         super::naked_asm!(
             super::look_at_filter!(),
             "jmp qword ptr [rip + {form} + 8]",
-            super::tell_of_free!(),
+            super::tell_of_free!(three),
             "jmp qword ptr [rip + {form} + 8]",
             recorder = sym super::RECORDER,
             filter = const super::Recorder::FILTER,
@@ -92,14 +92,10 @@ extern "C" fn new_slow(size: usize, second: usize, third: usize, sp: usize, bp: 
         nested(thread, block as usize, call);
         return block;
     };
-    let undecided = form.is_undecided();
-    if undecided {
-        recording.watch_nested();
-    }
     let block = original();
     if !block.is_null() {
-        RECORDER.allocated(&mut recording, block as usize, size);
-        if undecided {
+        RECORDER.allocated_often(&mut recording, block as usize, size);
+        if form.is_undecided() {
             form.see(mark.nested() != block as usize);
         }
     }

@@ -78,6 +78,8 @@ type Owner = (Stack, SizeClass);
 pub struct Live {
     rates: ByEra,
     index: Index,
+    /// Whose cell the latest event was for, and which that is: the next one's is often the same.
+    latest: Option<(Owner, u32)>,
     cells: Pieces<Cell, CELLS_SHARED>,
     /// Of each cell.
     owners: Pieces<Owner, OWNERS_SHARED>,
@@ -133,6 +135,7 @@ impl Live {
         Live {
             rates,
             index: Index::new(),
+            latest: None,
             cells: Pieces::new(),
             owners: Pieces::new(),
             ages: Pieces::new(),
@@ -240,11 +243,20 @@ impl Live {
     /// The cell of a block, about to be changed: what it had at the latest peak is kept.
     #[inline]
     fn cell(&mut self, stack: Stack, size: u64) -> (&mut Cell, &mut Ages) {
-        let class = SizeClass::of(size);
-        let index = self.index.find(stack, class).unwrap_or_else(|| self.add(stack, class)) as usize;
+        let owner = (stack, SizeClass::of(size));
+        let index = match self.latest {
+            Some((latest, index)) if latest == owner => index,
+            _ => self.find(owner),
+        } as usize;
         let cell = self.cells.get_mut(index);
         keep_peak(cell, self.peak_number);
         (cell, self.ages.get_mut(index))
+    }
+
+    fn find(&mut self, (stack, class): Owner) -> u32 {
+        let index = self.index.find(stack, class).unwrap_or_else(|| self.add(stack, class));
+        self.latest = Some(((stack, class), index));
+        index
     }
 
     #[cold]

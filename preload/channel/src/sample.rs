@@ -82,6 +82,12 @@ impl Sampling {
         self.0 >> RATE_SHIFT
     }
 
+    /// Is every block one?
+    #[inline]
+    pub fn takes_all(self) -> bool {
+        self.rate() == 1
+    }
+
     /// Are none drawn?
     #[inline]
     pub fn is_off(self) -> bool {

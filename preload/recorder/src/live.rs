@@ -185,7 +185,9 @@ impl<'t> Level<'t> {
     /// What is noted of a bucket's chunk.
     #[inline(always)]
     fn noted(self, index: usize) -> u8 {
-        self.notes()[index / CHUNK].load(Relaxed)
+        debug_assert!(index < self.buckets().len());
+        // SAFETY: there is one for each chunk of buckets.
+        unsafe { self.notes().get_unchecked(index / CHUNK) }.load(Relaxed)
     }
 
     /// May a block of that bucket be in one beside it?
@@ -228,9 +230,12 @@ impl Entry {
     /// Fills the entry if it is empty.
     #[inline(always)]
     fn claim(&self, address: usize, sample: Sample) -> bool {
-        if self.key.load(Relaxed) != EMPTY {
-            return false;
-        }
+        self.key.load(Relaxed) == EMPTY && self.fill(address, sample)
+    }
+
+    /// Fills the entry, which was empty just now; false if another thread was first.
+    #[inline(always)]
+    fn fill(&self, address: usize, sample: Sample) -> bool {
         if !c_library::is_alone() && self.key.compare_exchange(EMPTY, CLAIMED, Acquire, Relaxed).is_err() {
             return false;
         }
@@ -259,6 +264,9 @@ impl Bucket {
     /// Adds a block, if there is none at its address. False if there is, or it is full.
     #[inline(always)]
     fn add(&self, address: usize, sample: Sample) -> bool {
+        if self.0.iter().fold(EMPTY, |all, entry| all | entry.key.load(Relaxed)) == EMPTY {
+            return self.0[0].fill(address, sample);
+        }
         let mut empty = None;
         for entry in self.0.iter().rev() {
             let key = entry.key.load(Relaxed);
@@ -269,7 +277,7 @@ impl Bucket {
                 empty = Some(entry);
             }
         }
-        empty.is_some_and(|entry| entry.claim(address, sample))
+        empty.is_some_and(|entry: &Entry| entry.fill(address, sample))
     }
 
     /// Removes the block at `address`, if it is in here.
@@ -435,18 +443,19 @@ impl LiveTable {
     /// Removes the block at `address`, if it is a sampled one.
     #[inline(never)]
     pub fn take(&self, address: usize) -> Option<Sample> {
-        // Null would match what is empty.
-        if address >> SIZE_HIGH_BITS == 0 {
-            None
-        } else {
-            self.top_down().find_map(|level| level.take(address))
+        if address == 0 {
+            return None; // it would match what is empty
         }
+        self.top_down().find_map(|level| level.take(address))
     }
 
     /// Removes the block at `address` if it is where most are: in its own bucket of the highest level.
     #[inline(always)]
     pub fn take_at_hand(&self, address: usize) -> Option<Sample> {
-        let top = self.top().filter(|_| address >> SIZE_HIGH_BITS != 0)?;
+        if address == 0 {
+            return None; // it would match what is empty
+        }
+        let top = self.top()?;
         top.buckets()[top.index(address)].take(address)
     }
 

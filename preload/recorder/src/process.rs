@@ -173,9 +173,10 @@ impl OwnProcess {
     /// inherited what is in the table.
     #[inline]
     pub fn joined_writer<'a>(&'a self, last_ring: &'a LastRing, live: &LiveTable) -> Option<Writer<'a>> {
-        if self.slot.load(Acquire) == NOBODY {
-            self.join(last_ring, live);
+        if self.slot.load(Acquire) >= FIRST_SLOT {
+            return Some(Writer { own: self, last_ring });
         }
+        self.join(last_ring, live);
         self.writer(last_ring)
     }
 

@@ -5,7 +5,8 @@ use core::sync::atomic::Ordering::*;
 
 use heaptrace_channel::ring::Event;
 use heaptrace_channel::sample::{Era, Sample, Sampling};
-use heaptrace_channel::weight::{OFF, weight};
+use heaptrace_channel::stacks::Stack;
+use heaptrace_channel::weight::weight;
 
 use crate::process::Writer;
 use crate::recorder::Recorder;
@@ -21,11 +22,6 @@ pub struct Call {
     /// Whatever the caller has in `rbp`.
     pub bp: usize,
 }
-
-/// What the countdown is at most in a hook: nested calls pass the fast path. Small enough, and no
-/// more than the rate, that a thread whose hook was left by `longjmp` soon takes the slow path
-/// again, and heals.
-const HELD: u64 = 64 * 1024;
 
 /// In the frame of a hook: a word that shows, as long as it holds its own address scrambled, that the
 /// hook has not been left by `longjmp` and its frame reused.
@@ -73,9 +69,10 @@ pub struct Recording<'r> {
 }
 
 impl Recording<'_> {
-    /// Has hooks that are called from inside take the slow path, and so tell of their block.
-    pub fn watch_nested(&mut self) {
-        self.thread.countdown.set(0);
+    /// Is every call recorded, as far as the thread knows?
+    #[inline(always)]
+    pub fn takes_all(&self) -> bool {
+        self.thread.drawn.get().takes_all()
     }
 }
 
@@ -106,39 +103,47 @@ impl Recorder {
             self.begin(thread);
         }
         let recording = Recording { thread, call, countdown: thread.countdown.get(), mark };
-        thread.countdown.set(match thread.drawn.get().rate() {
-            OFF => HELD,
-            rate => HELD.min(rate),
-        });
+        // What is called from inside takes the slow path, and so tells of its block; and where a hook is left by
+        // `longjmp`, the next one does, and heals.
+        thread.countdown.set(0);
         thread.inside.set(mark.set());
         Some(recording)
     }
 
     /// Counts an allocation that succeeded in a recorded call, and samples it if it is its turn.
-    #[inline(always)]
+    #[inline(never)]
     pub fn allocated(&self, recording: &mut Recording, block: usize, size: usize) {
-        let (size, left) = (size as u64, recording.countdown);
-        recording.countdown = if size < left {
-            left - size
-        } else {
-            self.counted_down(recording.thread, recording.call, block, size, left)
-        };
+        self.allocated_often(recording, block, size);
     }
 
-    /// A block of which the countdown had fewer bytes left: samples it if it is its turn. Returns where the
-    /// countdown begins anew.
-    #[inline(never)]
-    fn counted_down(&self, thread: &Thread, call: Call, block: usize, size: u64, left: u64) -> u64 {
-        let is_due = !thread.pauses.get() || self.is_due_within(size - left, thread);
-        let now = self.sampling();
-        let due_in = is_due.then(|| self.birth(now, thread));
-        let countdown = self.next_stretch(now, thread);
-        if let Some(era) = due_in {
-            // SAFETY: the hook's caller put both there.
-            let registers = unsafe { Registers::at_call(call.sp, call.bp) };
-            self.sample(block, (size, era), registers, thread);
+    /// The same, for the hooks that are called most: in one piece with them.
+    #[inline(always)]
+    pub fn allocated_often(&self, recording: &mut Recording, block: usize, size: usize) {
+        let (size, left, thread) = (size as u64, recording.countdown, recording.thread);
+        if size < left {
+            recording.countdown = left - size;
+            return;
         }
-        countdown
+        let now = self.sampling();
+        let born_in = if now.takes_all() && now == thread.drawn.get() {
+            Some(now.era()) // and so it goes on
+        } else {
+            let (born_in, countdown) = self.counted_down(now, thread, size - left);
+            recording.countdown = countdown;
+            born_in
+        };
+        if let Some(era) = born_in {
+            self.sample(block, (size, era), recording.call, thread);
+        }
+    }
+
+    /// The countdown has ended so many bytes before the end of a block. Returns the era that the block is born in,
+    /// if it is its turn to be sampled, and where the countdown begins anew.
+    #[inline(never)]
+    fn counted_down(&self, now: Sampling, thread: &Thread, beyond: u64) -> (Option<Era>, u64) {
+        let is_due = !thread.pauses.get() || self.is_due_within(beyond, thread);
+        let born_in = is_due.then(|| self.birth(now, thread));
+        (born_in, self.next_stretch(now, thread))
     }
 
     /// Ends the hook that the thread is in if a signal handler left it by `longjmp`: its frame is below
@@ -165,8 +170,10 @@ impl Recorder {
     }
 
     #[inline(always)]
-    fn sample(&self, block: usize, (size, era): (u64, Era), registers: Registers, thread: &Thread) {
+    fn sample(&self, block: usize, (size, era): (u64, Era), call: Call, thread: &Thread) {
         let Some(writer) = self.joined_writer(thread) else { return };
+        // SAFETY: the hook's caller put both there.
+        let registers = unsafe { Registers::at_call(call.sp, call.bp) };
         let stack = match self.unwinder.stack(registers, thread, &self.stacks, &self.budget, writer) {
             Ok(stack) => stack,
             Err(NoStack::NoMemory) => return lose_for_want_of_memory(writer),
@@ -244,15 +251,16 @@ impl Recorder {
         // A forked child that has not recorded anything leaves what it frees out of its inheritance.
         let Some(writer) = self.process.writer(&thread.last_ring) else { return };
         if writer.write(Event::Freed(sample)).is_err() {
-            self.lose_free(sample, writer);
+            let Sample { stack, size, era } = sample; // in registers
+            self.lose_free(stack, size, era, writer);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn lose_free(&self, sample: Sample, writer: Writer) {
-        let (objects, space) = weight(sample.size, self.rate_in(sample.era));
-        writer.segment().lost_frees().add(sample.stack, objects, space);
+    fn lose_free(&self, stack: Stack, size: u64, era: Era, writer: Writer) {
+        let (objects, space) = weight(size, self.rate_in(era));
+        writer.segment().lost_frees().add(stack, objects, space);
         writer.counters().lost_frees.fetch_add(1, Relaxed);
     }
 }

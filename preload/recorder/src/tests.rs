@@ -256,7 +256,6 @@ fn a_hook_that_is_called_from_inside_of_another_counts_once_and_tells_of_its_blo
     called(|call| {
         let mark = Mark::default();
         let mut recording = room.recorder.enter(&thread, call, &mark).unwrap();
-        recording.watch_nested();
         assert_eq!(thread.countdown.get(), 0, "so that the hook inside takes the slow path");
         room.allocate(&thread, block(7), 50);
         assert_eq!(mark.nested(), block(7));

@@ -10,12 +10,13 @@ macro_rules! count_down {
     ($size:literal) => {
         concat!(
             "mov rax, qword ptr [rip + {offset}]\n",
-            "mov rcx, qword ptr fs:[rax]\n",
-            "sub rcx, ",
+            "cmp qword ptr fs:[rax], ",
             $size,
             "\n",
             "jbe 2f\n", // the request is not below what is left
-            "mov qword ptr fs:[rax], rcx\n",
+            "sub qword ptr fs:[rax], ",
+            $size,
+            "\n",
         )
     };
 }
@@ -64,9 +65,16 @@ macro_rules! unless_recording {
 }
 
 /// The slow path of a hook that frees the block in `rdi`, at label 2: `{slow}` is told of it, and of the
-/// hook's `{name}`, before the original gets all three arguments.
+/// hook's `{name}`, before the original gets its arguments, of which it has one or up to three.
 macro_rules! tell_of_free {
-    () => {
+    (one) => {
+        "2: push rdi
+         mov rsi, rsp
+         mov edx, {name}
+         call {slow}
+         pop rdi"
+    };
+    (three) => {
         "2: push rdi
          push rsi
          push rdx

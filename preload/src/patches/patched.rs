@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use heaptrace_channel::patch::{Deed, MAX_ARGUMENTS, MAX_PATCHES, Patch, Shape};
 
 use heaptrace_recorder::filter::STRETCH_BITS;
-use heaptrace_recorder::record::{Call, Mark, nested};
+use heaptrace_recorder::record::{Call, Mark, Recording, nested};
 use heaptrace_recorder::{Recorder, thread};
 
 use crate::arch::forward::{align_to_line, look_at_filter};
@@ -99,12 +99,11 @@ impl Patched {
             nested(thread, block(result), call);
             return result;
         };
-        recording.watch_nested();
         let result = self.call(arguments);
         let made = block(result);
         if made != 0 {
             RECORDER.allocated(&mut recording, made, bytes);
-            self.learn(made, &mark);
+            self.learn(&recording, made, &mark);
         }
         result
     }
@@ -122,10 +121,7 @@ impl Patched {
         // The sample leaves the table before another thread can get the address from the function.
         let taken = RECORDER.take(block);
         let (thread, mark) = (thread::current(), Mark::default());
-        let mut recording = RECORDER.enter(thread, call, &mark);
-        if let Some(recording) = &mut recording {
-            recording.watch_nested();
-        }
+        let recording = RECORDER.enter(thread, call, &mark);
         let result = self.call(arguments);
         let outcome = outcome(result);
         if let Some(sample) = taken {
@@ -138,7 +134,7 @@ impl Patched {
             match recording {
                 Some(mut recording) => {
                     RECORDER.allocated(&mut recording, new, bytes);
-                    self.learn(new, &mark);
+                    self.learn(&recording, new, &mark);
                 }
                 None => nested(thread, new, call),
             }
@@ -147,8 +143,8 @@ impl Patched {
     }
 
     /// Learns where a block of the function's came from.
-    fn learn(&self, block: usize, mark: &Mark) {
-        if let Some(is_own) = self.nesting.learn(block, mark) {
+    fn learn(&self, recording: &Recording, block: usize, mark: &Mark) {
+        if let Some(is_own) = self.nesting.learn(recording, block, mark) {
             self.enter_by(if is_own { fast_path(self.shape()) } else { slow_path });
         }
     }

@@ -59,19 +59,15 @@ pub(super) struct Ring<'m> {
     pub state: &'m RingState,
     /// A power of two of them, at least 4.
     pub slots: &'m [Slot],
+    /// Binary logarithm of the number of slots.
+    pub bits: u32,
 }
 
 impl<'m> Ring<'m> {
-    /// Binary logarithm of the number of slots.
-    #[inline]
-    pub fn bits(&self) -> u32 {
-        self.slots.len().trailing_zeros()
-    }
-
     /// The tag's lap bits for a position: never those of the lap before, nor of memory never written.
     #[inline]
     pub fn lap(&self, position: u64) -> u64 {
-        (position >> self.bits()).wrapping_add(1) << LAP_SHIFT
+        (position >> self.bits).wrapping_add(1) << LAP_SHIFT
     }
 
     #[inline]
@@ -199,7 +195,7 @@ pub(super) mod tests {
         }
 
         pub fn ring(&self) -> Ring<'_> {
-            Ring { state: &self.0, slots: &self.1 }
+            Ring { state: &self.0, slots: &self.1, bits: self.1.len().ilog2() }
         }
     }
 

@@ -12,7 +12,7 @@ use super::rseq::{Outcome, Rseq};
 pub const MAX_RINGS: usize = if cfg!(loom) { 3 } else { 257 };
 
 /// The ring that a thread wrote to last: what it must remember from event to event. 0 for none, else
-/// one more than the ring's number.
+/// one more than the ring's number, and so two more than its processor's.
 ///
 /// A cell, because a signal handler may write an event while its thread does.
 #[derive(Debug, Default)]
@@ -20,9 +20,14 @@ pub struct LastRing(Cell<u32>);
 
 impl LastRing {
     /// Is it the ring of that number?
-    #[inline]
     fn is(&self, index: usize) -> bool {
         self.0.get() == index as u32 + 1
+    }
+
+    /// The processor whose ring it is; a number that no processor has if it is none's.
+    #[inline]
+    fn processor(&self) -> u32 {
+        self.0.get().wrapping_sub(2)
     }
 }
 
@@ -32,7 +37,8 @@ pub struct Rings<'m> {
     epoch: &'m AtomicU32,
     states: &'m [RingState],
     slots: &'m [Slot],
-    /// Binary logarithm of the slots of one ring.
+    /// Slots of one ring, a power of two, and its binary logarithm.
+    ring_slots: usize,
     bits: u32,
 }
 
@@ -50,16 +56,17 @@ impl<'m> Rings<'m> {
     /// The rings with these states, whose slots lie in `slots` one after another.
     pub(crate) fn new(epoch: &'m AtomicU32, states: &'m [RingState], slots: &'m [Slot]) -> Rings<'m> {
         let bits = (slots.len() / states.len()).ilog2(); // rounded down
-        Rings { epoch, states, slots, bits }
+        Rings { epoch, states, slots, ring_slots: 1 << bits, bits }
     }
 
     /// Ring number `index`, which must be below [`Rings::count`].
     #[inline]
     pub(super) fn ring(&self, index: usize) -> Ring<'m> {
         let state = &self.states[index];
-        // SAFETY: there is a state of that number, and `bits` is such that all rings have their slots.
-        let slots = unsafe { self.slots.get_unchecked(index << self.bits..(index + 1) << self.bits) };
-        Ring { state, slots }
+        let from = index * self.ring_slots;
+        // SAFETY: there is a state of that number, and each ring has so many slots.
+        let slots = unsafe { self.slots.get_unchecked(from..from + self.ring_slots) };
+        Ring { state, slots, bits: self.bits }
     }
 
     /// How many rings there are.
@@ -68,8 +75,8 @@ impl<'m> Rings<'m> {
     }
 
     /// Slots of each ring.
-    pub(super) fn slots(&self) -> u64 {
-        1 << self.bits
+    pub fn slots(&self) -> u64 {
+        self.ring_slots as u64
     }
 
     /// The present epoch.
@@ -100,8 +107,8 @@ impl<'m> Rings<'m> {
     /// [`Full`]: nothing was written.
     #[inline(always)]
     pub fn write(&self, rseq: Rseq, last: &LastRing, message: Words, nudge: impl Fn()) -> Result<(), Full> {
-        if let Some((index, processor)) = self.ring_of(rseq.processor())
-            && last.is(index)
+        let processor = last.processor();
+        if let Some(index) = self.ring_of(processor)
             && rseq.write(&self.ring(index), processor, message.at(self.epoch())) == Outcome::Written
         {
             return Ok(());
@@ -120,7 +127,8 @@ impl<'m> Rings<'m> {
         nudge: &impl Fn(),
     ) -> Result<(), Full> {
         for _ in 0..TRIES {
-            let Some((index, processor)) = self.ring_of(rseq.processor()) else { break };
+            let Some(processor) = rseq.processor() else { break };
+            let Some(index) = self.ring_of(processor) else { break };
             self.come_to(index, last);
             match rseq.write(&self.ring(index), processor, message.at(self.epoch())) {
                 Outcome::Written => return Ok(()),
@@ -133,10 +141,9 @@ impl<'m> Rings<'m> {
 
     /// The ring that a thread on that processor has for itself, if there is one.
     #[inline]
-    fn ring_of(&self, processor: Option<u32>) -> Option<(usize, u32)> {
-        let processor = processor?;
+    fn ring_of(&self, processor: u32) -> Option<usize> {
         let index = processor as usize + 1;
-        (index < self.states.len()).then_some((index, processor))
+        (index < self.states.len()).then_some(index)
     }
 
     /// A thread's events in one ring are older than those that it writes to the next.

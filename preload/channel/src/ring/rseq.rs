@@ -8,6 +8,7 @@
 
 use core::arch::asm;
 use core::mem::offset_of;
+use core::ptr::NonNull;
 
 use super::event::{LAP_SHIFT, SIZE_AT, Words};
 use super::ring::{HEAD_AT, LIMIT_AT, Ring};
@@ -25,7 +26,7 @@ struct Area {
 
 /// The area of the calling thread.
 #[derive(Debug, Clone, Copy)]
-pub struct Rseq(*mut Area);
+pub struct Rseq(Option<NonNull<Area>>);
 
 /// What became of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,26 +40,25 @@ pub(super) enum Outcome {
 
 impl Rseq {
     /// The kernel keeps no area of this thread, or nobody knows where.
-    pub const NONE: Rseq = Rseq(core::ptr::null_mut());
+    pub const NONE: Rseq = Rseq(None);
 
     /// The area at that address.
     ///
     /// # Safety
-    /// 0, or glibc's area of the calling thread: its thread pointer plus `__rseq_offset`, where
+    /// It is glibc's area of the calling thread: its thread pointer plus `__rseq_offset`, where
     /// `__rseq_size` is not 0.
     #[inline]
     pub unsafe fn at(address: usize) -> Rseq {
-        Rseq(address as *mut Area)
+        // SAFETY: there is nothing at null.
+        Rseq(Some(unsafe { NonNull::new_unchecked(address as *mut Area) }))
     }
 
     /// The processor that the thread runs on, if the kernel tells.
     #[inline]
     pub(super) fn processor(self) -> Option<u32> {
-        if self.0.is_null() {
-            return None;
-        }
+        let area = self.0?.as_ptr();
         // SAFETY: see `at`. Volatile, because the kernel changes it.
-        let id = unsafe { (&raw const (*self.0).cpu_id).read_volatile() };
+        let id = unsafe { (&raw const (*area).cpu_id).read_volatile() };
         u32::try_from(id).ok()
     }
 
@@ -80,6 +80,7 @@ impl Rseq {
     #[cfg(not(loom))]
     #[inline(always)]
     pub(super) fn write(self, ring: &Ring<'_>, processor: u32, words: Words) -> Outcome {
+        let Some(area) = self.0 else { return Outcome::Elsewhere };
         let status: u64;
         // SAFETY: the area is the calling thread's. In the sequence only the slot at the head and the
         // head itself are stored to, both inside of the ring's memory whatever the head is. The code
@@ -124,12 +125,12 @@ impl Rseq {
                 "36: mov {t:e}, 1",
                 "jmp 33b",
                 ".popsection",
-                area = in(reg) self.0,
+                area = in(reg) area.as_ptr(),
                 processor = in(reg) processor,
                 ring = in(reg) ring.state,
                 slots = in(reg) ring.slots.as_ptr(),
                 mask = in(reg) ring.slots.len() - 1,
-                in("ecx") ring.bits(),
+                in("ecx") ring.bits,
                 tag = inout(reg) words.tag => _,
                 size = in(reg) words.size,
                 t = out(reg) status,
@@ -175,7 +176,7 @@ pub(super) mod tests {
 
     /// An area that the kernel does not keep: it says what the test wants.
     pub fn pretended(area: &mut [u64; 4], processor: i32) -> Rseq {
-        let rseq = Rseq(area.as_mut_ptr().cast());
+        let rseq = Rseq(NonNull::new(area.as_mut_ptr().cast()));
         let word: *const AtomicI32 = (area.as_ptr() as usize + offset_of!(Area, cpu_id)) as *const AtomicI32;
         // SAFETY: a word of the array.
         unsafe { (*word).store(processor, core::sync::atomic::Ordering::Relaxed) };

@@ -1,5 +1,7 @@
 //! The last walk, of which the next one may find a part again.
 
+use core::slice;
+
 use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::stacks::Stack;
 
@@ -68,9 +70,17 @@ pub struct Known {
     loaded: u16,
     /// The way to the root depends on its `bp`. In code that uses `rbp` for what it likes, it does not.
     needs_bp: bool,
+    /// How many of the links are its own.
+    own_links: u8,
 }
 
 impl Known {
+    /// How many links led from the root to its caller.
+    #[inline]
+    fn outer_links(&self) -> usize {
+        (self.links - u32::from(self.own_links)) as usize
+    }
+
     /// Does a walk go on as it did from this frame when it comes to a frame with those registers?
     #[inline]
     fn goes_on_as(&self, registers: &Registers) -> bool {
@@ -135,11 +145,12 @@ impl Last {
     /// that allocates.
     #[inline(always)]
     pub fn again(&self, registers: &Registers, modules: &Modules) -> Option<Stack> {
-        let (frame, outer) = self.frames.get(..self.count)?.split_last()?;
-        let links = self.links_of(outer);
-        let is_same = frame.goes_on_as(registers)
-            && holding(links) == links.len()
-            && (frame.loaded == 0 || self.hold(modules, &mut Visited::default()));
+        let frame = self.frames.get(self.count.wrapping_sub(1))?;
+        if !frame.goes_on_as(registers) {
+            return None;
+        }
+        let links = self.links.get(..frame.outer_links())?;
+        let is_same = all_hold(links) && (frame.loaded == 0 || self.hold(modules, &mut Visited::default()));
         is_same.then_some(frame.stack)
     }
 
@@ -178,8 +189,8 @@ impl Last {
     ///
     /// Its own links are not looked at: its registers are compared instead.
     fn keep_unchanged(&mut self) -> bool {
-        let Some((_, outer)) = self.frames[..self.count].split_last() else { return true };
-        let links = self.links_of(outer);
+        let Some((frame, outer)) = self.frames[..self.count].split_last() else { return true };
+        let links = &self.links[..frame.outer_links()];
         let holding = holding(links);
         if holding == links.len() {
             return true;
@@ -187,12 +198,6 @@ impl Last {
         // The first frame with a broken link may itself be current again; those inside are not.
         self.count = 1 + outer.partition_point(|frame| frame.links as usize <= holding);
         false
-    }
-
-    /// What led from the root through these frames.
-    #[inline]
-    fn links_of(&self, frames: &[Known]) -> &[Link] {
-        &self.links[..frames.last().map_or(0, |frame| frame.links as usize)]
     }
 
     /// Are the modules that may be unloaded still those of the frames?
@@ -224,41 +229,46 @@ impl Last {
         if self.count == self.frames.len() || links + read.len() > self.links.len() {
             return;
         }
+        let outer_links = links;
         for link in read.into_iter().filter(|link| link.at != 0) {
             self.links[links] = link;
             links += 1;
         }
+        let own_links = (links - outer_links) as u8;
         let Frame { registers, module, .. } = *frame;
         let innermost = loaded.checked_sub(1).map(|index| self.frames[usize::from(index)].module);
         if module != ModuleId::BY_ADDRESS && innermost != Some(module) {
             loaded = self.count as u16 + 1;
         }
-        self.frames[self.count] = Known { registers, links: links as u32, stack, module, loaded, needs_bp };
+        self.frames[self.count] =
+            Known { registers, links: links as u32, stack, module, loaded, needs_bp, own_links };
         self.count += 1;
     }
 }
 
-/// How many links hold, from the root on: the words were read as parts of a stack, above the return address
-/// of the frame that called next, so above the present stack pointer.
+/// Do all links hold? The words were read as parts of a stack, above the return address of the frame that
+/// called next, so above the present stack pointer.
 #[inline(always)]
-fn holding(links: &[Link]) -> usize {
+fn all_hold(links: &[Link]) -> bool {
     // SAFETY: a stack is readable from its pointer up to its end.
     let holds = |link: &Link| unsafe { link.holds() };
     let (fours, rest) = links.as_chunks::<4>(); // a third faster
-    let mut count = 0;
-    for four in fours {
-        if !four.iter().all(holds) {
-            return count;
+    for [first, second, third, fourth] in fours {
+        if !(holds(first) && holds(second) && holds(third) && holds(fourth)) {
+            return false;
         }
-        count += 4;
     }
     for link in rest {
         if !holds(link) {
-            return count;
+            return false;
         }
-        count += 1;
     }
-    count
+    true
+}
+
+/// How many links hold, from the root on.
+fn holding(links: &[Link]) -> usize {
+    links.iter().take_while(|link| all_hold(slice::from_ref(link))).count()
 }
 
 #[cfg(test)]
@@ -276,6 +286,7 @@ mod tests {
             module: ModuleId::BY_ADDRESS,
             loaded: 0,
             needs_bp: false,
+            own_links: 0,
         };
         let links = vec![Link { at: 0, word: 0 }; FRAMES * Last::LINKS_A_FRAME].leak();
         let mut last = Last::nothing();

@@ -47,7 +47,9 @@ pub struct State {
     memory: Option<(NonNull<u8>, usize)>,
 }
 
+/// In lines of the cache of its own, as each is another thread's.
 #[derive(Debug)]
+#[repr(align(128))]
 struct Slot {
     /// Control block of the thread that has it, 0 for none.
     owner: AtomicUsize,

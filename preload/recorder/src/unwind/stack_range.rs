@@ -60,7 +60,8 @@ impl StackRange {
     /// Is it known that all is readable from there to the end?
     #[inline]
     pub fn is_known(&self, sp: usize) -> bool {
-        (self.low.get()..self.high.get()).contains(&sp)
+        let low = self.low.get();
+        sp.wrapping_sub(low) < self.high.get().wrapping_sub(low) // not less than nothing
     }
 
     /// Are both addresses on this stack? Each is that of a frame at some time, so it counts if it is

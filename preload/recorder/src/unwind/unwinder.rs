@@ -71,7 +71,7 @@ impl Unwinder {
     ///
     /// # Errors
     /// [`NoStack`] if it is new and cannot be told of.
-    #[inline]
+    #[inline(always)]
     pub fn stack(
         &self,
         registers: Registers,
