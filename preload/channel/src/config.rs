@@ -79,7 +79,7 @@ impl fmt::Display for RateText {
             return f.write_str("off");
         }
         let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
-        match units.iter().find(|(shift, _)| rate > 0 && rate.trailing_zeros() >= *shift) {
+        match units.iter().find(|(shift, _)| rate.trailing_zeros() >= *shift) {
             Some((shift, unit)) => write!(f, "{}{unit}", rate >> shift),
             None => write!(f, "{rate}"),
         }
@@ -209,11 +209,26 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_like_a_placeholder_and_is_none_is_found() {
+        for (pattern, bad) in [
+            (&b"plain"[..], None),
+            (b"%n.%p.%h.%t.%%", None),
+            (b"%%n", None),
+            (b"%n%x.%y", Some(&b"%x"[..])),
+            (b"a%", Some(b"%")),
+        ] {
+            assert_eq!(bad_placeholder(pattern), bad);
+        }
+    }
+
+    #[test]
     fn a_session_reads_back_and_a_malformed_one_is_refused() {
         let token = "0123456789abcdef0123456789abcdef";
         let text = format!("heaptrace-1:{token}:42:wait");
         let session = Session { name: b"heaptrace-1", token: token.as_bytes(), program: 42, waits: true };
         assert_eq!(Session::parse(text.as_bytes()), Some(session));
+        let text = format!("heaptrace-1:{token}:42:go");
+        assert_eq!(Session::parse(text.as_bytes()), Some(Session { waits: false, ..session }));
         for text in [
             "",
             "a:b:1",

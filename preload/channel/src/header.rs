@@ -149,3 +149,32 @@ impl Header {
         unsafe { page.add(AT).cast().as_ref() }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::segment::tests::{SMALL, segment};
+
+    #[test]
+    fn what_is_told_at_the_start_and_later_reads_back() {
+        let segment = segment(SMALL);
+        let header = segment.header();
+        header.publish(&Start { geometry: SMALL, rate: 5, started: 9, who: Who::default() });
+        assert_eq!((header.started(), header.rate(Era::FIRST)), (9, 5));
+        assert_eq!(header.sampling(), Sampling::new(Era::FIRST, 5));
+        let next = Sampling::new(Era::new(1), 7);
+        header.begin(next, 8);
+        assert_eq!(header.sampling(), next);
+        assert_eq!([Era::FIRST, next.era()].map(|era| header.rate(era)), [5, 8]);
+        assert_eq!([(); 2].map(|()| header.next_mark()), [Mark(0), Mark(1)]);
+    }
+
+    #[test]
+    fn a_nudge_changes_the_word_that_the_collector_sleeps_on() {
+        let segment = segment(SMALL);
+        // SAFETY: the segment is never given back.
+        let nudges = unsafe { Header::nudges(NonNull::new(segment.base()).unwrap()) };
+        segment.header().nudge();
+        assert_eq!(nudges.load(Relaxed), 1);
+    }
+}

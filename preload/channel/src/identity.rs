@@ -93,12 +93,12 @@ mod tests {
         const KIND: Kind = (b"heaptest", 3);
         assert!(!identity.is_in(KIND));
         let long = [b'x'; MAX_COMMAND + 1];
-        let who = Who { pid: 7, started: 9, command: &long, executable: b"/bin/sh", started_as: b"" };
+        let who = Who { pid: 7, started: 9, command: &long, executable: b"/bin/sh", started_as: b"sh" };
         identity.publish(KIND, &who);
         assert!(identity.is_in(KIND) && !identity.is_in((KIND.0, 4)) && !identity.is_in((b"heaptrac", 3)));
         assert_eq!((identity.pid(), identity.started()), (7, 9));
         assert_eq!(identity.command(&mut [0; MAX_COMMAND]), &long[1..]);
         assert_eq!(identity.executable(&mut [0; MAX_PATH]), b"/bin/sh");
-        assert_eq!(identity.started_as(&mut [0; MAX_PATH]), b"");
+        assert_eq!(identity.started_as(&mut [0; MAX_PATH]), b"sh");
     }
 }

@@ -271,6 +271,18 @@ mod tests {
     }
 
     #[test]
+    fn each_record_has_a_futex_of_its_own_and_what_the_address_tells_has_none() {
+        let (records, count) = memory();
+        let modules = Modules::new(&records, &count);
+        let other = ModuleId::of_record(5);
+        assert_eq!((other.record(), ModuleId::BY_ADDRESS.record()), (Some(5), None));
+        modules.seen(other).unwrap().store(1, Relaxed);
+        let seen = [4, 5].map(|index| modules.seen(ModuleId::of_record(index)).unwrap().load(Relaxed));
+        assert_eq!(seen, [0, 1]);
+        assert!(modules.seen(ModuleId::BY_ADDRESS).is_none());
+    }
+
+    #[test]
     fn whatever_the_count_says_no_record_is_read_that_is_not_there() {
         let (records, count) = memory();
         let modules = Modules::new(&records, &count);

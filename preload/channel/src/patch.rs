@@ -317,10 +317,17 @@ mod tests {
         let patch = patch();
         assert_eq!(Patch::decode(&patch.encode()), Some(patch));
         assert_eq!(patch.at(), 0x5555_0000_1234);
+        assert_eq!(patch.replaced.get(), [0x55, 0x48, 0x89, 0xE5, 0x53]);
         let message: Vec<u8> = [VERSION].into_iter().chain(patch.encode()).chain(patch.encode()).collect();
         assert_eq!(patches(&message).collect::<Vec<_>>(), [patch; 2]);
         assert_eq!(patches(&message[..message.len() - 1]).count(), 1);
         assert_eq!(patches(&[]).count() + patches(&[9; 300]).count(), 0);
+    }
+
+    #[test]
+    fn what_became_of_patches_reads_back_and_nonsense_is_nothing() {
+        assert_eq!(Applied::ALL.map(|applied| Applied::of(applied as u8)), Applied::ALL);
+        assert_eq!(Applied::of(200), Applied::None);
     }
 
     #[test]
@@ -348,5 +355,6 @@ mod tests {
         assert_eq!(Shape::make_array(2, 3).bytes(&arguments), 1);
         assert_eq!(Shape::free(2).block(&arguments), 7);
         assert_eq!(Shape::make(0).block(&arguments), 0);
+        assert!(Shape::make(0).allocates() && !Shape::free(0).allocates());
     }
 }

@@ -109,6 +109,14 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_in_all_places_of_the_table_and_never_0() {
+        let keys = || (0..10_000).map(|inode| Key::of(file(inode), true));
+        let places: std::collections::BTreeSet<_> = keys().map(Key::first).collect();
+        assert_eq!(places, (0..PLACES).map(|place| place * WAYS * KEY).collect());
+        assert!(keys().all(|key| key.0 >> 63 == 1));
+    }
+
+    #[test]
     fn every_key_is_inside_the_table() {
         for inode in 0..10_000 {
             assert!(Key::of(file(inode), true).offset(inode as usize) + KEY <= SIZE);

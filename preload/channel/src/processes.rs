@@ -127,6 +127,19 @@ mod tests {
     }
 
     #[test]
+    fn an_id_of_a_thread_is_known_as_one() {
+        let (slots, turned_away) = memory(2);
+        let processes = Processes::new(&slots, &turned_away);
+        for (claimed, is_of_thread) in [(7, false), (7 | OF_A_THREAD, true)] {
+            let process = processes.claim(claimed).unwrap();
+            assert_eq!(
+                (processes.pid(process), processes.has_id_of_thread(process)),
+                (Some(7), is_of_thread)
+            );
+        }
+    }
+
+    #[test]
     fn when_all_slots_are_taken_the_next_process_gets_none_and_is_counted() {
         let (slots, turned_away) = memory(4);
         let processes = Processes::new(&slots, &turned_away);

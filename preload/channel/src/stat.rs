@@ -23,8 +23,8 @@ impl Stat {
     /// anything: see proc(5). `None` if it is something else.
     pub fn parse(text: &[u8]) -> Option<Stat> {
         let (pid, rest) = text.split_at(text.iter().position(|&c| c == b' ')?);
-        let after_name = rest.iter().rposition(|&c| c == b')')? + 1;
-        let mut words = rest[after_name..].split(|&c| c == b' ').skip(1);
+        let end_of_name = rest.iter().rposition(|&c| c == b')')?;
+        let mut words = rest[end_of_name..].split(|&c| c == b' ').skip(1);
         let state = words.next()?;
         let (parent, started) = (words.next()?, words.nth(17)?);
         Some(Stat {

@@ -69,6 +69,7 @@ mod tests {
     fn the_finer_rate_gives_a_thousand_samples() {
         assert_eq!(finer_rate(524_288, 50), Some(16_384));
         assert_eq!(finer_rate(524_288, 0), Some(1));
+        assert_eq!([5119, 5120].map(|rate| finer_rate(rate, 50)), [Some(1), Some(256)]);
         assert_eq!(finer_rate(u64::MAX, 99), Some(1 << 54));
         assert_eq!(finer_rate(524_288, 100), None);
         assert_eq!(finer_rate(1, 3), None);

@@ -424,6 +424,61 @@ mod tests {
     }
 
     #[test]
+    fn an_inner_call_is_known_by_its_family_and_size() {
+        let is = |outer: Forwarded, inner, sizes: [(u64, u64); 3]| {
+            sizes.map(|(size, of)| outer.is(inner, size, of))
+        };
+        assert_eq!(is(Forwarded::NewToMalloc, Family::Malloc, [(0, 1), (8, 8), (8, 9)]), [true, true, false]);
+        assert_eq!(is(Forwarded::NewToMalloc, Family::New, [(0, 1), (8, 8), (8, 9)]), [false; 3]);
+        assert_eq!(is(Forwarded::ArrayToNew, Family::New, [(0, 0), (8, 8), (8, 9)]), [true, true, false]);
+        assert_eq!(is(Forwarded::ArrayToNew, Family::Malloc, [(0, 0), (8, 8), (8, 9)]), [false; 3]);
+    }
+
+    #[test]
+    fn what_was_counted_since_a_moment_is_known_and_taken_back() {
+        let slot = Slot::empty();
+        slot.allocated(Family::Malloc, 7);
+        let before = slot.seen(Family::Malloc);
+        assert!(!slot.seen(Family::Malloc).has_calls_since(before));
+        slot.failed(Family::Malloc);
+        assert!(!slot.seen(Family::Malloc).has_calls_since(before), "it got nothing");
+        slot.allocated(Family::Malloc, 100);
+        assert!(slot.seen(Family::Malloc).has_calls_since(before));
+        assert_eq!(slot.bytes_since(Family::Malloc, before), 100);
+        slot.take_back(Family::Malloc, before);
+        assert!(!slot.seen(Family::Malloc).has_calls_since(before));
+        let (bytes, histogram) = slot.calls(Family::Malloc);
+        assert_eq!((bytes, histogram[size_class(7)], histogram[size_class(100)]), (7, 1, 0));
+        let before = slot.seen(Family::New);
+        slot.forwarded(Forwarded::NewToMalloc, 0);
+        assert!(slot.seen(Family::New).has_calls_since(before), "of no bytes, counted with its malloc");
+    }
+
+    #[test]
+    fn sizes_that_change_are_counted_by_where_the_block_is_then() {
+        let slot = Slot::empty();
+        [true, false, false].into_iter().for_each(|moved| slot.resized(moved));
+        assert_eq!((slot.resizes(), slot.frees()), ((1, 2), 0));
+    }
+
+    #[test]
+    fn a_slot_of_a_process_that_cannot_be_is_nobodys() {
+        let owner = |place: u64| Owner((place + 1) << 32 | 9).process();
+        let most = ProcessCounters::MAX as u64;
+        assert_eq!([most - 1, most].map(owner), [Some(Process(most as u16 - 1)), None]);
+        assert_eq!([Owner(0), Owner::ALL].map(Owner::process), [None; 2]);
+    }
+
+    #[test]
+    fn no_thread_keeps_more_to_itself_than_a_step() {
+        let (slot, process) = (Slot::empty(), ProcessCounters::default());
+        for bytes in [3 * STEP, -STEP - 1, STEP - 1, 1] {
+            slot.change_in_use(&process, bytes);
+            assert!((-STEP..STEP).contains(&slot.untold()), "{}", slot.untold());
+        }
+    }
+
+    #[test]
     fn with_one_thread_the_peak_is_exact() {
         let (slot, process) = (Slot::empty(), ProcessCounters::default());
         let (mut in_use, mut peak) = (0, 0);

@@ -271,10 +271,24 @@ mod tests {
             let slot = counters.claim_slot(process, thread, None, &cursor, |_| true).unwrap();
             slot.allocated(Family::New, 10);
         }
-        assert!(counters.slots(process).count() <= 2);
+        assert_eq!(counters.slots(process).count(), 1);
         let sums = counters.sums(process);
         assert_eq!((sums.allocations, sums.bytes), (10_000, 100_000));
         assert!(!counters.is_merged(process));
+    }
+
+    #[test]
+    fn sums_have_the_calls_of_each_kind() {
+        let (counters, cursor) = (counters(4), AtomicU32::new(0));
+        let process = counters.claim_process(7);
+        let slot = counters.claim_slot(process, 1, None, &cursor, NEVER).unwrap();
+        let families = [Family::Malloc, Family::Realloc, Family::Realloc];
+        families.into_iter().for_each(|family| slot.allocated(family, 10));
+        slot.failed(Family::Calloc);
+        slot.freed();
+        let sums =
+            Sums { allocations: 3, bytes: 30, frees: 1, reallocations: 2, failures: 1, in_use: 0, peak: 0 };
+        assert_eq!(counters.sums(process), sums);
     }
 
     #[test]
@@ -321,6 +335,7 @@ mod tests {
         let claimed = (0..5000).filter(|&pid| counters.claim_process(pid) != OTHERS).count();
         assert_eq!(claimed, ProcessCounters::MAX - 1);
         assert_eq!(counters.processes().count(), claimed);
+        assert_eq!(counters.process(OTHERS).pid.load(Relaxed), 0, "that of none of them");
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl Words {
                 return told.or_else(marked);
             }
         };
-        ((process.0 as usize) < MAX_PROCESSES).then_some(Message::Happened(process, event))
+        Some(Message::Happened(process, event))
     }
 }
 
@@ -231,6 +231,13 @@ mod tests {
             let message = Message::Marked(Mark((1 << STACK_BITS) - 1), part);
             assert_eq!(Words::of(message).at(Epoch(7)).message(), Some(message));
         }
+    }
+
+    #[test]
+    fn a_size_that_no_block_has_is_cut_and_spoils_nothing_beside_it() {
+        let sample = |size| Sample { size, era: Era::new(5), ..SAMPLE };
+        let message = |size| Message::Happened(Process(1), Event::Allocated(sample(size)));
+        assert_eq!(Words::of(message(u64::MAX)).message(), Some(message((1 << SIZE_BITS) - 1)));
     }
 
     #[test]

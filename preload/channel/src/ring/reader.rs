@@ -236,6 +236,7 @@ mod tests {
     use super::*;
     use crate::processes::Process;
     use crate::ring::event::Event;
+    use crate::ring::ring::Room;
     use crate::ring::rings::{LastRing, tests::Memory};
     use crate::ring::rseq::{Rseq, tests::own, tests::pretended};
     use crate::sample::Sample;
@@ -327,6 +328,42 @@ mod tests {
         reader.skip(&ends);
         assert_eq!(sizes(&mut reader), [2]);
         assert!(!reader.is_blocked() && reader.has_passed(&ends));
+    }
+
+    #[test]
+    fn a_full_ring_is_no_damage_and_a_head_beyond_it_is_and_ends_what_was_there() {
+        let memory = Memory::new(1, 8);
+        let mut progress = Progress::default();
+        let last = LastRing::default();
+        (0..8).for_each(|size| write(&memory, -1, &last, size));
+        memory.slots[0].spoil();
+        let mut reader = Reader::new(memory.rings(), &mut progress);
+        assert_eq!(reader.drain(|_| {}), 0);
+        let ends = reader.ends();
+        assert!(!reader.has_passed(&ends));
+        assert!(!progress.is_damaged());
+        memory.states[0].spoil(1000, 0);
+        let mut reader = Reader::new(memory.rings(), &mut progress);
+        assert_eq!(reader.drain(|_| {}), 0);
+        assert!(reader.has_passed(&ends));
+        assert!(progress.is_damaged());
+    }
+
+    #[test]
+    fn writers_have_room_again_while_much_is_read() {
+        const SLOTS: usize = 4 * BATCH as usize;
+        let memory = Memory::new(1, SLOTS);
+        let mut progress = Progress::default();
+        let mut reader = Reader::new(memory.rings(), &mut progress);
+        let last = LastRing::default();
+        (0..SLOTS as u64).for_each(|size| write(&memory, -1, &last, size));
+        let mut least = SLOTS as u64;
+        let passed = reader.drain(|_| {
+            if let Ok(Room::Some { unread }) = memory.rings().ring(0).find_room() {
+                least = least.min(unread);
+            }
+        });
+        assert_eq!((passed, least), (SLOTS as u64, BATCH));
     }
 
     /// Heads, tails, limits, tags and the epoch as a stray write or an enemy may leave them.

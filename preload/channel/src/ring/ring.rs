@@ -239,6 +239,7 @@ pub(super) mod tests {
                 let committed = ring.slot(position).committed(ring.lap(position)).unwrap();
                 assert_eq!(committed.message(), words(position).message());
                 assert_eq!(ring.slot(position).committed(ring.lap(position + 8)), None);
+                assert_eq!(ring.lap(position), ring.lap(position | 7), "of one lap");
                 ring.release(position + 1);
             }
         });

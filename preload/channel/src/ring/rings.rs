@@ -251,6 +251,13 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_is_separated_is_of_different_epochs() {
+        let memory = Memory::new(1, 8);
+        memory.rings().separate();
+        assert_eq!(memory.rings().epoch(), Epoch(1));
+    }
+
+    #[test]
     fn the_reader_is_nudged_where_a_quarter_is_unread() {
         let memory = Memory::new(1, 16);
         let nudges = std::cell::Cell::new(0);

@@ -42,3 +42,23 @@ pub fn low_half(counter: &AtomicU64) -> &Word {
     // SAFETY: a u64 is aligned for a u32, and its first four bytes are its low half.
     unsafe { &*counter.as_ptr().cast::<AtomicU32>() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_with_its_time_or_with_the_word_or_when_somebody_wakes() {
+        let word = &Word::new(0);
+        assert_eq!(futex_wait(word, 0, Duration::from_millis(1)), Waited::TimedOut);
+        assert_eq!(futex_wait(word, 1, Duration::from_secs(60)), Waited::Early);
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| futex_wait(word, 0, Duration::from_secs(10)));
+            while !sleeper.is_finished() {
+                futex_wake(word);
+                std::thread::yield_now();
+            }
+            assert_eq!(sleeper.join().unwrap(), Waited::Early);
+        });
+    }
+}
