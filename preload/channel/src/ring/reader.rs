@@ -342,7 +342,11 @@ mod tests {
         let ends = reader.ends();
         assert!(!reader.has_passed(&ends));
         assert!(!progress.is_damaged());
-        memory.states[0].spoil(1000, 0);
+        memory.slots[3].spoil();
+        let mut reader = Reader::new(memory.rings(), &mut progress);
+        reader.skip(&ends);
+        assert_eq!(reader.drain(|_| {}), 2, "up to what is not committed");
+        memory.states[0].spoil(1000, 3);
         let mut reader = Reader::new(memory.rings(), &mut progress);
         assert_eq!(reader.drain(|_| {}), 0);
         assert!(reader.has_passed(&ends));
