@@ -90,11 +90,15 @@ impl Beginning {
     }
 }
 
-/// Where a function leads that only jumps to another.
-pub fn target_of_jump(beginning: &Beginning, start: u64) -> Option<u64> {
-    let [distance, ..] = beginning.distances;
-    let is_jump = matches!(beginning.moved.get(), [0xE9, _, _, _, _]);
-    is_jump.then(|| beginning.range(start).start.wrapping_add_signed(distance.target.into()))
+/// Where every call of a function goes on to, which begins at `start` and has `size` bytes of `code`: it jumps there,
+/// and to nowhere else, and calls nobody before.
+pub fn goes_on_to(code: &[u8], start: u64, size: usize) -> Option<u64> {
+    let own = &code[..size.min(code.len())];
+    let mut instructions = Decoder::with_ip(64, own, start, DecoderOptions::NONE).into_iter();
+    let leaves = instructions.find(|instruction| instruction.flow_control() != FlowControl::Next)?;
+    let is_jump = leaves.flow_control() == FlowControl::UnconditionalBranch
+        && leaves.op0_kind() == OpKind::NearBranch64;
+    is_jump.then(|| leaves.near_branch_target())
 }
 
 /// Instructions on their way to another place.
@@ -328,10 +332,28 @@ mod tests {
         // jmp to another function: nothing comes back
         let other = of(&[0xE9, 0xFB, 0xF, 0, 0]).unwrap();
         assert_eq!(text(&placed(&other, 0x10_0000), 0x10_0000), ["Jmp 402000"]);
-        assert_eq!(target_of_jump(&other, START), Some(0x40_2000));
-        assert_eq!(target_of_jump(&far, START), None);
         let short = of(&[0xEB, 0x40, 0x90, 0x90, 0x90]).unwrap();
         assert_eq!(text(&placed(&short, 0x10_0000), 0x10_0000), ["Jmp 401042"]);
+    }
+
+    #[test]
+    fn who_only_prepares_arguments_goes_on_to_another_function() {
+        let target = |code: &[u8]| goes_on_to(code, START, code.len());
+        assert_eq!(target(&[0xE9, 0xFB, 0xF, 0, 0]), Some(0x40_2000));
+        // endbr64; mov rdx, rsi; mov rsi, rdi; mov rdi, fs:[rax]; jmp 0x402000
+        let prepares = [
+            0xF3, 0x0F, 0x1E, 0xFA, 0x48, 0x89, 0xF2, 0x48, 0x89, 0xFE, 0x64, 0x48, 0x8B, 0x38, 0xE9, 0xED,
+            0xF, 0, 0,
+        ];
+        assert_eq!(target(&prepares), Some(0x40_2000));
+        // test rdi, rdi; je +0x20; jmp 0x402000: not every call
+        assert_eq!(target(&[0x48, 0x85, 0xFF, 0x74, 0x20, 0xE9, 0xF6, 0xF, 0, 0]), None);
+        // call 0x402000; jmp 0x402000: it may have a block already
+        assert_eq!(target(&[0xE8, 0xFB, 0xF, 0, 0, 0xE9, 0xF6, 0xF, 0, 0]), None);
+        // jmp [rip+0x2000], ret
+        assert_eq!((target(&[0xFF, 0x25, 0, 0x20, 0, 0]), target(&[0xC3])), (None, None));
+        // A jump behind its end is not its own.
+        assert_eq!(goes_on_to(&prepares, START, 14), None);
     }
 
     #[test]

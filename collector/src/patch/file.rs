@@ -6,7 +6,7 @@ use heaptrace_channel::patch::{Deed, Patch, Shape};
 use heaptrace_symbolize::{Code, NamedFunction};
 use serde::{Deserialize, Serialize};
 
-use super::beginning::{Beginning, Unsafe, jumped_into, target_of_jump};
+use super::beginning::{Beginning, Unsafe, goes_on_to, jumped_into};
 use super::names;
 
 /// Most bytes of a function that are looked at as its own.
@@ -76,9 +76,10 @@ impl FilePlan {
         let wanted = Wanted::among(&functions, is_program);
         let mut draft = Draft::default();
         for (&start, wanted_here) in &wanted.0 {
+            if wanted.has(wanted_here.goes_on_to(code, start)) {
+                continue; // it is counted there
+            }
             match wanted_here.beginning(code, start, &functions) {
-                // Who only goes on to another of them is counted there.
-                Ok(beginning) if wanted.has(target_of_jump(&beginning, start)) => {}
                 Ok(beginning) => draft.functions.push(Function {
                     start,
                     name: wanted_here.name.clone(),
@@ -197,13 +198,21 @@ impl Wanted {
 }
 
 impl WantedFunction {
+    fn size(&self, start: u64) -> u64 {
+        (self.end - start).min(LONGEST)
+    }
+
+    fn goes_on_to(&self, code: &Code, start: u64) -> Option<u64> {
+        let size = self.size(start);
+        goes_on_to(&code.bytes(start, size)?, start, size as usize)
+    }
+
     fn beginning(&self, code: &Code, start: u64, functions: &[NamedFunction]) -> Result<Beginning, Unsafe> {
         if self.is_ambiguous {
             return Err(Unsafe::Ambiguous);
         }
-        let size = (self.end - start).min(LONGEST);
-        let bytes = code.bytes(start, size + BEHIND).ok_or(Unsafe::Unmovable)?;
-        let beginning = Beginning::of(&bytes, start, size as usize)?;
+        let bytes = code.bytes(start, self.size(start) + BEHIND).ok_or(Unsafe::Unmovable)?;
+        let beginning = Beginning::of(&bytes, start, self.size(start) as usize)?;
         let range = beginning.range(start);
         let next = functions.partition_point(|function| function.start <= start);
         let is_next_in = functions.get(next).is_some_and(|next| range.contains(&next.start));
