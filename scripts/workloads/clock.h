@@ -28,7 +28,7 @@ enum { MOMENT = 100000 };
 
 // Times `work`, which does as many pairs of malloc and free as it is told, moment by moment.
 static inline double *in_moments(void (*work)(long), long pairs) {
-    double *times = calloc(pairs / MOMENT + 1, sizeof *times);
+    double *times = (double *)calloc(pairs / MOMENT + 1, sizeof *times);
     for (long i = 0; i < pairs / MOMENT; i++) {
         double start = now();
         work(MOMENT);

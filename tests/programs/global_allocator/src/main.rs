@@ -1,6 +1,6 @@
 //! Allocates in the ways of Rust's library, from an allocator that is linked in, and keeps account: of each
 //! call of the allocator, for the function that made it. With the argument "steady" blocks of a few sizes,
-//! many of each.
+//! many of each; with "pairs" and a number the time of that many which are allocated and freed.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Mutex;
 use std::thread;
+use std::time::Instant;
 
 #[cfg(feature = "jemalloc")]
 static BELOW: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -217,11 +218,34 @@ fn steady(size: usize, count: usize) {
     }
 }
 
+/// Allocates and frees past the account, and prints nanoseconds a pair, as scripts/workloads/clock.h does.
+fn pairs(count: usize) {
+    const MOMENT: usize = 100_000;
+    let moment = |_| {
+        let start = Instant::now();
+        for i in 0..MOMENT {
+            let layout = Layout::from_size_align(64 + (i & 63), 8).unwrap();
+            unsafe { BELOW.dealloc(black_box(BELOW.alloc(layout)), layout) };
+        }
+        start.elapsed().as_nanos() as f64 / MOMENT as f64
+    };
+    let mut times: Vec<_> = (0..count / MOMENT).map(moment).collect();
+    times.sort_by(f64::total_cmp);
+    let mean = times.iter().sum::<f64>() / times.len() as f64;
+    println!("mean {mean}\nquiet {}", times[times.len() / 10]);
+}
+
 fn main() {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    if let [way, count] = &arguments[..]
+        && way == "pairs"
+    {
+        return pairs(count.parse().unwrap());
+    }
     let ways: &[extern "C" fn()] = &[boxes, aligned, vectors, zeroed, strings, tables, freed_elsewhere];
     let steady: &[extern "C" fn()] =
         &[small_steady, middle_steady, large_steady, zeroed_steady, aligned_steady];
-    let is_steady = std::env::args().nth(1).is_some_and(|argument| argument == "steady");
+    let is_steady = arguments.first().is_some_and(|argument| argument == "steady");
     (if is_steady { steady } else { ways }).iter().for_each(|way| way());
     thread::spawn(|| drop(std::mem::take(&mut *ELSEWHERE.lock().unwrap()))).join().unwrap();
     let book = BOOK.lock().unwrap().accounts;
