@@ -1,12 +1,12 @@
 //! Builds libheaptrace.so and libheaptrace-stat.so, which the `heaptrace` binary carries inside, deflated.
 
-use std::io::{self, Write};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
+use std::{env, fs, io};
 
 use flate2::Compression;
-use flate2::write::ZlibEncoder;
+use flate2::read::ZlibEncoder;
 
 fn main() {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
@@ -25,9 +25,11 @@ fn main() {
     for (features, name) in [("shared-object", "LIBRARY"), ("shared-object,counting", "STAT_LIBRARY")] {
         let library = build_library(workspace, features, &out.join(name));
         let content = fs::read(&library).expect("the library was just built");
-        let deflated = out.join(format!("{name}.z"));
-        fs::write(&deflated, deflate(&content).expect("memory takes all")).expect("the folder is cargo's");
-        println!("cargo::rustc-env=HEAPTRACE_{name}={}", deflated.display());
+        let path = out.join(format!("{name}.z"));
+        let mut deflated = ZlibEncoder::new(&*content, Compression::best());
+        let mut file = File::create(&path).expect("the folder is cargo's");
+        io::copy(&mut deflated, &mut file).expect("there is room for it");
+        println!("cargo::rustc-env=HEAPTRACE_{name}={}", path.display());
         println!("cargo::rustc-env=HEAPTRACE_{name}_HASH={:016x}", fnv1a(&content));
     }
 }
@@ -62,12 +64,6 @@ fn build_library(workspace: &Path, features: &str, target: &Path) -> PathBuf {
         .expect("cargo runs");
     assert!(status.success(), "the library does not build");
     target.join("library/libheaptrace_preload.so")
-}
-
-fn deflate(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes)?;
-    encoder.finish()
 }
 
 /// The 64-bit FNV-1a hash: tells versions of the library apart, no more.

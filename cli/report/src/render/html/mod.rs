@@ -2,7 +2,9 @@
 
 mod columns;
 mod data;
+#[cfg(test)]
 mod link;
+#[cfg(test)]
 mod modules;
 mod page;
 mod runs;

@@ -1,7 +1,5 @@
-//! What the page is made of.
+//! What the page is made of, before `build.rs` has put it together.
 
-/// The page, with places for the rest.
-pub const INDEX: &str = include_str!("../../../web/index.html");
 /// Its style.
 pub const STYLE: &str = include_str!("../../../web/style.css");
 

@@ -1,12 +1,28 @@
 //! The page.
 
+use std::io::Read;
+use std::sync::LazyLock;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use flate2::read::ZlibDecoder;
 use sha2::{Digest, Sha256};
 
-use crate::render::html::link::link;
-use crate::render::html::modules::{INDEX, MODULES, STYLE};
 use crate::render::xml::escaped;
+
+/// The page, with places for the rest.
+const INDEX: &str = include_str!("../../../web/index.html");
+/// Its style, and its modules as one script.
+static STYLE: LazyLock<String> =
+    LazyLock::new(|| inflated(include_bytes!(concat!(env!("OUT_DIR"), "/style.z"))));
+static SCRIPT: LazyLock<String> =
+    LazyLock::new(|| inflated(include_bytes!(concat!(env!("OUT_DIR"), "/script.z"))));
+
+fn inflated(deflated: &[u8]) -> String {
+    let mut text = String::new();
+    ZlibDecoder::new(deflated).read_to_string(&mut text).expect("the build has deflated it");
+    text
+}
 
 /// The page, and the policy that it is under.
 #[derive(Clone, Debug)]
@@ -38,19 +54,18 @@ impl Page {
     }
 
     fn new([data, more]: [&str; 2], from: &str, connect: &str) -> Page {
-        let script = link(MODULES);
         let policy = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; img-src data: blob:; {connect}; base-uri 'none'; form-action 'none'",
-            hash(&script),
-            hash(STYLE)
+            hash(&SCRIPT),
+            hash(&STYLE)
         );
         let parts = [
             ("{policy}", &*policy),
-            ("{style}", STYLE),
+            ("{style}", &*STYLE),
             ("{from}", from),
             ("{data}", data),
             ("{more}", more),
-            ("{script}", &*script),
+            ("{script}", &*SCRIPT),
         ];
         let length = parts.iter().map(|(_, text)| text.len()).sum::<usize>() + INDEX.len();
         let mut html = String::with_capacity(length);
