@@ -53,3 +53,46 @@ impl Geometry {
         self.rings as usize * self.ring_slots as usize
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_processor_has_a_ring_as_long_as_all_of_them_stay_small() {
+        const MOST: u32 = MAX_RINGS as u32;
+        let of = |rate, processors| {
+            let Geometry { rings, ring_slots, lost_frees } = Geometry::for_rate(rate, processors);
+            (rings, ring_slots, lost_frees)
+        };
+        for (rate, lost_frees) in [(16 << 10, 1 << 12), (512 << 10, 1 << 12), (1, 1 << 13), (16_383, 1 << 13)]
+        {
+            let (all, most) = if lost_frees == 1 << 12 { (1 << 18, 1 << 13) } else { (1 << 19, 1 << 16) };
+            assert_eq!(of(rate, 1), (2, most, lost_frees));
+            assert_eq!(of(rate, 127), (128, all / 128, lost_frees));
+            for processors in [MOST - 1, MOST, MOST + 1, u32::MAX] {
+                assert_eq!(of(rate, processors), (MOST, all / 512, lost_frees), "{processors}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_geometry_that_no_library_makes_is_refused() {
+        const MOST: u32 = MAX_RINGS as u32;
+        let good = Geometry { rings: MOST, ring_slots: 1 << 20, lost_frees: 1 << 24 };
+        assert!(good.is_valid() && Geometry { rings: 1, ring_slots: 4, lost_frees: 1 }.is_valid());
+        assert_eq!(good.all_ring_slots(), MAX_RINGS << 20);
+        for bad in [
+            Geometry { rings: 0, ..good },
+            Geometry { rings: MOST + 1, ..good },
+            Geometry { ring_slots: 2, ..good },
+            Geometry { ring_slots: 12, ..good },
+            Geometry { ring_slots: 1 << 21, ..good },
+            Geometry { lost_frees: 0, ..good },
+            Geometry { lost_frees: 12, ..good },
+            Geometry { lost_frees: 1 << 25, ..good },
+        ] {
+            assert!(!bad.is_valid(), "{bad:?}");
+        }
+    }
+}
