@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
-use flate2::Compression;
 use flate2::read::ZlibEncoder;
+use flate2::{Compression, Crc};
 
 fn main() {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
@@ -31,6 +31,9 @@ fn main() {
         io::copy(&mut deflated, &mut file).expect("there is room for it");
         println!("cargo::rustc-env=HEAPTRACE_{name}={}", path.display());
         println!("cargo::rustc-env=HEAPTRACE_{name}_HASH={:016x}", fnv1a(&content));
+        let mut check = Crc::new();
+        check.update(&content);
+        println!("cargo::rustc-env=HEAPTRACE_{name}_CHECK={} {}", check.amount(), check.sum());
     }
 }
 

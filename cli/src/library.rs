@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use flate2::CrcReader;
 use flate2::read::ZlibDecoder;
 use rustix::fs::{self, AtFlags, Mode, OFlags, StatVfsMountFlags};
 
@@ -19,18 +20,22 @@ use crate::own_folder;
 pub struct Library {
     deflated: &'static [u8],
     name: &'static str,
+    /// Its length and checksum, so that it need not be inflated to know it again.
+    check: &'static str,
 }
 
 /// The one that records samples.
 pub const RECORDER: Library = Library {
     deflated: include_bytes!(env!("HEAPTRACE_LIBRARY")),
     name: concat!("libheaptrace-", env!("HEAPTRACE_LIBRARY_HASH"), ".so"),
+    check: env!("HEAPTRACE_LIBRARY_CHECK"),
 };
 
 /// The one that counts.
 pub const COUNTER: Library = Library {
     deflated: include_bytes!(env!("HEAPTRACE_STAT_LIBRARY")),
     name: concat!("libheaptrace-stat-", env!("HEAPTRACE_STAT_LIBRARY_HASH"), ".so"),
+    check: env!("HEAPTRACE_STAT_LIBRARY_CHECK"),
 };
 
 /// A link to this program beside it: what the library starts as its collector, wherever it is installed.
@@ -82,9 +87,8 @@ impl Library {
             bail!("LD_PRELOAD takes no path with a space or a colon");
         }
         let folder = open_folder(&folder)?;
-        let content = self.content()?;
-        if !self.is_in(&folder, &content) {
-            self.write_to(&folder, &content)?;
+        if !self.is_in(&folder) {
+            self.write_to(&folder, &self.content()?)?;
         }
         link_program(&folder).ok(); // without it there are other places to look
         Ok(path)
@@ -97,22 +101,15 @@ impl Library {
     }
 
     /// Is all of the library there, for everybody to read, and nothing else?
-    fn is_in(self, folder: &OwnedFd, content: &[u8]) -> bool {
+    fn is_in(self, folder: &OwnedFd) -> bool {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let Ok(file) = fs::openat(folder, self.name, flags, Mode::empty()) else { return false };
         if !fs::fstat(&file).is_ok_and(|stat| stat.st_mode & 0o555 == 0o555) {
             return false;
         }
-        let mut file = File::from(file);
-        let mut rest = content;
-        let mut piece = [0; 1 << 14];
-        while let Ok(read @ 1..) = file.read(&mut piece) {
-            match rest.strip_prefix(&piece[..read]) {
-                Some(after) => rest = after,
-                None => return false,
-            }
-        }
-        rest.is_empty()
+        let mut content = CrcReader::new(File::from(file));
+        let is_read = std::io::copy(&mut content, &mut std::io::sink()).is_ok();
+        is_read && format!("{} {}", content.crc().amount(), content.crc().sum()) == self.check
     }
 
     /// Writes under a name of this process's own and renames: another process sees all of it or none.
@@ -214,7 +211,7 @@ mod tests {
         let room = tempfile::tempdir().unwrap();
         let folder = room.path().join("cache/heaptrace");
         assert!(RECORDER.unpack_into(&folder).unwrap().ends_with(RECORDER.name));
-        assert!(RECORDER.is_in(&open_folder(&folder).unwrap(), &RECORDER.content().unwrap()));
+        assert!(RECORDER.is_in(&open_folder(&folder).unwrap()));
         for (writable, sticky) in [(&*folder, false), (folder.parent().unwrap(), true)] {
             set_mode(writable, 0o777);
             assert!(RECORDER.unpack_into(&folder).is_err(), "{}", writable.display());
@@ -225,6 +222,21 @@ mod tests {
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(folder.parent().unwrap(), Some(65_533), None).unwrap();
             assert!(RECORDER.unpack_into(&folder).is_err());
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_whole_or_another_is_written_anew() {
+        let room = tempfile::tempdir().unwrap();
+        let folder = room.path().join("heaptrace");
+        let path = COUNTER.unpack_into(&folder).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let mut flipped = whole.clone();
+        flipped[whole.len() / 2] ^= 1;
+        for other in [&whole[..whole.len() - 1], &[&*whole, b"x"].concat(), &flipped, b""] {
+            std::fs::write(&path, other).unwrap();
+            COUNTER.unpack_into(&folder).unwrap();
+            assert!(std::fs::read(&path).unwrap() == whole, "{} bytes", other.len());
         }
     }
 

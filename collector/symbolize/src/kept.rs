@@ -10,6 +10,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::SystemTime;
 
 use rustix::process::geteuid;
@@ -37,6 +39,8 @@ pub struct Kept {
     path: PathBuf,
     /// Which build of this program this is.
     program: String,
+    /// Something was added since it was trimmed.
+    has_grown: Arc<AtomicBool>,
 }
 
 /// Where something about a module is kept.
@@ -44,6 +48,8 @@ pub struct Kept {
 pub struct Place {
     path: PathBuf,
     origin: Origin,
+    /// The folder's.
+    has_grown: Arc<AtomicBool>,
 }
 
 /// A file that something was made from, and its state.
@@ -70,18 +76,22 @@ impl Kept {
         let program = fs::metadata("/proc/self/exe").ok()?;
         let program = format!("{} {} {}", program.len(), program.mtime(), program.mtime_nsec());
         let is_private = folder.is_dir() && is_own(&folder) && folder.mode() & 0o022 == 0;
-        is_private.then_some(Kept { path, program })
+        is_private.then_some(Kept { path, program, has_grown: Arc::default() })
     }
 
     /// The place for something about a module, which was made from these files. `matter` ends the file's name.
     pub(super) fn place(&self, build_id: &[u8], matter: &str, sources: Vec<Source>) -> Option<Place> {
         let origin = Origin { program: self.program.clone(), sources };
         let path = self.path.join(hex(build_id) + matter);
-        (build_id.len() >= SHORTEST_ID).then_some(Place { path, origin })
+        let has_grown = Arc::clone(&self.has_grown);
+        (build_id.len() >= SHORTEST_ID).then_some(Place { path, origin, has_grown })
     }
 
     /// Removes what was used least recently, until what is left is within the limit.
     pub(super) fn trim(&self) {
+        if !self.has_grown.swap(false, Relaxed) {
+            return; // whoever added to it has trimmed it
+        }
         let file = |entry: std::io::Result<fs::DirEntry>| {
             let entry = entry.ok()?;
             let metadata = entry.metadata().ok()?;
@@ -129,6 +139,7 @@ impl Place {
         if json.len() as u64 > FILE_LIMIT / 2 {
             return Ok(());
         }
+        self.has_grown.store(true, Relaxed);
         let hidden = self.hidden();
         let mut file = File::create_new(&hidden)?;
         file.set_permissions(Permissions::from_mode(0o600))?;
@@ -208,7 +219,7 @@ pub(super) mod tests {
             assert_eq!(read(&place), None, "byte {cut} flipped");
         }
         fs::write(&place.path, &whole).unwrap();
-        let with = |origin: Origin| Place { path: place.path.clone(), origin };
+        let with = |origin: Origin| Place { path: place.path.clone(), origin, has_grown: Arc::default() };
         let sources = sources(Stamp { size: 1, ..STAMP });
         assert_eq!(read(&with(Origin { sources, ..place.origin.clone() })), None);
         assert_eq!(read(&with(Origin { program: "another".into(), ..place.origin.clone() })), None);
@@ -243,10 +254,17 @@ pub(super) mod tests {
             file.set_len(FOLDER_LIMIT / 2 - 1).unwrap();
             file.set_modified(SystemTime::now() - std::time::Duration::from_secs(60 * age as u64)).unwrap();
         }
+        let left = || {
+            let entries = fs::read_dir(&kept.path).unwrap();
+            let mut left: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+            left.sort();
+            left
+        };
         kept.trim();
-        let mut left: Vec<_> =
-            fs::read_dir(&kept.path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        left.sort();
-        assert_eq!(left, ["newer", "newest"]);
+        assert_eq!(left().len(), 4, "nothing was added");
+        kept.place(&[7; 20], ".added", vec![]).unwrap().write([4]).unwrap();
+        kept.trim();
+        let added = format!("{}.added", hex(&[7; 20]));
+        assert_eq!(left(), [&*added, "newest"]);
     }
 }
