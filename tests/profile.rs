@@ -58,6 +58,7 @@ fn recording(program: &Path, bias: u64) -> Recording {
         executable: program.to_owned(),
         started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
         duration: Duration::from_millis(1500),
+        is_change: false,
         rate: 512 << 10,
         rates: Some("off from 0.000s, 512KiB from 90.000s".into()),
         counters: Counters {

@@ -265,6 +265,9 @@ fn comments(recording: &Recording) -> Vec<String> {
         }
     }
     comments.extend(recording.rates.iter().map(|rates| format!("rates: {rates}")));
+    if recording.is_change {
+        comments.push(heaptrace_pprof::CHANGE.to_owned());
+    }
     if counters.is_damaged {
         comments.push("damaged: the program wrote over what was recorded of it".to_owned());
     }

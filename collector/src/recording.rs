@@ -23,6 +23,8 @@ pub struct Recording {
     pub started: SystemTime,
     /// How long recording has gone on.
     pub duration: Duration,
+    /// Whether it is what changed in that time, and not what had come and was in use at its end.
+    pub is_change: bool,
     /// Mean bytes between samples; 1 means that every allocation was recorded.
     pub rate: u64,
     /// What the rate was when, if it was changed while recording went on.

@@ -115,6 +115,7 @@ impl Snapshot {
     pub fn recording_since(&self, earlier: &Snapshot, what: Since) -> Recording {
         let mut recording = self.record(self.sums.since(&earlier.sums, what).map(|sum| (sum, None)));
         if what == Since::Everything {
+            recording.is_change = true;
             recording.started = earlier.taken;
             recording.duration = self.taken.duration_since(earlier.taken).unwrap_or_default();
         }
@@ -139,6 +140,7 @@ impl Snapshot {
             executable: self.program.executable.clone(),
             started: self.started,
             duration: self.duration(),
+            is_change: false,
             rate: self.rate,
             rates: self.rates.clone(),
             counters,

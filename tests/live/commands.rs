@@ -68,6 +68,14 @@ fn between_two_marks_is_what_grew_and_what_was_allocated() {
     };
     assert_eq!(grown(&["--since", "start"]), [4 * 53, 12, 96]);
     assert_eq!(grown(&["--since", "iteration 1", "--until", "iteration 3"]), [2 * 53, 6, 48]);
+    // The file says of itself that it is what changed, so that its errors are those of what came and went.
+    let report = std::process::Command::new(crate::support::HEAPTRACE)
+        .current_dir(room.path(""))
+        .args(["report", "since.prof"])
+        .output()
+        .unwrap();
+    let report = String::from_utf8_lossy(&report.stdout).into_owned();
+    assert!(report.contains("+48B in +6 blocks"), "{report}");
     assert_eq!(grown(&["--since", "iteration 4"]), [0, 0, 0]);
     let error = said(&room, &["snapshot", &pid, "--since", "end"]);
     assert!(error.contains("has no mark end: it has start, iteration 1"), "{error}");

@@ -158,6 +158,13 @@ async function totalAlone(profile) {
     return total;
 }
 
+/** Shows another view, and waits for a part of it. */
+async function goTo(page, hash, part) {
+    await page.evaluate((to) => (location.hash = to), hash);
+    await part.waitFor();
+    return part;
+}
+
 test('what was too small for the page comes when the reader looks closely', async () => {
     const profile = file('many.prof', execFileSync(join(dirname(HEAPTRACE), 'examples/large_profile'), ['3000'], { maxBuffer: 1 << 30 }));
     const url = await serve('--page-nodes', '2000', profile);
@@ -183,6 +190,17 @@ test('what was too small for the page comes when the reader looks closely', asyn
     assert.ok(!theirs.some((text) => text.startsWith('(smaller stacks)')), theirs.join('\n'));
     const all = await open(pageOf(profile), { hash: '#/flamegraph' });
     assert.deepEqual(theirs, await walk(all.page, async () => {}));
+    // So do the calls of one function, wherever they are: of one that the page knew too little of.
+    const shown = (one) => one.locator('.details .values strong').textContent();
+    const missing = page.locator('.way .warning');
+    assert.match(await (await goTo(page, '#/top', missing)).textContent(), /of \(smaller stacks\) may belong to these too$/);
+    const name = await page.locator('tbody .name button').nth(8).getAttribute('title');
+    const pivot = `#/sandwich?${new URLSearchParams({ p: `^${name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$` })}`;
+    const [response] = await Promise.all([page.waitForResponse((one) => one.url().includes('near=')), goTo(page, pivot, page.locator('.sandwich'))]);
+    assert.equal(response.status(), 200);
+    await page.waitForFunction(() => !document.querySelector('.live .busy'));
+    await goTo(all.page, pivot, all.page.locator('.sandwich'));
+    assert.equal(await shown(page), await shown(all.page));
     await all.close();
     assert.deepEqual(notes.faults, []);
     await close();

@@ -64,6 +64,7 @@ mod tests {
             executable: PathBuf::new(),
             started: SystemTime::now(),
             duration: Duration::ZERO,
+            is_change: false,
             rate: 1,
             rates: None,
             counters: Counters::default(),

@@ -39,7 +39,7 @@ fn data(site: &Site, request: &Request, pid: Option<u32>) -> Result<Response, Re
     let failed = |why: String| pprof_error(500, &why);
     let source =
         Source::read_from(Path::new("the session"), &*profile).map_err(|why| failed(why.to_string()))?;
-    let bytes = viewer::data_of(source, since.is_some(), &way).map_err(|why| failed(format!("{why:#}")))?;
+    let bytes = viewer::data_of(source, &way).map_err(|why| failed(format!("{why:#}")))?;
     Ok(viewer::data(bytes))
 }
 

@@ -21,3 +21,7 @@ pub use error::Error;
 pub use read::{SampleType, Source, printable};
 pub use string_table::StringTable;
 pub use write::{encode, gzip, size, write_file, write_message};
+
+/// The comment of a profile of what changed between two moments of one process, in whose samples is what is left of
+/// what came and went.
+pub const CHANGE: &str = "values: what changed between two moments";

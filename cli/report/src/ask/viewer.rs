@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::ask::source_files;
 use crate::profile::tables::Profile;
-use crate::profile::{load, prune, turnover};
+use crate::profile::{load, prune};
 use crate::render::html::{self, Page};
 use crate::view::basis::{Options, View};
 pub use crate::view::call_tree::near::Way;
@@ -80,17 +80,12 @@ pub fn data(bytes: Vec<u8>) -> Response {
     Response::new("application/octet-stream", bytes).header("Cache-Control", "no-store")
 }
 
-/// Those bytes for the profile that `source` is. `differs` tells whether it is what came since a moment, of which
-/// there may be less than nothing; `way` leads to what the reader has come close to.
+/// Those bytes for the profile that `source` is; `way` leads to what the reader has come close to.
 ///
 /// # Errors
 /// If it is no profile.
-pub fn data_of(source: Source, differs: bool, way: &Way) -> anyhow::Result<Vec<u8>> {
-    let mut profile = load::merged(&[source], None)?;
-    if differs {
-        turnover::find(&mut profile);
-    }
-    bytes(profile, &Options::default(), way)
+pub fn data_of(source: Source, way: &Way) -> anyhow::Result<Vec<u8>> {
+    bytes(load::merged(&[source], None)?, &Options::default(), way)
 }
 
 /// Those bytes for a profile as the options show it, to a reader who has come close to the end of a way.

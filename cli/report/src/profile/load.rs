@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use heaptrace_pprof::Source;
+use heaptrace_pprof::{CHANGE, Source};
 
 use crate::profile::common::Common;
 use crate::profile::merge::Merger;
 use crate::profile::part::{self, Base};
 use crate::profile::place;
 use crate::profile::tables::Profile;
+use crate::profile::turnover;
 
 /// Reads `files` as one profile and subtracts `base`.
 pub fn load(files: &[PathBuf], base: Option<&Base>) -> anyhow::Result<Profile> {
@@ -30,5 +31,9 @@ pub fn merged(sources: &[Source], base: Option<&Base>) -> anyhow::Result<Profile
     for part in parts {
         merger.add(&part, base.is_some()).with_context(|| part.source.name())?;
     }
-    merger.finish()
+    let mut profile = merger.finish()?;
+    if base.is_none() && profile.comments.iter().filter(|comment| *comment == CHANGE).count() == own {
+        turnover::find(&mut profile);
+    }
+    Ok(profile)
 }

@@ -255,7 +255,7 @@ function holds(sums, run) {
  * @param {Box} b
  */
 function byWidth(a, b) {
-    return b.width - a.width || (a.name < b.name ? -1 : 1);
+    return b.width - a.width || a.key - b.key;
 }
 
 /**

@@ -15,11 +15,22 @@ import { SMALLER } from './keys.js';
  * @param {Box} box of a tree from the roots on
  */
 export function wayNear(session, shown, box) {
-    const path = pathOf(box).filter((one) => one.key >= 0);
-    if (path.length === 0 || box.name === SMALLER || !hasSmaller(session, shown, box)) {
+    return hasSmaller(session, shown, box) ? wayThrough(session, shown, pathOf(box).map((one) => one.key)) : '';
+}
+
+/**
+ * The way through functions of which some calls may have been too small for the page.
+ *
+ * @param {Session} session
+ * @param {Shown} shown
+ * @param {number[]} keys the outermost first
+ */
+export function wayThrough(session, shown, keys) {
+    const isSmaller = keys.some((key) => shown.keys.names[key] === SMALLER);
+    if (session.profile.is.left_out === 0 || isSmaller) {
         return '';
     }
-    const names = path.map((one) => session.info(shown.keys, one.key).name);
+    const names = keys.map((key) => (key < 0 ? '' : session.info(shown.keys, key).name));
     return names.filter((name) => name !== '').map((name) => hash(name).toString(16)).join(',');
 }
 
@@ -29,10 +40,10 @@ export function wayNear(session, shown, box) {
  * @param {Box} box
  */
 function hasSmaller(session, { calls }, box) {
-    const smaller = session.profile.is.left_out > 0 ? calls.keys.names.indexOf(SMALLER) : -1;
-    if (smaller < 0) {
+    if (session.profile.is.left_out === 0) {
         return false;
     }
+    const smaller = calls.keys.names.indexOf(SMALLER);
     const { count, key, run, start, parent } = calls;
     const has = Uint8Array.from(parent, (_, own) => (key[start[own + 1] - 1] === smaller ? 1 : 0));
     for (let own = count - 1; own > 0; own--) {

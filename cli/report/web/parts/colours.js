@@ -60,11 +60,24 @@ function hash(text) {
     return sum >>> 0;
 }
 
+/** @type {Map<string, string>} */
+const resolved = new Map();
+
 /**
- * A value of the style.
+ * A colour of the style, as a canvas understands it.
  *
  * @param {string} name
  */
 export function themed(name) {
-    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    const id = `${name} ${isDark()}`;
+    let colour = resolved.get(id);
+    if (colour === undefined) {
+        const probe = document.createElement('span');
+        probe.style.color = `var(${name})`;
+        document.body.append(probe);
+        colour = getComputedStyle(probe).color;
+        probe.remove();
+        resolved.set(id, colour);
+    }
+    return colour;
 }

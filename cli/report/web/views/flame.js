@@ -6,7 +6,7 @@
 /** @import { Metric } from '../model/sums.js' */
 
 import { Boxes, START, outermost, pathOf } from '../model/boxes.js';
-import { wayNear } from '../model/near.js';
+import { wayNear, wayThrough } from '../model/near.js';
 import { startOf } from '../model/start.js';
 import { grouped, percentage } from '../text/units.js';
 import { actionsOf } from '../parts/actions.js';
@@ -16,6 +16,7 @@ import { Flame } from '../parts/flame.js';
 import { boxAt, wayTo } from '../parts/layout.js';
 import { legend } from '../parts/legend.js';
 import { openMenu } from '../parts/menu.js';
+import { smallerNote } from '../parts/smaller.js';
 
 export class FlameView {
     /**
@@ -68,9 +69,8 @@ export class FlameView {
         this.flame.show(shown, boxes, zoomed, state.ice);
         this.details.show(shown, this.flame.selected ?? zoomed);
         this.showWay(shown, zoomed);
-        if (!this.bottomUp) {
-            app.refresh.comeNear(wayNear(app.session, shown, zoomed));
-        }
+        const keys = pathOf(zoomed).map((box) => box.key);
+        app.refresh.comeNear(this.bottomUp ? wayThrough(app.session, shown, keys.reverse()) : wayNear(app.session, shown, zoomed));
         fill(this.legend, ...legend(shown));
     }
 
@@ -101,6 +101,7 @@ export class FlameView {
             path.length > 4 && el('span', {}, '…'),
             ...(path.length > 1 ? parts : []),
             el('span', { class: 'found', role: 'status' }, found),
+            this.bottomUp && smallerNote(shown),
             button(shown.state.ice ? 'Flames' : 'Icicles', () => app.go({ ice: !shown.state.ice }), { class: 'plain', title: 'Turn the picture upside down' }),
             !this.bottomUp && shown.state.start && button('Fold the start', () => app.go({ start: false, z: '' }), { class: 'plain' }),
         );

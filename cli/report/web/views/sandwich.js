@@ -5,6 +5,7 @@
 /** @import { Shown } from '../model/session.js' */
 
 import { Boxes, outermost } from '../model/boxes.js';
+import { wayThrough } from '../model/near.js';
 import { exactly } from '../model/session.js';
 import { ORDERS } from '../model/rows.js';
 import { valueText } from '../text/describe.js';
@@ -14,6 +15,7 @@ import { button, el, fill } from '../parts/dom.js';
 import { Flame } from '../parts/flame.js';
 import { legend } from '../parts/legend.js';
 import { openMenu } from '../parts/menu.js';
+import { smallerNote } from '../parts/smaller.js';
 
 export class SandwichView {
     /** @param {App} app */
@@ -64,8 +66,11 @@ export class SandwichView {
         this.callers.show(shown, boxes, callers, false);
         this.callees.show(shown, boxes, callees, true);
         this.details.show(shown, callees);
-        fill(this.title, el('strong', {}, name), el('span', {}, valueText(shown, callees)), this.choose());
+        fill(this.title, el('strong', {}, name), el('span', {}, valueText(shown, callees)), smallerNote(shown), this.choose());
         fill(this.legend, ...legend(shown));
+        if (names.length === 1) {
+            this.app.refresh.comeNear(wayThrough(this.app.session, shown, [keys.indexOf(1)]));
+        }
     }
 
     /**

@@ -94,7 +94,7 @@ export class TimelineView {
             picture.append(
                 svg('line', { class: 'mark', x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) }),
                 svg('text', { class: 'scale', x: MARGIN.left - 8, y: y(value) + 4, 'text-anchor': 'end' }, amount(Math.round(value), 'bytes') + (value > 0 ? chart.unit : '')),
-                svg('text', { class: 'scale', x: MARGIN.left + (inner.width * mark) / MARKS, y: height - 6, 'text-anchor': mark === 0 ? 'start' : mark === MARKS ? 'end' : 'middle' }, amount(Math.round(chart.at(from) - chart.at(0) + (span * mark) / MARKS), 'nanoseconds')),
+                svg('text', { class: `scale${mark % 2 === 1 ? ' between' : ''}`, x: MARGIN.left + (inner.width * mark) / MARKS, y: height - 6, 'text-anchor': mark === 0 ? 'start' : mark === MARKS ? 'end' : 'middle' }, amount(Math.round(chart.at(from) - chart.at(0) + (span * mark) / MARKS), 'nanoseconds')),
             );
         }
         for (const { kind, value } of chart.lines) {

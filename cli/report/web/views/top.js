@@ -14,6 +14,7 @@ import { kindColour } from '../parts/colours.js';
 import { KIND_NAMES } from '../parts/details.js';
 import { button, el, fill } from '../parts/dom.js';
 import { openMenu } from '../parts/menu.js';
+import { smallerNote } from '../parts/smaller.js';
 
 /** The height of a row, and the width of a letter of a name. */
 const ROW = 30;
@@ -68,6 +69,7 @@ export class TopView {
                 button('Own code, by line', () => app.go({ own: true, g: '' }), { 'aria-pressed': String(shown.state.own) }),
             ),
             el('span', { role: 'status' }, `${grouped(this.rows.length)} ${granularityOf(shown.state).replace('filef', 'f')}, ${change(flat, shown.unit, shown.difference)} in all, ${percentage(flat, shown.metric.total)} of ${amount(shown.metric.total, shown.unit)}`),
+            smallerNote(shown),
         );
         fill(this.head, ...COLUMNS.filter((one) => one.column !== 'samples' || shown.metric.sampled).flatMap((one) => this.heading(one, column, upwards)));
         this.table.setAttribute('aria-rowcount', String(this.rows.length + 1));

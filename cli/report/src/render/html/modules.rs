@@ -60,6 +60,7 @@ modules! {
     "parts/refresh.js"
     "parts/theme.js"
     "parts/keys.js"
+    "parts/smaller.js"
     "views/flame.js"
     "views/graph.js"
     "views/peek.js"

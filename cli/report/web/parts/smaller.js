@@ -1,0 +1,20 @@
+// What a page does not know by function because it was too small for one.
+
+/** @import { Shown } from '../model/session.js' */
+
+import { SMALLER } from '../model/keys.js';
+import { amount, percentage } from '../text/units.js';
+import { el } from './dom.js';
+
+/**
+ * How much more functions may hold than the page says, null if it has all of it.
+ *
+ * @param {Shown} shown
+ */
+export function smallerNote({ calls, keys, metric, unit }) {
+    const { key, start } = calls;
+    const smaller = keys.names.indexOf(SMALLER);
+    const held = metric.self.width.reduce((sum, width, run) => sum + (key[start[run + 1] - 1] === smaller ? width : 0), 0);
+    const much = `${amount(held, unit)}, ${percentage(held, metric.total)}`;
+    return held > 0 && el('span', { class: 'warning', title: 'Stacks that were too small for this page are summed up there by what calls them' }, `${much}, of ${SMALLER} may belong to these too`);
+}
