@@ -28,8 +28,8 @@ pub struct Copier<'a> {
     copied: Vec<Copied>,
     /// Of a million stacks the frames are a few thousand.
     numbers: HashMap<(u64, ModuleId), FrameNumber>,
-    /// Those that are being copied.
-    path: Vec<Stack>,
+    /// Those that are being copied, with what they are.
+    path: Vec<(Stack, Option<(Entry, Stack)>)>,
 }
 
 impl<'a> Copier<'a> {
@@ -45,11 +45,12 @@ impl<'a> Copier<'a> {
         let mut next = stack;
         while let Some(copy) = self.copied.get_mut(next.0 as usize).filter(|copy| !copy.is_there) {
             *copy = Copied { is_there: true, truncated: true, ..Copied::default() };
-            self.path.push(next);
-            next = self.from.get(next).map_or(ROOT, |(_, caller)| caller);
+            let node = self.from.get(next);
+            self.path.push((next, node));
+            next = node.map_or(ROOT, |(_, caller)| caller);
         }
-        while let Some(stack) = self.path.pop() {
-            if let Some((Entry::Frame { address, module }, caller)) = self.from.get(stack) {
+        while let Some((stack, node)) = self.path.pop() {
+            if let Some((Entry::Frame { address, module }, caller)) = node {
                 let selected = &mut self.modules;
                 let new = || to.number(Frame { address, module: selected.index(address, module) });
                 let leaf = *self.numbers.entry((address, module)).or_insert_with(new);

@@ -10,7 +10,7 @@ use heaptrace_pprof::{StringTable, drop_frames};
 
 use crate::fold::unreal_name;
 use crate::functions::{Functions, add_flags};
-use crate::recording::{Frame, FrameNumber, Module, Recording, Row, Stacks, Values};
+use crate::recording::{Frame, Module, Recording, Row, Stack, Stacks, Values};
 use crate::summary::Memory;
 use crate::time_line::memory;
 use heaptrace_symbolize::{Function, ResolvedFrame, Segment, Symbols, hex};
@@ -82,6 +82,7 @@ fn parts<S: Samples>(recording: &Recording, symbols: &Symbols, form: Form) -> (P
     builder.add_header(recording);
     builder.add_mappings(recording);
     builder.locations = vec![NO_LOCATION; recording.stacks.frames().len()];
+    builder.samples.expect(recording.rows.len());
     for row in &recording.rows {
         builder.add_sample(row, &recording.stacks);
     }
@@ -102,7 +103,12 @@ struct Builder<'a, S> {
     mappings: Vec<Vec<(Segment, usize)>>,
     /// Of each frame, the id of its location.
     locations: Vec<u32>,
-    /// The location ids of the stack that is at hand.
+    /// The stack that is at hand, root first: each that called another, with the id of its leaf's location. The
+    /// next one has most in common with it.
+    trail: Vec<(Stack, u64)>,
+    /// What of the next is new, leaf first.
+    new: Vec<(Stack, u64)>,
+    /// The location ids of the stack that is at hand, leaf first.
     path: Vec<u64>,
     /// The label of a size class, without the number.
     label: Label,
@@ -122,6 +128,8 @@ impl<'a, S: Samples> Builder<'a, S> {
             strings: StringTable::default(),
             mappings: Vec::new(),
             locations: Vec::new(),
+            trail: Vec::new(),
+            new: Vec::new(),
             path: Vec::new(),
             label: Label::default(),
         }
@@ -186,15 +194,30 @@ impl<'a, S: Samples> Builder<'a, S> {
             return;
         }
         let label = row.size_class.map(|size| Label { num: signed(size), ..self.label });
-        self.path.clear();
-        for frame in stacks.numbers(row.stack).map(FrameNumber::position) {
+        self.follow(row.stack, stacks);
+        let cohorts = row.cohorts.as_ref().filter(|_| self.form.has_history());
+        self.samples.add(&self.path, value, label, cohorts);
+    }
+
+    /// Has the location ids of a stack in `path`.
+    fn follow(&mut self, stack: Stack, stacks: &Stacks) {
+        let mut depth = stacks.depth(stack) as usize;
+        self.new.clear();
+        for (stack, frame) in stacks.numbers(stack) {
+            if self.trail.get(depth - 1).is_some_and(|(known, _)| *known == stack) {
+                break;
+            }
+            let frame = frame.position();
             if self.locations[frame] == NO_LOCATION {
                 self.locations[frame] = self.location(stacks.frames()[frame]);
             }
-            self.path.push(self.locations[frame].into());
+            self.new.push((stack, self.locations[frame].into()));
+            depth -= 1;
         }
-        let cohorts = row.cohorts.as_ref().filter(|_| self.form.has_history());
-        self.samples.add(&self.path, value, label, cohorts);
+        self.trail.truncate(depth);
+        self.trail.extend(self.new.iter().rev());
+        self.path.clear();
+        self.path.extend(self.trail.iter().rev().map(|&(_, id)| id));
     }
 
     /// Adds the location of a frame.

@@ -131,9 +131,9 @@ impl Stacks {
         self.positions(stack).map(move |at| (Stack(at as u32 + 1), frame(self.leaves[at])))
     }
 
-    /// The numbers of a stack's frames, leaf first.
-    pub fn numbers(&self, stack: Stack) -> impl Iterator<Item = FrameNumber> {
-        self.positions(stack).map(|at| self.leaves[at])
+    /// The stack, the one that called it, and so on, each with the number of its leaf.
+    pub fn numbers(&self, stack: Stack) -> impl Iterator<Item = (Stack, FrameNumber)> {
+        self.positions(stack).map(|at| (Stack(at as u32 + 1), self.leaves[at]))
     }
 
     fn positions(&self, stack: Stack) -> impl Iterator<Item = usize> {

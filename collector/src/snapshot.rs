@@ -107,13 +107,13 @@ impl Snapshot {
         Recording {
             time_line: self.time_line.clone(),
             eras: self.calendar.eras(),
-            ..self.record(self.sums.iter().zip(cohorts))
+            ..self.record(self.sums.iter().zip(cohorts), self.sums.count())
         }
     }
 
     /// What was recorded between the moment of `earlier`, a snapshot of the same process, and its own.
     pub fn recording_since(&self, earlier: &Snapshot, what: Since) -> Recording {
-        let mut recording = self.record(self.sums.since(&earlier.sums, what).map(|sum| (sum, None)));
+        let mut recording = self.record(self.sums.since(&earlier.sums, what).map(|sum| (sum, None)), 0);
         if what == Since::Everything {
             recording.is_change = true;
             recording.started = earlier.taken;
@@ -122,10 +122,12 @@ impl Snapshot {
         recording
     }
 
-    fn record(&self, sums: impl Iterator<Item = (Sum, Option<Cohorts>)>) -> Recording {
+    /// The recording of `most` sums at most.
+    fn record(&self, sums: impl Iterator<Item = (Sum, Option<Cohorts>)>, most: usize) -> Recording {
         let mut counters = Counters { samples: 0, ..self.counters };
         let mut copier = Copier::new(&self.nodes, Selection::new(&self.modules));
-        let (mut stacks, mut rows, mut folder) = (Stacks::default(), Vec::new(), Folder::of_files());
+        let (mut stacks, mut folder) = (Stacks::default(), Folder::of_files());
+        let mut rows = Vec::with_capacity(most);
         for (sum, cohorts) in sums {
             let copy = copier.copy(sum.stack, &mut stacks);
             counters.samples += sum.samples;

@@ -8,11 +8,18 @@ use crate::proto::{Label, Profile, Sample};
 
 /// Where the samples of a profile go.
 pub trait Samples: Default {
+    /// So many will be added.
+    fn expect(&mut self, count: usize);
+
     /// Adds one: the locations of its stack, leaf first, its values, its label and its blocks by age.
     fn add(&mut self, stack: &[u64], values: &[i64], label: Option<Label>, cohorts: Option<&Cohorts>);
 }
 
 impl Samples for Vec<Sample> {
+    fn expect(&mut self, count: usize) {
+        self.reserve(count);
+    }
+
     fn add(&mut self, stack: &[u64], values: &[i64], label: Option<Label>, cohorts: Option<&Cohorts>) {
         self.push(Sample {
             location_id: stack.to_vec(),
@@ -41,6 +48,12 @@ const LABEL: u32 = 3;
 const COHORTS: u32 = 1001;
 
 impl Samples for Encoded {
+    fn expect(&mut self, count: usize) {
+        /// What most take that are not deep.
+        const BYTES: usize = 80;
+        self.file.reserve(count * BYTES);
+    }
+
     fn add(&mut self, stack: &[u64], values: &[i64], label: Option<Label>, cohorts: Option<&Cohorts>) {
         self.sample.clear();
         self.pack(LOCATION_ID, stack.iter().copied());

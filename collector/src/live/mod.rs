@@ -280,6 +280,11 @@ impl Live {
 }
 
 impl Sums {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.cells.len()
+    }
+
     /// All of them. What is one of them stays at its position.
     pub fn iter(&self) -> impl Iterator<Item = Sum> {
         let cells = self.owners.iter().zip(self.cells.iter());
