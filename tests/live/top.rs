@@ -103,11 +103,13 @@ fn top_ends_by_signals_and_stops_and_goes_on_with_the_terminal_in_order() {
     let room = Room::new();
     let served = Served::start(&room);
     let pid = served.program.program().to_string();
-    for (signal, status) in [(libc::SIGTERM, "143"), (libc::SIGINT, "130"), (libc::SIGHUP, "129")] {
+    for (signal, status) in
+        [(libc::SIGTERM, 143), (libc::SIGINT, 130), (libc::SIGHUP, 129), (libc::SIGQUIT, 131)]
+    {
         let top = OnTerminal::start(&room, &pid);
         top.shows("pid");
         top.signal(signal);
-        assert_eq!(top.ends(), status);
+        assert_eq!(top.ends(), status.to_string());
     }
     let mut top = OnTerminal::start(&room, &pid);
     top.shows("pid");

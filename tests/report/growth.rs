@@ -190,3 +190,37 @@ fn growth_is_told_to_programs_as_json() {
     assert_eq!(both.status.code(), Some(2));
     assert!(error.contains("the argument '--tree' cannot be used with '--growth'"), "{error}");
 }
+
+/// A worker that was forked when its parent had run for an hour has that one's eras, which are long.
+fn forked_late() -> Builder {
+    let mut builder = profile(&[("leaks", 100), ("inherits", 50)], 10);
+    builder.profile.duration_nanos = 10 * MINUTE;
+    builder.profile.eras = [-60, -30, -15, 5].map(|minute| minute * MINUTE).to_vec();
+    let row = |era, born, older| Cohort { era, born, alive: born, in_use: older + born, older };
+    builder.profile.sample[0].cohorts = Some(Cohorts::of([row(2, 50, 0), row(3, 50, 50)], None));
+    builder.profile.sample[1].cohorts = Some(Cohorts::of([row(0, 50, 0)], None));
+    builder
+}
+
+#[test]
+fn of_a_process_that_was_forked_late_more_is_wanted_than_the_ages_of_its_blocks() {
+    let folder = Folder::new();
+    let text = report_text(&["--growth", &folder.profile("a.prof", &forked_late())]);
+    // 70 minutes, and another (4/3)^4 - 1 of them.
+    assert!(row(&text, "leaks").0.ends_with("  too early: needs about 152 more minutes"), "{text}");
+    let earlier: Vec<_> = (1..4)
+        .map(|n| {
+            let mut builder = forked_late();
+            builder.profile.duration_nanos = 2 * n * MINUTE;
+            builder.profile.sample[0].value =
+                builder.profile.sample[0].value.iter().map(|value| value * 2 * n / 10).collect();
+            folder.profile(&format!("{n}.prof"), &builder)
+        })
+        .collect();
+    let newest = folder.profile("4.prof", &forked_late());
+    let all: Vec<_> =
+        ["--growth"].into_iter().chain(earlier.iter().map(String::as_str)).chain([&*newest]).collect();
+    let text = report_text(&all);
+    assert!(text.starts_with("Growth over 8m, by what 4 profiles have in use\n"), "{text}");
+    assert!(row(&text, "leaks").0.ends_with("  leak"), "{text}");
+}

@@ -12,7 +12,7 @@ use crate::view::life::{Life, Weight};
 use crate::view::noise::Sampling;
 use crate::view::own::{Origin, Own};
 use crate::view::paths::base;
-use crate::view::verdict::{Judgement, Reading, judge, judge_readings};
+use crate::view::verdict::{Judgement, LEAST_ERAS, Reading, judge, judge_readings};
 
 /// Rows without `-n`.
 const LIMIT: usize = 20;
@@ -96,9 +96,10 @@ impl Growth {
         }
         views.sort_by_key(|view| end(view.profile));
         let Some(newest) = views.last() else { bail!("there is no profile") };
-        if !newest.profile.cohorts.is_empty()
-            && views.iter().all(|view| is_same(view.profile, newest.profile))
-        {
+        let are_of_one = views.iter().all(|view| is_same(view.profile, newest.profile));
+        // The ages of blocks of a process that was forked late are not known as well as what several say.
+        let is_divided = views.len() == 1 || no_life(newest.profile).divisions() >= LEAST_ERAS;
+        if !newest.profile.cohorts.is_empty() && are_of_one && is_divided {
             return Ok(Growth::by_ages(newest));
         }
         ensure!(
@@ -114,8 +115,8 @@ impl Growth {
 
     fn by_ages(view: &View) -> Growth {
         let profile = view.profile;
-        let began: Vec<f64> = profile.eras.iter().map(|&nanos| nanos as f64 / NANOS).collect();
-        let end = profile.duration_nanos as f64 / NANOS;
+        let nothing = no_life(profile);
+        let end = nothing.end();
         let mut of_stack: HashMap<String, Vec<(&Cohorts, Weight, i64)>> = HashMap::new();
         each_row(view, |row, stack, weight, bytes| {
             if let Some(cohorts) = profile.cohorts.get(row).and_then(Option::as_deref) {
@@ -124,7 +125,7 @@ impl Growth {
         });
         // One after the other: a life has some kilobytes.
         let row = |(stack, samples): (String, Vec<(&Cohorts, Weight, i64)>)| {
-            let mut life = Life::new(&began, end);
+            let mut life = nothing.clone();
             samples.iter().for_each(|&(cohorts, weight, bytes)| add(&mut life, cohorts, weight, bytes));
             let (alive, born) = (life.alive(), life.born());
             let ages = Ages {
@@ -197,6 +198,12 @@ impl Growth {
         };
         resident * self.seconds > (0.2 * now).max(LITTLE) && heap < 0.25 * resident
     }
+}
+
+/// A life in a profile's eras, without any block.
+fn no_life(profile: &Profile) -> Life {
+    let began: Vec<f64> = profile.eras.iter().map(|&nanos| nanos as f64 / NANOS).collect();
+    Life::new(&began, profile.duration_nanos as f64 / NANOS)
 }
 
 /// Adds a sample with `bytes` in use to a stack's life.

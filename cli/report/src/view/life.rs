@@ -99,16 +99,26 @@ pub struct Era {
 pub struct Life {
     /// One after the other, up to now.
     pub eras: Vec<Era>,
+    /// For how many seconds there had been eras when the recording began.
+    pub before: f64,
     /// When one was freed last, in seconds since the recording began.
     pub last_freed: Option<f64>,
 }
 
 impl Life {
-    /// No blocks, in eras that began then; the last ends now, at `end`.
+    /// No blocks, in eras that began then; the last ends now, at `end`. Those of before the recording began, of
+    /// which a process that is forked late has some, take no time: what it inherited is there from the start.
     pub fn new(began: &[f64], end: f64) -> Life {
+        let before = began.first().map_or(0.0, |first| (-first).max(0.0));
+        let began: Vec<f64> = began.iter().map(|begin| begin.max(0.0)).collect();
         let ends = began.iter().skip(1).copied().chain([end]);
         let era = |(&begin, end): (&f64, f64)| Era { begin, end: end.max(begin), ..Era::default() };
-        Life { eras: began.iter().zip(ends).map(era).collect(), last_freed: None }
+        Life { eras: began.iter().zip(ends).map(era).collect(), before, last_freed: None }
+    }
+
+    /// In how many eras the time is divided.
+    pub fn divisions(&self) -> usize {
+        self.eras.iter().filter(|era| era.end > era.begin).count()
     }
 
     /// Adds blocks of one weight, with a row for each era.

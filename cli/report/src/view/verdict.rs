@@ -19,6 +19,9 @@ const LEAST_SAMPLES: f64 = 8.0;
 /// Half of a 95% interval, in standard errors.
 const INTERVAL_95: f64 = 1.96;
 
+/// Eras that there must have been before anything can be said.
+pub const LEAST_ERAS: usize = 6;
+
 /// What a stack does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {
@@ -114,8 +117,6 @@ pub fn judge(life: &Life) -> Judgement {
     /// The first quarter of a run is its start; what is younger than the last is not old.
     const START: f64 = 0.25;
     const OLD: f64 = 0.75;
-    /// Eras that there must have been before anything can be said.
-    const LEAST_ERAS: usize = 6;
     let end = life.end();
     if life.alive().samples <= 0.0 {
         return Judgement { growth: 0.0, half_interval: 0.0, verdict: Verdict::Steady };
@@ -131,12 +132,12 @@ pub fn judge(life: &Life) -> Judgement {
     };
     let goes_on = goes_on(life, whole);
     let is_young = life.first_birth() > START * end;
-    let verdict = if life.eras.len() < LEAST_ERAS {
-        Verdict::TooEarly(Wait { seconds: end.max(1.0), finer: 1.0 })
+    let verdict = if life.divisions() < LEAST_ERAS {
+        Verdict::TooEarly(Wait { seconds: divided_in(life), finer: 1.0 })
     } else if is_young {
         of_young(life)
     } else if whole.sureness() >= SURE && whole.entered.samples >= LEAST_SAMPLES && goes_on {
-        match saturates_in(life, first, whole) {
+        match saturates_in(life, first, whole).or_else(|| only_fills_for(life, whole)) {
             Some(seconds) => Verdict::TooEarly(Wait { seconds, finer: 1.0 }),
             None if is_sustained(life, first, until, growth) && lasts(life, first, until) => Verdict::Leak,
             None => Verdict::TooEarly(Wait { seconds: end / 2.0, finer: 1.0 }),
@@ -148,6 +149,13 @@ pub fn judge(life: &Life) -> Judgement {
         plateau(life, START * end)
     };
     Judgement { growth, half_interval, verdict }
+}
+
+/// In how many seconds there will be enough eras, each a third of all that was before: of a process that was
+/// forked late that is its parent's time.
+fn divided_in(life: &Life) -> f64 {
+    let missing = (LEAST_ERAS - life.divisions()) as i32;
+    (life.before + life.end().max(1.0)) * ((4.0_f64 / 3.0).powi(missing) - 1.0)
 }
 
 /// Does what is in use still grow as the old population did? Of a cache that has become full the old
@@ -179,6 +187,28 @@ fn saturates_in(life: &Life, first: usize, whole: Change) -> Option<f64> {
     (plateau < IN_SIGHT * now).then(|| (3.0 * lifetime - life.end()).max(life.end() / 4.0))
 }
 
+/// In how many seconds what only fills would have begun to lose old blocks, if it is a cache: nearly all that
+/// was allocated is there, and of the old nothing is gone, so it cannot be told from one before that is full, or
+/// what it has is too old for it. Of a leak among blocks that come and go most are gone, and it is known for
+/// what it is at once.
+fn only_fills_for(life: &Life, whole: Change) -> Option<f64> {
+    /// What caches take to fill, or keep their entries, mostly: most are set to five, ten or fifteen minutes.
+    const CACHES_FILL: f64 = 20.0 * 60.0;
+    const NEARLY_ALL: f64 = 0.5;
+    let keeps = life.alive().samples >= NEARLY_ALL * life.born().samples;
+    let loses_none = whole.left.samples <= 0.1 * whole.entered.samples;
+    let (end, only_fills) = (life.end(), keeps && loses_none);
+    let wait = if end < CACHES_FILL { CACHES_FILL - end } else { end / 2.0 };
+    (only_fills && (end < CACHES_FILL || slows_down(life))).then_some(wait)
+}
+
+/// Do ever fewer blocks come that stay? Of what only fills the young ones tell as well as the old.
+fn slows_down(life: &Life) -> bool {
+    let before = |share: f64| life.alive_before(share * life.end());
+    let (early, late) = (before(0.4) - before(0.1), life.alive() - before(0.7));
+    late.bytes + late.chance.sqrt() < 0.7 * early.bytes
+}
+
 /// Did it grow in the second half of the time about as in the first, and not only there or less and
 /// less?
 fn lasts(life: &Life, first: usize, until: f64) -> bool {
@@ -188,7 +218,7 @@ fn lasts(life: &Life, first: usize, until: f64) -> bool {
     let seconds = to.begin - from.begin;
     let early = if seconds > 0.0 { (to.older.bytes - from.older.bytes) / seconds } else { 0.0 };
     let slack = if late.seconds > 0.0 { late.chance() / late.seconds } else { 0.0 };
-    late.sureness() >= 1.0 && late.rate() + slack >= 0.4 * early && early > 0.0
+    late.sureness() >= 1.0 && late.rate() + slack >= 0.7 * early && early > 0.0
 }
 
 /// Are there blocks of all of the time, and not of a step or two?

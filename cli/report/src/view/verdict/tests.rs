@@ -115,6 +115,36 @@ fn a_population_that_is_still_filling_up_but_loses_old_blocks_is_no_leak_yet() {
     assert!(share(&verdicts, |v| *v == Verdict::Leak) <= 0.05, "{verdicts:?}");
 }
 
+/// Seconds after which a program is judged, of an hour.
+const MOMENTS: [f64; 9] = [120.0, 300.0, 600.0, 900.0, 1200.0, 1800.0, 2400.0, 3000.0, 3600.0];
+
+#[test]
+fn a_cache_that_fills_or_keeps_its_entries_for_a_quarter_of_an_hour_is_at_no_moment_a_leak() {
+    let hour = MOMENTS[8];
+    // Each key once, ever fewer are new.
+    let fills = |random: &mut Random| (0..600).map(|_| (random.gap(1.0 / 500.0), EVER)).collect::<Vec<_>>();
+    let drops_oldest = |random: &mut Random| blocks(random, 0.5, hour, |_, _| 900.0);
+    let drops_any = |random: &mut Random| blocks(random, 0.5, hour, |random, _| random.gap(1.0 / 900.0));
+    let leaks = |of: &dyn Fn(&mut Random) -> Vec<(f64, f64)>| {
+        let of_seed = |seed| {
+            let blocks = of(&mut Random(seed));
+            MOMENTS.iter().filter(|&&end| judge(&life(&blocks, end)).verdict == Verdict::Leak).count()
+        };
+        (0..50).map(of_seed).sum::<usize>()
+    };
+    let leaks = [leaks(&fills), leaks(&drops_oldest), leaks(&drops_any)];
+    assert!(leaks.iter().all(|&leaks| leaks <= 50 * MOMENTS.len() / 100), "{leaks:?}");
+}
+
+#[test]
+fn a_leak_that_cannot_be_told_from_a_cache_yet_is_one_as_soon_as_it_can() {
+    let blocks = blocks(&mut Random(1), 0.5, MOMENTS[8], |_, _| EVER);
+    let verdict = |end: f64| judge(&life(&blocks, end)).verdict;
+    let wait = Wait { seconds: 900.0, finer: 1.0 };
+    assert_eq!(verdict(300.0), Verdict::TooEarly(wait));
+    assert!([1200.0, 1800.0, 3600.0].map(verdict).iter().all(|verdict| *verdict == Verdict::Leak));
+}
+
 #[test]
 fn what_was_allocated_at_the_beginning_is_start_up() {
     let verdicts = verdicts(50, |random| blocks(random, 50.0, 3.0, |_, _| EVER));
