@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::patch::Applied;
 use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::{Ends, Event, Message, Progress, Reader};
-use heaptrace_channel::sample::{Era, Sampling};
+use heaptrace_channel::ring::{Ends, Event, Message, Progress, Reader, Reading};
+use heaptrace_channel::sample::{Era, Sample, Sampling};
 use heaptrace_channel::{Segment, sys};
 
 use crate::attention::Attention;
@@ -178,16 +178,23 @@ impl Image {
         let (now, at) = (self.eras.now(Instant::now()), self.drained);
         let (members, stacks, mut is_damaged) = (&mut self.members, &mut self.stacks, false);
         let segment = self.segment.get();
-        let passed = Reader::new(*segment.rings(), &mut self.progress).drain(|message| match message {
-            Message::Happened(process, event) => {
+        let passed = Reader::new(*segment.rings(), &mut self.progress).drain(|reading| match reading {
+            Reading::Brief(process, sample) => {
+                let sample = Sample { stack: stacks.one(sample.stack), ..sample };
+                match members.get_mut(process) {
+                    Some(member) => member.apply_brief(sample, now),
+                    None => strangers.push((process, Strange::Brief(sample))),
+                }
+            }
+            Reading::Message(Message::Happened(process, event)) => {
                 let event = event.with_stack(stacks.one(event.sample().stack));
                 match members.get_mut(process) {
                     Some(member) => member.apply(event, now),
                     None => strangers.push((process, Strange::Event(event))),
                 }
             }
-            Message::Told(stack, part) => is_damaged |= !stacks.hear(stack, part),
-            Message::Marked(mark, part) => {
+            Reading::Message(Message::Told(stack, part)) => is_damaged |= !stacks.hear(stack, part),
+            Reading::Message(Message::Marked(mark, part)) => {
                 let Some((process, name)) = self.told_marks.hear(mark, part) else { return };
                 match members.get_mut(process) {
                     Some(member) => {
@@ -201,6 +208,7 @@ impl Image {
         for (process, what) in strangers {
             match (self.member_of(process), what) {
                 (Some(member), Strange::Event(event)) => member.apply(event, now),
+                (Some(member), Strange::Brief(sample)) => member.apply_brief(sample, now),
                 (Some(_), Strange::Mark(name)) => self.mark(process, &name),
                 (None, _) => self.is_damaged = true,
             }
@@ -489,6 +497,7 @@ impl Image {
 /// The first messages of a forked child, of which nothing is known yet.
 enum Strange {
     Event(Event),
+    Brief(Sample),
     Mark(String),
 }
 

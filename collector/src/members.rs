@@ -4,6 +4,7 @@ use std::time::{Instant, SystemTime};
 
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::ring::Event;
+use heaptrace_channel::sample::Sample;
 use heaptrace_pprof::time_line::Point;
 
 use crate::eras::Moment;
@@ -46,6 +47,13 @@ impl Member {
     pub fn apply(&mut self, event: Event, now: Moment) {
         self.events += 1;
         self.live.apply(event, now);
+    }
+
+    /// Adds the allocation and the free of a block, between which nothing happened.
+    #[inline]
+    pub fn apply_brief(&mut self, sample: Sample, now: Moment) {
+        self.events += 2;
+        self.live.apply_brief(sample, now);
     }
 
     /// Adds a point to its time line, if that is due.

@@ -58,6 +58,19 @@ impl Ages {
         }
     }
 
+    /// A block of that era was born and freed again.
+    #[inline]
+    pub fn pass(&mut self, era: Era, now: Moment) {
+        self.go_on(now.era.max(era));
+        if era == self.latest.era {
+            self.latest.born += 1;
+            self.last_freed = Some(now.ticks);
+        } else {
+            self.bear(era, now);
+            self.bury(era, now);
+        }
+    }
+
     /// So many blocks were freed, it is not known which: probably the youngest.
     pub fn bury_some(&mut self, count: f64, now: Moment) {
         self.go_on(now.era);
@@ -185,8 +198,13 @@ mod tests {
                 } else {
                     let late = if below(10) == 0 { below(3) } else { 0 };
                     let born = era.saturating_sub(late);
-                    blocks.push((born, None));
-                    ages.bear(Era::new(born), at(era));
+                    if below(5) == 0 {
+                        blocks.push((born, Some(era)));
+                        ages.pass(Era::new(born), at(era));
+                    } else {
+                        blocks.push((born, None));
+                        ages.bear(Era::new(born), at(era));
+                    }
                 }
             }
             let cohorts = ages.cohorts(|ticks| ticks.0.into());

@@ -49,9 +49,9 @@ impl Amount {
     }
 }
 
-/// The sums of one stack and size class, in one cache line.
+/// What is known of one stack and size class: the sums in one cache line, the ages in another.
 #[derive(Debug, Clone, Default)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 struct Cell {
     /// Samples taken.
     samples: u64,
@@ -60,11 +60,12 @@ struct Cell {
     /// In use at peak number `peak_number`; if that is not the latest, `in_use` still is.
     at_peak: Amount,
     peak_number: u64,
+    ages: Ages,
 }
 
-const _: () = assert!(size_of::<Cell>() == 64);
+const _: () = assert!(std::mem::offset_of!(Cell, ages) == 64 && size_of::<Cell>() == 128);
 
-/// A page: so much is copied at the first change to a cell after a snapshot.
+/// Two pages: so much is copied at the first change to a cell after a snapshot.
 const CELLS_SHARED: usize = 64;
 
 /// They are only added to.
@@ -83,8 +84,6 @@ pub struct Live {
     cells: Pieces<Cell, CELLS_SHARED>,
     /// Of each cell.
     owners: Pieces<Owner, OWNERS_SHARED>,
-    /// Of each cell.
-    ages: Pieces<Ages, CELLS_SHARED>,
     samples: u64,
     space_in_use: f64,
     /// The largest `space_in_use` since [`Live::begin_stretch`].
@@ -112,7 +111,6 @@ pub struct Totals {
 pub struct Sums {
     cells: Shared<Cell, CELLS_SHARED>,
     owners: Shared<Owner, OWNERS_SHARED>,
-    ages: Shared<Ages, CELLS_SHARED>,
     peak_number: u64,
 }
 
@@ -138,7 +136,6 @@ impl Live {
             latest: None,
             cells: Pieces::new(),
             owners: Pieces::new(),
-            ages: Pieces::new(),
             samples: 0,
             space_in_use: 0.0,
             most_in_use: 0.0,
@@ -153,10 +150,10 @@ impl Live {
     pub fn apply(&mut self, event: Event, now: Moment) {
         let Sample { stack, size, era } = event.sample();
         let weight = weight(size, self.rates[era.number()]);
-        let (cell, ages) = self.cell(stack, size);
+        let cell = self.cell(stack, size);
         match event {
             Event::Allocated(_) => {
-                ages.bear(era, now);
+                cell.ages.bear(era, now);
                 cell.samples += 1;
                 cell.allocated.add(weight);
                 cell.in_use.add(weight);
@@ -165,16 +162,36 @@ impl Live {
                 self.grow(weight.1);
             }
             Event::Inherited(_) => {
-                ages.bear(era, now);
+                cell.ages.bear(era, now);
                 cell.in_use.add(weight);
                 self.grow(weight.1);
             }
             Event::Freed(_) => {
-                ages.bury(era, now);
+                cell.ages.bury(era, now);
                 cell.in_use.take(weight);
                 self.space_in_use -= weight.1;
             }
         }
+    }
+
+    /// Adds the allocation and the free of a block, between which nothing happened.
+    #[inline(always)] // as above
+    pub fn apply_brief(&mut self, sample: Sample, now: Moment) {
+        let Sample { stack, size, era } = sample;
+        let weight = weight(size, self.rates[era.number()]);
+        let most = self.space_in_use + weight.1;
+        if most > self.peak {
+            self.apply(Event::Allocated(sample), now);
+            self.apply(Event::Freed(sample), now);
+            return;
+        }
+        let cell = self.cell(stack, size);
+        cell.ages.pass(era, now);
+        cell.samples += 1;
+        cell.allocated.add(weight);
+        self.space_allocated += weight.1;
+        self.samples += 1;
+        self.most_in_use = self.most_in_use.max(most);
     }
 
     /// Takes frees off a stack that were told as sums, without their sizes.
@@ -183,11 +200,11 @@ impl Live {
             if space <= 0.0 {
                 break;
             }
-            let (cell, ages) = (self.cells.get_mut(cell as usize), self.ages.get_mut(cell as usize));
+            let cell = self.cells.get_mut(cell as usize);
             let in_use = cell.in_use.shown();
             let part = (in_use.0.min(objects), in_use.1.min(space));
             if in_use.0 > 0.0 {
-                ages.bury_some(part.0 / in_use.0 * f64::from(ages.in_use()), now);
+                cell.ages.bury_some(part.0 / in_use.0 * f64::from(cell.ages.in_use()), now);
             }
             keep_peak(cell, self.peak_number);
             cell.in_use.take(part);
@@ -232,17 +249,12 @@ impl Live {
 
     /// What all sums are now, for whoever has the time to look at them.
     pub fn sums(&mut self) -> Sums {
-        Sums {
-            cells: self.cells.share(),
-            owners: self.owners.share(),
-            ages: self.ages.share(),
-            peak_number: self.peak_number,
-        }
+        Sums { cells: self.cells.share(), owners: self.owners.share(), peak_number: self.peak_number }
     }
 
     /// The cell of a block, about to be changed: what it had at the latest peak is kept.
     #[inline]
-    fn cell(&mut self, stack: Stack, size: u64) -> (&mut Cell, &mut Ages) {
+    fn cell(&mut self, stack: Stack, size: u64) -> &mut Cell {
         let owner = (stack, SizeClass::of(size));
         let index = match self.latest {
             Some((latest, index)) if latest == owner => index,
@@ -250,7 +262,7 @@ impl Live {
         } as usize;
         let cell = self.cells.get_mut(index);
         keep_peak(cell, self.peak_number);
-        (cell, self.ages.get_mut(index))
+        cell
     }
 
     fn find(&mut self, (stack, class): Owner) -> u32 {
@@ -264,7 +276,6 @@ impl Live {
         let cell = self.cells.len() as u32;
         self.cells.push(Cell::default());
         self.owners.push((stack, class));
-        self.ages.push(Ages::default());
         self.index.insert(stack, class, cell);
         cell
     }
@@ -295,12 +306,12 @@ impl Sums {
     pub fn bytes_beside(&self, earlier: Option<&Sums>) -> usize {
         self.cells.bytes_beside(earlier.map(|earlier| &earlier.cells))
             + self.owners.bytes_beside(earlier.map(|earlier| &earlier.owners))
-            + self.ages.bytes_beside(earlier.map(|earlier| &earlier.ages))
     }
 
     /// The blocks of each of them by age, where some are in use, with times as `since` has them.
     pub fn cohorts(&self, since: impl Fn(Ticks) -> i64) -> impl Iterator<Item = Option<Cohorts>> {
-        self.ages.iter().map(move |ages| (ages.in_use() > 0).then(|| ages.cohorts(&since)))
+        let ages = self.cells.iter().map(|cell| &cell.ages);
+        ages.map(move |ages| (ages.in_use() > 0).then(|| ages.cohorts(&since)))
     }
 
     /// Those that differ from what they were in `earlier`, of the same process: the differences.
@@ -467,6 +478,50 @@ mod tests {
             }
         }
         sums.into_values().collect()
+    }
+
+    /// The sums and totals of events, of which an allocation and its free are told as one where they are next to
+    /// each other.
+    fn live_in_brief(events: &[Event]) -> (Vec<Sum>, Totals, (f64, f64)) {
+        let (mut live, mut left) = (Live::new([1; ERAS]), events);
+        loop {
+            left = match *left {
+                [Event::Allocated(sample), Event::Freed(freed), ref left @ ..] if sample == freed => {
+                    live.apply_brief(sample, NOW);
+                    left
+                }
+                [event, ref left @ ..] => {
+                    live.apply(event, NOW);
+                    left
+                }
+                [] => break (live.sums().iter().collect(), live.totals(), live.in_use()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_that_is_freed_at_once_counts_as_its_two_events_do() {
+        let mut random = 1u64;
+        let mut below = |limit: u64| {
+            random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+            (random >> 33) % limit
+        };
+        for _ in 0..200 {
+            let events: Vec<_> = (0..200)
+                .flat_map(|_| {
+                    let sample = block(Stack(below(3) as u32), below(100));
+                    match below(4) {
+                        0 => vec![Event::Allocated(sample)],
+                        1 => vec![Event::Freed(sample)],
+                        _ => vec![Event::Allocated(sample), Event::Freed(sample)],
+                    }
+                })
+                .collect();
+            let mut each = Live::new([1; ERAS]);
+            events.iter().for_each(|&event| each.apply(event, NOW));
+            let sums: Vec<_> = each.sums().iter().collect();
+            assert_eq!(live_in_brief(&events), (sums, each.totals(), each.in_use()));
+        }
     }
 
     #[test]

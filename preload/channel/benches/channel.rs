@@ -83,7 +83,7 @@ fn write(segment: &Segment, count: u64) {
 }
 
 fn read(reader: &mut Reader, count: u64) {
-    let read = reader.drain(|message| {
+    let read = reader.drain_messages(|message| {
         black_box(message);
     });
     assert_eq!(read, count);
@@ -178,7 +178,7 @@ fn ring(criterion: &mut Criterion) {
         thread::scope(|scope| {
             scope.spawn(|| {
                 while !done.load(Relaxed) {
-                    reader.drain(|message| {
+                    reader.drain_messages(|message| {
                         black_box(message);
                     });
                 }

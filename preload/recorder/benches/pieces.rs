@@ -90,7 +90,7 @@ fn stacks(criterion: &mut Criterion) {
         let start = Instant::now();
         intern(stacks, &own, count);
         let elapsed = start.elapsed();
-        reader.drain(|_| {});
+        reader.drain_messages(|_| {});
         elapsed
     };
     let known = Stacks::new();

@@ -247,7 +247,8 @@ mod tests {
 
     fn told(channel: &Channel) -> Vec<Message> {
         let mut all = Vec::new();
-        Reader::new(*channel.segment.rings(), &mut Progress::default()).drain(|message| all.push(message));
+        Reader::new(*channel.segment.rings(), &mut Progress::default())
+            .drain_messages(|message| all.push(message));
         all
     }
 

@@ -119,7 +119,7 @@ impl Room {
 
 fn drain(reader: &mut Reader, told: &mut Told) -> u64 {
     let mut high = 0;
-    reader.drain(|message| match message {
+    reader.drain_messages(|message| match message {
         Message::Happened(process, event) => told.events.push((process.0, event)),
         Message::Told(_, Part::Caller(_, bits)) => high = bits,
         Message::Told(stack, Part::Low(low)) => {

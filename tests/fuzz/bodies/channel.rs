@@ -128,7 +128,7 @@ impl Memory {
         // One slot a look, if the rings are blocked, and one look more for what is of an epoch yet to come.
         for _ in 0..2 * SLOTS {
             let mut read = 0;
-            let passed = reader.drain(|message| {
+            let passed = reader.drain_messages(|message| {
                 read += 1;
                 let stack = match message {
                     Message::Happened(process, event) => {

@@ -142,13 +142,35 @@ impl Words {
         Epoch((high << EPOCH_LOW_BITS | self.tag & ((1 << EPOCH_LOW_BITS) - 1)) as u32)
     }
 
+    /// The block that an allocation is of, and whose it is, if these words tell of one and `next` of its free,
+    /// in the same process.
+    ///
+    /// Of blocks of one stack, size and era it is all the same which is freed.
+    #[inline]
+    pub(super) fn freed_by(self, next: Words) -> Option<(Process, Sample)> {
+        const SAME_TAG: u64 = !(LAP | ((1 << EPOCH_LOW_BITS) - 1));
+        const SAME_SIZE: u64 = (1 << EPOCH_HIGH_SHIFT) - 1;
+        let is_allocation = self.tag >> KIND_SHIFT & 3 == ALLOCATED;
+        let is_its_free = (self.tag ^ next.tag) & SAME_TAG == (ALLOCATED ^ FREED) << KIND_SHIFT
+            && (self.size ^ next.size) & SAME_SIZE == 0;
+        (is_allocation && is_its_free).then(|| (self.process(), self.sample()))
+    }
+
+    fn process(self) -> Process {
+        Process((self.tag >> PROCESS_SHIFT) as u16 & ((1 << PROCESS_BITS) - 1))
+    }
+
+    fn sample(self) -> Sample {
+        let stack = Stack((self.tag >> EPOCH_LOW_BITS) as u32 & ((1 << STACK_BITS) - 1));
+        let size = self.size & ((1 << SIZE_BITS) - 1);
+        Sample { stack, size, era: Era::new(self.size >> SIZE_BITS) }
+    }
+
     /// The message; `None` if it makes no sense.
     #[inline]
     pub(super) fn message(self) -> Option<Message> {
-        let process = Process((self.tag >> PROCESS_SHIFT) as u16 & ((1 << PROCESS_BITS) - 1));
-        let stack = Stack((self.tag >> EPOCH_LOW_BITS) as u32 & ((1 << STACK_BITS) - 1));
-        let size = self.size & ((1 << SIZE_BITS) - 1);
-        let sample = Sample { stack, size, era: Era::new(self.size >> SIZE_BITS) };
+        let (process, sample) = (self.process(), self.sample());
+        let Sample { stack, size, .. } = sample;
         let event = match self.tag >> KIND_SHIFT & 3 {
             ALLOCATED => Event::Allocated(sample),
             FREED => Event::Freed(sample),

@@ -33,7 +33,7 @@ fn write(memory: &Memory, rseq: Rseq, last: &LastRing, number: u64) -> Result<()
 
 /// Drains, and checks that what is read was written as a whole.
 fn read(reader: &mut Reader<'_>, to: &mut Vec<u64>) -> u64 {
-    reader.drain(|read| {
+    reader.drain_messages(|read| {
         let Message::Happened(_, Event::Allocated(sample)) = read else { panic!("{read:?}") };
         assert_eq!(read, message(sample.size));
         to.push(sample.size);

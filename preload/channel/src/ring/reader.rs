@@ -1,10 +1,21 @@
 //! The reading end of all rings: merges them by epoch.
 
-use super::event::{Epoch, Message, Words};
+use super::event::{Epoch, Event, Message, Slot, Words};
 use super::rings::{MAX_RINGS, Rings};
+use crate::processes::Process;
+use crate::sample::Sample;
 
 /// Slots read before they are given back to the writers.
 const BATCH: u64 = 512;
+
+/// What is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// A message.
+    Message(Message),
+    /// Two in one: a block was allocated and, as the next that happened, freed.
+    Brief(Process, Sample),
+}
 
 /// How far one ring has been read. Positions wrap around.
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,6 +69,16 @@ impl<'m> Reader<'m> {
         Reader { rings, cursors, is_damaged }
     }
 
+    /// [`Reader::drain`] with each message by itself.
+    pub fn drain_messages(&mut self, mut each: impl FnMut(Message)) -> u64 {
+        self.drain(|reading| match reading {
+            Reading::Message(message) => each(message),
+            Reading::Brief(process, sample) => [Event::Allocated(sample), Event::Freed(sample)]
+                .into_iter()
+                .for_each(|event| each(Message::Happened(process, event))),
+        })
+    }
+
     /// Calls `each` for the committed messages that were there at the call and are of an epoch that is
     /// over by it. Returns how many slots were passed.
     ///
@@ -65,7 +86,7 @@ impl<'m> Reader<'m> {
     /// than one ring to read. An event that is missed here is written after that, so what follows from
     /// it, in its own thread or another, is written in the new epoch or a later one, which is left to the
     /// next look. And events of an older epoch are passed before those of a younger one.
-    pub fn drain(&mut self, mut each: impl FnMut(Message)) -> u64 {
+    pub fn drain(&mut self, mut each: impl FnMut(Reading)) -> u64 {
         let (now, heads) = self.look();
         for (cursor, head) in self.cursors.iter_mut().zip(heads.0).take(self.rings.count()) {
             cursor.left = head.wrapping_sub(cursor.position).min(self.rings.slots());
@@ -168,24 +189,13 @@ impl<'m> Reader<'m> {
 
     /// Reads the events of a ring that are at least that old. Returns how many slots it passed: one or
     /// more, if the ring is the oldest.
-    fn read(&mut self, index: usize, now: Epoch, least_age: i32, each: &mut impl FnMut(Message)) -> u64 {
+    fn read(&mut self, index: usize, now: Epoch, least_age: i32, each: &mut impl FnMut(Reading)) -> u64 {
         let (ring, cursor) = (self.rings.ring(index), &mut self.cursors[index]);
         let before = cursor.left;
         loop {
             let batch = ring.slots_from(cursor.position, cursor.left.min(BATCH));
-            let lap = ring.lap(cursor.position);
-            let mut read = 0;
-            for slot in batch {
-                let Some(words) = slot.committed(lap) else { break };
-                if cursor
-                    .age(cursor.position.wrapping_add(read), words, now)
-                    .is_none_or(|age| age < least_age)
-                {
-                    break;
-                }
-                read += 1;
-                words.message().into_iter().for_each(&mut *each);
-            }
+            let due = Due { cursor: *cursor, now, least_age, known: None };
+            let read = read_batch(batch, ring.lap(cursor.position), due, each);
             cursor.position = cursor.position.wrapping_add(read);
             cursor.left -= read;
             if read > 0 {
@@ -221,6 +231,55 @@ impl<'m> Reader<'m> {
     }
 }
 
+/// Reads slots up to one that is not due. Returns how many it passed.
+#[inline]
+fn read_batch(slots: &[Slot], lap: u64, mut due: Due, each: &mut impl FnMut(Reading)) -> u64 {
+    let mut words_at = |at: usize| {
+        let words = slots.get(at)?.committed(lap)?;
+        due.is_due(at, words).then_some(words)
+    };
+    let (mut at, mut next) = (0, words_at(0));
+    while let Some(words) = next {
+        at += 1;
+        next = words_at(at);
+        if let Some((process, sample)) = next.and_then(|next| words.freed_by(next)) {
+            at += 1;
+            next = words_at(at);
+            each(Reading::Brief(process, sample));
+        } else if let Some(message) = words.message() {
+            each(Reading::Message(message));
+        }
+    }
+    at as u64
+}
+
+/// Which events of a batch are read in a look.
+struct Due {
+    /// As it was before the batch.
+    cursor: Cursor,
+    now: Epoch,
+    least_age: i32,
+    /// An epoch that is old enough: most events are of that of the one before.
+    known: Option<Epoch>,
+}
+
+impl Due {
+    #[inline]
+    fn is_due(&mut self, at: usize, words: Words) -> bool {
+        let epoch = words.epoch();
+        self.known == Some(epoch) || self.is_due_anew(at, words, epoch)
+    }
+
+    #[cold]
+    fn is_due_anew(&mut self, at: usize, words: Words, epoch: Epoch) -> bool {
+        let age = self.cursor.age(self.cursor.position.wrapping_add(at as u64), words, self.now);
+        if epoch.age(self.now) >= self.least_age {
+            self.known = Some(epoch);
+        }
+        age.is_some_and(|age| age >= self.least_age)
+    }
+}
+
 impl Cursor {
     /// How old an event is; `None` if it is left to the next look.
     #[inline]
@@ -234,12 +293,10 @@ impl Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::processes::Process;
-    use crate::ring::event::Event;
     use crate::ring::ring::Room;
     use crate::ring::rings::{LastRing, tests::Memory};
     use crate::ring::rseq::{Rseq, tests::own, tests::pretended};
-    use crate::sample::Sample;
+    use crate::sample::Era;
     use crate::stacks::Stack;
     use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
 
@@ -252,7 +309,7 @@ mod tests {
 
     fn sizes(reader: &mut Reader<'_>) -> Vec<u64> {
         let mut sizes = Vec::new();
-        reader.drain(|message| match message {
+        reader.drain_messages(|message| match message {
             Message::Happened(_, event) => sizes.push(event.sample().size),
             Message::Told(..) | Message::Marked(..) => sizes.push(0),
         });
@@ -313,6 +370,46 @@ mod tests {
         assert!(reader.has_passed(&ends));
     }
 
+    /// What is read of messages that one thread wrote.
+    fn read(messages: &[Message]) -> Vec<Reading> {
+        let memory = Memory::new(1, 64);
+        let last = LastRing::default();
+        for &message in messages {
+            memory.rings().write(Rseq::NONE, &last, Words::of(message), || {}).unwrap();
+        }
+        let (mut progress, mut readings) = (Progress::default(), Vec::new());
+        Reader::new(memory.rings(), &mut progress).drain(|reading| readings.push(reading));
+        readings
+    }
+
+    #[test]
+    fn a_block_that_is_freed_at_once_is_read_as_one() {
+        let sample = |stack, size, era| Sample { stack: Stack(stack), size, era: Era::new(era) };
+        let one = sample(1, 100, 3);
+        let event = |process, event| Message::Happened(Process(process), event);
+        let (allocated, freed) = (event(2, Event::Allocated(one)), event(2, Event::Freed(one)));
+        let brief = Reading::Brief(Process(2), one);
+        assert_eq!(read(&[allocated, freed]), [brief]);
+        assert_eq!(
+            read(&[allocated, allocated, freed, freed]),
+            [Reading::Message(allocated), brief, Reading::Message(freed)]
+        );
+        // Another block's free, another process's, and what is no allocation.
+        let others = [
+            event(2, Event::Freed(sample(2, 100, 3))),
+            event(2, Event::Freed(sample(1, 101, 3))),
+            event(2, Event::Freed(sample(1, 100, 4))),
+            event(3, Event::Freed(one)),
+            event(2, Event::Inherited(one)),
+            allocated,
+        ];
+        for other in others {
+            assert_eq!(read(&[allocated, other]), [allocated, other].map(Reading::Message));
+        }
+        let inherited = event(2, Event::Inherited(one));
+        assert_eq!(read(&[inherited, freed, allocated]), [inherited, freed, allocated].map(Reading::Message));
+    }
+
     #[test]
     fn a_slot_that_is_never_committed_blocks_its_ring_until_it_is_skipped() {
         let memory = Memory::new(2, 8);
@@ -338,17 +435,17 @@ mod tests {
         (0..8).for_each(|size| write(&memory, -1, &last, size));
         memory.slots[0].spoil();
         let mut reader = Reader::new(memory.rings(), &mut progress);
-        assert_eq!(reader.drain(|_| {}), 0);
+        assert_eq!(reader.drain_messages(|_| {}), 0);
         let ends = reader.ends();
         assert!(!reader.has_passed(&ends));
         assert!(!progress.is_damaged());
         memory.slots[3].spoil();
         let mut reader = Reader::new(memory.rings(), &mut progress);
         reader.skip(&ends);
-        assert_eq!(reader.drain(|_| {}), 2, "up to what is not committed");
+        assert_eq!(reader.drain_messages(|_| {}), 2, "up to what is not committed");
         memory.states[0].spoil(1000, 3);
         let mut reader = Reader::new(memory.rings(), &mut progress);
-        assert_eq!(reader.drain(|_| {}), 0);
+        assert_eq!(reader.drain_messages(|_| {}), 0);
         assert!(reader.has_passed(&ends));
         assert!(progress.is_damaged());
     }
@@ -362,7 +459,7 @@ mod tests {
         let last = LastRing::default();
         (0..SLOTS as u64).for_each(|size| write(&memory, -1, &last, size));
         let mut least = SLOTS as u64;
-        let passed = reader.drain(|_| {
+        let passed = reader.drain_messages(|_| {
             if let Ok(Room::Some { unread }) = memory.rings().ring(0).find_room() {
                 least = least.min(unread);
             }
@@ -436,7 +533,7 @@ mod tests {
                 loop {
                     let last = done.load(Acquire);
                     let ends = reader.ends();
-                    reader.drain(|message| all.push(message));
+                    reader.drain_messages(|message| all.push(message));
                     if last && reader.has_passed(&ends) {
                         return all;
                     }
