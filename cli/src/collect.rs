@@ -62,7 +62,7 @@ pub fn run() -> Result<()> {
     let address = given(config::HTTP, |text| Ok(text.parse::<Address>()?), complain);
     let secret = env::var(TOKEN).ok().filter(|token| !token.is_empty());
     let endpoints = Endpoints::listen_soon(address.as_ref(), secret).or_else(|why| {
-        address.iter().for_each(|address| complain(messages::cannot_serve(address, &why)));
+        address.iter().for_each(|address| complain(messages::collect::cannot_serve(address, &why)));
         Endpoints::listen(None, None)
     })?;
     let push = push_settings(&program, complain);
@@ -88,10 +88,11 @@ pub fn run() -> Result<()> {
         move |line: String| stderr.iter().for_each(|stderr| stderr.write(&say::line(&line)))
     };
     let complain = complain_later();
-    let not_pushed = move |pushed: &Pushed| complain(messages::cannot_push(pushed));
+    let not_pushed = move |pushed: &Pushed| complain(messages::collect::cannot_push(pushed));
     let pushing = push.map(|push| start_pushing(push, &mut config, &asker, not_pushed)).transpose()?;
     let complain = complain_later();
-    let not_served = move |address: &Address, why: &io::Error| complain(messages::cannot_serve(address, why));
+    let not_served =
+        move |address: &Address, why: &io::Error| complain(messages::collect::cannot_serve(address, why));
     let pushes = pushing.as_ref().map(Pushing::account);
     let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer), pushes, not_served);
     session::run(config, None)?;
@@ -103,7 +104,7 @@ pub fn run() -> Result<()> {
 fn given<T>(name: &str, parse: impl Fn(&str) -> Result<T>, complain: impl Fn(String)) -> Option<T> {
     let text = env::var_os(name).filter(|text| !text.is_empty())?;
     let parsed = parse(&text.to_string_lossy());
-    parsed.map_err(|why| complain(messages::bad_variable(name, &why))).ok()
+    parsed.map_err(|why| complain(messages::collect::bad_variable(name, &why))).ok()
 }
 
 /// What the environment says is to be sent where.
@@ -152,7 +153,7 @@ impl Complaints {
     fn begin(stderr: Stderr, pattern: &Pattern, program: &Program) -> Complaints {
         let checked = pattern.check(program.name());
         if let Err((path, why)) = &checked {
-            stderr.write(&say::line(messages::cannot_write(path, why)));
+            stderr.write(&say::line(messages::collect::cannot_write(path, why)));
         }
         Complaints { stderr, said: checked.is_err() }
     }
@@ -161,12 +162,12 @@ impl Complaints {
 impl Witness for Complaints {
     fn not_written(&self, written: &Written) {
         if !self.said {
-            self.stderr.write(&say::line(messages::not_written(written)));
+            self.stderr.write(&say::line(messages::collect::not_written(written)));
         }
     }
 
     fn no_snapshot(&self, series: &Series) {
-        if let Some(line) = messages::no_snapshot(series).filter(|_| !self.said) {
+        if let Some(line) = messages::collect::no_snapshot(series).filter(|_| !self.said) {
             self.stderr.write(&say::line(line));
         }
     }
@@ -215,7 +216,7 @@ fn complain_meanwhile(has_ended: &Arc<AtomicBool>) -> impl FnMut(&Pushed) + Send
     let (has_ended, stderr) = (Arc::clone(has_ended), Stderr::of(parent_id()));
     move |pushed: &Pushed| {
         let stderr = stderr.iter().filter(|_| !has_ended.load(Relaxed));
-        stderr.for_each(|stderr| stderr.write(&say::line(messages::cannot_push(pushed))));
+        stderr.for_each(|stderr| stderr.write(&say::line(messages::collect::cannot_push(pushed))));
     }
 }
 

@@ -19,7 +19,7 @@ pub fn parse(text: &str) -> Result<Duration> {
     let parsed = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
     parsed
         .filter(|duration| (SHORTEST..=LONGEST).contains(duration))
-        .ok_or_else(|| anyhow!(messages::BAD_INTERVAL))
+        .ok_or_else(|| anyhow!(messages::options::BAD_INTERVAL))
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub fn shown_during<T>(symbolizer: &Symbolizer, work: impl FnOnce() -> T) -> T {
         scope.spawn(move || {
             let line = Line::new(false);
             while waiting.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                line.show(&messages::progress(&symbolizer.progress()));
+                line.show(&messages::names::progress(&symbolizer.progress()));
             }
         });
         let result = work();

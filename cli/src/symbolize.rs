@@ -48,8 +48,8 @@ pub fn run(args: &Args) -> Result<()> {
     let Filled { named, unnamed, modules } = progress::shown_during(&symbolizer, fill);
     heaptrace_pprof::write_file(&args.output, &profile)
         .with_context(|| format!("cannot write {}", args.output.display()))?;
-    symbolizer.complaints().iter().map(messages::complaint).for_each(say);
-    modules.iter().filter_map(messages::sought).for_each(say);
+    symbolizer.complaints().iter().map(messages::names::complaint).for_each(say);
+    modules.iter().filter_map(messages::names::sought).for_each(say);
     let left = if unnamed > 0 { format!(", {unnamed} still have none") } else { String::new() };
     say(format_args!("{}: {named} addresses got a name{left}", args.output.display()));
     symbolizer.keep();

@@ -35,8 +35,8 @@ pub fn ask(socket: &Path, path: &str, query: &[(&str, &str)]) -> Result<Option<V
     let request = format!("GET {path}?{} HTTP/1.1\r\nHost: localhost\r\n\r\n", query.join("&"));
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
-    stream.take(MOST).read_to_end(&mut answer).context(messages::NO_ANSWER)?;
-    let (status, body) = split(&answer).context(messages::NO_ANSWER)?;
+    stream.take(MOST).read_to_end(&mut answer).context(messages::live::NO_ANSWER)?;
+    let (status, body) = split(&answer).context(messages::live::NO_ANSWER)?;
     match status {
         200 => Ok(Some(body.to_vec())),
         _ => bail!("{}", String::from_utf8_lossy(body).trim_end()),

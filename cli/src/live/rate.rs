@@ -18,7 +18,7 @@ pub struct Args {
 }
 
 fn rate(text: &str) -> Result<u64> {
-    parse_rate_or_off(text.as_bytes()).ok_or_else(|| anyhow!(messages::BAD_RATE_OR_OFF))
+    parse_rate_or_off(text.as_bytes()).ok_or_else(|| anyhow!(messages::options::BAD_RATE_OR_OFF))
 }
 
 /// `heaptrace rate`.

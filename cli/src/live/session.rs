@@ -35,7 +35,7 @@ impl Session {
     pub fn of(pid: u32) -> Result<Session> {
         let mut all = Session::all().into_iter();
         let found = all.find(|session| session.processes.iter().any(|process| process.pid == pid));
-        found.ok_or_else(|| anyhow!(messages::not_profiled(pid)))
+        found.ok_or_else(|| anyhow!(messages::live::not_profiled(pid)))
     }
 
     /// Asks it for something.
@@ -43,6 +43,6 @@ impl Session {
     /// # Errors
     /// What it says that is wrong, or that it is over.
     pub fn ask(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>> {
-        ask(&self.socket, path, query)?.ok_or_else(|| anyhow!(messages::SESSION_OVER))
+        ask(&self.socket, path, query)?.ok_or_else(|| anyhow!(messages::live::SESSION_OVER))
     }
 }

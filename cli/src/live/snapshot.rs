@@ -50,10 +50,10 @@ pub fn run(args: &Args) -> Result<()> {
         file.write_all(&profile)?;
         file.finish()
     };
-    write().with_context(|| messages::cannot_write_here(&path))?;
-    say(messages::snapshot_written(&path, &name, args.pid));
+    write().with_context(|| messages::live::cannot_write_here(&path))?;
+    say(messages::live::snapshot_written(&path, &name, args.pid));
     if path.is_file() {
-        say(messages::next(&path));
+        say(messages::summary::next(&path));
     }
     Ok(())
 }

@@ -40,11 +40,11 @@ pub fn run(args: &Args) -> Result<()> {
             Some(pid)
         }
         None => match &sessions.choices()[..] {
-            [] => bail!(messages::NOTHING_PROFILED),
+            [] => bail!(messages::live::NOTHING_PROFILED),
             [only] => Some(only.pid),
             several if args.once || !io::stdout().is_terminal() => {
                 let pids: Vec<u32> = several.iter().map(|choice| choice.pid).collect();
-                bail!(messages::name_one(&pids))
+                bail!(messages::live::name_one(&pids))
             }
             _ => None,
         },

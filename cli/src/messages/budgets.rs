@@ -121,7 +121,7 @@ pub const LAST_LINES: &str = "
 
 /// That processes do not count, as there is no profile of them, or not yet.
 pub fn not_counted(unseen: usize, running: usize) -> Vec<String> {
-    let plural = |count: usize| super::plural(count as u64, "process", "processes");
+    let plural = |count: usize| super::numbers::plural(count as u64, "process", "processes");
     let mut lines = Vec::new();
     if unseen > 0 {
         lines.push(format!(

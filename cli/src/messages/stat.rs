@@ -6,7 +6,8 @@ use std::path::Path;
 use heaptrace_collector::counting::Counted;
 use heaptrace_collector::summary::Missed;
 
-use super::{Work, obstacle, plural, refusal};
+use super::numbers::plural;
+use super::unrecorded::{self, Work, obstacle, refusal};
 use crate::run::Obstacle;
 
 /// Who was not counted, and why; what is known of the program itself leaves it out.
@@ -20,7 +21,7 @@ pub fn not_counted(
     lines.extend(counted.refused.iter().map(|process| refusal(process, Work::Count)));
     let missed = counted.missed.iter().filter(|missed| known.is_none() || !is_named(missed, program));
     let missed: Vec<_> = missed.cloned().collect();
-    lines.extend(super::missed(&missed, obstacle_of, Work::Count));
+    lines.extend(unrecorded::missed(&missed, obstacle_of, Work::Count));
     if counted.missed_more {
         lines.push("more processes than these may not have been counted: too many started at once".into());
     }

@@ -6,7 +6,7 @@ use heaptrace_channel::config::RateText;
 use heaptrace_report::cost::{Metric, Site};
 use heaptrace_report::to_width;
 
-use super::plural;
+use super::numbers::plural;
 use crate::check::{Amount, Finding, Outcome, Scope, Suppressed, Verdict};
 
 /// What a budget is called.

@@ -96,9 +96,9 @@ impl Args {
 /// # Errors
 /// If it is none.
 pub fn rate(text: &str) -> Result<u64> {
-    parse_rate(text.as_bytes()).ok_or_else(|| anyhow!(messages::BAD_RATE))
+    parse_rate(text.as_bytes()).ok_or_else(|| anyhow!(messages::options::BAD_RATE))
 }
 
 fn rate_or_off(text: &str) -> Result<u64> {
-    parse_rate_or_off(text.as_bytes()).ok_or_else(|| anyhow!(messages::BAD_RATE_OR_OFF))
+    parse_rate_or_off(text.as_bytes()).ok_or_else(|| anyhow!(messages::options::BAD_RATE_OR_OFF))
 }

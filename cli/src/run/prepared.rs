@@ -24,7 +24,7 @@ use super::program::{Command, NotStarted};
 use super::signals::Signals;
 use super::supervise::supervise;
 use crate::collect::Live;
-use crate::messages::Work;
+use crate::messages::unrecorded::Work;
 use crate::progress::Line;
 use crate::serve::{Endpoints, TOKEN};
 use crate::{library, messages};
@@ -103,7 +103,7 @@ fn prepare(args: &Args) -> Result<Prepared> {
     let push = push(args, &mut command)?;
     let collector = start_collector(args, &command, invitation, endpoints, push)?;
     if let Some(url) = url.filter(|_| !args.quiet) {
-        say(messages::serving(&url));
+        say(messages::run::serving(&url));
     }
     Ok(Prepared { command, obstacle, collector })
 }
@@ -111,7 +111,7 @@ fn prepare(args: &Args) -> Result<Prepared> {
 /// Said before the program starts and not after its hours of work.
 fn check_output(pattern: &Pattern, program: &Path) -> Result<()> {
     let name = program.file_name().unwrap_or_default();
-    pattern.check(name).map_err(|(path, why)| anyhow!(messages::cannot_write(&path, &why)))
+    pattern.check(name).map_err(|(path, why)| anyhow!(messages::collect::cannot_write(&path, &why)))
 }
 
 /// Listens for clients, who may have to know a token, which is not the program's to know.
@@ -121,7 +121,7 @@ fn endpoints(args: &Args, command: &mut Command) -> Result<Endpoints> {
     let token = token.filter(|token| !token.is_empty());
     let address = args.http.as_ref();
     Endpoints::listen(address, token)
-        .with_context(|| address.map(messages::cannot_listen).unwrap_or_default())
+        .with_context(|| address.map(messages::collect::cannot_listen).unwrap_or_default())
 }
 
 /// What is sent where, if it is to be. The token is not the program's to know.
@@ -183,7 +183,7 @@ impl Prepared {
         signals.interrupted(); // what ended the program is not meant for us
         let line = Line::new(args.quiet);
         let ended = self.collector.summary(end.most_resident, |stage| {
-            line.show(&messages::stage(stage));
+            line.show(&messages::run::stage(stage));
             !signals.interrupted()
         });
         drop(line);
@@ -212,22 +212,24 @@ impl Prepared {
         quiet: bool,
     ) -> Vec<String> {
         let is_wanted = |line| match line {
-            messages::Line::Important(text) => Some(text),
-            messages::Line::Plain(text) if !quiet => Some(text),
-            messages::Line::Advice(text) if !quiet && self.obstacle.is_none() => Some(text),
-            messages::Line::Plain(_) | messages::Line::Advice(_) => None,
+            messages::summary::Line::Important(text) => Some(text),
+            messages::summary::Line::Plain(text) if !quiet => Some(text),
+            messages::summary::Line::Advice(text) if !quiet && self.obstacle.is_none() => Some(text),
+            messages::summary::Line::Plain(_) | messages::summary::Line::Advice(_) => None,
         };
         let mut lines = Vec::new();
         lines.extend(
-            self.obstacle.as_ref().map(|why| messages::obstacle(&self.command.path, why, Work::Profile)),
+            self.obstacle
+                .as_ref()
+                .map(|why| messages::unrecorded::obstacle(&self.command.path, why, Work::Profile)),
         );
         match summary {
             Ok(summary) => {
                 let summary = self.without_known(summary);
-                let told = messages::summary(&summary, pushed, preflight::obstacle);
+                let told = messages::summary::lines(&summary, pushed, preflight::obstacle);
                 lines.extend(told.into_iter().filter_map(is_wanted));
             }
-            Err(why) => lines.push(messages::no_summary(why)),
+            Err(why) => lines.push(messages::run::no_summary(why)),
         }
         lines
     }

@@ -47,21 +47,21 @@ fn processes(site: &Site) -> Response {
 fn mark(site: &Site, request: &Request, process: &Profiled) -> Result<Response, Response> {
     let name = request.query("name").unwrap_or_default();
     if !is_name(name.as_bytes()) {
-        return Err(Response::error(400, messages::BAD_MARK));
+        return Err(Response::error(400, messages::options::BAD_MARK));
     }
     match site.asker.mark(process.pid, name).ok_or_else(busy)? {
         true => Ok(Response::new("text/plain; charset=utf-8", "")),
-        false => Err(Response::error(404, &messages::not_profiled(process.pid))),
+        false => Err(Response::error(404, &messages::live::not_profiled(process.pid))),
     }
 }
 
 fn rate(site: &Site, request: &Request, process: &Profiled) -> Result<Response, Response> {
     let rate = request.query("bytes").and_then(|text| parse_rate_or_off(text.as_bytes()));
-    let rate = rate.ok_or_else(|| Response::error(400, messages::BAD_RATE_OR_OFF))?;
+    let rate = rate.ok_or_else(|| Response::error(400, messages::options::BAD_RATE_OR_OFF))?;
     match site.asker.set_rate(process.pid, rate).ok_or_else(busy)? {
         RateSet::Done => Ok(Response::new("text/plain; charset=utf-8", "")),
-        RateSet::NoProcess => Err(Response::error(404, &messages::not_profiled(process.pid))),
-        RateSet::TooOften => Err(Response::error(503, messages::RATE_STAYS)),
+        RateSet::NoProcess => Err(Response::error(404, &messages::live::not_profiled(process.pid))),
+        RateSet::TooOften => Err(Response::error(503, messages::live::RATE_STAYS)),
     }
 }
 

@@ -18,7 +18,7 @@ pub enum Visitor {
 
 /// The answer to a request.
 pub fn answer(site: &Site, request: &Request, visitor: Visitor) -> Response {
-    let bad_pid = |text: &str| pprof_error(404, &messages::no_such_pid(text));
+    let bad_pid = |text: &str| pprof_error(404, &messages::serve::no_such_pid(text));
     let (mut pid, path) = match split_process(request.path()) {
         Ok(split) => split,
         Err(text) => return bad_pid(text),

@@ -41,7 +41,7 @@ impl Site {
         let found = processes.iter().rfind(is_meant).or_else(|| processes.first().filter(|_| pid.is_none()));
         found.cloned().ok_or_else(|| {
             let pids: Vec<_> = processes.iter().map(|process| process.pid).collect();
-            pprof_error(404, &messages::not_profiled_here(pid, &pids))
+            pprof_error(404, &messages::serve::not_profiled_here(pid, &pids))
         })
     }
 
@@ -59,7 +59,9 @@ impl Site {
     pub fn marked(&self, process: &Profiled, name: &str) -> Result<Snapshot, Response> {
         match self.asker.marked(process.pid, name).ok_or_else(busy)? {
             Marked::Found(snapshot) => Ok(*snapshot),
-            Marked::None(others) => Err(pprof_error(404, &messages::no_mark(process.pid, name, &others))),
+            Marked::None(others) => {
+                Err(pprof_error(404, &messages::serve::no_mark(process.pid, name, &others)))
+            }
         }
     }
 
@@ -77,5 +79,5 @@ pub fn pprof_error(status: u16, text: &str) -> Response {
 
 /// The session has no time, or is over.
 pub fn busy() -> Response {
-    pprof_error(503, messages::SESSION_BUSY)
+    pprof_error(503, messages::serve::SESSION_BUSY)
 }

@@ -10,7 +10,7 @@ const OTHERS: [&str; 6] = ["block", "goroutine", "mutex", "profile", "threadcrea
 
 /// Why there is no such profile, and how to stop asking for it; `None` if nobody asks for it.
 pub fn why(name: &str) -> Option<String> {
-    OTHERS.contains(&name).then(|| messages::heap_profiles_only(name))
+    OTHERS.contains(&name).then(|| messages::serve::heap_profiles_only(name))
 }
 
 /// The program and its arguments, a NUL after each but the last.

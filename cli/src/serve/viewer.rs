@@ -53,7 +53,7 @@ fn moment(site: &Site, process: &Profiled, name: &str) -> Result<Snapshot, Respo
 fn keep(site: &Site, request: &Request, pid: Option<u32>) -> Result<Response, Response> {
     let name = request.query("name").unwrap_or_default();
     if name.is_empty() || name.len() > MAX_NAME || name.contains(char::is_control) {
-        return Err(pprof_error(400, messages::BAD_MARK));
+        return Err(pprof_error(400, messages::options::BAD_MARK));
     }
     let snapshot = site.snapshot(&site.process(pid)?)?;
     site.clients().replace(&of_page(name), snapshot);
