@@ -1,71 +1,25 @@
-//! The live table: the sampled blocks that have not been freed, by address.
-//!
-//! A table of cache-line buckets, lock-free: a thread claims an empty entry by compare-exchange,
-//! fills it, and publishes its key. Each bucket is for a granule of addresses in which about one
-//! sampled block is expected, and neighbours in memory are neighbours here, so that the table is as
-//! local as the program's own use of its heap. When all entries of a bucket are taken a block goes
-//! into one of those beside it, a group of four; when these are full, to the level below, and when
-//! there is room in none, to a new level on top, a table four times as large, with granules of a quarter,
-//! mapped then. Nothing is
-//! ever moved. So most blocks are found at the first look, into the bucket of the top level.
-//!
-//! No two threads work on the same address at once, because a block has one owner: it is inserted
-//! before `malloc` returns it and taken before the original `free` gets it. So only the claim of an
-//! empty entry is a matter of who is first, and that only where there are other threads.
+//! The live table, made of its levels.
 
-use core::marker::PhantomData;
-use core::num::NonZeroUsize;
-use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::*};
 
-use heaptrace_channel::sample::{ERA_BITS, Era, Sample};
-use heaptrace_channel::stacks::Stack;
+use heaptrace_channel::sample::Sample;
 
+use super::level::{Known, Level};
 use crate::c_library;
 use crate::memory::Budget;
-use crate::sys::PAGE;
 
 /// There was no memory for the table to grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoRoom;
 
-const WAYS: usize = 4;
 const LEVELS: usize = 12;
 const GROWTH_BITS: u32 = 2;
-/// Buckets of which each takes the others' blocks when they are full.
-const GROUP: usize = 4;
 /// The smallest granule: as many blocks of glibc begin in 128 bytes as a bucket has entries.
 const SMALLEST_GRANULE_BITS: u32 = 7;
 /// The first level is for that many bytes of heap, of which it needs no more than half.
 const FIRST_BYTES_BITS: u32 = 19;
 /// The first level has at least so many buckets.
 const FIRST_BITS: u32 = 10;
-/// Buckets that have a [`Level::notes`] together.
-const CHUNK: usize = 64;
-/// There ever was a block in the chunk.
-const USED: u8 = 1;
-/// There ever was one that is not in its own bucket.
-const SPILLED: u8 = 2;
-/// None is in a level below.
-const ALONE: u8 = 4;
-
-const EMPTY: u64 = 0;
-/// Claimed, not filled yet. No address has this key: that of a block is at least 2^16.
-const CLAIMED: u64 = 1;
-
-/// A key holds address and high bits of the size, a value the stack, the era and the low bits of the size.
-const SIZE_HIGH_BITS: u32 = 16;
-const SIZE_LOW_BITS: u32 = 32;
-const STACK_SHIFT: u32 = SIZE_LOW_BITS + ERA_BITS;
-
-#[repr(C)]
-struct Entry {
-    key: AtomicU64,
-    value: AtomicU64,
-}
-
-#[repr(C, align(64))]
-struct Bucket([Entry; WAYS]);
 
 /// The table. As zeros, it is one that has to be started.
 #[derive(Debug, Default)]
@@ -78,216 +32,6 @@ pub struct LiveTable {
     levels: [AtomicUsize; LEVELS],
     /// The highest level that is mapped.
     top: AtomicUsize,
-}
-
-/// In the word of a level the binary logarithms of its buckets and of its granule lie below the address of
-/// its first bucket, which is a page's.
-const LOG_BITS: u32 = 6;
-const LOG: usize = (1 << LOG_BITS) - 1;
-const _: () = assert!(PAGE == 1 << (2 * LOG_BITS));
-
-/// A level that is mapped, as its word.
-#[derive(Clone, Copy)]
-struct Level<'t>(NonZeroUsize, PhantomData<&'t Bucket>);
-
-impl<'t> Level<'t> {
-    const fn bytes(bits: u32) -> usize {
-        (size_of::<Bucket>() << bits) + (1 << bits) / CHUNK // the buckets, and the notes
-    }
-
-    /// The word of a level whose memory begins there.
-    fn word(start: NonNull<u8>, bits: u32, granule_bits: u32) -> usize {
-        start.as_ptr() as usize | (granule_bits as usize) << LOG_BITS | bits as usize
-    }
-
-    /// The level of a word, if it is one.
-    ///
-    /// # Safety
-    /// The word is 0, or one of a level whose memory stays as long as the result.
-    #[inline(always)]
-    unsafe fn of(word: usize) -> Option<Level<'t>> {
-        Some(Level(NonZeroUsize::new(word)?, PhantomData))
-    }
-
-    /// Binary logarithm of the number of buckets.
-    #[inline(always)]
-    fn bits(self) -> u32 {
-        (self.0.get() & LOG) as u32
-    }
-
-    /// Binary logarithm of the granule in bytes.
-    #[inline(always)]
-    fn granule_bits(self) -> u32 {
-        (self.0.get() >> LOG_BITS & LOG) as u32
-    }
-
-    fn start(self) -> *const Bucket {
-        (self.0.get() & !(PAGE - 1)) as *const Bucket
-    }
-
-    #[inline(always)]
-    fn buckets(self) -> &'t [Bucket] {
-        // SAFETY: the promise of `of`; the level's memory is that large.
-        unsafe { core::slice::from_raw_parts(self.start(), 1 << self.bits()) }
-    }
-
-    /// For each chunk of buckets, [`USED`], [`SPILLED`] and [`ALONE`].
-    #[inline(always)]
-    fn notes(self) -> &'t [AtomicU8] {
-        let count = self.buckets().len();
-        // SAFETY: as above; they lie behind the buckets.
-        unsafe { core::slice::from_raw_parts(self.start().add(count).cast(), count / CHUNK) }
-    }
-
-    /// The bucket for an address.
-    #[inline(always)]
-    fn index(self, address: usize) -> usize {
-        let granule = address >> self.granule_bits();
-        // A heap larger than the level lies over itself, each time in another order.
-        let lap = (granule >> self.bits()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (granule ^ (lap >> 32)) & (self.buckets().len() - 1)
-    }
-
-    /// The entries of the chunks that there ever was a block in.
-    fn used(self) -> impl Iterator<Item = &'t Entry> {
-        let chunks = self.buckets().chunks(CHUNK).zip(self.notes());
-        let used = chunks.filter(|(_, notes)| notes.load(Relaxed) & USED != 0);
-        used.flat_map(|(chunk, _)| chunk).flat_map(|bucket| &bucket.0)
-    }
-
-    /// The buckets beside the one at `index`.
-    fn beside(self, index: usize) -> impl Iterator<Item = &'t Bucket> {
-        (1..GROUP).map(move |distance| &self.buckets()[index ^ distance])
-    }
-
-    #[inline(always)]
-    fn note(self, index: usize, what: u8) {
-        if self.noted(index) & what != what {
-            self.notes()[index / CHUNK].fetch_or(what, Relaxed);
-        }
-    }
-
-    /// Adds a block; false if all buckets of its group are full.
-    #[inline(always)]
-    fn claim(self, address: usize, sample: Sample) -> bool {
-        let index = self.index(address);
-        self.note(index, USED);
-        self.buckets()[index].claim(address, sample) || self.spill(index, address, sample)
-    }
-
-    #[cold]
-    fn spill(self, index: usize, address: usize, sample: Sample) -> bool {
-        // Noted by whoever hands the block on before it does.
-        self.note(index, SPILLED);
-        self.beside(index).any(|bucket| bucket.claim(address, sample))
-    }
-
-    /// What is noted of a bucket's chunk.
-    #[inline(always)]
-    fn noted(self, index: usize) -> u8 {
-        debug_assert!(index < self.buckets().len());
-        // SAFETY: there is one for each chunk of buckets.
-        unsafe { self.notes().get_unchecked(index / CHUNK) }.load(Relaxed)
-    }
-
-    /// May a block of that bucket be in one beside it?
-    fn has_spilled(self, index: usize) -> bool {
-        self.noted(index) & SPILLED != 0
-    }
-
-    /// Is there a block at `address` in here?
-    fn has(self, address: usize) -> bool {
-        let index = self.index(address);
-        let spilled = || self.has_spilled(index) && self.beside(index).any(|bucket| bucket.has(address));
-        self.buckets()[index].has(address) || spilled()
-    }
-
-    /// Removes the block at `address`, if it is in here.
-    fn take(self, address: usize) -> Option<Sample> {
-        let index = self.index(address);
-        let own = self.buckets()[index].take(address);
-        if own.is_none() && self.has_spilled(index) {
-            return self.beside(index).find_map(|bucket| bucket.take(address));
-        }
-        own
-    }
-}
-
-impl Entry {
-    /// The key, if it is that of `address`, which is one of a block.
-    #[inline]
-    fn matches(&self, address: usize) -> Option<u64> {
-        let key = self.key.load(Acquire); // pairs with the publishing store in `claim`
-        (key >> SIZE_HIGH_BITS == address as u64).then_some(key)
-    }
-
-    fn sample(&self, key: u64) -> Sample {
-        let value = self.value.load(Relaxed);
-        let size = (key & ((1 << SIZE_HIGH_BITS) - 1)) << SIZE_LOW_BITS | (value & 0xFFFF_FFFF);
-        Sample { stack: Stack((value >> STACK_SHIFT) as u32), size, era: Era::new(value >> SIZE_LOW_BITS) }
-    }
-
-    /// Fills the entry if it is empty.
-    #[inline(always)]
-    fn claim(&self, address: usize, sample: Sample) -> bool {
-        self.key.load(Relaxed) == EMPTY && self.fill(address, sample)
-    }
-
-    /// Fills the entry, which was empty just now; false if another thread was first.
-    #[inline(always)]
-    fn fill(&self, address: usize, sample: Sample) -> bool {
-        if !c_library::is_alone() && self.key.compare_exchange(EMPTY, CLAIMED, Acquire, Relaxed).is_err() {
-            return false;
-        }
-        let era = (sample.era.number() as u64) << SIZE_LOW_BITS;
-        let value = u64::from(sample.stack.0) << STACK_SHIFT | era | (sample.size & 0xFFFF_FFFF);
-        self.value.store(value, Relaxed);
-        let key = (address as u64) << SIZE_HIGH_BITS | (sample.size >> SIZE_LOW_BITS & 0xFFFF);
-        self.key.store(key, Release); // pairs with the load in `matches`
-        true
-    }
-}
-
-impl Bucket {
-    /// Adds a block; false if it is full.
-    #[inline(always)]
-    fn claim(&self, address: usize, sample: Sample) -> bool {
-        self.0.iter().any(|entry| entry.claim(address, sample))
-    }
-
-    /// Is there a block at `address` in here?
-    #[inline(always)]
-    fn has(&self, address: usize) -> bool {
-        self.0.iter().any(|entry| entry.matches(address).is_some())
-    }
-
-    /// Adds a block, if there is none at its address. False if there is, or it is full.
-    #[inline(always)]
-    fn add(&self, address: usize, sample: Sample) -> bool {
-        if self.0.iter().fold(EMPTY, |all, entry| all | entry.key.load(Relaxed)) == EMPTY {
-            return self.0[0].fill(address, sample);
-        }
-        let mut empty = None;
-        for entry in self.0.iter().rev() {
-            let key = entry.key.load(Relaxed);
-            if key >> SIZE_HIGH_BITS == address as u64 {
-                return false;
-            }
-            if key == EMPTY {
-                empty = Some(entry);
-            }
-        }
-        empty.is_some_and(|entry: &Entry| entry.fill(address, sample))
-    }
-
-    /// Removes the block at `address`, if it is in here.
-    #[inline(always)]
-    fn take(&self, address: usize) -> Option<Sample> {
-        let (entry, key) = self.0.iter().find_map(|entry| Some((entry, entry.matches(address)?)))?;
-        let sample = entry.sample(key);
-        entry.key.store(EMPTY, Release); // pairs with the exchange in `claim`
-        Some(sample)
-    }
 }
 
 impl LiveTable {
@@ -356,14 +100,9 @@ impl LiveTable {
 
     /// Notes of a new level, which will have that number, where no block is in a level below.
     fn note_alone(&self, new: Level, number: usize) {
-        for notes in new.notes() {
-            notes.fetch_or(ALONE, Relaxed);
-        }
-        let keys = self.below(number).flat_map(Level::used).map(|entry| entry.key.load(Relaxed));
-        for key in keys.filter(|&key| key > CLAIMED) {
-            let address = key >> SIZE_HIGH_BITS;
-            new.notes()[new.index(address as usize) / CHUNK].fetch_and(!ALONE, Relaxed);
-        }
+        new.note_alone();
+        let below = self.below(number).flat_map(Level::blocks);
+        below.for_each(|(address, _)| new.note_below(address));
     }
 
     #[cold]
@@ -382,8 +121,8 @@ impl LiveTable {
                 unsafe { budget.give_back(new, Level::bytes(bits)) };
             }
         }
-        let (word, size) = (self.levels[level].load(Acquire), |word: usize| word & LOG);
-        let higher = |top: usize| (size(top) < size(word)).then_some(word);
+        let word = self.levels[level].load(Acquire);
+        let higher = |top: usize| (Level::bits_in(top) < Level::bits_in(word)).then_some(word);
         let _ = self.top.fetch_update(AcqRel, Acquire, higher); // pairs with `top`
         self.level(level)
     }
@@ -393,15 +132,13 @@ impl LiveTable {
     #[inline(always)]
     pub fn add(&self, address: usize, sample: Sample) -> bool {
         let Some(top) = self.top() else { return false };
-        let index = top.index(address);
-        const USED_ALONE: u8 = USED | ALONE;
         // Where no block of the chunk is in another bucket, neither is one of this address.
-        let is_new = match top.noted(index) {
-            USED_ALONE => true,
-            USED => !self.has_below(top, address),
-            _ => false,
+        let is_new = match top.known(address) {
+            Known::New => true,
+            Known::NewHere => !self.has_below(top, address),
+            Known::Nothing => false,
         };
-        is_new && top.buckets()[index].add(address, sample)
+        is_new && top.own_bucket(address).add(address, sample)
     }
 
     /// Is there a block of that address in a level below?
@@ -426,18 +163,18 @@ impl LiveTable {
     /// Adds a block that has no room at the top.
     fn add_below(&self, address: usize, sample: Sample, budget: &Budget) -> Result<(), NoRoom> {
         if let Some(top) = self.top() {
-            // Noted by whoever hands the block on before it does.
-            top.notes()[top.index(address) / CHUNK].fetch_and(!ALONE, Relaxed);
+            top.note_below(address);
         }
         if self.top_down().skip(1).any(|level| level.claim(address, sample)) {
             return Ok(());
         }
-        let mut next = self.count();
         // What several threads fill at once may be full again.
-        while !self.grow(next, budget).ok_or(NoRoom)?.claim(address, sample) {
-            next += 1;
+        for level in self.count()..LEVELS {
+            if self.grow(level, budget).ok_or(NoRoom)?.claim(address, sample) {
+                return Ok(());
+            }
         }
-        Ok(())
+        Err(NoRoom)
     }
 
     /// Removes the block at `address`, if it is a sampled one.
@@ -455,25 +192,20 @@ impl LiveTable {
         if address == 0 {
             return None; // it would match what is empty
         }
-        let top = self.top()?;
-        top.buckets()[top.index(address)].take(address)
+        self.top()?.own_bucket(address).take(address)
     }
 
     /// Calls `each` for every block in the table.
     pub fn for_each(&self, mut each: impl FnMut(Sample)) {
-        for entry in self.top_down().flat_map(Level::used) {
-            let key = entry.key.load(Acquire); // pairs with the publishing store in `claim`
-            if key > CLAIMED {
-                each(entry.sample(key));
-            }
-        }
+        self.top_down().flat_map(Level::blocks).for_each(|(_, sample)| each(sample));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heaptrace_channel::stacks::MAX_STACKS;
+    use heaptrace_channel::sample::Era;
+    use heaptrace_channel::stacks::{MAX_STACKS, Stack};
 
     static BUDGET: Budget = Budget::new();
 
@@ -541,6 +273,30 @@ mod tests {
     }
 
     #[test]
+    fn a_block_is_added_at_once_where_there_is_nothing_to_it_and_is_at_hand() {
+        let table = table(1);
+        assert!(!table.add(0x10000, sample(1)), "there is no level yet");
+        let grown =
+            (1..).find(|&i| insert(&table, i << 16, sample(0)).is_ok() && table.count() == 2).unwrap();
+        for first in [0x7000_0000, (grown + 1) << 16] {
+            assert_eq!(table.insert(first, sample(1), &BUDGET), Ok(None));
+            assert!(table.add(first + 16, sample(2)) && !table.add(first + 16, sample(3)));
+            assert_eq!(table.take_at_hand(first), Some(sample(1)));
+            assert_eq!(table.take_at_hand(first + 16), Some(sample(2)));
+        }
+    }
+
+    #[test]
+    fn a_level_has_granules_of_a_quarter_of_the_one_below_down_to_the_smallest() {
+        let table = table(512 * 1024);
+        assert_eq!(1 << table.granule_bits(0), 512 * 1024);
+        for level in 1..LEVELS {
+            let quarter = table.granule_bits(level - 1) - GROWTH_BITS;
+            assert_eq!(table.granule_bits(level), quarter.max(SMALLEST_GRANULE_BITS));
+        }
+    }
+
+    #[test]
     fn the_table_grows_and_finds_everything_again() {
         let table = table(1);
         let address = |i: u32| 0x5555_0000_0000 + i as usize * 48;
@@ -560,8 +316,8 @@ mod tests {
         (0..COUNT).for_each(|i| assert_eq!(insert(&table, address(i), sample(i)), Ok(None)));
         let top = table.top().unwrap();
         table.note_alone(top, table.number(top));
-        let alone = top.notes().iter().filter(|notes| notes.load(Relaxed) & ALONE != 0).count();
-        assert!((1..top.notes().len()).contains(&alone), "{alone} of {}", top.notes().len());
+        let new = (0..COUNT).filter(|&i| matches!(top.known(address(i)), Known::New)).count();
+        assert!((1..COUNT as usize).contains(&new), "{new} of {COUNT}");
         (0..COUNT).for_each(|i| assert!(!table.add(address(i), sample(9)), "there is one"));
         (0..COUNT).for_each(|i| assert_eq!(insert(&table, address(i), sample(i + 1)), Ok(Some(sample(i)))));
         let more = COUNT..3 * COUNT;
