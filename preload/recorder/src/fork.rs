@@ -61,3 +61,20 @@ pub fn wipe_on_fork(page: *mut u8) -> Result<(), Refusal> {
         false => Err(Refusal::ForksUnseen),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{map_private, map_shared};
+    use crate::sys::sealed_memfd;
+
+    /// The kernel clears private memory only, as an old one clears none.
+    #[test]
+    fn where_a_page_is_not_cleared_in_children_that_is_known() {
+        let file = sealed_memfd(c"test", PAGE).unwrap();
+        let shared = map_shared(file, PAGE).unwrap();
+        file.close();
+        assert_eq!(wipe_on_fork(shared.as_ptr()), Err(Refusal::ForksUnseen));
+        assert_eq!(wipe_on_fork(map_private(PAGE).unwrap().as_ptr()), Ok(()));
+    }
+}

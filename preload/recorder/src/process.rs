@@ -297,10 +297,19 @@ mod tests {
         assert!(channel.own.writer(&LastRing::default()).is_none(), "nobody joins");
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| channel.own.writer(&LastRing::default()).map(Writer::process));
+            while !has_woken_one(&channel.own.slot) && !waiter.is_finished() {
+                std::thread::yield_now();
+            }
             channel.own.take_slot(Some(Process(7)));
             sys::futex_wake(&channel.own.slot);
             assert_eq!(waiter.join().unwrap(), Some(Process(7)));
         });
+    }
+
+    /// Wakes one that waits for the word. False if nobody did.
+    fn has_woken_one(word: &AtomicU32) -> bool {
+        // SAFETY: waking reads nothing and writes nothing.
+        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) == 1 }
     }
 
     #[test]
@@ -314,6 +323,25 @@ mod tests {
             assert!(channel.own.joined_writer(&last_ring, &live).is_none());
         }
         assert_eq!(channel.segment.processes().turned_away(), before + 1);
+    }
+
+    /// The thread may end before its process, and so says that the id is a thread's.
+    #[test]
+    fn a_child_that_may_have_several_threads_joins_by_the_id_of_one() {
+        let channel = Channel::new(64);
+        assert!(channel.own.after_fork());
+        let process = channel.own.joined_writer(&LastRing::default(), &LiveTable::new()).unwrap().process();
+        let processes = channel.segment.processes();
+        assert_eq!((processes.pid(process), processes.has_id_of_thread(process)), (sys::thread_id(), true));
+    }
+
+    #[test]
+    fn the_collector_knows_that_a_hook_was_called() {
+        let channel = Channel::new(64);
+        let called = || channel.segment.header().called.load(Relaxed);
+        assert_eq!(called(), 0);
+        channel.own.note_called();
+        assert_eq!(called(), 1);
     }
 
     fn exiting(channel: &Channel) -> &AtomicU32 {
@@ -341,9 +369,13 @@ mod tests {
         let channel = Channel::new(64);
         assert!(channel.own.finish(false) && exiting(&channel).load(Relaxed) == 0, "it has written nothing");
         assert!(channel.own.finish(true), "there never was a collector");
+        channel.segment.header().collector.store(sys::thread_id().unwrap(), Relaxed);
+        assert!(channel.own.finish(true), "it lives, and may be busy");
         let ended = std::thread::spawn(|| sys::thread_id().unwrap()).join().unwrap();
         channel.segment.header().collector.store(ended, Relaxed);
         assert!(!channel.own.finish(true), "it has ended");
+        channel.own.writer(&LastRing::default()).unwrap().write(EVENT).unwrap();
+        assert!(channel.own.finish(false), "only the program looks for it");
         channel.own.after_fork();
         assert!(channel.own.finish(true), "nothing was recorded here");
     }

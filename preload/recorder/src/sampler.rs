@@ -40,13 +40,16 @@ impl Sampler {
     #[inline(never)]
     fn draw_gap(&self, random: &Cell<u64>) -> u64 {
         // SplitMix64 (Steele, Lea, Flood 2014): a counter and a mix.
-        random.set(random.get().wrapping_add(0x9E37_79B9_7F4A_7C15));
+        random.set(random.get().wrapping_add(GOLDEN));
         // Uniform in (0, 1], in steps of 2^-53: the longest gap is 36.7 rates.
         let uniform = ((mix(random.get()) >> 11) + 1) as f64 * (1.0 / (1u64 << 53) as f64);
         let gap = -libm::log(uniform) * self.rate as f64;
         (libm::ceil(gap) as u64).max(1)
     }
 }
+
+/// What SplitMix64's counter counts in: 2^64 over the golden ratio.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -94,11 +97,36 @@ mod tests {
     }
 
     #[test]
-    fn streams_of_threads_differ() {
-        let sampler = Sampler::new(1000, 1);
-        let mut firsts: Vec<_> = (0..1000).map(|n| sampler.stream(n)).collect();
-        firsts.sort_unstable();
-        firsts.dedup();
-        assert_eq!(firsts.len(), 1000);
+    fn streams_of_threads_differ_whatever_the_seed() {
+        for seed in [0, 1, u64::MAX] {
+            let sampler = Sampler::new(1000, seed);
+            let mut firsts: Vec<_> = (0..1000).map(|n| sampler.stream(n)).collect();
+            firsts.sort_unstable();
+            firsts.dedup();
+            assert_eq!(firsts.len(), 1000, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_thread_that_has_begun_never_looks_as_if_it_had_not() {
+        const MIXES_TO_1: u64 = 0xC0FF_A9DC_7918_C037;
+        assert_eq!(mix(MIXES_TO_1 ^ mix(1)), 1);
+        assert_ne!(Sampler::new(1000, MIXES_TO_1).stream(0), 0);
+    }
+
+    /// The numbers that SplitMix64 gives for a seed of 1234567, as they are published.
+    #[test]
+    fn random_numbers_are_those_of_splitmix64() {
+        let published = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431];
+        for (n, number) in (1..).zip(published) {
+            assert_eq!(mix(GOLDEN.wrapping_mul(n).wrapping_add(1234567)), number);
+        }
+    }
+
+    #[test]
+    fn the_longest_gap_is_as_long_as_the_smallest_random_number_says() {
+        let random = Cell::new(0u64.wrapping_sub(GOLDEN)); // the next number is the mix of 0, which is 0
+        let longest = Sampler::new(1 << 40, 1).next_gap(&random) as f64 / (1u64 << 40) as f64;
+        assert!((longest - 53.0 * 2f64.ln()).abs() < 1e-9, "{longest} rates");
     }
 }

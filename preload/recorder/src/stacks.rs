@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn many_stacks_are_found_again() {
         const COUNT: u64 = 100_000;
-        let (stacks, channel) = (Box::leak(Box::new(Stacks::new())), Channel::new(1 << 18));
+        let (stacks, channel) = (&Stacks::new(), Channel::new(1 << 18));
         let caller = |i: u64| Stack(i as u32 % 7);
         let numbers: Vec<_> = (0..COUNT).map(|i| intern(stacks, caller(i), frame(i * 5), &channel)).collect();
         assert!(numbers.iter().all(Result::is_ok));
@@ -277,6 +277,34 @@ mod tests {
             assert_eq!(intern(stacks, caller(i), frame(i * 5), &channel), numbers[i as usize]);
         });
         assert_eq!(stacks.count.load(Relaxed), COUNT as u32);
+        let used = stacks.table.iter().filter(|link| link.load(Relaxed) != 0).count();
+        assert!(used > stacks.table.len() * 9 / 10, "1 - 1/e^3 of the table, about: {used}");
+        let longest = stacks.table.iter().map(|link| steps(stacks, link)).max().unwrap();
+        assert!(longest <= 7, "about two where a place in the table has four stacks: {longest}");
+    }
+
+    /// The most steps that a search from there on takes.
+    fn steps(stacks: &Stacks, link: &Link) -> u32 {
+        match link.load(Relaxed) {
+            0 => 0,
+            at => 1 + stacks.node(at).next.iter().map(|next| steps(stacks, next)).max().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_stack_that_no_memory_is_there_for_is_not_told_of() {
+        const FIRST_CHUNK: u64 = (1 << FIRST_BITS) - 1;
+        let (stacks, channel, budget) = (Stacks::new(), Channel::new(1 << 12), Budget::new());
+        let last_ring = LastRing::default();
+        let intern = |address| {
+            let writer = channel.own.writer(&last_ring).unwrap();
+            stacks.intern(ROOT, frame(address), writer, &budget)
+        };
+        (0..FIRST_CHUNK).for_each(|address| assert!(intern(address).is_ok()));
+        let written = channel.segment.rings().written();
+        budget.leave(0);
+        assert_eq!(intern(FIRST_CHUNK), Err(NoStack::NoMemory));
+        assert_eq!(channel.segment.rings().written(), written);
     }
 
     #[test]

@@ -35,3 +35,19 @@ pub fn segment(ring_slots: u32) -> Segment<'static> {
     segment.header().publish(&Start { geometry, ..Default::default() });
     segment
 }
+
+/// Forks, runs `work` in the child, where other threads are gone with what they held, and returns its exit
+/// status: 1 if it panicked.
+pub fn in_child(work: impl FnOnce()) -> i32 {
+    // SAFETY: the child calls nothing that takes a lock of another thread's; it does not return.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            work();
+            libc::_exit(0);
+        }
+        let mut status = 0;
+        assert_eq!(libc::waitpid(child, &mut status, 0), child);
+        if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -1 }
+    }
+}

@@ -47,3 +47,15 @@ pub fn current() -> &'static Thread {
     // it cannot send.
     unsafe { &*(arch::thread_local() as *const Thread) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_thread_keeps_is_there_again_and_its_own() {
+        current().countdown.set(17);
+        assert_eq!(current().countdown.get(), 17);
+        std::thread::spawn(|| assert_eq!(current().countdown.get(), 0)).join().unwrap();
+    }
+}

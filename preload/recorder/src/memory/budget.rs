@@ -126,6 +126,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::in_child;
 
     #[test]
     fn what_is_given_back_can_be_taken_again_and_no_more() {
@@ -148,6 +149,35 @@ mod tests {
         assert!(budget.is_much(PAGE) && !budget.is_much_shared(PAGE));
         assert_eq!(budget.map(2 * PAGE), None);
         assert_eq!(budget.space.left(), 3 * PAGE);
+    }
+
+    /// What this process has of its address space and of data, in bytes, as the kernel tells people.
+    fn used() -> [usize; 2] {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        ["VmSize:", "VmData:"].map(|name| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
+        })
+    }
+
+    #[test]
+    fn an_eighth_is_taken_of_what_limits_leave_at_the_start() {
+        const LEFT: [usize; 2] = [800 << 20, 400 << 20];
+        let status = in_child(|| {
+            let budget = Budget::new();
+            let limits = [libc::RLIMIT_AS, libc::RLIMIT_DATA];
+            for ((resource, used), left) in limits.into_iter().zip(used()).zip(LEFT) {
+                let limit = libc::rlimit { rlim_cur: (used + left) as u64, rlim_max: libc::RLIM_INFINITY };
+                // SAFETY: of a child that is about to end.
+                assert_eq!(unsafe { libc::setrlimit(resource, &limit) }, 0);
+            }
+            budget.start();
+            for (limited, left) in [&budget.space, &budget.data].into_iter().zip(LEFT) {
+                // What it has is told a little too low or too high: in pages, and with the stack as data.
+                assert!(limited.left().abs_diff(left / 8) < 1 << 20, "{} of {left}", limited.left());
+            }
+        });
+        assert_eq!(status, 0);
     }
 
     #[test]

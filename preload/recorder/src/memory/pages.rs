@@ -182,6 +182,22 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_where_it_is_asked_for_or_elsewhere_if_something_is_there() {
+        const NOWHERE_NEAR: usize = 0x1234_5678_9000;
+        let first = map_at(NOWHERE_NEAR, PAGE).unwrap();
+        assert_eq!(first.as_ptr() as usize, NOWHERE_NEAR);
+        let second = map_at(NOWHERE_NEAR, PAGE).unwrap();
+        assert_ne!(second, first);
+        for at in [first, second] {
+            // SAFETY: this test's own.
+            unsafe {
+                at.write(7);
+                unmap(at, PAGE);
+            }
+        }
+    }
+
+    #[test]
     fn readable_is_what_can_be_read() {
         let word = 1u64;
         assert!(is_readable(&raw const word as usize));
