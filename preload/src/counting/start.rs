@@ -26,8 +26,11 @@ extern "C" fn construct(_: c_int, arguments: *const *const c_char, environment: 
     if surroundings.and_then(begin).is_none() {
         state::stop();
     }
-    if let Some(Surroundings { objects, has_sanitizer: true, .. }) = surroundings {
-        objects.pass_for_kernels();
+    if let Some(Surroundings { objects, has_sanitizer, .. }) = surroundings {
+        objects.are_all();
+        if has_sanitizer {
+            objects.pass_for_kernels();
+        }
     }
 }
 

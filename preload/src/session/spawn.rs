@@ -25,6 +25,7 @@ const MAX_VARIABLES: usize = 4096;
 /// Starts a collector and connects to it, and makes the session known to the processes that this
 /// one will start. `library` is the path of this library, `program` the process that the session is
 /// about. Without a collector to start it complains, once, and the program goes on unprofiled.
+#[inline(never)] // it takes 40 KiB of stack, which few processes need
 pub fn session(environment: Strings, library: &CStr, program: u32) -> Option<(Session<'static>, sys::Fd)> {
     let Some(variable) = start_session(environment, library, program) else {
         Variable::NO_SESSION.announce();

@@ -5,6 +5,7 @@ mod found_object;
 mod image;
 mod initial_stack;
 mod known_object;
+mod known_tables;
 mod later;
 mod objects;
 mod symbols;

@@ -13,6 +13,7 @@ use core::ffi::{CStr, c_char, c_void};
 use core::ptr::null;
 
 use super::initial_stack::Auxiliary;
+use super::known_tables::KnownTables;
 use super::symbols::{Dynamic, Name, Tables};
 use crate::sys::PAGE;
 use crate::{arch, memory};
@@ -38,11 +39,13 @@ impl LinkMap {
         LinkMap { bias, name, dynamic: null(), next: null(), previous: null() }
     }
 
-    fn tables(&self) -> Option<Tables> {
+    pub(super) fn tables(&self) -> Option<Tables> {
         // SAFETY: the dynamic linker's record of an object that is loaded.
-        unsafe { Tables::of(self.bias, self.dynamic) }
+        KNOWN.tables(self.dynamic, || unsafe { Tables::of(self.bias, self.dynamic) })
     }
 }
+
+static KNOWN: KnownTables = KnownTables::new();
 
 /// `struct r_debug` (link.h) up to what is needed.
 #[repr(C)]
@@ -66,6 +69,11 @@ impl Objects {
         // SAFETY: the dynamic linker's own record.
         let first = unsafe { (*debug).first };
         (!first.is_null()).then_some(Objects { first })
+    }
+
+    /// All that there are at the start of the process have been loaded. In the constructor.
+    pub fn are_all(self) {
+        KNOWN.close();
     }
 
     /// Their records.

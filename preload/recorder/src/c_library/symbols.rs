@@ -135,7 +135,7 @@ impl Tables {
             (0, 0, 0, 0, 0, 0);
         // SAFETY: the caller's promise; the section ends with an entry that has the tag 0.
         let entries = (0..).map(|i| unsafe { &*dynamic.add(i) }).take_while(|entry| entry.tag != 0);
-        // Most are between these. A process looks for a hundred names at its start.
+        // Most are between these.
         let entries = entries.filter(|entry| entry.tag <= DT_SYMTAB || entry.tag >= DT_GNU_HASH);
         for Dynamic { tag, value } in entries {
             let place = match *tag {

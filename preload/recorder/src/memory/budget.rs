@@ -92,13 +92,19 @@ impl Budget {
         self.space.take(size)
     }
 
+    /// Takes private memory into account, which will be mapped. False if it is too much.
+    pub fn take(&self, size: usize) -> bool {
+        let has_space = self.space.take(size);
+        let has_both = has_space && self.data.take(size);
+        if has_space && !has_both {
+            self.space.put_back(size);
+        }
+        has_both
+    }
+
     /// Fresh zeroed memory: [`map_private`] within the budget.
     pub fn map(&self, size: usize) -> Option<NonNull<u8>> {
-        if !self.space.take(size) {
-            return None;
-        }
-        if !self.data.take(size) {
-            self.space.put_back(size);
+        if !self.take(size) {
             return None;
         }
         let mapped = map_private(size);

@@ -11,30 +11,48 @@ use crate::sys::{Errno, Fd};
 /// Fresh zeroed memory of `size` bytes, which only costs what is touched. It is left out of core
 /// dumps and has no huge pages, whose first touch would clear 2 MiB at once.
 pub fn map_private(size: usize) -> Option<NonNull<u8>> {
-    let (protection, flags) =
-        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
-    // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
-    let at = unsafe { call!(libc::SYS_mmap, null_mut::<u8>(), size, protection, flags, -1isize, 0) }.ok()?;
-    advise(at, size, libc::MADV_NOHUGEPAGE);
-    advise(at, size, libc::MADV_DONTDUMP);
-    NonNull::new(at as *mut u8)
+    let at = map_at(0, size)?;
+    advise(at.as_ptr() as usize, size, libc::MADV_NOHUGEPAGE);
+    advise(at.as_ptr() as usize, size, libc::MADV_DONTDUMP);
+    Some(at)
+}
+
+/// The same with a page below it that cannot be touched. That is mapped so, as a sandbox may forbid to change it.
+pub fn map_guarded(size: usize) -> Option<NonNull<u8>> {
+    let (whole, accessible) = (PAGE + size, libc::PROT_READ | libc::PROT_WRITE);
+    // SAFETY: a new mapping, and then another in the place of a part of it.
+    unsafe {
+        let bottom = map_anonymous(0, whole, libc::PROT_NONE, 0)?;
+        let at = map_anonymous(bottom.as_ptr() as usize + PAGE, size, accessible, libc::MAP_FIXED);
+        if at.is_none() {
+            unmap(bottom, whole);
+        }
+        advise(at?.as_ptr() as usize, size, libc::MADV_DONTDUMP);
+        at
+    }
 }
 
 /// Fresh zeroed memory of `size` bytes at `hint`, or elsewhere if something is there.
 pub fn map_at(hint: usize, size: usize) -> Option<NonNull<u8>> {
-    let (protection, flags) =
-        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
-    // SAFETY: as in `map_private`: a hint is no order.
-    let at = unsafe { call!(libc::SYS_mmap, hint, size, protection, flags, -1isize, 0) }.ok()?;
-    NonNull::new(at as *mut u8)
+    // SAFETY: a hint is no order.
+    unsafe { map_anonymous(hint, size, libc::PROT_READ | libc::PROT_WRITE, 0) }
 }
 
 /// Zeros that can only be read, and take no memory.
 pub fn map_zeros(size: usize) -> Option<NonNull<u8>> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: as in `map_private`.
-    let at =
-        unsafe { call!(libc::SYS_mmap, null_mut::<u8>(), size, libc::PROT_READ, flags, -1isize, 0) }.ok()?;
+    // SAFETY: the kernel chooses the address.
+    unsafe { map_anonymous(0, size, libc::PROT_READ, 0) }
+}
+
+/// Maps memory that is no file's.
+///
+/// # Safety
+/// A new mapping at an address of the kernel's choice touches no memory in use. With `MAP_FIXED`, what is at `at`
+/// is the caller's, and nobody has it.
+unsafe fn map_anonymous(at: usize, size: usize, protection: i32, flags: i32) -> Option<NonNull<u8>> {
+    let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: the caller's promise.
+    let at = unsafe { call!(libc::SYS_mmap, at, size, protection, flags, -1isize, 0) }.ok()?;
     NonNull::new(at as *mut u8)
 }
 
@@ -71,6 +89,7 @@ pub unsafe fn unmap(at: NonNull<u8>, size: usize) {
 ///
 /// # Safety
 /// The page belongs to the caller and nobody will touch it.
+#[cfg(test)]
 pub unsafe fn guard_page(at: *mut u8) {
     // SAFETY: the caller's promise.
     let _ = unsafe { call!(libc::SYS_mprotect, at, PAGE, libc::PROT_NONE) };

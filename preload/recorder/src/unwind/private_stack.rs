@@ -9,10 +9,12 @@ use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::*};
 use core::time::Duration;
 
 use crate::arch::call_on;
-use crate::memory::{Budget, guard_page};
+use crate::memory::{Budget, map_guarded};
 use crate::sys::{self, PAGE, SignalsBlocked};
 
 const SIZE: usize = 64 * 1024;
+/// With a page below it that cannot be touched.
+const MAPPED: usize = PAGE + SIZE;
 /// How often a thread looks for the stack to be free before it gives up its sample's frames.
 const TRIES: u32 = 200;
 const STEP: Duration = Duration::from_micros(500);
@@ -21,10 +23,10 @@ const UNLOCKED: u32 = 0;
 const LOCKED: u32 = 1;
 const CONTENDED: u32 = 2;
 
-/// The stack. As zeros, there is none yet.
+/// The stack, mapped when it is first needed: most processes end before. As zeros, there is none yet.
 #[derive(Debug, Default)]
 pub struct PrivateStack {
-    /// Its top, 0 before the start.
+    /// Its top, 0 before it is mapped.
     top: AtomicUsize,
     lock: AtomicU32,
 }
@@ -35,13 +37,9 @@ impl PrivateStack {
         PrivateStack { top: AtomicUsize::new(0), lock: AtomicU32::new(UNLOCKED) }
     }
 
-    /// Maps the stack, with a page below it that cannot be touched.
+    /// Sees to it that there is room for the stack. False if there is none.
     pub fn start(&self, budget: &Budget) -> bool {
-        let Some(bottom) = budget.map(PAGE + SIZE) else { return false };
-        // SAFETY: the page was just mapped for this.
-        unsafe { guard_page(bottom.as_ptr()) };
-        self.top.store(bottom.as_ptr() as usize + PAGE + SIZE, Release);
-        true
+        budget.take(MAPPED)
     }
 
     /// Forgets a lock of a thread that the forked child does not have.
@@ -49,17 +47,30 @@ impl PrivateStack {
         self.lock.store(UNLOCKED, Relaxed);
     }
 
-    /// Runs `work` on the private stack; `None` if it was not to be had in time.
+    /// Runs `work` on the private stack; `None` if it was not to be had in time, or at all.
     pub fn run<R>(&self, work: impl FnOnce() -> R) -> Option<R> {
         let _signals = SignalsBlocked::new();
         if !self.lock() {
             return None;
         }
         let mut job = (Some(work), None);
-        // SAFETY: the stack is this thread's alone while it holds the lock; `job` outlives the call.
-        unsafe { call_on(self.top.load(Acquire), &mut job) };
+        if let Some(top) = self.top() {
+            // SAFETY: the stack is this thread's alone while it holds the lock; `job` outlives the call.
+            unsafe { call_on(top, &mut job) };
+        }
         self.unlock();
         job.1
+    }
+
+    /// The top of the stack; `None` if it cannot be mapped. The caller holds the lock.
+    fn top(&self) -> Option<usize> {
+        let top = self.top.load(Relaxed);
+        if top != 0 {
+            return Some(top);
+        }
+        let top = map_guarded(SIZE)?.as_ptr() as usize + SIZE;
+        self.top.store(top, Relaxed);
+        Some(top)
     }
 
     fn lock(&self) -> bool {
@@ -90,9 +101,10 @@ mod tests {
     fn work_runs_on_the_private_stack_and_its_result_comes_back() {
         let stack = PrivateStack::new();
         assert!(stack.start(&Budget::new()));
-        let top = stack.top.load(Relaxed);
+        assert_eq!(stack.top.load(Relaxed), 0, "it is mapped when it is needed");
         let doubled = 21;
         let (at, result) = stack.run(|| (&raw const doubled as usize, doubled * 2)).unwrap();
+        let top = stack.top.load(Relaxed);
         assert!(!(top - SIZE..top).contains(&at), "what is borrowed stays where it is");
         assert_eq!(result, 42);
         let at = stack.run(|| {
@@ -105,5 +117,14 @@ mod tests {
                 scope.spawn(|| (0..1000).for_each(|i| assert_eq!(stack.run(|| i * 2), Some(i * 2))));
             }
         });
+    }
+
+    #[test]
+    fn there_is_none_where_there_is_no_room() {
+        let (stack, budget) = (PrivateStack::new(), Budget::new());
+        budget.leave(MAPPED - 1);
+        assert!(!stack.start(&budget));
+        budget.leave(MAPPED);
+        assert!(stack.start(&budget) && !budget.take(1));
     }
 }
