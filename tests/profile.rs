@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use heaptrace_collector::recording::{Counters, Frame, Recording, Row, Stack, Stacks, Values};
+use heaptrace_collector::recording::{Counters, Frame, Recording, Stack, StackSamples, Stacks, Values};
 use heaptrace_collector::symbolize::{Located, Mode, Options, Symbolizer, hex};
 use heaptrace_collector::{Filled, Form, add_names, profile};
 use heaptrace_pprof::proto::{Location, Profile};
@@ -39,7 +39,7 @@ fn recording(program: &Path, bias: u64) -> Recording {
     let mut stacks = Stacks::default();
     let in_main = stacks.add(Stack::default(), frame(main));
     let in_read_names = stacks.add(in_main, frame(read_names));
-    let row = |stack, size_class, blocks: f64, inuse: f64, size: f64| Row {
+    let row = |stack, size_class, blocks: f64, inuse: f64, size: f64| StackSamples {
         stack,
         size_class: Some(size_class),
         values: Values {

@@ -18,18 +18,18 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A line on standard error, if that is a terminal, which goes when it is dropped.
 #[derive(Debug)]
-pub struct Line {
+pub struct StatusLine {
     bar: ProgressBar,
     since: Instant,
 }
 
-impl Line {
+impl StatusLine {
     /// Shows nothing yet, and never if it is to be `quiet`.
-    pub fn new(quiet: bool) -> Line {
+    pub fn new(quiet: bool) -> StatusLine {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let style = ProgressStyle::with_template("heaptrace: {wide_msg}").expect("the template is valid");
         let bar = ProgressBar::with_draw_target(None, target).with_style(style);
-        Line { bar, since: Instant::now() }
+        StatusLine { bar, since: Instant::now() }
     }
 
     /// Shows a text instead of the one before, once somebody has waited for a second.
@@ -43,7 +43,7 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for StatusLine {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
@@ -54,7 +54,7 @@ pub fn shown_during<T>(symbolizer: &Symbolizer, work: impl FnOnce() -> T) -> T {
     let (done, waiting) = bounded::<()>(0);
     thread::scope(|scope| {
         scope.spawn(move || {
-            let line = Line::new(false);
+            let line = StatusLine::new(false);
             while waiting.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 line.show(&messages::names::progress(&symbolizer.progress()));
             }

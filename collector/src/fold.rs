@@ -6,7 +6,7 @@
 
 use hashbrown::HashMap;
 
-use crate::recording::{Frame, Row, Stack, Stacks, Values};
+use crate::recording::{Frame, Stack, StackSamples, Stacks, Values};
 
 /// Frames that are kept of a stack on each side of its middle, in a file.
 const KEPT: usize = 1024;
@@ -28,16 +28,16 @@ pub fn unreal_name(frame: Frame) -> Option<&'static str> {
 
 /// Leaves of `rows` the `most` that have most of what was allocated or is in use. The others become one
 /// row, so that the totals stay.
-pub fn keep_largest(rows: &mut Vec<Row>, stacks: &mut Stacks, most: usize) {
+pub fn keep_largest(rows: &mut Vec<StackSamples>, stacks: &mut Stacks, most: usize) {
     let most = most.max(1);
     if rows.len() <= most {
         return;
     }
-    let size = |row: &Row| row.values.alloc_space.abs().max(row.values.inuse_space.abs());
+    let size = |row: &StackSamples| row.values.alloc_space.abs().max(row.values.inuse_space.abs());
     rows.sort_by(|one, other| size(other).total_cmp(&size(one)));
     let mut rest = Values::default();
     rows.drain(most - 1..).for_each(|row| rest += row.values);
-    rows.push(Row {
+    rows.push(StackSamples {
         stack: stacks.add(Stack::default(), SMALLEST),
         size_class: None,
         values: rest,
@@ -46,21 +46,21 @@ pub fn keep_largest(rows: &mut Vec<Row>, stacks: &mut Stacks, most: usize) {
 }
 
 /// Makes one row of those of a stack, whatever the sizes of their blocks are.
-pub fn add_up_sizes(rows: &mut Vec<Row>) {
+pub fn add_up_sizes(rows: &mut Vec<StackSamples>) {
     let mut first: HashMap<Stack, usize> = HashMap::new();
     for row in std::mem::take(rows) {
         match first.get(&row.stack) {
             Some(&index) => rows[index].add(row),
             None => {
                 first.insert(row.stack, rows.len());
-                rows.push(Row { size_class: None, ..row });
+                rows.push(StackSamples { size_class: None, ..row });
             }
         }
     }
 }
 
 /// Leaves the middle out of stacks that are deeper than `most` frames.
-pub fn shorten(rows: &mut Vec<Row>, stacks: &mut Stacks, most: usize) {
+pub fn shorten(rows: &mut Vec<StackSamples>, stacks: &mut Stacks, most: usize) {
     let mut folder = Folder::new(most.saturating_sub(1) / 2);
     for row in std::mem::take(rows) {
         folder.add(row, rows, stacks);
@@ -88,7 +88,7 @@ impl Folder {
     }
 
     /// Adds a row. True if the middle of its stack is left out.
-    pub fn add(&mut self, mut row: Row, rows: &mut Vec<Row>, stacks: &mut Stacks) -> bool {
+    pub fn add(&mut self, mut row: StackSamples, rows: &mut Vec<StackSamples>, stacks: &mut Stacks) -> bool {
         let Some(folded) = self.fold(row.stack, stacks) else {
             rows.push(row);
             return false;
@@ -137,7 +137,7 @@ mod tests {
         for size in [5.0, 1.0, 9.0, 2.0] {
             let stack = stacks.add(Stack::default(), frame(10 + size as u64));
             let values = Values { alloc_space: size, inuse_space: -1.0, ..Values::default() };
-            rows.push(Row { stack, size_class: Some(8), values, cohorts: None });
+            rows.push(StackSamples { stack, size_class: Some(8), values, cohorts: None });
         }
         for (most, left) in
             [(9, &[5.0, 1.0, 9.0, 2.0][..]), (3, &[9.0, 5.0, 3.0]), (1, &[17.0]), (0, &[17.0])]
@@ -161,7 +161,7 @@ mod tests {
         let other = stacks.add(Stack::default(), frame(7));
         for (stack, size) in [(deep, 8), (other, 8), (deep, 16)] {
             let values = Values { alloc_space: size as f64, ..Values::default() };
-            rows.push(Row { stack, size_class: Some(size), values, cohorts: None });
+            rows.push(StackSamples { stack, size_class: Some(size), values, cohorts: None });
         }
         add_up_sizes(&mut rows);
         let all: Vec<_> =
@@ -189,7 +189,7 @@ mod tests {
             if depth % 1000 == 0 {
                 let values = Values { alloc_objects: 1.0, ..Values::default() };
                 folded += u32::from(folder.add(
-                    Row { stack: leaf, size_class: Some(8), values, cohorts: None },
+                    StackSamples { stack: leaf, size_class: Some(8), values, cohorts: None },
                     &mut rows,
                     &mut stacks,
                 ));

@@ -17,7 +17,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 #[derive(Debug)]
 pub struct Mapped<T> {
     content: T,
-    mapping: Mapping,
+    mapping: SharedMemory,
 }
 
 impl Mapped<Segment<'static>> {
@@ -52,7 +52,7 @@ impl Mapped<Counters<'static>> {
 
 impl<T> Mapped<T> {
     fn open<E>(file: OwnedFd, look: unsafe fn(*mut u8, usize) -> Result<T, E>) -> Result<Mapped<T>, Refusal> {
-        let mapping = Mapping::new(file).map_err(|_| Refusal::NotMapped)?;
+        let mapping = SharedMemory::new(file).map_err(|_| Refusal::NotMapped)?;
         // SAFETY: mapped with that size, sealed against shrinking; nobody sees what is in it for longer than it is
         // there.
         let content = unsafe { look(mapping.base.as_ptr(), mapping.size) };
@@ -60,14 +60,14 @@ impl<T> Mapped<T> {
     }
 
     /// What is mapped.
-    pub fn mapping(&self) -> &Mapping {
+    pub fn mapping(&self) -> &SharedMemory {
         &self.mapping
     }
 }
 
 /// Shared memory of another process, mapped.
 #[derive(Debug)]
-pub struct Mapping {
+pub struct SharedMemory {
     /// Where it is.
     pub base: NonNull<u8>,
     /// Its bytes.
@@ -76,14 +76,14 @@ pub struct Mapping {
 }
 
 // SAFETY: the memory is only reached as atomics.
-unsafe impl Send for Mapping {}
+unsafe impl Send for SharedMemory {}
 
-impl Mapping {
+impl SharedMemory {
     /// Maps a segment.
     ///
     /// # Errors
     /// If the file is not sealed against shrinking, or cannot be mapped.
-    pub fn new(file: OwnedFd) -> io::Result<Mapping> {
+    pub fn new(file: OwnedFd) -> io::Result<SharedMemory> {
         let seals = fcntl_get_seals(&file)?;
         let size = usize::try_from(fstat(&file)?.st_size).unwrap_or(0);
         if !seals.contains(SealFlags::SHRINK | SealFlags::GROW) || size == 0 || size > 1 << 36 {
@@ -93,7 +93,7 @@ impl Mapping {
         // SAFETY: a new mapping, of a file that cannot shrink under it.
         let base = unsafe { mmap(null_mut(), size, access, MapFlags::SHARED, &file, 0) }?;
         let base = NonNull::new(base.cast()).ok_or_else(|| io::Error::other("mapped at null"))?;
-        Ok(Mapping { base, size, file })
+        Ok(SharedMemory { base, size, file })
     }
 
     /// The file that is mapped.
@@ -124,7 +124,7 @@ impl Mapping {
     }
 }
 
-impl Drop for Mapping {
+impl Drop for SharedMemory {
     fn drop(&mut self) {
         // SAFETY: who sees what is in it borrows it.
         let _ = unsafe { munmap(self.base.as_ptr().cast(), self.size) };
@@ -134,7 +134,7 @@ impl Drop for Mapping {
 /// The first page of a segment, mapped a second time.
 ///
 /// It is mapped from a descriptor that can only be read from: a mapping that could be made
-/// writable would keep [`Mapping::is_abandoned`] from ever being true.
+/// writable would keep [`SharedMemory::is_abandoned`] from ever being true.
 #[derive(Debug)]
 pub struct FirstPage(NonNull<u8>);
 

@@ -10,7 +10,7 @@ use heaptrace_pprof::{StringTable, drop_frames};
 
 use crate::fold::unreal_name;
 use crate::functions::{Functions, add_flags};
-use crate::recording::{Frame, Module, Recording, Row, Stack, Stacks, Values};
+use crate::recording::{Frame, Module, Recording, Stack, StackSamples, Stacks, Values};
 use crate::summary::Memory;
 use crate::time_line::memory;
 use heaptrace_symbolize::{Function, ResolvedFrame, Segment, Symbols, hex};
@@ -188,7 +188,7 @@ impl<'a, S: Samples> Builder<'a, S> {
     }
 
     /// Adds a sample, unless nothing is left of its estimates when they are rounded.
-    fn add_sample(&mut self, row: &Row, stacks: &Stacks) {
+    fn add_sample(&mut self, row: &StackSamples, stacks: &Stacks) {
         let value = &values(&row.values)[..self.form.sample_types().len()];
         if value.iter().all(|&value| value == 0) {
             return;

@@ -36,7 +36,7 @@ pub struct Recording {
     /// The stacks that rows refer to.
     pub stacks: Stacks,
     /// The samples, one row for each pair of stack and size class.
-    pub rows: Vec<Row>,
+    pub rows: Vec<StackSamples>,
     /// The largest resident set in bytes, if the kernel has told; else 0.
     pub most_resident: u64,
     /// The heap over time, up to now.
@@ -145,7 +145,7 @@ impl Stacks {
 
 /// All samples with one stack, and mostly one size class.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct StackSamples {
     /// The stack.
     pub stack: Stack,
     /// Upper bound of the size class in bytes: the label `bytes`. None of blocks of several classes.
@@ -156,9 +156,9 @@ pub struct Row {
     pub cohorts: Option<Cohorts>,
 }
 
-impl Row {
+impl StackSamples {
     /// Adds those of another stack that is to be shown as the same.
-    pub fn add(&mut self, other: Row) {
+    pub fn add(&mut self, other: StackSamples) {
         self.values += other.values;
         match (&mut self.cohorts, other.cohorts) {
             (Some(cohorts), Some(more)) => cohorts.add(&more),

@@ -17,7 +17,7 @@ use crate::fold::Folder;
 use crate::live::{Live, Sum, Sums};
 use crate::modules::{Modules, Selection};
 use crate::program::Program;
-use crate::recording::{Counters, Recording, Row, Since, Stacks};
+use crate::recording::{Counters, Recording, Since, StackSamples, Stacks};
 use crate::stacks::{Nodes, Tree};
 
 /// Which process of a session a snapshot is of: its image, and its number there.
@@ -131,8 +131,12 @@ impl Snapshot {
         for (sum, cohorts) in sums {
             let copy = copier.copy(sum.stack, &mut stacks);
             counters.samples += sum.samples;
-            let row =
-                Row { stack: copy.stack, size_class: Some(sum.size_class), values: sum.values, cohorts };
+            let row = StackSamples {
+                stack: copy.stack,
+                size_class: Some(sum.size_class),
+                values: sum.values,
+                cohorts,
+            };
             let folded = folder.add(row, &mut rows, &mut stacks);
             counters.truncated_stacks += if copy.truncated || folded { sum.samples } else { 0 };
         }

@@ -156,7 +156,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::mapping::Mapping;
+    use crate::mapping::SharedMemory;
     use heaptrace_channel::{Geometry, Segment};
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
@@ -174,7 +174,7 @@ mod tests {
         let file = segment_file();
         let (waker, wakes) = Waker::new().unwrap();
         let nudges = waker.watch_nudges(&file).unwrap();
-        let mapping = Mapping::new(file.try_clone().unwrap()).unwrap();
+        let mapping = SharedMemory::new(file.try_clone().unwrap()).unwrap();
         // SAFETY: mapped, and of that size.
         let segment = unsafe { Segment::create(mapping.base.as_ptr(), Geometry::for_rate(1 << 20, 1)) };
         for _ in 0..3 {

@@ -25,7 +25,7 @@ use super::signals::Signals;
 use super::supervise::supervise;
 use crate::collect::Live;
 use crate::messages::unrecorded::Work;
-use crate::progress::Line;
+use crate::progress::StatusLine;
 use crate::serve::{Endpoints, TOKEN};
 use crate::{library, messages};
 
@@ -181,7 +181,7 @@ impl Prepared {
         let pid = started.with_context(|| format!("cannot start {}", self.command.path.display()))?;
         let end = supervise(&signals, pid, |pid, status| self.collector.note_end(pid, status));
         signals.interrupted(); // what ended the program is not meant for us
-        let line = Line::new(args.quiet);
+        let line = StatusLine::new(args.quiet);
         let ended = self.collector.summary(end.most_resident, |stage| {
             line.show(&messages::run::stage(stage));
             !signals.interrupted()

@@ -28,11 +28,11 @@ pub struct Serving(Arc<Served>);
 struct Served {
     site: Arc<Site>,
     /// Where; `None` when it is over.
-    places: Mutex<Option<Vec<Place>>>,
+    places: Mutex<Option<Vec<Listening>>>,
 }
 
 #[derive(Debug)]
-struct Place {
+struct Listening {
     /// The socket that is listened on, unless there were too many descriptors.
     socket: Option<OwnedFd>,
     /// Its file, which goes with it.
@@ -70,13 +70,13 @@ impl Serving {
 }
 
 impl Served {
-    fn places(&self) -> MutexGuard<'_, Option<Vec<Place>>> {
+    fn places(&self) -> MutexGuard<'_, Option<Vec<Listening>>> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin(&self, socket: Socket, access: Access, visitor: Visitor) {
         if let Some(places) = &mut *self.places() {
-            places.push(Place { socket: socket.as_fd().try_clone_to_owned().ok(), file: socket.path() });
+            places.push(Listening { socket: socket.as_fd().try_clone_to_owned().ok(), file: socket.path() });
             let site = Arc::clone(&self.site);
             // Without a thread for it there can be no session either, which says so.
             let _ = serve(socket, access, move |request| answer(&site, request, visitor));
@@ -102,7 +102,7 @@ impl Served {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        for Place { socket, file } in self.0.places().take().into_iter().flatten() {
+        for Listening { socket, file } in self.0.places().take().into_iter().flatten() {
             if let Some(socket) = socket {
                 // This process may go on for a while, and the next session may listen there at once.
                 let _ = shutdown(&socket, Shutdown::Both); // it ends with the process otherwise

@@ -6,7 +6,7 @@ use heaptrace_collector::Profiled;
 use heaptrace_collector::snapshot::Snapshot;
 use heaptrace_http::{Request, Response};
 use heaptrace_pprof::Source;
-use heaptrace_report::viewer::{self, Choice, Session};
+use heaptrace_report::viewer::{self, Choice, Choices};
 
 use super::owner::encoded;
 use super::site::{Site, busy, pprof_error};
@@ -76,5 +76,5 @@ fn session(site: &Site, pid: Option<u32>) -> Result<Response, Response> {
         Choice { label, wishes: (!it.is_program).then(|| ("pid", it.pid.to_string())).into_iter().collect() }
     };
     let profiles = program.into_iter().chain(others).map(choice).collect();
-    Ok(viewer::session(&Session { profiles, marks, live: true }))
+    Ok(viewer::session(&Choices { profiles, marks, live: true }))
 }

@@ -30,7 +30,7 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 /// A program with its runs so far.
-struct Program<'a> {
+struct Measured<'a> {
     command: &'a [OsString],
     runs: Runs,
     /// Who was not counted in the last run.
@@ -39,11 +39,11 @@ struct Program<'a> {
     status: u8,
 }
 
-impl Program<'_> {
-    fn new(command: &[OsString], per: Option<u64>) -> Program<'_> {
+impl Measured<'_> {
+    fn new(command: &[OsString], per: Option<u64>) -> Measured<'_> {
         let words = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let runs = Runs { command: words, per, values: Vec::new(), last: Default::default() };
-        Program { command, runs, not_counted: Vec::new(), status: 0 }
+        Measured { command, runs, not_counted: Vec::new(), status: 0 }
     }
 
     fn add(&mut self, run: Run) {
@@ -61,7 +61,7 @@ fn stat(args: &Args) -> Result<u8> {
     let mut programs: Vec<_> = [&args.vs, &args.command]
         .into_iter()
         .filter(|command| !command.is_empty())
-        .map(|command| Program::new(command, args.per))
+        .map(|command| Measured::new(command, args.per))
         .collect();
     let several = programs.len() > 1 || args.runs() + args.warmup > 1;
     let mut stdin = Stdin::new(several).context("cannot read standard input")?;
@@ -89,7 +89,7 @@ fn stat(args: &Args) -> Result<u8> {
 }
 
 /// Runs all programs in turn, as often as is wanted. False if somebody has interrupted it.
-fn run_all(args: &Args, programs: &mut [Program], stdin: &mut Stdin, signals: &Signals) -> Result<bool> {
+fn run_all(args: &Args, programs: &mut [Measured], stdin: &mut Stdin, signals: &Signals) -> Result<bool> {
     for round in 0..args.warmup + args.runs() {
         // Who comes second finds caches as the first one left them: they take turns.
         let count = programs.len();

@@ -8,7 +8,7 @@ use heaptrace_collector::ProcessEvents;
 use heaptrace_collector::counting::{Config, Counted};
 
 use super::metric::Usage;
-use super::session::Session;
+use super::session::CountingSession;
 use crate::library;
 use crate::run::{self, Children, Command, Invitation, Obstacle, Signals, supervise};
 
@@ -33,7 +33,7 @@ pub fn run(words: &[OsString], children: Children, signals: &Signals) -> Result<
     let mut command = Command::find(words)?;
     let obstacle = run::obstacle(&command.path);
     let invitation = Invitation::put(&mut command, library::COUNTER, obstacle.as_ref(), children)?;
-    let session = Session::start(Config {
+    let session = CountingSession::start(Config {
         sockets: invitation.sockets,
         token: invitation.token,
         process_events: ProcessEvents::listen(std::process::id()),

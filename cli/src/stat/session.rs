@@ -14,7 +14,7 @@ use crate::control::{self, Event};
 
 /// It counts for one run.
 #[derive(Debug)]
-pub struct Session {
+pub struct CountingSession {
     control: UnixStream,
     pid: i32,
 }
@@ -22,16 +22,16 @@ pub struct Session {
 /// What it answers at the end.
 type Answer = Result<Counted, String>;
 
-impl Session {
+impl CountingSession {
     /// Starts it, while this process has one thread.
     ///
     /// # Errors
     /// If there can be no sockets or processes.
-    pub fn start(config: Config) -> io::Result<Session> {
+    pub fn start(config: Config) -> io::Result<CountingSession> {
         let events = config.process_events.as_ref().map(ProcessEvents::descriptor);
         let kept: Vec<_> = config.sockets.descriptors().chain(events).collect();
         let (control, pid) = apart::start(kept.into_iter(), |control| serve(config, control))?;
-        Ok(Session { control, pid })
+        Ok(CountingSession { control, pid })
     }
 
     /// Tells it that the program is started as this process.

@@ -13,14 +13,14 @@ use heaptrace_channel::stacks::{Entry, Part, ROOT};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
 use super::*;
-use crate::mapping::Mapping;
+use crate::mapping::SharedMemory;
 
 const GEOMETRY: Geometry = Geometry { rings: 3, ring_slots: 64, lost_frees: 16 };
 
 /// The memory of a program with a forked child, both of which have ended.
 struct Memory {
     file: OwnedFd,
-    mapping: Mapping,
+    mapping: SharedMemory,
     pid: u32,
 }
 
@@ -29,7 +29,7 @@ impl Memory {
         let file = memfd_create("segment", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
         ftruncate(&file, Segment::size(GEOMETRY) as u64).unwrap();
         fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW).unwrap();
-        let mapping = Mapping::new(file.try_clone().unwrap()).unwrap();
+        let mapping = SharedMemory::new(file.try_clone().unwrap()).unwrap();
         // SAFETY: mapped, and of that size.
         let segment = unsafe { Segment::create(mapping.base.as_ptr(), GEOMETRY) };
         segment.header().publish(&Start {

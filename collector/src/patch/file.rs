@@ -46,21 +46,21 @@ pub struct PackedPlan {
 /// A plan that is made.
 #[derive(Default)]
 struct Draft {
-    functions: Vec<Function>,
+    functions: Vec<Patchable>,
     left: Vec<LeftAlone>,
 }
 
 /// A function that is to be patched.
-struct Function {
+struct Patchable {
     start: u64,
     name: String,
     shape: Shape,
     beginning: Beginning,
 }
 
-impl Function {
+impl Patchable {
     fn patch(self) -> (String, Patch) {
-        let Function { start, name, shape, beginning } = self;
+        let Patchable { start, name, shape, beginning } = self;
         let Beginning { skipped, replaced, moved, distances } = beginning;
         (name, Patch { function: start, skipped, shape, replaced, moved, distances })
     }
@@ -80,7 +80,7 @@ impl FilePlan {
                 continue; // it is counted there
             }
             match wanted_here.beginning(code, start, &functions) {
-                Ok(beginning) => draft.functions.push(Function {
+                Ok(beginning) => draft.functions.push(Patchable {
                     start,
                     name: wanted_here.name.clone(),
                     shape: wanted_here.shape,
@@ -93,7 +93,7 @@ impl FilePlan {
         if draft.left.iter().any(|left| left.is_vital) {
             draft.functions.clear();
         }
-        FilePlan { patches: draft.functions.into_iter().map(Function::patch).collect(), left: draft.left }
+        FilePlan { patches: draft.functions.into_iter().map(Patchable::patch).collect(), left: draft.left }
     }
 
     /// The names of what is to be patched, or left alone.
@@ -151,7 +151,7 @@ impl Draft {
         found.sort_unstable();
         found.dedup();
         for index in found.into_iter().rev() {
-            let Function { name, shape, .. } = self.functions.remove(index);
+            let Patchable { name, shape, .. } = self.functions.remove(index);
             self.leave(&name, shape, Unsafe::JumpedInto);
         }
     }

@@ -14,7 +14,7 @@ use super::dwarf::{DebugInfo, DwarfFrame};
 use super::elf::Elf;
 use super::function::{Function, Functions};
 use super::function_bounds::FunctionBounds;
-use super::kept::{Kept, Place};
+use super::kept::{Kept, KeptFile};
 use super::kept_names::{self, KeptNames};
 use super::later::Later;
 use super::lock::lock;
@@ -153,14 +153,14 @@ pub(super) struct Names {
 /// What debug information told, and is kept for the next time.
 #[derive(Debug)]
 struct Told {
-    place: Place,
+    place: KeptFile,
     /// The addresses, and how many of them are kept already.
     addresses: Mutex<(HashSet<u64>, usize)>,
 }
 
 impl Told {
     /// Takes what was kept the last time.
-    fn read(place: Place) -> (Told, kept_names::Names) {
+    fn read(place: KeptFile) -> (Told, kept_names::Names) {
         let names = place.read().and_then(KeptNames::names).unwrap_or_default();
         let addresses: HashSet<u64> = names.keys().copied().collect();
         let count = addresses.len();

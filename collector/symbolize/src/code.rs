@@ -15,7 +15,7 @@ use super::binary::mini_debug;
 use super::contents::fill;
 use super::debug_file::{DebugFile, DebugFolders};
 use super::elf::{Elf, string};
-use super::kept::{Kept, Place};
+use super::kept::{Kept, KeptFile};
 use super::options::Options;
 
 /// How much of a table is read at once.
@@ -76,7 +76,7 @@ impl Code {
     }
 
     /// The place for something that is made of all this. `matter` tells what.
-    pub fn place(&self, kept: &Kept, matter: &str) -> Option<Place> {
+    pub fn place(&self, kept: &Kept, matter: &str) -> Option<KeptFile> {
         let sources = [&self.file].into_iter().chain(&self.separate).map(DebugFile::state);
         kept.place(&self.build_id()?, matter, sources.collect::<Option<_>>()?)
     }

@@ -45,7 +45,7 @@ pub struct Kept {
 
 /// Where something about a module is kept.
 #[derive(Debug)]
-pub struct Place {
+pub struct KeptFile {
     path: PathBuf,
     origin: Origin,
     /// The folder's.
@@ -80,11 +80,11 @@ impl Kept {
     }
 
     /// The place for something about a module, which was made from these files. `matter` ends the file's name.
-    pub(super) fn place(&self, build_id: &[u8], matter: &str, sources: Vec<Source>) -> Option<Place> {
+    pub(super) fn place(&self, build_id: &[u8], matter: &str, sources: Vec<Source>) -> Option<KeptFile> {
         let origin = Origin { program: self.program.clone(), sources };
         let path = self.path.join(hex(build_id) + matter);
         let has_grown = Arc::clone(&self.has_grown);
-        (build_id.len() >= SHORTEST_ID).then_some(Place { path, origin, has_grown })
+        (build_id.len() >= SHORTEST_ID).then_some(KeptFile { path, origin, has_grown })
     }
 
     /// Removes what was used least recently, until what is left is within the limit.
@@ -109,7 +109,7 @@ impl Kept {
     }
 }
 
-impl Place {
+impl KeptFile {
     /// What is kept there; `None` if that cannot be trusted.
     pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
@@ -182,12 +182,12 @@ pub(super) mod tests {
     }
 
     /// A place in a folder of the test's own.
-    pub(crate) fn place(folder: &Path) -> Place {
+    pub(crate) fn place(folder: &Path) -> KeptFile {
         let folder = Kept::open(folder.join("kept")).unwrap();
         folder.place(&[0xAB; 20], ".numbers", sources(STAMP)).unwrap()
     }
 
-    fn read(place: &Place) -> Option<Vec<u64>> {
+    fn read(place: &KeptFile) -> Option<Vec<u64>> {
         place.read()
     }
 
@@ -219,7 +219,7 @@ pub(super) mod tests {
             assert_eq!(read(&place), None, "byte {cut} flipped");
         }
         fs::write(&place.path, &whole).unwrap();
-        let with = |origin: Origin| Place { path: place.path.clone(), origin, has_grown: Arc::default() };
+        let with = |origin: Origin| KeptFile { path: place.path.clone(), origin, has_grown: Arc::default() };
         let sources = sources(Stamp { size: 1, ..STAMP });
         assert_eq!(read(&with(Origin { sources, ..place.origin.clone() })), None);
         assert_eq!(read(&with(Origin { program: "another".into(), ..place.origin.clone() })), None);

@@ -47,7 +47,7 @@ pub use complaint::Complaint;
 pub use contain::panics_are_contained;
 pub use function::Function;
 pub use hex::hex;
-pub use kept::{Kept, Place};
+pub use kept::{Kept, KeptFile};
 pub use linkage::Linkage;
 pub use module::{Frame, Module};
 pub use options::{Mode, Options};

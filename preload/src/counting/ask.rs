@@ -24,9 +24,9 @@ unsafe fn give(sums: &Sums, to: *mut Sums, size: usize) -> bool {
 /// `to` is valid for writes of `size` bytes.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub unsafe extern "C" fn heaptrace_thread_counts(to: *mut Sums, size: usize) -> bool {
-    let Some(place) = state::place() else { return false };
+    let Some(tally) = state::tally() else { return false };
     let mut sums = Sums::default();
-    sums.add(place.slot);
+    sums.add(tally.slot);
     // SAFETY: the caller's promise.
     unsafe { give(&sums, to, size) }
 }
@@ -37,7 +37,7 @@ pub unsafe extern "C" fn heaptrace_thread_counts(to: *mut Sums, size: usize) -> 
 /// `to` is valid for writes of `size` bytes.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub unsafe extern "C" fn heaptrace_process_counts(to: *mut Sums, size: usize) -> bool {
-    let _ = state::place(); // a forked child that does not know itself yet
+    let _ = state::tally(); // a forked child that does not know itself yet
     let Some((counters, process)) = state::counters().zip(state::own_process()) else { return false };
     // SAFETY: the caller's promise.
     unsafe { give(&counters.sums(process), to, size) }

@@ -12,7 +12,7 @@ use heaptrace_channel::counters::{
     BYTES_AT, FREES_AT, Family, HISTOGRAM_AT, LAST_AT, MAX_AT, PENDING_AT, STEP, Slot,
 };
 
-use super::state::{self, Place};
+use super::state::{self, Tally};
 use super::{thread, usable};
 use crate::arch::counting::{own_slot, size_in_front};
 use crate::arch::forward::{Block, align_to_line};
@@ -75,10 +75,10 @@ pub unsafe extern "C" fn malloc(size: usize) -> Block {
 
 /// A block that is a mapping of its own, or that brings the thread's sum to where it must be told.
 extern "C" fn malloc_rare(block: Block, slot: &'static Slot) -> Block {
-    if let Some(place) = state::place() {
+    if let Some(tally) = state::tally() {
         match usable::is_mapping(block) {
-            true => place.gained(usable::size(block)),
-            false => slot.tell(place.process),
+            true => tally.gained(usable::size(block)),
+            false => slot.tell(tally.process),
         }
     }
     block
@@ -154,16 +154,16 @@ free_hooks! {
 extern "C" fn free_slow(block: Block) {
     usable::ensure();
     if !block.is_null()
-        && let Some(place) = state::place()
+        && let Some(tally) = state::tally()
     {
-        place.slot.freed();
-        place.gained(-usable::size(block));
+        tally.slot.freed();
+        tally.gained(-usable::size(block));
     }
 }
 
 extern "C" fn tell() {
-    if let Some(place) = state::place() {
-        place.slot.tell(place.process);
+    if let Some(tally) = state::tally() {
+        tally.slot.tell(tally.process);
     }
 }
 
@@ -215,7 +215,7 @@ pub fn allocate<const N: usize>(
     original: impl FnOnce() -> Block,
 ) -> Block {
     usable::ensure();
-    let Some(Place { slot, process }) = state::place() else { return original() };
+    let Some(Tally { slot, process }) = state::tally() else { return original() };
     let before = inner.map(|family| slot.seen(family));
     let own = slot.seen(family);
     let block = original();
@@ -241,7 +241,7 @@ pub fn allocate<const N: usize>(
 #[inline(always)]
 fn reallocate(block: Block, size: usize, original: impl FnOnce() -> Block) -> Block {
     usable::ensure();
-    let Some(Place { slot, process }) = state::place() else { return original() };
+    let Some(Tally { slot, process }) = state::tally() else { return original() };
     let (own, inner, frees) = (slot.seen(Family::Realloc), slot.seen(Family::Malloc), slot.frees());
     let old = if block.is_null() { 0 } else { usable::size(block) };
     let new = original();

@@ -10,7 +10,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use heaptrace_channel::counters::{Family, Forwarded};
 
-use super::state::{self, Place};
+use super::state::{self, Tally};
 use super::{thread, usable};
 use crate::arch::counting::own_slot;
 use crate::arch::forward::{Block, align_to_line};
@@ -141,9 +141,9 @@ fn original([size, second, third]: [usize; 3], form: &Form) -> Block {
 fn forwarded(by: Forwarded, arguments: [usize; 3], form: &Form) -> Block {
     let block = original(arguments, form);
     if !block.is_null()
-        && let Some(place) = state::place()
+        && let Some(tally) = state::tally()
     {
-        place.slot.forwarded(by, arguments[0] as u64);
+        tally.slot.forwarded(by, arguments[0] as u64);
     }
     block
 }
@@ -152,7 +152,7 @@ fn forwarded(by: Forwarded, arguments: [usize; 3], form: &Form) -> Block {
 #[inline(always)]
 fn see(family: Family, by: Forwarded, arguments: [usize; 3], form: &Form) -> Block {
     usable::ensure();
-    let Some(Place { slot, process }) = state::place() else { return original(arguments, form) };
+    let Some(Tally { slot, process }) = state::tally() else { return original(arguments, form) };
     let size = arguments[0] as u64;
     let inner = [Family::New, Family::Malloc, Family::Aligned];
     let (own, before) = (slot.seen(family), inner.map(|family| slot.seen(family)));
@@ -185,17 +185,17 @@ fn see(family: Family, by: Forwarded, arguments: [usize; 3], form: &Form) -> Blo
 
 /// The original may free the block itself or call `free`.
 extern "C" fn delete_counted(block: Block, second: usize, third: usize, form: &Form) {
-    let place = if block.is_null() { None } else { state::place() };
-    let before = place.map(|place| (place.slot.frees(), usable::size(block)));
+    let tally = if block.is_null() { None } else { state::tally() };
+    let before = tally.map(|tally| (tally.slot.frees(), usable::size(block)));
     // SAFETY: as above.
     unsafe {
         let original: unsafe extern "C" fn(Block, usize, usize) = transmute(form.original.load(Relaxed));
         original(block, second, third);
     }
-    if let Some((place, (frees, size))) = place.zip(before)
-        && place.slot.frees() == frees
+    if let Some((tally, (frees, size))) = tally.zip(before)
+        && tally.slot.frees() == frees
     {
-        place.slot.freed();
-        place.gained(-size);
+        tally.slot.freed();
+        tally.gained(-size);
     }
 }

@@ -66,14 +66,14 @@ const NO_SLOT: usize = 1;
 
 /// Where a call is counted.
 #[derive(Clone, Copy)]
-pub struct Place {
+pub struct Tally {
     /// The thread's counters.
     pub slot: &'static Slot,
     /// The process's.
     pub process: &'static ProcessCounters,
 }
 
-impl Place {
+impl Tally {
     /// A block is in use that was not before.
     #[inline]
     pub fn gained(self, bytes: i64) {
@@ -83,7 +83,7 @@ impl Place {
 
 /// Where the calling thread counts; `None` if nothing is counted.
 #[inline]
-pub fn place() -> Option<Place> {
+pub fn tally() -> Option<Tally> {
     let base = WIPED.base.load(Relaxed);
     if !usable::is_in_front() && thread::is_asking() {
         return None;
@@ -93,7 +93,7 @@ pub fn place() -> Option<Place> {
         let (slot, is_own) = base.overflowing_add(unsafe { *thread::word() });
         if is_own {
             // SAFETY: the slot that this thread has claimed, in a mapping that stays.
-            return Some(Place { slot: unsafe { &*(slot as *const Slot) }, process: process()? });
+            return Some(Tally { slot: unsafe { &*(slot as *const Slot) }, process: process()? });
         }
     }
     find()
@@ -117,11 +117,11 @@ fn process() -> Option<&'static ProcessCounters> {
 
 /// Finds a place for a thread that has none, or for a process that has just forked.
 #[cold]
-fn find() -> Option<Place> {
+fn find() -> Option<Tally> {
     match STATE.load(Acquire) {
         STARTING => {
             usable::ensure();
-            return Some(Place { slot: &EARLY, process: &EARLY_PROCESS });
+            return Some(Tally { slot: &EARLY, process: &EARLY_PROCESS });
         }
         OFF => return None,
         _ => {}
@@ -140,14 +140,14 @@ fn find() -> Option<Place> {
     let process = process()?;
     // SAFETY: as above.
     if unsafe { *thread::word() } == NO_SLOT || !claim(counters, None) {
-        return Some(Place { slot: counters.shared_slot(), process });
+        return Some(Tally { slot: counters.shared_slot(), process });
     }
     let (slot, _) = WIPED.base.load(Relaxed).overflowing_add(
         // SAFETY: as above.
         unsafe { *thread::word() },
     );
     // SAFETY: the slot that was just claimed.
-    Some(Place { slot: unsafe { &*(slot as *const Slot) }, process })
+    Some(Tally { slot: unsafe { &*(slot as *const Slot) }, process })
 }
 
 /// Makes this process one of those that count.

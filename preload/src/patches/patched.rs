@@ -74,12 +74,12 @@ impl Patched {
     }
 
     fn call(&self, arguments: &[usize; MAX_ARGUMENTS]) -> usize {
-        type Function = unsafe extern "C" fn(usize, usize, usize, usize, usize, usize) -> usize;
+        type Original = unsafe extern "C" fn(usize, usize, usize, usize, usize, usize) -> usize;
         let &[a, b, c, d, e, f] = arguments;
         // SAFETY: the function as it was called, and in registers of which it minds as many as it has
         // arguments.
         unsafe {
-            let original: Function = core::mem::transmute(self.original.load(Relaxed));
+            let original: Original = core::mem::transmute(self.original.load(Relaxed));
             original(a, b, c, d, e, f)
         }
     }

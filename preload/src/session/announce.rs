@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use heaptrace_channel::config::{self, Session};
 
-use heaptrace_recorder::c_library::{Auxiliary, Entry, Name, Objects, Strings};
+use heaptrace_recorder::c_library::{Auxiliary, AuxiliaryEntry, Name, Objects, Strings};
 use heaptrace_recorder::memory::map_private;
 
 use super::text::Text;
@@ -94,7 +94,7 @@ unsafe fn extend_environment(environ: *mut *const *const c_char, variable: *cons
     let old = Strings(unsafe { *environ });
     let vector = Auxiliary::find()?.entries().chain([[libc::AT_NULL, 0]]);
     let strings = old.iter().count() + 2; // with the variable and the null pointer
-    let size = strings * size_of::<*const c_char>() + vector.clone().count() * size_of::<Entry>();
+    let size = strings * size_of::<*const c_char>() + vector.clone().count() * size_of::<AuxiliaryEntry>();
     let new: *mut *const c_char = map_private(size)?.as_ptr().cast();
     let others = old.iter().filter(|entry| !names(entry, config::SESSION)).map(CStr::as_ptr);
     let list = others.chain([variable, null()]);
@@ -105,7 +105,7 @@ unsafe fn extend_environment(environ: *mut *const *const c_char, variable: *cons
             *end = entry;
             end = end.add(1);
         });
-        let end: *mut Entry = end.cast();
+        let end: *mut AuxiliaryEntry = end.cast();
         vector.enumerate().for_each(|(i, entry)| *end.add(i) = entry);
         *environ = new;
     }

@@ -10,7 +10,7 @@ use anyhow::{Context, bail, ensure};
 use heaptrace_symbolize::{Located, Module, Options, Symbolizer};
 
 use crate::profile::tables::Profile;
-use crate::view::disassembly::{Code, Disassembler, Place};
+use crate::view::disassembly::{Code, Disassembler, SourceLocation};
 
 /// Most bytes of a function that are disassembled.
 const FUNCTION_LIMIT: u64 = 1 << 20;
@@ -107,7 +107,7 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
 /// function, `main():`, and the place, `/src/a.c:12 (discriminator 1)`.
 fn parse(text: &str) -> Vec<Code> {
     let mut codes = Vec::new();
-    let mut place = Place::default();
+    let mut place = SourceLocation::default();
     for line in text.lines() {
         let line = line.trim();
         let instruction = line.split_once(":\t").and_then(|(address, text)| {
@@ -121,7 +121,7 @@ fn parse(text: &str) -> Vec<Code> {
             place.file = file.rsplit('/').next().unwrap_or_default().to_owned();
             place.line = line;
         } else {
-            place = Place::default();
+            place = SourceLocation::default();
         }
     }
     codes
@@ -144,7 +144,7 @@ mod tests {
             0000000000001160 <main>:\nmain():\n/src/t.c:5\n    1160:\tpush   %rbp\n\
             /src/t.c:6 (discriminator 3)\n    1174:\tcall   1149 <ns::grab(int)>\n";
         let codes = parse(text);
-        let place = |line| Place { function: "main".to_owned(), file: "t.c".to_owned(), line };
+        let place = |line| SourceLocation { function: "main".to_owned(), file: "t.c".to_owned(), line };
         let code = |address, text: &str, line| Code { address, text: text.to_owned(), place: place(line) };
         let expected = [code(0x1160, "push   %rbp", 5), code(0x1174, "call   1149 <ns::grab(int)>", 6)];
         assert_eq!(codes, expected);

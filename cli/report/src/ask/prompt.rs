@@ -54,11 +54,11 @@ fn arguments_of(view: &ViewKind) -> String {
 pub fn run(profile: &Profile, options: Options, out: &mut Output) -> anyhow::Result<()> {
     // As in pprof, whose prompt says what the profile is once.
     let options = Options { compact_labels: true, ..options };
-    let mut session = Session { profile, options, output: None };
-    text::header(&mut out.text(), &Header::new(&session.view()?))?;
+    let mut prompt = Prompt { profile, options, output: None };
+    text::header(&mut out.text(), &Header::new(&prompt.view()?))?;
     if !io::stdin().is_terminal() {
         for line in io::stdin().lines() {
-            if session.enter(&line?, out)? == Next::Leave {
+            if prompt.enter(&line?, out)? == Next::Leave {
                 break;
             }
         }
@@ -69,7 +69,7 @@ pub fn run(profile: &Profile, options: Options, out: &mut Output) -> anyhow::Res
     let mut editor: Editor<Completions, DefaultHistory> = Editor::with_config(config.build())?;
     editor.set_helper(Some(Completions::new(profile)));
     history::load(&mut editor);
-    let result = session.converse(&mut editor, out);
+    let result = prompt.converse(&mut editor, out);
     history::save(&mut editor);
     result
 }
@@ -82,14 +82,14 @@ enum Next {
 }
 
 /// The profile, and what was set so far.
-struct Session<'a> {
+struct Prompt<'a> {
     profile: &'a Profile,
     options: Options,
     /// The file that views go to, if they all go to one.
     output: Option<PathBuf>,
 }
 
-impl Session<'_> {
+impl Prompt<'_> {
     fn view(&self) -> anyhow::Result<View<'_>> {
         View::new(self.profile, &self.options)
     }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use heaptrace_http::{Access, Address, Request, Response, serve};
 use heaptrace_pprof::encode;
 
-use crate::ask::viewer::{self, Choice, Session, Way};
+use crate::ask::viewer::{self, Choice, Choices, Way};
 use crate::profile::part::Base;
 use crate::profile::{load, prune};
 use crate::render::browser;
@@ -61,7 +61,7 @@ impl Served {
     }
 
     /// What there is to choose from.
-    fn session(&self) -> Session {
+    fn session(&self) -> Choices {
         let all = Choice { label: "all together".to_owned(), wishes: BTreeMap::new() };
         let one = |(index, label): (usize, String)| Choice {
             label,
@@ -69,7 +69,7 @@ impl Served {
         };
         let parts = if self.is_lasting() { viewer::labels(&self.files) } else { Vec::new() };
         let parts = parts.into_iter().enumerate().map(one);
-        Session { profiles: [all].into_iter().chain(parts).collect(), marks: Vec::new(), live: false }
+        Choices { profiles: [all].into_iter().chain(parts).collect(), marks: Vec::new(), live: false }
     }
 
     /// Whether they can be read again.

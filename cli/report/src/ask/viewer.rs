@@ -43,7 +43,7 @@ const PARAMETERS: [&str; 18] = [
 
 /// What there is to look at.
 #[derive(Debug, Serialize)]
-pub struct Session {
+pub struct Choices {
     /// The profiles, that first which is shown first.
     pub profiles: Vec<Choice>,
     /// Moments from which on the one that is asked about can be shown.
@@ -62,8 +62,8 @@ pub struct Choice {
 }
 
 /// Tells the page what there is to look at.
-pub fn session(session: &Session) -> Response {
-    Response::new("application/json", serde_json::to_vec(session).unwrap_or_default())
+pub fn session(choices: &Choices) -> Response {
+    Response::new("application/json", serde_json::to_vec(choices).unwrap_or_default())
 }
 
 /// The page.

@@ -13,7 +13,7 @@ use crate::profile::common::Common;
 use crate::profile::ids::Ids;
 use crate::profile::intern::{Slices, Text};
 use crate::profile::part::Part;
-use crate::profile::row::{Row, string};
+use crate::profile::resolved_sample::{ResolvedSample, string};
 use crate::profile::tables::{
     DIFF_BASE, Function, Label, LabelValue, Line, Location, Mapping, Profile, Sample,
 };
@@ -110,7 +110,7 @@ impl Merger {
         if differs && self.profile.gross.is_none() {
             self.profile.gross = Some(Vec::new());
         }
-        let mut row = Row::default();
+        let mut row = ResolvedSample::default();
         source.each_sample(|sample| {
             row.fill(sample, part, &locations, &strings)?;
             row.labels.extend(mark);
@@ -229,7 +229,7 @@ impl Merger {
     }
 
     /// Adds a sample, or its values to the sample with the same stack and labels.
-    fn add_row(&mut self, row: &mut Row) -> Result<Option<usize>, Error> {
+    fn add_row(&mut self, row: &mut ResolvedSample) -> Result<Option<usize>, Error> {
         if row.values.iter().all(|&value| value == 0) {
             return Ok(None);
         }

@@ -9,7 +9,7 @@ pub mod merge;
 pub mod part;
 pub mod place;
 pub mod prune;
-pub mod row;
+pub mod resolved_sample;
 pub mod tables;
 pub mod time_line;
 pub mod turnover;

@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use crate::view::instructions::{Instructions, Place};
+use crate::view::instructions::{CodeLocation, Instructions};
 
 /// Writes all addresses.
 pub fn write(out: &mut dyn Write, instructions: &Instructions) -> io::Result<()> {
     let (mut objects, mut files, mut names) = (Names::default(), Names::default(), Names::default());
     writeln!(out, "positions: instr line")?;
     writeln!(out, "events: {}({})", instructions.sample_type, instructions.unit)?;
-    let mut previous: Option<&Place> = None;
+    let mut previous: Option<&CodeLocation> = None;
     for instruction in &instructions.all {
         let place = &instruction.place;
-        let function = |place: &Place| (place.object.clone(), place.file.clone(), place.function.clone());
+        let function =
+            |place: &CodeLocation| (place.object.clone(), place.file.clone(), place.function.clone());
         if previous.is_none_or(|previous| function(previous) != function(place)) {
             writeln!(out, "\nob={}", objects.short(&place.object))?;
             writeln!(out, "fl={}", files.short(&place.file))?;
@@ -50,7 +51,7 @@ impl Names {
 }
 
 /// An address, relative to the previous one if that is shorter.
-fn address(previous: Option<&Place>, place: &Place) -> String {
+fn address(previous: Option<&CodeLocation>, place: &CodeLocation) -> String {
     let absolute = format!("{:#x}", place.address);
     match previous.map(|previous| place.address.wrapping_sub(previous.address) as i64) {
         Some(0) => "*".to_owned(),

@@ -6,7 +6,7 @@ use heaptrace_pprof::printable;
 
 use crate::measure::{Scale, percentage};
 use crate::render::text::{NAME, styled};
-use crate::view::disassembly::{Disassembly, Place, Routine};
+use crate::view::disassembly::{Disassembly, Routine, SourceLocation};
 
 /// Columns for an instruction that is followed by its place.
 const INSTRUCTION_WIDTH: usize = 40;
@@ -29,7 +29,7 @@ fn instructions(out: &mut dyn Write, routine: &Routine, scale: &Scale) -> io::Re
         0 => ".".to_owned(),
         value => scale.label(value),
     };
-    let mut known = Place::default();
+    let mut known = SourceLocation::default();
     for instruction in &routine.instructions {
         let code = &instruction.code;
         // A place is said where it changes.
@@ -50,7 +50,7 @@ fn instructions(out: &mut dyn Write, routine: &Routine, scale: &Scale) -> io::Re
     Ok(())
 }
 
-fn place(place: &Place) -> String {
+fn place(place: &SourceLocation) -> String {
     let function = if place.function.is_empty() { String::new() } else { format!("{} ", place.function) };
     let line = if place.line == 0 { String::new() } else { format!(":{}", place.line) };
     let line = if place.file.is_empty() { String::new() } else { line };

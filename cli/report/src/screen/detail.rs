@@ -76,7 +76,7 @@ pub struct Detail {
 #[derive(Debug)]
 pub enum Body {
     /// Rows that can be chosen.
-    Calls(Vec<Call>),
+    Calls(Vec<CallRow>),
     /// Lines.
     Text(Text<'static>),
     /// Why there is nothing.
@@ -85,7 +85,7 @@ pub enum Body {
 
 /// A row of callers and callees.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Call {
+pub struct CallRow {
     /// What the row's function is to the one that is looked at.
     pub role: Role,
     /// The row's function.
@@ -181,9 +181,9 @@ fn lines(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> anyhow::Res
     Ok(written.into_text()?)
 }
 
-fn calls(entry: &Entry, scale: &Scale) -> Vec<Call> {
+fn calls(entry: &Entry, scale: &Scale) -> Vec<CallRow> {
     let share = |weight: i64| if entry.cum == 0 { 0.0 } else { weight as f64 / entry.cum as f64 };
-    let row = |role: Role, name: &str, value: i64| Call {
+    let row = |role: Role, name: &str, value: i64| CallRow {
         role,
         name: name.to_owned(),
         value: scale.label(value),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-use crate::screen::sight::Row;
+use crate::screen::sight::Site;
 use crate::view::verdict::{Judgement, Reading, judge_readings};
 
 /// Moments that are kept.
@@ -26,7 +26,7 @@ pub struct History {
 #[derive(Debug)]
 pub struct Past {
     /// What it is now.
-    pub now: Row,
+    pub now: Site,
     /// What it was at the latest moments: before them it was nothing.
     values: VecDeque<Value>,
 }
@@ -40,7 +40,7 @@ struct Value {
 
 impl History {
     /// Adds a moment.
-    pub fn add(&mut self, at: f64, rows: &[Row]) {
+    pub fn add(&mut self, at: f64, rows: &[Site]) {
         self.moments.push_back(at);
         if self.moments.len() > MOMENTS {
             self.moments.pop_front();
@@ -49,7 +49,7 @@ impl History {
             let past = self
                 .rows
                 .entry_ref(&row.name)
-                .or_insert_with(|| Past { now: Row::default(), values: VecDeque::new() });
+                .or_insert_with(|| Past { now: Site::default(), values: VecDeque::new() });
             past.values.push_back(Value {
                 in_use: row.in_use.value,
                 variance: row.in_use.variance,

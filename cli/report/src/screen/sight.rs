@@ -34,13 +34,13 @@ pub struct Sight {
     pub header: Header,
     /// When it was taken, in seconds since the recording began.
     pub at: f64,
-    own: Vec<Row>,
-    all: Vec<Row>,
+    own: Vec<Site>,
+    all: Vec<Site>,
 }
 
 /// A place in the program.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Row {
+pub struct Site {
     /// What it is called here.
     pub name: String,
     /// The function that it is in; empty if that has no name.
@@ -67,7 +67,7 @@ impl Sight {
     }
 
     /// The rows of a grouping, in no order.
-    pub fn rows(&self, grouping: Grouping) -> &[Row] {
+    pub fn rows(&self, grouping: Grouping) -> &[Site] {
         match grouping {
             Grouping::Own => &self.own,
             Grouping::All => &self.all,
@@ -80,18 +80,18 @@ impl Sight {
     }
 }
 
-fn rows(profile: &Profile, options: &Options) -> anyhow::Result<Vec<Row>> {
+fn rows(profile: &Profile, options: &Options) -> anyhow::Result<Vec<Site>> {
     let view = View::new(profile, options)?;
-    let mut rows: HashMap<String, Row> = HashMap::new();
-    let mut each = |index: &str, add: fn(&mut Row, Estimate)| -> anyhow::Result<()> {
+    let mut rows: HashMap<String, Site> = HashMap::new();
+    let mut each = |index: &str, add: fn(&mut Site, Estimate)| -> anyhow::Result<()> {
         let index = profile.sample_index(index).map_err(anyhow::Error::msg)?;
         let graph = Graph::new(&view.selection, index, &view.shape(), None);
         for node in graph.shown().filter(|node| node.flat.value != 0) {
             let name = name(node);
-            let row = rows.entry(name).or_insert_with_key(|name| Row {
+            let row = rows.entry(name).or_insert_with_key(|name| Site {
                 name: name.clone(),
                 function: node.info.name.to_owned(),
-                ..Row::default()
+                ..Site::default()
             });
             add(row, node.flat);
         }
@@ -112,11 +112,11 @@ fn name(node: &Node) -> String {
     }
 }
 
-fn largest(mut rows: Vec<Row>) -> Vec<Row> {
+fn largest(mut rows: Vec<Site>) -> Vec<Site> {
     if rows.len() > MOST {
-        let sum = |of: fn(&Row) -> i64| rows.iter().map(of).sum::<i64>().max(1) as f64;
+        let sum = |of: fn(&Site) -> i64| rows.iter().map(of).sum::<i64>().max(1) as f64;
         let (in_use, allocated) = (sum(|row| row.in_use.value), sum(|row| row.allocated));
-        let share = |row: &Row| (row.in_use.value as f64 / in_use).max(row.allocated as f64 / allocated);
+        let share = |row: &Site| (row.in_use.value as f64 / in_use).max(row.allocated as f64 / allocated);
         rows.sort_by(|one, other| share(other).total_cmp(&share(one)));
         rows.truncate(MOST);
     }

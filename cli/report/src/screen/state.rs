@@ -3,7 +3,7 @@
 use crate::measure;
 use crate::screen::detail::{Body, Detail};
 use crate::screen::history::{History, Past};
-use crate::screen::sight::{Grouping, Row, Sight};
+use crate::screen::sight::{Grouping, Sight, Site};
 use crate::screen::table::{Line, Order, lines};
 use crate::screen::watched::Choice;
 use crate::screen::words;
@@ -134,7 +134,7 @@ impl Screen {
         self.own.add(sight.at, sight.rows(Grouping::Own));
         self.all.add(sight.at, sight.rows(Grouping::All));
         let allocated = sight.header.allocated.map_or(0, |amount| amount.bytes);
-        self.total.add(sight.at, &[Row { allocated: allocated.max(1), ..Row::default() }]);
+        self.total.add(sight.at, &[Site { allocated: allocated.max(1), ..Site::default() }]);
         self.latest = Some(sight);
         self.body = None;
         self.arrange();

@@ -36,12 +36,12 @@ pub struct Code {
     /// What it does.
     pub text: String,
     /// The place in the source that it is of, as far as it is known: function, file, line.
-    pub place: Place,
+    pub place: SourceLocation,
 }
 
 /// A place in the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLocation {
     /// The function.
     pub function: String,
     /// The name of its file, without folders.
@@ -149,9 +149,9 @@ fn routine(code: Vec<Code>, mut nodes: Vec<&Node>, bias: u64) -> Routine {
         while let Some(node) = nodes.next_if(|node| node.info.address.wrapping_sub(bias) < end) {
             own.push(node);
         }
-        if let Some(node) = own.first().filter(|_| code.place == Place::default()) {
+        if let Some(node) = own.first().filter(|_| code.place == SourceLocation::default()) {
             let file = node.info.file.rsplit('/').next().unwrap_or_default().to_owned();
-            code.place = Place { function: node.info.name.to_owned(), file, line: node.info.line };
+            code.place = SourceLocation { function: node.info.name.to_owned(), file, line: node.info.line };
         }
         let (flat, cum) = graph::sum(&own);
         Instruction { code, flat, cum }

@@ -22,16 +22,16 @@ pub struct Instructions {
 #[derive(Clone, Debug)]
 pub struct Instruction {
     /// Where it is.
-    pub place: Place,
+    pub place: CodeLocation,
     /// Its own share.
     pub value: i64,
     /// What it calls, and what that costs; those called have the names that tell them apart.
-    pub calls: Vec<(Place, i64)>,
+    pub calls: Vec<(CodeLocation, i64)>,
 }
 
 /// Where an address is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct CodeLocation {
     /// The mapped file.
     pub object: String,
     /// The source file.
@@ -76,8 +76,8 @@ impl Instructions {
     }
 }
 
-fn place(info: &NodeInfo, function: &str) -> Place {
-    Place {
+fn place(info: &NodeInfo, function: &str) -> CodeLocation {
+    CodeLocation {
         object: info.object.to_owned(),
         file: info.file.to_string(),
         function: function.to_owned(),

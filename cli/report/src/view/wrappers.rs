@@ -10,7 +10,7 @@ const REQUESTS: [&str; 9] =
     ["malloc", "calloc", "realloc", "zalloc", "palloc", "memalign", "strdup", "strndup", "memdup"];
 
 /// A place in a stack: a location, and one of its lines.
-type Place = (u32, usize);
+type CallSite = (u32, usize);
 
 /// For each function whether it is one: by its name, and because more than one place calls it.
 pub fn wrappers(profile: &Profile) -> Vec<bool> {
@@ -20,7 +20,7 @@ pub fn wrappers(profile: &Profile) -> Vec<bool> {
     if !named.contains(&true) {
         return is_wrapper;
     }
-    let mut callers: HashMap<u32, Place> = HashMap::new();
+    let mut callers: HashMap<u32, CallSite> = HashMap::new();
     for stack in profile.stacks.iter() {
         let places = stack.iter().flat_map(|&location| {
             let lines = profile.code.lines(location).iter().enumerate();

@@ -1,6 +1,6 @@
 //! A verdict for programs.
 
-use heaptrace_report::cost::Site;
+use heaptrace_report::cost;
 use serde::Serialize;
 
 use crate::check::verdict::{Finding, Suppressed, Verdict};
@@ -29,11 +29,11 @@ struct Budget<'a> {
     stack: Option<&'a str>,
     line: usize,
     reason: Option<&'a str>,
-    sites: Vec<Place<'a>>,
+    sites: Vec<Site<'a>>,
 }
 
 #[derive(Serialize)]
-struct Place<'a> {
+struct Site<'a> {
     function: &'a str,
     file: &'a str,
     line: i64,
@@ -61,7 +61,7 @@ pub fn text(verdict: &Verdict) -> String {
 }
 
 fn budget(finding: &Finding) -> Budget<'_> {
-    let place = |(site, value): &'_ (Site, i64)| (*value, site.line);
+    let place = |(site, value): &'_ (cost::Site, i64)| (*value, site.line);
     Budget {
         name: words::name(finding),
         metric: words::metric(finding.budget.metric),
@@ -81,7 +81,7 @@ fn budget(finding: &Finding) -> Budget<'_> {
             .iter()
             .map(|known| {
                 let (value, line) = place(known);
-                Place { function: &known.0.function, file: &known.0.file, line, value }
+                Site { function: &known.0.function, file: &known.0.file, line, value }
             })
             .collect(),
     }

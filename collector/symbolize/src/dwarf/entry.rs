@@ -9,7 +9,7 @@ use gimli::{
 };
 
 use super::containers::Containers;
-use super::lines::{self, Place};
+use super::lines::{self, SourceLocation};
 use super::slice::Slice;
 use super::units::Units;
 use crate::demangle::{is_mangled, is_obscure};
@@ -31,7 +31,7 @@ pub(super) struct Description {
     /// tells less: there is no linkage name of what is inlined everywhere, and some cannot be read.
     pub(super) source_name: Option<String>,
     /// Where it is declared.
-    pub(super) declaration: Place,
+    pub(super) declaration: SourceLocation,
 }
 
 /// A unit, and where references in it lead.
@@ -71,7 +71,7 @@ impl Scope<'_> {
             known.name = names.into_iter().find_map(|name| self.text(&entry, name));
         }
         // Of a definition out of its class clang tells only what is different there.
-        let Place { file, line } = self.declaration(&entry);
+        let SourceLocation { file, line } = self.declaration(&entry);
         let known_place = &mut known.declaration;
         known_place.file = known_place.file.take().or(file);
         known_place.line = known_place.line.or(line);
@@ -135,7 +135,7 @@ impl Scope<'_> {
     }
 
     fn with_place(self, what: &str, entry: &Entry) -> String {
-        let Place { file, line } = self.declaration(entry);
+        let SourceLocation { file, line } = self.declaration(entry);
         let file = file.as_deref().and_then(|path| path.rsplit('/').next());
         let column = number(entry, DW_AT_decl_column).filter(|&column| column > 0);
         let column = column.map_or(String::new(), |column| format!(":{column}"));
@@ -145,12 +145,12 @@ impl Scope<'_> {
         }
     }
 
-    fn declaration(self, entry: &Entry) -> Place {
+    fn declaration(self, entry: &Entry) -> SourceLocation {
         let file = match entry.attr_value(DW_AT_decl_file) {
             Some(AttributeValue::FileIndex(file)) => lines::file(self.files, file),
             _ => None,
         };
-        Place { file, line: number(entry, DW_AT_decl_line) }
+        SourceLocation { file, line: number(entry, DW_AT_decl_line) }
     }
 
     fn text(self, entry: &Entry, attribute: DwAt) -> Option<String> {

@@ -1,7 +1,7 @@
 //! What DWARF tells of a frame.
 
 use super::entry::Description;
-use super::lines::Place;
+use super::lines::SourceLocation;
 
 /// A frame as DWARF describes it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,19 +18,19 @@ pub(crate) struct DwarfFrame {
 }
 
 impl DwarfFrame {
-    pub(super) fn new(function: Description, place: Place) -> DwarfFrame {
-        let Place { file, line } = function.declaration;
-        let is_elsewhere = file.is_some() && place.file.is_some() && file != place.file;
+    pub(super) fn new(function: Description, location: SourceLocation) -> DwarfFrame {
+        let SourceLocation { file, line } = function.declaration;
+        let is_elsewhere = file.is_some() && location.file.is_some() && file != location.file;
         DwarfFrame {
             name: function.name,
             source_name: function.source_name,
-            file: place.file,
-            line: place.line,
+            file: location.file,
+            line: location.line,
             start_line: line.filter(|_| !is_elsewhere),
         }
     }
 
-    pub(super) fn unnamed(place: Place) -> DwarfFrame {
-        DwarfFrame::new(Description::default(), place)
+    pub(super) fn unnamed(location: SourceLocation) -> DwarfFrame {
+        DwarfFrame::new(Description::default(), location)
     }
 }

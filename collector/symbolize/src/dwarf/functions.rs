@@ -44,14 +44,14 @@ pub(super) struct Function {
 /// The calls that were inlined into a function, directly or into one another.
 #[derive(Debug, Default)]
 struct Inlined {
-    calls: Vec<Call>,
+    calls: Vec<InlinedCall>,
     /// How many other calls each is inside of, where it is, and its index in `calls`; sorted.
     ranges: Vec<(usize, Range, usize)>,
 }
 
 /// An inlined call.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(super) struct InlinedCall {
     /// Its entry, which leads to the function that is called.
     pub(super) entry: UnitOffset,
     /// Index of the caller's file in the unit's line table.
@@ -158,7 +158,7 @@ fn sibling(attributes: &[Attribute<Slice>]) -> Option<UnitOffset> {
 impl Function {
     /// The inlined calls that the instruction at `address` is in, outermost first; `unit` is the
     /// function's.
-    pub(super) fn calls(&self, unit: UnitRef<'_, Slice>, address: u64) -> Vec<&Call> {
+    pub(super) fn calls(&self, unit: UnitRef<'_, Slice>, address: u64) -> Vec<&InlinedCall> {
         let inlined = self.inlined.get_or_init(|| Inlined::read(unit, self.entry));
         (0..INLINE_LIMIT).map_while(|depth| inlined.find(depth, address)).collect()
     }
@@ -189,7 +189,7 @@ impl Inlined {
                 entries.read_attributes(kind.attributes(), &mut attributes)?;
                 let found = ranges.of(unit, &attributes).into_iter();
                 self.ranges.extend(found.map(|range| (around.len(), range, self.calls.len())));
-                self.calls.push(Call::new(entry, unit, &attributes));
+                self.calls.push(InlinedCall::new(entry, unit, &attributes));
                 around.push(depth);
                 continue;
             }
@@ -204,7 +204,7 @@ impl Inlined {
         Ok(())
     }
 
-    fn find(&self, depth: usize, address: u64) -> Option<&Call> {
+    fn find(&self, depth: usize, address: u64) -> Option<&InlinedCall> {
         let after = self.ranges.partition_point(|&(d, range, _)| (d, range.begin) <= (depth, address));
         let &(found, range, index) = self.ranges.get(after.checked_sub(1)?)?;
         (found == depth && address < range.end).then(|| &self.calls[index])
@@ -218,9 +218,9 @@ fn skip_entry(entries: &mut EntriesRaw<'_, Slice>) -> gimli::Result<()> {
     }
 }
 
-impl Call {
-    fn new(entry: UnitOffset, unit: UnitRef<'_, Slice>, attributes: &[Attribute<Slice>]) -> Call {
-        let mut call = Call { entry, file: None, line: 0 };
+impl InlinedCall {
+    fn new(entry: UnitOffset, unit: UnitRef<'_, Slice>, attributes: &[Attribute<Slice>]) -> InlinedCall {
+        let mut call = InlinedCall { entry, file: None, line: 0 };
         for attribute in attributes {
             match attribute.name() {
                 gimli::DW_AT_call_file => {

@@ -9,7 +9,7 @@ use super::slice::Slice;
 
 /// A file and a line in it, as far as they are known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct SourceLocation {
     pub(super) file: Option<String>,
     pub(super) line: Option<u64>,
 }
@@ -86,13 +86,13 @@ impl Lines {
     }
 
     /// The place of the instruction at `address`; `unit` is the one that the table was read of.
-    pub(super) fn find(&self, unit: UnitRef<'_, Slice>, address: u64) -> Option<Place> {
+    pub(super) fn find(&self, unit: UnitRef<'_, Slice>, address: u64) -> Option<SourceLocation> {
         let after = self.sequences.partition_point(|sequence| sequence.rows[0].address <= address);
         let sequence = self.sequences.get(after.checked_sub(1)?).filter(|sequence| address < sequence.end)?;
         let after = sequence.rows.partition_point(|row| row.address <= address);
         let row = sequence.rows.get(after.checked_sub(1)?)?;
         let line = (row.line > 0).then_some(row.line.into());
-        Some(Place { file: file(unit, row.file.into()), line })
+        Some(SourceLocation { file: file(unit, row.file.into()), line })
     }
 }
 

@@ -8,7 +8,7 @@ use super::containers::Containers;
 use super::entry::Scope;
 use super::frame::DwarfFrame;
 use super::functions::Functions;
-use super::lines::{self, Lines, Place};
+use super::lines::{self, Lines, SourceLocation};
 use super::slice::Slice;
 use super::units::Units;
 
@@ -46,7 +46,7 @@ impl Unit {
         supplementary: Option<&Units>,
         address: u64,
     ) -> Vec<DwarfFrame> {
-        let place = self.lines.find(unit, address);
+        let location = self.lines.find(unit, address);
         let scope = match &self.split {
             Some(split) => {
                 let (containers, units) = (&split.containers, None);
@@ -55,17 +55,18 @@ impl Unit {
             None => Scope { unit, files: unit, containers, units: Some(units), supplementary },
         };
         let Some(function) = self.functions.find(scope.unit, address) else {
-            return place.map(DwarfFrame::unnamed).into_iter().collect();
+            return location.map(DwarfFrame::unnamed).into_iter().collect();
         };
         let calls = function.calls(scope.unit, address);
         // A call is a place in its caller.
-        let places = calls.iter().map(|call| Place {
+        let locations = calls.iter().map(|call| SourceLocation {
             file: call.file.and_then(|file| lines::file(unit, file)),
             line: Some(call.line).filter(|&line| line > 0),
         });
         let entries = [function.entry].into_iter().chain(calls.iter().map(|call| call.entry));
-        let places = places.chain([place.unwrap_or_default()]);
-        let frames = entries.zip(places).map(|(entry, place)| DwarfFrame::new(scope.describe(entry), place));
+        let locations = locations.chain([location.unwrap_or_default()]);
+        let frames =
+            entries.zip(locations).map(|(entry, location)| DwarfFrame::new(scope.describe(entry), location));
         let mut frames: Vec<_> = frames.collect();
         frames.reverse();
         frames

@@ -21,7 +21,7 @@ use super::objects::Objects;
 use super::symbols::Name;
 use crate::memory::is_readable;
 
-type Function = unsafe extern "C" fn(*const c_void, *mut FoundObject) -> i32;
+type DlFindObject = unsafe extern "C" fn(*const c_void, *mut FoundObject) -> i32;
 
 /// Whom to ask.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl FindObject {
         // SAFETY: a FoundObject of zeros is valid, the function is the one of that name, and it writes
         // no more than its struct.
         unsafe {
-            let function: Function = core::mem::transmute(function);
+            let function: DlFindObject = core::mem::transmute(function);
             let mut found: FoundObject = core::mem::zeroed();
             let is_found = function(address as *const c_void, &mut found) == 0;
             if is_found { Answer::Found(found) } else { Answer::Nothing }

@@ -42,21 +42,21 @@ impl Strings {
 }
 
 /// An entry of the vector: what it tells, and its value.
-pub type Entry = [u64; 2];
+pub type AuxiliaryEntry = [u64; 2];
 
 /// The auxiliary vector: entries up to the one that tells AT_NULL.
 #[derive(Debug, Clone, Copy)]
-pub struct Auxiliary(*const Entry);
+pub struct Auxiliary(*const AuxiliaryEntry);
 
 /// The vector, once it is found.
-static FOUND: AtomicPtr<Entry> = AtomicPtr::new(null_mut());
+static FOUND: AtomicPtr<AuxiliaryEntry> = AtomicPtr::new(null_mut());
 
 /// Room for a copy of the vector.
 #[repr(align(16))]
 struct Copied(UnsafeCell<[u8; Copied::SIZE]>);
 
 impl Copied {
-    const SIZE: usize = 64 * size_of::<Entry>();
+    const SIZE: usize = 64 * size_of::<AuxiliaryEntry>();
 }
 
 // SAFETY: written by whoever looks first, and with the same bytes by all others.
@@ -83,7 +83,7 @@ impl Auxiliary {
 
     /// The vector that lies somewhere above `start`, an address on the stack.
     fn above(start: usize) -> Option<Auxiliary> {
-        const LENGTH: usize = 3 * size_of::<Entry>();
+        const LENGTH: usize = 3 * size_of::<AuxiliaryEntry>();
         let mut readable = start.next_multiple_of(PAGE);
         let mut at = start;
         while at < start + REACH {
@@ -101,7 +101,7 @@ impl Auxiliary {
                 && word(3) == size_of::<libc::Elf64_Phdr>() as u64
                 && word(4) == libc::AT_PHNUM
             {
-                return Some(Auxiliary::around(at as *const Entry));
+                return Some(Auxiliary::around(at as *const AuxiliaryEntry));
             }
             at += size_of::<u64>();
         }
@@ -109,7 +109,7 @@ impl Auxiliary {
     }
 
     /// The vector that has an entry there. Its first follows a null pointer: the environment's end.
-    fn around(mut entry: *const Entry) -> Auxiliary {
+    fn around(mut entry: *const AuxiliaryEntry) -> Auxiliary {
         // The kinds are small numbers. Before the first is a pointer or a null pointer instead.
         const KINDS: core::ops::Range<u64> = 1..512;
         // SAFETY: before the vector are at least two null pointers and a count.
@@ -123,13 +123,13 @@ impl Auxiliary {
     fn copied() -> Option<Auxiliary> {
         let copy = COPIED.0.get();
         // SAFETY: as `Copied` is shared. What is not written is zero, and so ends the vector.
-        let buffer = unsafe { &mut (&mut *copy)[..Copied::SIZE - size_of::<Entry>()] };
+        let buffer = unsafe { &mut (&mut *copy)[..Copied::SIZE - size_of::<AuxiliaryEntry>()] };
         let known = !sys::read(c"/proc/self/auxv", buffer).is_empty();
         known.then_some(Auxiliary(copy.cast()))
     }
 
     /// The entries, without the last.
-    pub fn entries(self) -> impl Iterator<Item = Entry> + Clone {
+    pub fn entries(self) -> impl Iterator<Item = AuxiliaryEntry> + Clone {
         // SAFETY: the vector ends with AT_NULL, and stays.
         (0..).map_while(move |i| unsafe {
             let entry = *self.0.add(i);

@@ -14,7 +14,7 @@ mod threads;
 pub use find_object::FindObject;
 pub use found_object::FoundObject;
 pub use image::Image;
-pub use initial_stack::{Auxiliary, Entry, Strings};
+pub use initial_stack::{Auxiliary, AuxiliaryEntry, Strings};
 pub use objects::{Definition, LinkMap, Objects};
 pub use symbols::Name;
 pub use threads::{find, is_alone, rseq};

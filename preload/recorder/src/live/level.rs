@@ -32,7 +32,7 @@ const _: () = assert!(PAGE == 1 << (2 * LOG_BITS));
 pub struct Level<'t>(NonZeroUsize, PhantomData<&'t Bucket>);
 
 /// What is known, without a look, of a block that is about to be added.
-pub enum Known {
+pub enum Novelty {
     /// There is none at its address.
     New,
     /// There is none in the other buckets of this level.
@@ -139,12 +139,12 @@ impl<'t> Level<'t> {
 
     /// What the notes say of a block that is about to be added at `address`, where there is none in its own bucket.
     #[inline(always)]
-    pub fn known(self, address: usize) -> Known {
+    pub fn known(self, address: usize) -> Novelty {
         const USED_ALONE: u8 = USED | ALONE;
         match self.noted(self.index(address)) {
-            USED_ALONE => Known::New,
-            USED => Known::NewHere,
-            _ => Known::Nothing,
+            USED_ALONE => Novelty::New,
+            USED => Novelty::NewHere,
+            _ => Novelty::Nothing,
         }
     }
 
@@ -283,12 +283,12 @@ mod tests {
         let level = level();
         let (address, elsewhere) = (0x10000, 0x10000 + CHUNK * GRANULE);
         level.note_alone();
-        assert!(matches!(level.known(address), Known::Nothing), "that there are blocks is not noted yet");
+        assert!(matches!(level.known(address), Novelty::Nothing), "that there are blocks is not noted yet");
         assert!(level.claim(address, SAMPLE) && level.claim(elsewhere, SAMPLE));
-        assert!(matches!(level.known(address), Known::New));
+        assert!(matches!(level.known(address), Novelty::New));
         level.note_below(address);
-        assert!(matches!((level.known(address), level.known(elsewhere)), (Known::NewHere, Known::New)));
+        assert!(matches!((level.known(address), level.known(elsewhere)), (Novelty::NewHere, Novelty::New)));
         (0..WAYS).for_each(|n| assert!(level.claim(elsewhere + n, SAMPLE)));
-        assert!(matches!(level.known(elsewhere), Known::Nothing), "one is beside");
+        assert!(matches!(level.known(elsewhere), Novelty::Nothing), "one is beside");
     }
 }

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::*};
 
 use heaptrace_channel::sample::Sample;
 
-use super::level::{Known, Level};
+use super::level::{Level, Novelty};
 use crate::c_library;
 use crate::memory::Budget;
 
@@ -134,9 +134,9 @@ impl LiveTable {
         let Some(top) = self.top() else { return false };
         // Where no block of the chunk is in another bucket, neither is one of this address.
         let is_new = match top.known(address) {
-            Known::New => true,
-            Known::NewHere => !self.has_below(top, address),
-            Known::Nothing => false,
+            Novelty::New => true,
+            Novelty::NewHere => !self.has_below(top, address),
+            Novelty::Nothing => false,
         };
         is_new && top.own_bucket(address).add(address, sample)
     }
@@ -316,7 +316,7 @@ mod tests {
         (0..COUNT).for_each(|i| assert_eq!(insert(&table, address(i), sample(i)), Ok(None)));
         let top = table.top().unwrap();
         table.note_alone(top, table.number(top));
-        let new = (0..COUNT).filter(|&i| matches!(top.known(address(i)), Known::New)).count();
+        let new = (0..COUNT).filter(|&i| matches!(top.known(address(i)), Novelty::New)).count();
         assert!((1..COUNT as usize).contains(&new), "{new} of {COUNT}");
         (0..COUNT).for_each(|i| assert!(!table.add(address(i), sample(9)), "there is one"));
         (0..COUNT).for_each(|i| assert_eq!(insert(&table, address(i), sample(i + 1)), Ok(Some(sample(i)))));

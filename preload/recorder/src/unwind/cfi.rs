@@ -10,7 +10,7 @@ use super::rules::{Rule, SavedBp};
 use crate::arch::{BP, OP_BP, RETURN_ADDRESS, SP};
 
 type Bytes = EndianSlice<'static, LittleEndian>;
-type Function = FrameDescriptionEntry<Bytes>;
+type Fde = FrameDescriptionEntry<Bytes>;
 
 /// Room for unwind rows: as many registers as tables name, and as deep as they nest.
 struct Storage;
@@ -60,7 +60,7 @@ impl Tables {
     }
 
     /// What is known of the function at an address.
-    fn function(&self, address: u64) -> Option<Function> {
+    fn function(&self, address: u64) -> Option<Fde> {
         let header = EhFrameHdr::from(self.header).parse(&self.bases, 8).ok()?;
         let table = header.table()?;
         let entry =

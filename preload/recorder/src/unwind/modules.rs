@@ -25,7 +25,7 @@ pub struct Visited {
 pub struct Modules {
     find_object: FindObject,
     initial: Initial,
-    program: Program,
+    program: Executable,
     loaded: LoadedModules,
 }
 
@@ -72,14 +72,14 @@ impl Initial {
 /// The program's own executable. The kernel maps it, segment by segment; where that leaves a gap,
 /// `_dl_find_object` knows its segments but not the whole, so that is taken from its headers.
 #[derive(Debug)]
-struct Program {
+struct Executable {
     headers: AtomicUsize,
     count: AtomicUsize,
     start: AtomicUsize,
     end: AtomicUsize,
 }
 
-impl Program {
+impl Executable {
     /// Notes where the program lies, of which this is the link map.
     fn fill(&self, map: *const LinkMap, headers: usize, count: usize) {
         if headers == 0 || map.is_null() {
@@ -118,7 +118,7 @@ impl Modules {
                 count: AtomicUsize::new(0),
                 noted: [const { AtomicBool::new(false) }; 1024],
             },
-            program: Program {
+            program: Executable {
                 headers: AtomicUsize::new(0),
                 count: AtomicUsize::new(0),
                 start: AtomicUsize::new(0),

@@ -7,7 +7,7 @@ use ratatui::widgets::{Paragraph, Row, Table, TableState};
 
 use super::style::{CHART, CHOSEN, FAINT, HEADING, NAME, STRONG, WARNING};
 use crate::render::shorten::to_width;
-use crate::screen::detail::{Body, Call, Detail, Face, INDEXES, Role};
+use crate::screen::detail::{Body, CallRow, Detail, Face, INDEXES, Role};
 use crate::screen::state::{Page, Screen};
 use crate::screen::words;
 
@@ -53,11 +53,11 @@ fn choice(detail: &Detail) -> Line<'static> {
 }
 
 /// Draws rows that can be chosen. How many have room.
-fn draw_calls(calls: &[Call], detail: &Detail, frame: &mut Frame, area: Rect) -> usize {
+fn draw_calls(calls: &[CallRow], detail: &Detail, frame: &mut Frame, area: Rect) -> usize {
     let bar = if area.width >= 60 { BAR } else { 0 };
     let widths = [10, 7, bar, 9];
     let room = usize::from(area.width.saturating_sub(widths.iter().sum::<u16>() + 4));
-    let row = |call: &Call| {
+    let row = |call: &CallRow| {
         let (role, style) = match call.role {
             Role::Caller => (words::CALLED_BY, NAME),
             Role::Itself => ("", NAME.patch(STRONG)),

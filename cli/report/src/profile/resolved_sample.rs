@@ -9,7 +9,7 @@ use crate::profile::tables::{Label, LabelValue};
 
 /// A sample with everything in it resolved; reused from one sample to the next.
 #[derive(Default)]
-pub struct Row {
+pub struct ResolvedSample {
     /// Its locations, leaf first.
     pub frames: Vec<u32>,
     /// Its labels.
@@ -18,7 +18,7 @@ pub struct Row {
     pub values: Vec<i64>,
 }
 
-impl Row {
+impl ResolvedSample {
     /// Takes over `sample` of `part`.
     pub fn fill(
         &mut self,
