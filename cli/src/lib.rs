@@ -10,6 +10,7 @@ pub mod live;
 mod messages;
 mod own_folder;
 pub mod pages;
+mod platform;
 pub mod progress;
 pub mod run;
 mod serve;

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use flate2::CrcReader;
 use flate2::read::ZlibDecoder;
 use rustix::fs::{self, AtFlags, Mode, OFlags, StatVfsMountFlags};
 
-use crate::own_folder;
+use crate::{own_folder, platform};
 
 /// One of the two libraries.
 #[derive(Debug, Clone, Copy)]
@@ -88,9 +88,10 @@ impl Library {
         }
         let folder = open_folder(&folder)?;
         if !self.is_in(&folder) {
-            self.write_to(&folder, &self.content()?)?;
+            own_folder::write(&folder, self.name, &self.content()?)?;
         }
         link_program(&folder).ok(); // without it there are other places to look
+        platform::prepare(&folder, self.name).ok(); // without it 32-bit programs say that they cannot load it
         Ok(path)
     }
 
@@ -110,23 +111,6 @@ impl Library {
         let mut content = CrcReader::new(File::from(file));
         let is_read = std::io::copy(&mut content, &mut std::io::sink()).is_ok();
         is_read && format!("{} {}", content.crc().amount(), content.crc().sum()) == self.check
-    }
-
-    /// Writes under a name of this process's own and renames: another process sees all of it or none.
-    fn write_to(self, folder: &OwnedFd, content: &[u8]) -> Result<()> {
-        let temporary = format!("{}.{}", self.name, std::process::id());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
-        let mode = Mode::from_raw_mode(0o755);
-        let file = fs::openat(folder, &temporary, flags, mode)?;
-        fs::fchmod(&file, mode)?; // the umask is for other files
-        let written = File::from(file).write_all(content).map_err(anyhow::Error::from);
-        let result =
-            written.and_then(|()| Ok(fs::renameat(folder.as_fd(), &temporary, folder.as_fd(), self.name)?));
-        if result.is_err() {
-            fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
-        }
-        result
     }
 }
 
@@ -171,7 +155,7 @@ fn link_program(folder: &OwnedFd) -> Result<()> {
 
 /// The value of LD_PRELOAD with the library first, and no other of ours.
 pub fn preload(library: &Path, present: Option<&OsStr>) -> std::ffi::OsString {
-    let mut value = library.as_os_str().to_owned();
+    let mut value = platform::path(library).unwrap_or_else(|| library.to_owned()).into_os_string();
     let others = present.map_or(&b""[..], OsStr::as_bytes).split(|c| *c == b':' || *c == b' ');
     for other in others.filter(|other| !other.is_empty() && !is_ours(other)) {
         value.push(":");

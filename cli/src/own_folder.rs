@@ -1,11 +1,13 @@
 //! Folders of this user's own: what is put there is found there again, and by nobody else's doing
 //! something else.
 
-use std::os::fd::OwnedFd;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{self, Mode, OFlags};
+use rustix::fs::{self, AtFlags, Mode, OFlags};
 
 /// Opens the folder, made if need be: a real one, this user's, that nobody else can write to or put
 /// another in the place of.
@@ -28,6 +30,26 @@ pub fn open(path: &Path) -> Result<OwnedFd> {
         fs::fchmod(&folder, mode)?; // whatever the umask was when it was made
     }
     Ok(folder)
+}
+
+/// Writes a file that everybody can read and execute, under a name of this process's own, and renames: another process
+/// sees all of it or none.
+///
+/// # Errors
+/// If there is no room for it.
+pub fn write(folder: &OwnedFd, name: &str, content: &[u8]) -> Result<()> {
+    let temporary = format!("{name}.{}", std::process::id());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
+    let mode = Mode::from_raw_mode(0o755);
+    let file = fs::openat(folder, &temporary, flags, mode)?;
+    fs::fchmod(&file, mode)?; // the umask is for other files
+    let written = File::from(file).write_all(content).map_err(anyhow::Error::from);
+    let result = written.and_then(|()| Ok(fs::renameat(folder.as_fd(), &temporary, folder.as_fd(), name)?));
+    if result.is_err() {
+        fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
+    }
+    result
 }
 
 /// Can nobody but this user and the system's take out of the folder what is in it?

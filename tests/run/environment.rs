@@ -122,6 +122,31 @@ fn a_32_bit_program_is_explained() {
 }
 
 #[test]
+fn a_32_bit_child_of_a_profiled_program_prints_what_it_prints_bare() {
+    let room = Room::new();
+    let (source, path) = (room.path("narrow.c"), room.path("narrow"));
+    let code = "static int call(int n, int a, const char *b, int c) { int r; __asm__ volatile(\"int $0x80\" : \"=a\"(r) : \"a\"(n), \"b\"(a), \"c\"(b), \"d\"(c) : \"memory\"); return r; }\n\
+                void _start(void) { call(4, 2, \"narrow\\n\", 7); call(1, 5, 0, 0); }\n";
+    fs::write(&source, code).unwrap();
+    let flags = [
+        "-m32",
+        "-nostdlib",
+        "-fPIE",
+        "-pie",
+        "-fno-stack-protector",
+        "-Wl,--dynamic-linker=/lib/ld-linux.so.2",
+    ];
+    assert!(Command::new("gcc").args(flags).arg("-o").args([&path, &source]).status().unwrap().success());
+    let script = format!("env | grep ^LD_PRELOAD; '{0}'; echo $?; '{0}'; true", path.display());
+    for launch in [room.run_path("/bin/sh"), room.stat_path("/bin/sh")] {
+        let ended = launch.args(["-c", &script]).go();
+        let others: Vec<_> = ended.stderr.lines().filter(|line| !line.starts_with("heaptrace: ")).collect();
+        assert_eq!(others, ["narrow"; 2], "{ended:?}");
+        assert!(ended.text().contains("$PLATFORM") && ended.text().ends_with("\n5\n"), "{ended:?}");
+    }
+}
+
+#[test]
 fn sanitizer_builds_are_explained() {
     // Where clang's own libraries are is nothing that the dynamic linker knows.
     let runtime = print_of("clang", &["-print-file-name=libclang_rt.asan-x86_64.so".as_ref()]);

@@ -10,6 +10,7 @@ pub mod wanted;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -307,7 +308,13 @@ impl Launch {
     /// Starts it, with output to wherever it goes.
     pub fn start(self) -> Running {
         let mut command = self.command();
-        let child = command.process_group(0).spawn();
+        command.process_group(0);
+        // Another test's child may have a program open for writing that was just made, until it execs.
+        let is_busy = |why: &io::Error| why.kind() == io::ErrorKind::ExecutableFileBusy;
+        let mut child = command.spawn();
+        while child.as_ref().is_err_and(is_busy) {
+            child = command.spawn();
+        }
         Running { child: child.unwrap_or_else(|why| panic!("{command:?}: {why}")) }
     }
 
