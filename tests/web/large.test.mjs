@@ -58,6 +58,10 @@ test(`${STACKS} stacks`, async (context) => {
     }
     await time('focus', `#/flamegraph?f=${encodeURIComponent('function_1\\d*7$')}`);
     await time('graph', '#/graph?');
+    await time('tree map', '#/treemap?');
+    const tiles = await page.locator('.tile').count();
+    assert.ok(tiles > 100 && tiles < 2000, `${tiles} tiles`);
+    assert.match(await page.locator('.way').textContent(), /; [\d,]+ too small to draw hold \d/);
     assert.deepEqual(notes.faults, []);
     await close();
 });

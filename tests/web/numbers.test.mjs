@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ORDERS, rowsOf } from '../../cli/report/web/model/rows.js';
 import { Session } from '../../cli/report/web/model/session.js';
 import { readState } from '../../cli/report/web/model/state.js';
 import { go, orders, ordersAgain, pageOf, profileIn, reportRows, sqlite } from './heaptrace.mjs';
@@ -11,7 +10,7 @@ import { go, orders, ordersAgain, pageOf, profileIn, reportRows, sqlite } from '
 /** The rows of the page in the form of those of `report --json`. */
 function rows(session, address) {
     const shown = session.shown(readState(address, []));
-    const found = rowsOf(shown.calls, shown.metric).sort(ORDERS.flat);
+    const found = session.largest(shown, 'flat', Infinity);
     const known = (number) => (shown.metric.sampled ? Math.round(number) : null);
     return found.map(({ name, flat, cum }) => ({
         name,

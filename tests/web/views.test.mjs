@@ -8,8 +8,8 @@ import { edgesAt, edgesBetween } from '../../cli/report/web/model/edges.js';
 import { csv, folded, speedscope } from '../../cli/report/web/model/exports.js';
 import { layers } from '../../cli/report/web/model/layers.js';
 import { routinesOf } from '../../cli/report/web/model/listing.js';
-import { rowsOf } from '../../cli/report/web/model/rows.js';
 import { Session } from '../../cli/report/web/model/session.js';
+import { Sorted } from '../../cli/report/web/model/sorted.js';
 import { squares } from '../../cli/report/web/model/squares.js';
 import { readState } from '../../cli/report/web/model/state.js';
 import { metricOf } from '../../cli/report/web/model/sums.js';
@@ -32,7 +32,7 @@ test('calls, those that pass over others too', async () => {
     const told = (edges) => edges.map((edge) => `${shown.keys.names[edge.caller]} → ${shown.keys.names[edge.callee]}: ${edge.value}`).sort();
     assert.deepEqual(told(edgesAt(shown.calls, shown.metric, new Uint8Array(shown.keys.names.length).fill(1))), callsInDot(sqlite(), '-n', '0'));
     const kept = new Uint8Array(shown.keys.names.length);
-    session.sorted(shown, 'cum').slice(0, 12).forEach((row) => (kept[row.key] = 1));
+    session.sorted(shown, 'cum').slice(0, 12).forEach((key) => (kept[key] = 1));
     const some = edgesBetween(shown.calls, shown.metric, kept);
     const least = Math.floor(shown.metric.total * 0.001);
     assert.deepEqual(told(some.filter((edge) => edge.value >= least)), callsInDot(sqlite(), '-n', '12'));
@@ -70,7 +70,7 @@ test('a page without source has no line of it', async () => {
 test('the tables and stacks for other programs', async () => {
     const session = await sessionOf(orders());
     const shown = shownOf(session, '#/?si=alloc_space');
-    const rows = rowsOf(shown.calls, shown.metric);
+    const rows = session.largest(shown, 'flat', Infinity);
     const evil = csv([{ ...rows[0], name: '=cmd,"x"' }], shown.metric).split('\n')[1];
     assert.match(evil, /^"'=cmd,""x""",/);
     assert.equal(csv(rows, shown.metric).trim().split('\n').length, rows.length + 1);
@@ -122,10 +122,22 @@ test('layers of a graph with a circle: nothing lies over anything else', () => {
     assert.ok(ways.flat().every(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)));
 });
 
-test('squares fill their room', () => {
+test('in order is what was looked at, and all of it in the end', () => {
+    const numbers = Int32Array.from({ length: 500 }, (_, i) => (i * 7919) % 501);
+    const inOrder = [...numbers].sort((a, b) => a - b);
+    const sorted = new Sorted(numbers, (a, b) => a - b);
+    for (const [from, to] of [[3, 10], [0, 4], [200, 260], [490, 900], [0, 500]]) {
+        assert.deepEqual(sorted.slice(from, to), inOrder.slice(from, to), `from ${from} to ${to}`);
+    }
+    assert.deepEqual(new Sorted(new Int32Array(), () => 0).slice(0, 3), []);
+});
+
+test('squares fill their room, and leave what others need', () => {
     const room = { x: 0, y: 0, width: 600, height: 400 };
-    const places = squares([600, 300, 200, 50, 50], room);
-    const areas = places.map(({ width, height }) => Math.round(width * height));
-    assert.deepEqual(areas, [120000, 60000, 40000, 10000, 10000]);
+    const sizes = [600, 300, 200, 50, 50];
+    const area = ({ width, height }) => Math.round(width * height);
+    const { places, left } = squares(sizes, 1200, room);
+    assert.deepEqual([...places, left].map(area), [120000, 60000, 40000, 10000, 10000, 0]);
+    assert.equal(area(squares(sizes, 2400, room).left), 120000);
     assert.ok(places.every(({ x, y, width, height }) => x >= 0 && y >= 0 && x + width <= 600.01 && y + height <= 400.01));
 });

@@ -7,7 +7,7 @@ use crate::view::paths::base;
 use crate::view::wrappers::wrappers;
 
 /// What is in the path of a source file of a compiler, of a language's library or of its toolchain.
-const LANGUAGE_SOURCES: [&str; 17] = [
+const LANGUAGE_SOURCES: [&str; 19] = [
     // Rust.
     "/rustc/",
     "/rustlib/",
@@ -25,6 +25,8 @@ const LANGUAGE_SOURCES: [&str; 17] = [
     "/phobos/",
     "/libgfortran/",
     "/usr/local/go/src/",
+    "/lib/go/src/",
+    "/lib/go-1.",
     "/go/src/runtime/",
     "/zig/lib/std/",
     "/lib/zig/",
@@ -290,6 +292,8 @@ mod tests {
             ("/rustc/abc/library/alloc/src/vec/mod.rs", Some(Language)),
             ("./nptl/pthread_create.c", Some(System)),
             ("/usr/include/boost/any.hpp", Some(Dependency)),
+            ("/usr/lib/go-1.19/src/strings/strings.go", Some(Language)),
+            ("/home/me/go/pkg/mod/example.org/lib@v1/lib.go", Some(Dependency)),
             ("/home/me/.cargo/registry/src/index/serde-1.0/src/lib.rs", Some(Dependency)),
             ("/home/me/src/main.rs", None),
         ] {

@@ -19,6 +19,9 @@ export const GRANULARITIES = ['functions', 'filefunctions', 'files', 'lines'];
 /** What stands for all that was too small for the page. */
 export const SMALLER = '(smaller stacks)';
 
+/** What is shown of a name that has nothing to see. */
+export const BLANK = '(a blank name)';
+
 /**
  * @param {Profile} profile
  * @param {Granularity} granularity
@@ -69,6 +72,9 @@ function printed(name, file, line, object) {
     const place = file === '' && line === 0 ? '' : line === 0 ? file : `${file}:${line}`;
     if (name === '') {
         return place || (object ? `[${base(object)}]` : '<unknown>');
+    }
+    if (name.trim() === '') {
+        return `${BLANK} ${place}`.trim();
     }
     return place ? `${name} ${place}` : name;
 }

@@ -25,12 +25,13 @@ export function routinesOf(session, shown, isWanted, limit) {
     const { profile } = session;
     /** @type {Map<string, Row[]>} */
     const groups = new Map();
-    for (const row of session.rows(shown)) {
-        const info = frameInfo(profile, shown.keys.frames[row.key]);
+    const rows = session.rows(shown);
+    for (const key of rows.keys) {
+        const info = frameInfo(profile, shown.keys.frames[key]);
         if (isWanted(info.name, info.kind)) {
             const identity = `${info.name}\n${info.file}`;
             const group = groups.get(identity);
-            group ? group.push(row) : groups.set(identity, [row]);
+            group ? group.push(rows.row(key)) : groups.set(identity, [rows.row(key)]);
         }
     }
     const size = (/** @type {Row[]} */ rows) => rows.reduce((sum, row) => sum + Math.abs(row.cum.value), 0);

@@ -7,24 +7,73 @@
 /** @typedef {{ key: number, name: string, flat: Estimate, cum: Estimate }} Row */
 /** @typedef {'flat' | 'cum' | 'name' | 'samples'} Column */
 
-/**
- * The rows that hold something, in the order of the keys.
- *
- * @param {Calls} calls
- * @param {Metric} metric
- * @returns {Row[]}
- */
-export function rowsOf(calls, metric) {
-    const { names } = calls.keys;
-    const flat = byKey(calls, metric, metric.self, addOwn);
-    const cum = byKey(calls, metric, metric.totals, addAll);
-    const rows = [];
-    for (let key = 0; key < names.length; key++) {
-        if (flat.value[key] !== 0 || cum.value[key] !== 0) {
-            rows.push({ key, name: names[key], flat: estimate(flat, key), cum: estimate(cum, key) });
+import { Sorted } from './sorted.js';
+
+/** The rows that hold something: numbers by key, of which a row is made when it is looked at. */
+export class Rows {
+    /**
+     * @param {Calls} calls
+     * @param {Metric} metric
+     */
+    constructor(calls, metric) {
+        this.names = calls.keys.names;
+        this.flat = byKey(calls, metric, metric.self, addOwn);
+        this.cum = byKey(calls, metric, metric.totals, addAll);
+        const [flat, cum] = [this.flat.value, this.cum.value];
+        /** In the order of the keys. */
+        this.keys = Int32Array.from(flat, (_, key) => key).filter((key) => flat[key] !== 0 || cum[key] !== 0);
+    }
+
+    /**
+     * @param {number} key
+     * @returns {Row}
+     */
+    row(key) {
+        return { key, name: this.names[key], flat: estimate(this.flat, key), cum: estimate(this.cum, key) };
+    }
+
+    /**
+     * Some of the rows in an order.
+     *
+     * @param {Column} column
+     * @param {{ keys?: Int32Array, upwards?: boolean }} [options]
+     */
+    sorted(column, { keys = this.keys, upwards = false } = {}) {
+        const order = this.order(column);
+        return new Sorted(keys, upwards ? (a, b) => order(b, a) : order);
+    }
+
+    /**
+     * The orders of `report`: the largest first, those with the same flat value by cum, then by name.
+     *
+     * @param {Column} column
+     * @returns {(a: number, b: number) => number} of two keys
+     */
+    order(column) {
+        const flat = falling(this.flat.value);
+        const cum = falling(this.cum.value);
+        const samples = [this.flat.samples, this.cum.samples].map(falling);
+        const { names } = this;
+        const name = (/** @type {number} */ a, /** @type {number} */ b) => (names[a] < names[b] ? -1 : names[a] > names[b] ? 1 : a - b);
+        switch (column) {
+            case 'flat':
+                return (a, b) => flat(a, b) || cum(a, b) || name(a, b);
+            case 'cum':
+                return (a, b) => cum(a, b) || name(a, b);
+            case 'samples':
+                return (a, b) => samples[0](a, b) || samples[1](a, b) || name(a, b);
+            case 'name':
+                return name;
         }
     }
-    return rows;
+}
+
+/**
+ * @param {Float64Array} values
+ * @returns {(a: number, b: number) => number}
+ */
+function falling(values) {
+    return (a, b) => Math.abs(values[b]) - Math.abs(values[a]);
 }
 
 /**
@@ -92,29 +141,4 @@ function addAll({ count, key, start, recurs }, sums, into) {
  */
 function estimate({ value, samples, variance }, key) {
     return { value: value[key], samples: samples[key], variance: variance[key] };
-}
-
-/**
- * The orders of `report`: the largest first, those with the same flat value by cum, then by name.
- *
- * @type {Record<Column, (a: Row, b: Row) => number>}
- */
-export const ORDERS = {
-    flat: (a, b) => size(b.flat) - size(a.flat) || size(b.cum) - size(a.cum) || names(a, b),
-    cum: (a, b) => size(b.cum) - size(a.cum) || names(a, b) || size(b.flat) - size(a.flat),
-    samples: (a, b) => b.flat.samples - a.flat.samples || b.cum.samples - a.cum.samples || names(a, b),
-    name: (a, b) => -names(a, b),
-};
-
-/** @param {Estimate} one */
-function size(one) {
-    return Math.abs(one.value);
-}
-
-/**
- * @param {Row} a
- * @param {Row} b
- */
-function names(a, b) {
-    return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }

@@ -6,7 +6,8 @@
 /** @import { Keys, Granularity } from './keys.js' */
 /** @import { Filters } from './filters.js' */
 /** @import { Metric } from './sums.js' */
-/** @import { Column, Row } from './rows.js' */
+/** @import { Column } from './rows.js' */
+/** @import { Sorted } from './sorted.js' */
 
 import { frameInfo } from '../data/frame.js';
 import { escaped, pattern } from '../text/pattern.js';
@@ -14,7 +15,7 @@ import { callsOf } from './calls.js';
 import { filtersOf } from './filters.js';
 import { treeOf } from './growing.js';
 import { keysOf } from './keys.js';
-import { ORDERS, rowsOf } from './rows.js';
+import { Rows } from './rows.js';
 import { metricOf } from './sums.js';
 
 /**
@@ -40,7 +41,7 @@ import { metricOf } from './sums.js';
  */
 
 /** Steps that are kept. */
-const KEPT = 12;
+const KEPT = 16;
 
 export class Session {
     /** @param {Profile} profile */
@@ -56,12 +57,14 @@ export class Session {
      */
     shown(state) {
         const type = this.typeOf(state.si);
-        const keys = this.keys(state);
         const filters = this.filters(state);
         const calls = this.calls(state);
         const metric = this.once(`metric ${type} ${state.rel} ${calls_(state)}`, () =>
             metricOf(this.profile, calls, type, state.rel),
         );
+        // What takes longest to make is used last, and so kept longest.
+        this.tree(state);
+        const keys = this.keys(state);
         const { unit } = this.profile.is.types[type];
         const search = this.search(state.q, keys, granularityOf(state));
         return { state, type, unit, difference: this.profile.is.difference, keys, filters, calls, metric, search };
@@ -92,23 +95,34 @@ export class Session {
      * The rows of the table.
      *
      * @param {Shown} shown
-     * @returns {readonly Row[]}
      */
     rows(shown) {
         const { state, type } = shown;
-        return this.once(`rows ${type} ${calls_(state)}`, () => rowsOf(shown.calls, shown.metric));
+        return this.once(`rows ${type} ${calls_(state)}`, () => new Rows(shown.calls, shown.metric));
     }
 
     /**
-     * The rows of the table, the largest first.
+     * The keys of the rows of the table in an order.
      *
      * @param {Shown} shown
      * @param {Column} by
-     * @returns {readonly Row[]}
+     * @returns {Sorted}
      */
     sorted(shown, by) {
         const { state, type } = shown;
-        return this.once(`rows ${type} ${calls_(state)} by ${by}`, () => [...this.rows(shown)].sort(ORDERS[by]));
+        return this.once(`rows ${type} ${calls_(state)} by ${by}`, () => this.rows(shown).sorted(by));
+    }
+
+    /**
+     * The largest rows in an order.
+     *
+     * @param {Shown} shown
+     * @param {Column} by
+     * @param {number} count
+     */
+    largest(shown, by, count) {
+        const rows = this.rows(shown);
+        return this.sorted(shown, by).slice(0, count).map((key) => rows.row(key));
     }
 
     /**

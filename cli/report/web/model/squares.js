@@ -3,17 +3,18 @@
 /** @typedef {{ x: number, y: number, width: number, height: number }} Rectangle */
 
 /**
- * Divides a rectangle in parts of these sizes, the largest first.
+ * Divides a rectangle in parts of these sizes, the largest first, and what is left for all that is smaller.
  *
  * @param {number[]} sizes falling
+ * @param {number} total what the rectangle stands for
  * @param {Rectangle} room
- * @returns {Rectangle[]}
+ * @returns {{ places: Rectangle[], left: Rectangle }}
  */
-export function squares(sizes, room) {
+export function squares(sizes, total, room) {
     /** @type {Rectangle[]} */
-    const found = [];
+    const places = [];
     let left = { ...room };
-    let rest = sizes.reduce((sum, size) => sum + size, 0);
+    let rest = total;
     for (let from = 0; from < sizes.length && rest > 0; ) {
         const side = Math.min(left.width, left.height);
         const scale = (left.width * left.height) / rest;
@@ -26,7 +27,7 @@ export function squares(sizes, room) {
         let along = isWide ? left.y : left.x;
         for (let i = from; i < to; i++) {
             const length = sum === 0 ? 0 : (sizes[i] / sum) * side;
-            found.push(isWide ? { x: left.x, y: along, width: thickness, height: length } : { x: along, y: left.y, width: length, height: thickness });
+            places.push(isWide ? { x: left.x, y: along, width: thickness, height: length } : { x: along, y: left.y, width: length, height: thickness });
             along += length;
         }
         left = isWide
@@ -35,7 +36,7 @@ export function squares(sizes, room) {
         rest -= sum;
         from = to;
     }
-    return found;
+    return { places, left };
 }
 
 /**

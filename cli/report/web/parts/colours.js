@@ -16,10 +16,12 @@ const KIND_COLOURS = /** @type {[number, number, number][][]} */ ([
     ],
 ]);
 
+const prefersDark = matchMedia('(prefers-color-scheme: dark)');
+
 /** @returns {boolean} */
 export function isDark() {
     const theme = document.documentElement.dataset.theme;
-    return theme ? theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+    return theme ? theme === 'dark' : prefersDark.matches;
 }
 
 /**

@@ -52,7 +52,7 @@ function speedscopeText(app) {
 /** @param {App} app */
 function table(app) {
     const shown = app.shown();
-    return csv(app.session.sorted(shown, 'flat'), shown.metric);
+    return csv(app.session.largest(shown, 'flat', Infinity), shown.metric);
 }
 
 /** @param {App} app */

@@ -26,6 +26,7 @@ const PADDING = 5;
  * @property {(box: Box) => void} select
  * @property {(box: Box) => void} zoom
  * @property {(box: Box, x: number, y: number) => void} menu
+ * @property {(caller: Box) => void} smaller to see what is too narrow below a box
  * @property {(box: Box) => number} kind whose code a box is
  */
 
@@ -67,11 +68,12 @@ export class Flame {
         canvas.addEventListener('pointerleave', () => this.unhover());
         canvas.addEventListener('click', (event) => {
             const place = this.at(event);
-            const box = place && (place.box ?? place.caller);
             this.mirror.element.focus({ preventScroll: true });
-            if (box) {
-                this.select(box);
-                this.handlers.zoom(box);
+            if (place?.box) {
+                this.select(place.box);
+                this.handlers.zoom(place.box);
+            } else if (place) {
+                this.handlers.smaller(place.caller);
             }
         });
         canvas.addEventListener('contextmenu', (event) => {
@@ -212,7 +214,7 @@ export class Flame {
         const { unit } = /** @type {Shown} */ (this.shown);
         return [
             `${grouped(place.count)} boxes too narrow to draw`,
-            `${amount(place.value, unit)} below ${place.caller.name}; click to come closer`,
+            `${amount(place.value, unit)} below ${place.caller.name}; click to ${place.caller === this.zoomed ? 'see them in the table' : 'come closer'}`,
         ];
     }
 
@@ -310,6 +312,11 @@ class Brush {
         if (!box) {
             context.fillStyle = this.small;
             context.fillRect(x, top, width, height);
+            const label = `${grouped(place.count)} too narrow to draw`;
+            if ((width - 2 * PADDING) / this.letter >= label.length) {
+                context.fillStyle = this.text;
+                context.fillText(label, x + PADDING, top + height / 2 + 1);
+            }
             return;
         }
         const isOut = shown.search !== null && box.key !== -1 && !shown.search.keys[box.key];

@@ -8,7 +8,7 @@ const KEYS = [
     ['Enter', 'come closer, or open the menu of a row'],
     ['Esc', 'take the search away, then go back to the whole'],
     ['Home', 'the outermost box'],
-    ['1 … 9', 'the views'],
+    ['1 … 9, 0', 'the views'],
     ['f', 'focus on the selected function'],
     ['i', 'ignore it'],
     ['h', 'hide it'],

@@ -26,7 +26,8 @@ export function keys(app, event) {
     if (isTyping || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) {
         return;
     }
-    const view = /** @type {ViewName | undefined} */ (Object.keys(VIEW_NAMES)[Number(key) - 1]);
+    // 0 is behind 9.
+    const view = /^\d$/.test(key) ? /** @type {ViewName} */ (Object.keys(VIEW_NAMES)[(Number(key) + 9) % 10]) : undefined;
     if (key === '/') {
         document.getElementById('search')?.focus();
     } else if (key === '?') {

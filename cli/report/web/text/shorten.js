@@ -57,10 +57,10 @@ function withoutArguments(name, kept) {
  */
 function withoutMiddle(name, room) {
     if (name.length <= room || room < 2) {
-        return name.slice(0, Math.max(room, 0));
+        return beginning(name, Math.max(room, 0));
     }
     const head = Math.floor((room - 1) / 2);
-    return `${name.slice(0, head)}…${name.slice(name.length - (room - 1 - head))}`;
+    return `${beginning(name, head)}…${name.slice(name.length - (room - 1 - head)).replace(/^[\udc00-\udfff]/, '')}`;
 }
 
 /**
@@ -86,5 +86,15 @@ export function boxName(name, room) {
         }
     }
     const last = parts.at(-1) ?? plain;
-    return room < 3 ? '' : `${last.slice(0, room - 1)}…`;
+    return room < 3 ? '' : `${beginning(last, room - 1)}…`;
+}
+
+/**
+ * The first units of a text, without half of a character at its end.
+ *
+ * @param {string} text
+ * @param {number} length
+ */
+function beginning(text, length) {
+    return text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
 }

@@ -6,6 +6,7 @@
 /** @import { Metric } from '../model/sums.js' */
 
 import { Boxes, START, outermost, pathOf } from '../model/boxes.js';
+import { exactly } from '../model/session.js';
 import { wayNear, wayThrough } from '../model/near.js';
 import { startOf } from '../model/start.js';
 import { grouped, percentage } from '../text/units.js';
@@ -31,6 +32,7 @@ export class FlameView {
         this.flame = new Flame(bottomUp ? 'Bottom-up: functions and their callers' : 'Calls, with what they hold', {
             select: (box) => this.shown && this.details.show(this.shown, box),
             zoom: (box) => this.zoom(box),
+            smaller: (caller) => this.smaller(caller),
             menu: (box, x, y) => box.key >= 0 && openMenu(actionsOf(app, nameOf(app, box), box), x, y),
             kind: (box) => (this.shown ? app.session.kind(this.shown.keys, box.key) : 0),
         });
@@ -50,6 +52,20 @@ export class FlameView {
         } else {
             const isZoomed = this.flame.zoomed === box && box.parent;
             this.app.go({ z: wayTo(isZoomed ? /** @type {Box} */ (box.parent) : box) });
+        }
+    }
+
+    /**
+     * Comes closer to what is too narrow below a box; if that is as close as can be, shows it as a table.
+     *
+     * @param {Box} caller
+     */
+    smaller(caller) {
+        const { app } = this;
+        if (caller !== this.flame.zoomed) {
+            this.zoom(caller);
+        } else {
+            app.go({ view: 'top', z: '', f: app.state.f || (caller.key < 0 ? '' : exactly(nameOf(app, caller))) });
         }
     }
 

@@ -10,7 +10,7 @@ import { edgesBetween } from '../model/edges.js';
 import { layers } from '../model/layers.js';
 import { isNoise } from '../model/sums.js';
 import { boxName } from '../text/shorten.js';
-import { change, percentage } from '../text/units.js';
+import { change, grouped, percentage } from '../text/units.js';
 import { actionsOf } from '../parts/actions.js';
 import { changeColour, kindColour } from '../parts/colours.js';
 import { el, fill } from '../parts/dom.js';
@@ -41,20 +41,19 @@ export class GraphView {
     /** @param {Shown} shown */
     update(shown) {
         const { calls, metric } = shown;
-        const rows = this.app.session.sorted(shown, 'cum');
+        const { session } = this.app;
         const least = Math.abs(metric.total) * NODE_FRACTION;
-        const worthy = rows.filter((row) => Math.abs(row.cum.value) >= least);
-        const kept = worthy.slice(0, Number(shown.state.n) || MOST);
+        const kept = session.largest(shown, 'cum', Number(shown.state.n) || MOST).filter((row) => Math.abs(row.cum.value) >= least);
         const keys = new Uint8Array(shown.keys.names.length);
         kept.forEach((row) => (keys[row.key] = 1));
         const edges = edgesBetween(calls, metric, keys).filter((edge) => Math.abs(edge.value) >= Math.abs(metric.total) * EDGE_FRACTION);
-        fill(this.note, el('span', {}, `${kept.length} of ${rows.length} functions. Scroll to move, with Ctrl or + and − to come closer.`));
+        fill(this.note, el('span', {}, `${kept.length} of ${grouped(session.rows(shown).keys.length)} functions. Scroll to move, with Ctrl or + and − to come closer.`));
         fill(this.legend, ...legend(shown));
         if (kept.length === 0) {
             fill(this.holder);
             return;
         }
-        const sizes = kept.map((row) => ({ id: row.key, ...size(row, metric.total) }));
+        const sizes = kept.map((row) => ({ id: row.key, ...size(row, textsOf(shown, row), metric.total) }));
         const arrows = edges.map((edge) => ({ from: edge.caller, to: edge.callee, weight: Math.abs(edge.value) }));
         this.draw(shown, kept, edges, sizes, layers(sizes, arrows));
     }
@@ -72,9 +71,10 @@ export class GraphView {
         const height = layout.height + 2 * margin;
         const total = Math.abs(shown.metric.total) || 1;
         const lines = edges.map((edge, i) => this.arrow(shown, edge, layout.ways[i], total));
+        const weights = edges.map((edge, i) => weight(shown, edge, layout.ways[i]));
         const boxes = rows.map((row, i) => this.node(shown, row, sizes[i], /** @type {Point} */ (layout.places.get(row.key))));
         const head = svg('marker', { id: 'arrow', viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: 'userSpaceOnUse', orient: 'auto' }, svg('path', { d: 'M0,0 L8,4 L0,8 z', class: 'head' }));
-        this.picture = svg('svg', { viewBox: `${-margin} ${-margin} ${width} ${height}`, role: 'group', 'aria-label': 'Call graph' }, svg('defs', {}, head), ...lines, ...boxes);
+        this.picture = svg('svg', { viewBox: `${-margin} ${-margin} ${width} ${height}`, role: 'group', 'aria-label': 'Call graph' }, svg('defs', {}, head), ...lines, ...weights, ...boxes);
         this.size = { width, height };
         if (this.scale === 0) {
             const fitting = this.holder.clientWidth / width;
@@ -104,10 +104,8 @@ export class GraphView {
             path += ` C${from.x},${middle} ${to.x},${middle} ${to.x},${to.y}`;
         }
         const text = change(edge.value, shown.unit, shown.difference);
-        const [from, to] = [way[0], way[1]];
-        const line = svg('path', { d: path, class: `edge${edge.residual ? ' residual' : ''}`, 'stroke-width': (1 + 5 * share).toFixed(1), 'marker-end': 'url(#arrow)' },
+        return svg('path', { d: path, class: `edge${edge.residual ? ' residual' : ''}`, 'stroke-width': (1 + 5 * share).toFixed(1), 'marker-end': 'url(#arrow)' },
             svg('title', {}, `${names[edge.caller]} → ${names[edge.callee]}: ${text}, ${percentage(edge.value, total)}`));
-        return svg('g', {}, line, svg('text', { class: 'weight', x: (from.x + to.x) / 2 + 4, y: (from.y + to.y) / 2 }, text));
     }
 
     /**
@@ -118,16 +116,12 @@ export class GraphView {
      */
     node(shown, row, own, place) {
         const { app } = this;
-        const { unit, difference, metric } = shown;
+        const { difference, metric } = shown;
         const name = app.session.info(shown.keys, row.key).name || row.name;
         const noise = metric.sampled && isNoise(row.cum);
         const colour = difference ? changeColour(row.cum.value / (Math.abs(metric.total) || 1), noise) : kindColour(app.session.kind(shown.keys, row.key), row.name);
         const menu = (/** @type {number} */ x, /** @type {number} */ y) => openMenu(actionsOf(app, name, null), x, y);
-        const texts = [
-            boxName(row.name, LETTERS),
-            row.flat.value === 0 ? '' : `${change(row.flat.value, unit, difference)} (${percentage(row.flat.value, metric.total)})`,
-            `${row.flat.value === 0 ? '' : 'of '}${change(row.cum.value, unit, difference)} (${percentage(row.cum.value, metric.total)})`,
-        ].filter((text) => text !== '');
+        const texts = textsOf(shown, row);
         const line = own.height / (texts.length + 0.6);
         const box = svg('rect', { x: place.x - own.width / 2, y: place.y - own.height / 2, width: own.width, height: own.height, rx: 6, class: noise ? 'node noise' : 'node' });
         box.style.fill = colour;
@@ -207,14 +201,38 @@ export class GraphView {
 }
 
 /**
+ * What a call holds, beside its arrow and over all arrows.
+ *
+ * @param {Shown} shown
+ * @param {Edge} edge
+ * @param {Point[]} way
+ */
+function weight({ unit, difference }, edge, [from, to]) {
+    return svg('text', { class: 'weight', x: (from.x + to.x) / 2 + 4, y: (from.y + to.y) / 2 }, change(edge.value, unit, difference));
+}
+
+/**
+ * The lines in a box: the name, and what the function holds.
+ *
+ * @param {Shown} shown
+ * @param {Row} row
+ */
+function textsOf({ unit, difference, metric }, row) {
+    const value = (/** @type {number} */ number) => `${change(number, unit, difference)} (${percentage(number, metric.total)})`;
+    const name = boxName(row.name, LETTERS);
+    return row.flat.value === 0 ? [name, value(row.cum.value)] : [name, value(row.flat.value), `of ${value(row.cum.value)}`];
+}
+
+/**
  * The larger what a function holds itself, the larger its box.
  *
  * @param {Row} row
+ * @param {string[]} texts
  * @param {number} total
  */
-function size(row, total) {
+function size(row, [name, ...values], total) {
     const share = total === 0 ? 0 : Math.min(1, Math.abs(row.flat.value / total));
     const scale = 1 + 0.5 * Math.sqrt(share);
-    const letters = Math.min(row.name.length, LETTERS);
-    return { width: Math.max(120, letters * 7.6 + 22) * scale, height: (row.flat.value === 0 ? 44 : 60) * scale };
+    const letters = Math.max(...values.map((text) => text.length));
+    return { width: Math.max(120, name.length * 7.9 + 22, letters * 7.2 + 18) * scale, height: (row.flat.value === 0 ? 44 : 60) * scale };
 }

@@ -7,7 +7,6 @@
 import { Boxes, outermost } from '../model/boxes.js';
 import { wayThrough } from '../model/near.js';
 import { exactly } from '../model/session.js';
-import { ORDERS } from '../model/rows.js';
 import { valueText } from '../text/describe.js';
 import { actionsOf } from '../parts/actions.js';
 import { Details } from '../parts/details.js';
@@ -22,9 +21,11 @@ export class SandwichView {
     constructor(app) {
         this.app = app;
         this.details = new Details(app);
+        const zoom = (/** @type {Box} */ box) => box.key >= 0 && box.depth > 0 && app.go({ p: exactly(app.session.info(app.shown().keys, box.key).name || box.name) });
         const handlers = {
             select: (/** @type {Box} */ box) => this.shown && this.details.show(this.shown, box),
-            zoom: (/** @type {Box} */ box) => box.key >= 0 && box.depth > 0 && app.go({ p: exactly(app.session.info(app.shown().keys, box.key).name || box.name) }),
+            zoom,
+            smaller: (/** @type {Box} */ caller) => (caller.depth > 0 ? zoom(caller) : app.go({ view: 'peek' })),
             menu: (/** @type {Box} */ box, /** @type {number} */ x, /** @type {number} */ y) =>
                 box.key >= 0 && openMenu(actionsOf(app, box.name, box), x, y),
             kind: (/** @type {Box} */ box) => (this.shown ? app.session.kind(this.shown.keys, box.key) : 0),
@@ -80,9 +81,8 @@ export class SandwichView {
      */
     largest(shown) {
         const keys = new Uint8Array(shown.keys.names.length);
-        const rows = this.app.session.rows(shown);
-        if (rows.length > 0) {
-            keys[rows.reduce((most, row) => (ORDERS.flat(row, most) < 0 ? row : most)).key] = 1;
+        for (const key of this.app.session.sorted(shown, 'flat').slice(0, 1)) {
+            keys[key] = 1;
         }
         return keys;
     }

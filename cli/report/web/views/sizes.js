@@ -22,7 +22,7 @@ export class SizesView {
         const bins = binsOf(this.app, shown);
         if (bins.length === 0) {
             fill(this.lead);
-            fill(this.holder, el('p', { class: 'hint' }, 'This profile does not tell the sizes of blocks.'));
+            fill(this.holder, el('p', { class: 'hint' }, 'This profile does not tell the sizes of blocks, or none are left: its samples would have a label “bytes”, as those of heaptrace and of Go’s heap profiles have.'));
             return;
         }
         const { unit, difference, metric } = shown;
@@ -37,7 +37,7 @@ export class SizesView {
                 el('th', { scope: 'row' }, button(label, filter, { class: 'link', title: 'Only stacks with blocks of this size' })),
                 el('td', {}, change(bin.value, unit, difference)),
                 el('td', { class: 'share' }, percentage(bin.value, metric.total)),
-                bin.blocks !== 0 && unit === 'bytes' ? el('td', { class: 'share' }, `${grouped(bin.blocks)} blocks`) : el('td', {}),
+                el('td', { class: 'share' }, bin.blocks !== 0 && unit === 'bytes' && grouped(bin.blocks)),
                 el('td', { class: 'line' }, bin.value !== 0 && bar));
         });
         fill(this.holder, el('table', {}, el('thead', {}, el('tr', {},

@@ -4,6 +4,7 @@
 /** @import { Shown } from '../model/session.js' */
 /** @import { Line, Routine } from '../model/listing.js' */
 
+import { BLANK } from '../model/keys.js';
 import { routinesOf } from '../model/listing.js';
 import { exactly } from '../model/session.js';
 import { pattern } from '../text/pattern.js';
@@ -42,7 +43,7 @@ export class SourceView {
             state.p !== '' && all,
             this.editor(shown),
         );
-        const none = 'No function of this name holds anything here.';
+        const none = regex === null ? 'None of the program’s own functions holds anything here. The menu of any other function has its source.' : 'No function of this name holds anything here.';
         fill(this.holder, ...(routines.length > 0 ? routines.map((routine) => this.routine(shown, routine)) : [el('p', { class: 'hint' }, none)]));
     }
 
@@ -63,12 +64,12 @@ export class SourceView {
                 body.push(el('tr', { class: 'cut' }, el('td', { colspan: '4' }, '⋮')));
             }
             before = line.number;
-            body.push(this.line(routine.file, line, amounts, most));
+            body.push(this.line(routine.file, line, amounts, most, difference));
         }
         return el(
             'section',
             { class: 'routine' },
-            el('h2', {}, dot, button(routine.name, () => this.app.go({ view: 'sandwich', p: exactly(routine.name) }), { class: 'link', title: 'Callers and callees' }),
+            el('h2', {}, dot, button(routine.name.trim() || BLANK, () => this.app.go({ view: 'sandwich', p: exactly(routine.name) }), { class: 'link', title: 'Callers and callees' }),
                 el('span', {}, `${routine.flat === 0 ? '' : `${change(routine.flat, unit, difference)} itself, `}${change(routine.cum, unit, difference)} with what it calls, ${percentage(routine.cum, metric.total)}`)),
             el('p', { class: 'place' }, routine.file || 'no source file is known'),
             !routine.hasSource && routine.file !== '' && el('p', { class: 'hint' }, 'The source was not at hand when this page was made, or was left out.'),
@@ -91,8 +92,9 @@ export class SourceView {
      * @param {Line} line
      * @param {(value: number) => string} amounts
      * @param {number} most
+     * @param {boolean} difference
      */
-    line(file, line, amounts, most) {
+    line(file, line, amounts, most, difference) {
         const link = line.number === 0 ? '' : editorLink(file, line.number);
         const number = line.number === 0 ? '?' : String(line.number);
         const heat = Math.abs(line.cum) / most;
@@ -102,6 +104,7 @@ export class SourceView {
             el('td', {}, amounts(line.cum)),
             el('td', { class: 'text' }, line.text ?? ''));
         row.style.setProperty('--heat', `${Math.round(heat * 100)}%`);
+        difference && row.classList.add(line.cum < 0 ? 'less' : 'more');
         return row;
     }
 

@@ -36,7 +36,7 @@ export class TimelineView {
         const line = this.app.profile.timeLine;
         const count = line.at.length;
         if (count < 2) {
-            fill(this.holder, el('p', { class: 'hint' }, 'This profile has no time line.'));
+            fill(this.holder, el('p', { class: 'hint' }, 'This profile has no time line: those that heaptrace writes of a program have one.'));
             return;
         }
         const [from, to] = this.window ?? [0, count - 1];

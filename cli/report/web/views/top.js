@@ -3,6 +3,7 @@
 /** @import { App } from '../app.js' */
 /** @import { Shown } from '../model/session.js' */
 /** @import { Column, Row } from '../model/rows.js' */
+/** @import { Sorted } from '../model/sorted.js' */
 
 import { KINDS } from '../data/profile.js';
 import { exactly, granularityOf } from '../model/session.js';
@@ -38,8 +39,10 @@ export class TopView {
         this.scroller = el('div', { class: 'scroller', tabindex: '0', 'aria-label': 'Functions', role: 'region' }, this.table);
         this.lead = el('div', { class: 'way' });
         this.element = el('div', { class: 'picture' }, this.lead, this.scroller);
-        /** @type {readonly Row[]} */
-        this.rows = [];
+        /** @type {Sorted | null} the keys of the rows */
+        this.keys = null;
+        /** The value that fills a cell. */
+        this.most = 1;
         this.selected = 0;
         /** @type {Shown | null} */
         this.shown = null;
@@ -53,26 +56,31 @@ export class TopView {
         const { app } = this;
         const { column, upwards } = orderOf(shown);
         const search = shown.search;
-        const all = app.session.sorted(shown, column);
-        const found = search && search.wrong === '' ? all.filter((row) => search.keys[row.key]) : all;
-        this.rows = upwards ? [...found].reverse() : found;
+        const rows = app.session.rows(shown);
+        const keys = search && search.wrong === '' ? rows.keys.filter((key) => search.keys[key] === 1) : rows.keys;
+        this.keys = rows.sorted(column, { keys, upwards });
+        this.most = 1;
+        let flat = 0;
+        for (const key of keys) {
+            flat += rows.flat.value[key];
+            this.most = Math.max(this.most, Math.abs(rows.flat.value[key]), Math.abs(rows.cum.value[key]));
+        }
         if (JSON.stringify(this.shown?.state) !== JSON.stringify(shown.state)) {
             this.selected = 0;
             this.scroller.scrollTop = 0;
         }
         this.shown = shown;
-        const flat = this.rows.reduce((sum, row) => sum + row.flat.value, 0);
         fill(
             this.lead,
             el('div', { class: 'choice', role: 'group', 'aria-label': 'Which code' },
                 button('All functions', () => app.go({ own: false, g: '' }), { 'aria-pressed': String(!shown.state.own) }),
                 button('Own code, by line', () => app.go({ own: true, g: '' }), { 'aria-pressed': String(shown.state.own) }),
             ),
-            el('span', { role: 'status' }, `${grouped(this.rows.length)} ${granularityOf(shown.state).replace('filef', 'f')}, ${change(flat, shown.unit, shown.difference)} in all, ${percentage(flat, shown.metric.total)} of ${amount(shown.metric.total, shown.unit)}`),
+            el('span', { role: 'status' }, `${grouped(keys.length)} ${granularityOf(shown.state).replace('filef', 'f')}, ${change(flat, shown.unit, shown.difference)} in all, ${percentage(flat, shown.metric.total)} of ${amount(shown.metric.total, shown.unit)}`),
             smallerNote(shown),
         );
         fill(this.head, ...COLUMNS.filter((one) => one.column !== 'samples' || shown.metric.sampled).flatMap((one) => this.heading(one, column, upwards)));
-        this.table.setAttribute('aria-rowcount', String(this.rows.length + 1));
+        this.table.setAttribute('aria-rowcount', String(keys.length + 1));
         this.draw();
     }
 
@@ -87,8 +95,10 @@ export class TopView {
             const turned = isSorted && !upwards;
             this.app.go({ sort: one.column === 'flat' && !turned ? '' : `${one.column}${turned ? '-' : ''}` });
         };
-        const arrow = isSorted ? (upwards ? ' ↑' : ' ↓') : '';
-        const heading = el('th', { scope: 'col', class: one.column, 'aria-sort': isSorted ? (upwards ? 'ascending' : 'descending') : null },
+        // Numbers fall, and names rise.
+        const rises = upwards !== (one.column === 'name');
+        const arrow = isSorted ? (rises ? ' ↑' : ' ↓') : '';
+        const heading = el('th', { scope: 'col', class: one.column, 'aria-sort': isSorted ? (rises ? 'ascending' : 'descending') : null },
             button(one.label + arrow, sort, { title: one.title }));
         return one.column === 'flat' || one.column === 'cum'
             ? [heading, el('th', { scope: 'col', class: 'share' }, '%')]
@@ -96,26 +106,25 @@ export class TopView {
     }
 
     draw() {
-        const { shown, scroller } = this;
-        if (!shown) {
+        const { shown, keys, scroller } = this;
+        if (!shown || !keys) {
             return;
         }
         const first = Math.max(0, Math.floor(scroller.scrollTop / ROW) - 5);
-        const last = Math.min(this.rows.length, Math.ceil((scroller.scrollTop + scroller.clientHeight) / ROW) + 5);
-        const largest = this.rows.reduce((most, row) => Math.max(most, Math.abs(row.flat.value), Math.abs(row.cum.value)), 1);
+        const last = Math.min(keys.length, Math.ceil((scroller.scrollTop + scroller.clientHeight) / ROW) + 5);
         const room = Math.max(8, Math.floor(((this.head.lastElementChild?.clientWidth ?? 0) - 48) / LETTER));
-        const rows = this.rows.slice(first, last).map((row, i) => this.row(shown, row, first + i, largest, room));
-        fill(this.body, gap(first), ...rows, gap(this.rows.length - last));
+        const rows = this.app.session.rows(shown);
+        const lines = keys.slice(first, last).map((key, i) => this.row(shown, rows.row(key), first + i, room));
+        fill(this.body, gap(first), ...lines, gap(keys.length - last));
     }
 
     /**
      * @param {Shown} shown
      * @param {Row} row
      * @param {number} index
-     * @param {number} largest
      * @param {number} room for the name, in letters
      */
-    row(shown, row, index, largest, room) {
+    row(shown, row, index, room) {
         const { app } = this;
         const { unit, difference, metric } = shown;
         const kind = app.session.kind(shown.keys, row.key);
@@ -124,7 +133,7 @@ export class TopView {
         const estimate = orderOf(shown).column === 'cum' ? row.cum : row.flat;
         const value = (/** @type {number} */ number, /** @type {string} */ name) => {
             const cell = el('td', { class: `${name}${difference ? (number < 0 ? ' less' : ' more') : ''}` }, change(number, unit, difference));
-            cell.style.setProperty('--fill', `${(Math.abs(number) / largest) * 100}%`);
+            cell.style.setProperty('--fill', `${(Math.abs(number) / this.most) * 100}%`);
             return cell;
         };
         const half = halfInterval(estimate.variance);
@@ -157,6 +166,10 @@ export class TopView {
 
     /** @param {KeyboardEvent} event */
     key(event) {
+        const { shown, keys } = this;
+        if (!shown || !keys) {
+            return;
+        }
         const page = Math.floor(this.scroller.clientHeight / ROW) - 1;
         const moves = /** @type {Record<string, number>} */ ({
             ArrowDown: this.selected + 1,
@@ -164,11 +177,10 @@ export class TopView {
             PageDown: this.selected + page,
             PageUp: this.selected - page,
             Home: 0,
-            End: this.rows.length - 1,
+            End: keys.length - 1,
         });
-        const { shown } = this;
-        if (event.key in moves && this.rows.length > 0) {
-            this.selected = Math.max(0, Math.min(moves[event.key], this.rows.length - 1));
+        if (event.key in moves && keys.length > 0) {
+            this.selected = Math.max(0, Math.min(moves[event.key], keys.length - 1));
             const top = this.selected * ROW;
             const { scrollTop, clientHeight } = this.scroller;
             if (top < scrollTop) {
@@ -177,10 +189,10 @@ export class TopView {
                 this.scroller.scrollTop = top + 2 * ROW - clientHeight;
             }
             this.draw();
-        } else if (event.key === 'Enter' && shown && this.rows[this.selected]) {
-            const row = this.rows[this.selected];
+        } else if (event.key === 'Enter' && this.selected < keys.length) {
+            const [key] = keys.slice(this.selected, this.selected + 1);
             const line = this.body.querySelector('.selected');
-            openMenuAt(actionsOf(this.app, this.app.session.info(shown.keys, row.key).name || row.name, null), line ?? this.scroller);
+            openMenuAt(actionsOf(this.app, this.app.session.info(shown.keys, key).name || shown.keys.names[key], null), line ?? this.scroller);
         } else {
             return;
         }

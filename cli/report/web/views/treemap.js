@@ -1,6 +1,7 @@
 // What functions hold themselves, by the files that they are in.
 
 /** @import { App } from '../app.js' */
+/** @import { Profile } from '../data/profile.js' */
 /** @import { Shown } from '../model/session.js' */
 /** @import { Row } from '../model/rows.js' */
 /** @import { Rectangle } from '../model/squares.js' */
@@ -18,12 +19,14 @@ import { legend } from '../parts/legend.js';
 import { openMenu } from '../parts/menu.js';
 import { hideTip, showTip } from '../parts/tip.js';
 
-/** Room for the name of a file, least sides of what is drawn, and the width of a letter. */
+/** Room for the name of a file, the least side of what is drawn, and the width of a letter. */
 const TITLE = 18;
-const LEAST = 4;
+const LEAST = 8;
 const LETTER = 7;
+/** Most functions that are drawn: a page with more elements takes its time. */
+const MOST = 1500;
 
-/** @typedef {{ name: string, rows: Row[], size: number }} Group */
+/** @typedef {{ name: string, rows: Row[], count: number, size: number }} Group those of its rows that are drawn */
 
 export class TreemapView {
     /** @param {App} app */
@@ -35,6 +38,10 @@ export class TreemapView {
         this.element = el('div', { class: 'picture' }, this.note, this.holder, this.legend);
         /** @type {Shown | null} */
         this.shown = null;
+        /** @type {Map<Element, string[]>} what is told of a tile under the pointer */
+        this.tips = new Map();
+        this.holder.addEventListener('pointermove', (event) => this.hover(event));
+        this.holder.addEventListener('pointerleave', hideTip);
         new ResizeObserver(() => this.draw()).observe(this.holder);
     }
 
@@ -51,36 +58,34 @@ export class TreemapView {
         if (!shown || width === 0 || height === 0) {
             return;
         }
-        const groups = groupsOf(this.app, shown);
-        const places = squares(groups.map((group) => group.size), { x: 0, y: 0, width, height });
-        /** @type {HTMLElement[]} */
-        const tiles = [];
-        let [small, held] = [0, 0];
-        groups.forEach((group, i) => {
-            const place = places[i];
-            if (!place || place.width < LEAST || place.height < LEAST) {
-                small += group.rows.length;
-                held += group.size;
-                return;
-            }
-            const hasTitle = place.height > 2 * TITLE && place.width > 50;
-            const title = hasTitle ? TITLE : 0;
-            const frame = el('div', { class: 'group' }, hasTitle && el('span', {}, boxName(group.name, Math.floor((place.width - 8) / LETTER))));
-            put(frame, place);
-            const inner = squares(group.rows.map(sizeOf), { x: 1, y: title, width: place.width - 2, height: place.height - title - 1 });
-            group.rows.forEach((row, j) => {
-                if (!inner[j] || inner[j].width < LEAST || inner[j].height < LEAST) {
-                    small++;
-                    held += sizeOf(row);
-                } else {
-                    frame.append(this.tile(shown, row, inner[j]));
-                }
-            });
-            tiles.push(frame);
-        });
-        fill(holder, ...tiles);
-        const rest = small > 0 ? `; ${grouped(small)} too small to draw hold ${amount(held, shown.unit)}` : '';
-        fill(this.note, el('span', {}, `What functions hold themselves, by file${rest}`));
+        this.tips.clear();
+        const groups = groupsOf(this.app, shown, (LEAST * LEAST) / (width * height));
+        const total = groups.reduce((sum, group) => sum + group.size, 0);
+        const large = groups.filter((group) => group.rows.length > 0);
+        const { places, left } = squares(large.map((group) => group.size), total, { x: 0, y: 0, width, height });
+        const others = groups.filter((group) => group.rows.length === 0);
+        const rest = { count: sumOf(others, (group) => group.count), size: sumOf(others, (group) => group.size) };
+        fill(holder, ...large.map((group, i) => this.group(shown, group, places[i])), this.smaller(shown, rest, left));
+        const small = { count: sumOf(groups, (group) => group.count - group.rows.length), size: total - sumOf(groups, (group) => sumOf(group.rows, sizeOf)) };
+        const told = small.count > 0 ? `; ${smallText(shown, small)}` : '';
+        fill(this.note, el('span', {}, total === 0 ? 'No function holds anything itself here' : `What functions hold themselves, by file${told}`));
+    }
+
+    /**
+     * @param {Shown} shown
+     * @param {Group} group
+     * @param {Rectangle} place
+     */
+    group(shown, group, place) {
+        const hasTitle = place.height > 2 * TITLE && place.width > 50;
+        const top = hasTitle ? TITLE : 0;
+        const room = { x: 1, y: top, width: place.width - 2, height: place.height - top - 1 };
+        const { places, left } = squares(group.rows.map(sizeOf), group.size, room);
+        const rest = { count: group.count - group.rows.length, size: group.size - sumOf(group.rows, sizeOf) };
+        const frame = el('div', { class: 'group' }, hasTitle && el('span', {}, boxName(group.name, Math.floor((place.width - 8) / LETTER))),
+            ...group.rows.map((row, i) => this.tile(shown, row, places[i])), this.smaller(shown, rest, left));
+        put(frame, place);
+        return frame;
     }
 
     /**
@@ -100,11 +105,37 @@ export class TreemapView {
             const bounds = tile.getBoundingClientRect();
             openMenu(actionsOf(app, name, null), bounds.left + Math.min(bounds.width / 2, 60), bounds.top + Math.min(bounds.height, 24));
         }, { class: `tile${noise ? ' noise' : ''}${faded ? ' faded' : ''}`, 'aria-label': lines.join(', ') });
-        tile.addEventListener('pointermove', (event) => showTip(event.clientX, event.clientY, lines));
-        tile.addEventListener('pointerleave', hideTip);
-        tile.style.backgroundColor = shown.difference ? changeColour(Math.sign(row.flat.value), noise) : kindColour(app.session.kind(shown.keys, row.key), row.name);
         put(tile, place);
+        tile.style.backgroundColor = shown.difference ? changeColour(Math.sign(row.flat.value), noise) : kindColour(app.session.kind(shown.keys, row.key), row.name);
+        this.tips.set(tile, lines);
         return tile;
+    }
+
+    /**
+     * What is too small to be drawn leads to the table.
+     *
+     * @param {Shown} shown
+     * @param {{ count: number, size: number }} small
+     * @param {Rectangle} place
+     */
+    smaller(shown, small, place) {
+        if (small.count === 0 || place.width < LEAST || place.height < LEAST) {
+            return null;
+        }
+        const label = `${grouped(small.count)} smaller`;
+        const hasRoom = place.height > 15 && place.width > label.length * LETTER + 8;
+        const text = smallText(shown, small);
+        const tile = button(hasRoom ? label : '', () => this.app.go({ view: 'top' }), { class: 'tile small', 'aria-label': `${text}: see the table` });
+        put(tile, place);
+        this.tips.set(tile, [text, 'click for the table']);
+        return tile;
+    }
+
+    /** @param {PointerEvent} event */
+    hover(event) {
+        const tile = event.target instanceof Element && event.target.closest('.tile');
+        const lines = tile && this.tips.get(tile);
+        lines ? showTip(event.clientX, event.clientY, lines) : hideTip();
     }
 
     focus() {
@@ -116,11 +147,8 @@ export class TreemapView {
  * @param {HTMLElement} element
  * @param {Rectangle} place
  */
-function put(element, place) {
-    element.style.left = `${place.x}px`;
-    element.style.top = `${place.y}px`;
-    element.style.width = `${Math.max(0, place.width - 1)}px`;
-    element.style.height = `${Math.max(0, place.height - 1)}px`;
+function put(element, { x, y, width, height }) {
+    element.style.cssText = `left: ${x}px; top: ${y}px; width: ${Math.max(0, width - 1)}px; height: ${Math.max(0, height - 1)}px`;
 }
 
 /** @param {Row} row */
@@ -129,36 +157,66 @@ function sizeOf(row) {
 }
 
 /**
+ * @template T
+ * @param {T[]} items
+ * @param {(item: T) => number} of
+ */
+function sumOf(items, of) {
+    return items.reduce((sum, item) => sum + of(item), 0);
+}
+
+/**
+ * @param {Shown} shown
+ * @param {{ count: number, size: number }} small
+ */
+function smallText(shown, { count, size }) {
+    return `${grouped(count)} too small to draw hold ${amount(size, shown.unit)}`;
+}
+
+/**
  * The functions of each source file, or of each mapped one where there is no source, the largest first.
  *
  * @param {App} app
  * @param {Shown} shown
+ * @param {number} least the share of a row that is large enough to be drawn
  * @returns {Group[]}
  */
-function groupsOf(app, shown) {
-    /** @type {Map<string, Group>} */
+function groupsOf({ profile, session }, shown, least) {
+    const { frames, functions } = profile;
+    const rows = session.rows(shown);
+    /** @type {Map<number, Group>} */
     const groups = new Map();
-    for (const row of app.session.rows(shown)) {
-        if (row.flat.value === 0) {
-            continue;
+    const groupOf = (/** @type {number} */ key) => {
+        const frame = shown.keys.frames[key];
+        const function_ = frames.function[frame] - 1;
+        const file = function_ < 0 ? 0 : functions.file[function_];
+        const place = file > 0 ? file : -frames.mapping[frame];
+        const group = groups.get(place) ?? { name: groupName(profile, frame), rows: [], count: 0, size: 0 };
+        groups.set(place, group);
+        return group;
+    };
+    let total = 0;
+    for (const key of rows.keys) {
+        const size = Math.abs(rows.flat.value[key]);
+        if (size > 0) {
+            const group = groupOf(key);
+            group.count++;
+            group.size += size;
+            total += size;
         }
-        const info = frameInfo(app.profile, shown.keys.frames[row.key]);
-        const name = info.file ? shortFile(info.file) : info.object ? base(info.object) : 'unknown';
-        const group = groups.get(name) ?? { name, rows: [], size: 0 };
-        group.rows.push(row);
-        group.size += sizeOf(row);
-        groups.set(name, group);
     }
-    const sorted = [...groups.values()].sort((a, b) => b.size - a.size);
-    sorted.forEach((group) => group.rows.sort((a, b) => sizeOf(b) - sizeOf(a)));
-    return sorted;
+    const drawn = session.largest(shown, 'flat', MOST).filter((row) => sizeOf(row) > 0 && sizeOf(row) >= least * total);
+    drawn.forEach((row) => groupOf(row.key).rows.push(row));
+    return [...groups.values()].sort((a, b) => b.size - a.size);
 }
 
 /**
  * The end of a path says most.
  *
- * @param {string} file
+ * @param {Profile} profile
+ * @param {number} frame
  */
-function shortFile(file) {
-    return file.split('/').slice(-2).join('/');
+function groupName(profile, frame) {
+    const { file, object } = frameInfo(profile, frame);
+    return file ? file.split('/').slice(-2).join('/') : object ? base(object) : 'unknown';
 }

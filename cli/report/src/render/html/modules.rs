@@ -27,6 +27,7 @@ modules! {
     "model/sums.js"
     "model/boxes.js"
     "model/start.js"
+    "model/sorted.js"
     "model/rows.js"
     "model/edges.js"
     "model/layers.js"
