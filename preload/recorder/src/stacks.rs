@@ -230,6 +230,8 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
     use super::*;
     use heaptrace_channel::modules::ModuleId;
     use heaptrace_channel::ring::{LastRing, Progress, Reader};
@@ -271,10 +273,11 @@ mod tests {
         const COUNT: u64 = 100_000;
         let (stacks, channel) = (&Stacks::new(), Channel::new(1 << 18));
         let caller = |i: u64| Stack(i as u32 % 7);
-        let numbers: Vec<_> = (0..COUNT).map(|i| intern(stacks, caller(i), frame(i * 5), &channel)).collect();
+        let frame = |i: u64| frame(BuildHasherDefault::<DefaultHasher>::default().hash_one(i) >> 17); // anywhere
+        let numbers: Vec<_> = (0..COUNT).map(|i| intern(stacks, caller(i), frame(i), &channel)).collect();
         assert!(numbers.iter().all(Result::is_ok));
         (0..COUNT).for_each(|i| {
-            assert_eq!(intern(stacks, caller(i), frame(i * 5), &channel), numbers[i as usize]);
+            assert_eq!(intern(stacks, caller(i), frame(i), &channel), numbers[i as usize]);
         });
         assert_eq!(stacks.count.load(Relaxed), COUNT as u32);
         let used = stacks.table.iter().filter(|link| link.load(Relaxed) != 0).count();

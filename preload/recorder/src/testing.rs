@@ -1,5 +1,7 @@
 //! What tests record into.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use heaptrace_channel::header::Start;
 use heaptrace_channel::{Geometry, Segment};
 
@@ -43,8 +45,8 @@ pub fn in_child(work: impl FnOnce()) -> i32 {
     unsafe {
         let child = libc::fork();
         if child == 0 {
-            work();
-            libc::_exit(0);
+            let result = catch_unwind(AssertUnwindSafe(work));
+            libc::_exit(result.is_err().into());
         }
         let mut status = 0;
         assert_eq!(libc::waitpid(child, &mut status, 0), child);

@@ -276,10 +276,14 @@ mod tests {
     fn a_block_is_added_at_once_where_there_is_nothing_to_it_and_is_at_hand() {
         let table = table(1);
         assert!(!table.add(0x10000, sample(1)), "there is no level yet");
+        assert_eq!(table.insert(0x10000, sample(1), &BUDGET), Ok(None));
+        assert!(matches!(table.top().unwrap().known(0x10000), Novelty::New), "there is none below");
         let grown =
             (1..).find(|&i| insert(&table, i << 16, sample(0)).is_ok() && table.count() == 2).unwrap();
         for first in [0x7000_0000, (grown + 1) << 16] {
             assert_eq!(table.insert(first, sample(1), &BUDGET), Ok(None));
+            // There may be more threads, which add blocks to the level below.
+            assert!(matches!(table.top().unwrap().known(first), Novelty::NewHere));
             assert!(table.add(first + 16, sample(2)) && !table.add(first + 16, sample(3)));
             assert_eq!(table.take_at_hand(first), Some(sample(1)));
             assert_eq!(table.take_at_hand(first + 16), Some(sample(2)));
