@@ -16,3 +16,4 @@ pub mod run;
 mod serve;
 pub mod stat;
 pub mod symbolize;
+mod table;

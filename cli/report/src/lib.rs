@@ -28,4 +28,4 @@ pub use render::output::Output;
 pub use render::shorten::to_width;
 pub use render::xml::escaped;
 pub use view::cost;
-pub use view::noise::Estimate;
+pub use view::noise::{Estimate, INTERVAL_95};

@@ -5,6 +5,7 @@
 //! where the upper end is not, else undecided. At rate 1 the interval is a point, and nothing is undecided.
 
 use anyhow::{Context, Result, bail};
+use heaptrace_report::INTERVAL_95;
 use heaptrace_report::cost::{Cost, Metric, Site, Sum};
 
 use super::account::Account;
@@ -12,9 +13,6 @@ use super::amount::Limit;
 use super::budgets::{Budget, Budgets, Scope};
 use super::verdict::{Finding, Outcome, Verdict};
 use crate::messages::{budgets, verdict as words};
-
-/// Half of a 95% interval, in standard errors.
-const INTERVAL_95: f64 = 1.96;
 
 /// Lines of code that are told for what is over.
 const SITES: usize = 3;

@@ -8,6 +8,7 @@ use heaptrace_collector::Profiled;
 use heaptrace_report::{grouped, running};
 
 use super::session::Session;
+use crate::table;
 
 /// List the processes of yours that are being profiled
 #[derive(Debug, clap::Args)]
@@ -22,13 +23,9 @@ pub fn run(_: &Args) -> Result<()> {
     processes.sort_by_key(|process| process.pid);
     let head = ["PID", "RUNNING", "RATE", "SAMPLES", "IN USE", "COMMAND"].map(str::to_owned);
     let rows: Vec<_> = [head].into_iter().chain(processes.iter().map(row)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let mut out = stdout().lock();
-    for row in &rows {
-        for (column, text) in row[..5].iter().enumerate() {
-            write!(out, "{text:>width$}  ", width = width(column))?;
-        }
-        writeln!(out, "{}", row[5])?;
+    for line in table::lines(&rows, |column| column < 5) {
+        writeln!(out, "{line}")?;
     }
     Ok(())
 }

@@ -18,7 +18,6 @@ mod session;
 mod stacks;
 mod statistics;
 mod stdin;
-mod table;
 mod text;
 
 pub use args::Args;

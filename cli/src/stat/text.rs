@@ -10,7 +10,7 @@ use heaptrace_report::grouped;
 use super::comparison::{Row, SIGNIFICANCE, Verdict};
 use super::metric::{Kind, METRICS, Metric};
 use super::runs::{Numbers, Runs};
-use super::table;
+use crate::table;
 
 fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
@@ -28,10 +28,10 @@ pub fn runs(runs: &Runs) -> Vec<String> {
         lines.push("of the last run:".to_owned());
     }
     let totals = runs.totals();
-    lines.extend(indented(table::lines(&families(&totals))));
+    lines.extend(indented(table::numbers(&families(&totals))));
     lines.extend(indented(rest(&totals)));
-    lines.extend(indented(table::lines(&programs(&runs.last.processes))));
-    lines.extend(indented(table::lines(&sizes(&totals))));
+    lines.extend(indented(table::numbers(&programs(&runs.last.processes))));
+    lines.extend(indented(table::numbers(&sizes(&totals))));
     lines
 }
 
@@ -91,7 +91,7 @@ fn scatter(runs: &Runs) -> Vec<String> {
             is_wanted.then(|| vec![label(metric, runs.per), value(metric, &numbers), kind.to_owned()])
         })
         .collect();
-    table::lines(&rows)
+    table::numbers(&rows)
 }
 
 fn families(counts: &Counts) -> Vec<Vec<String>> {
@@ -124,8 +124,7 @@ fn rest(counts: &Counts) -> Vec<String> {
     };
     let (end, peak) = (bytes(counts.in_use), bytes(counts.peak));
     rows.push(vec!["in use".to_owned(), format!("{end} at the end, {peak} at the peak{within}")]);
-    let width = rows.iter().map(|row| row[0].len()).max().unwrap_or(0);
-    rows.iter().map(|row| format!("{:<width$}  {}", row[0], row[1])).collect()
+    table::lines(&rows, |_| false)
 }
 
 /// The programs, if there are several, or several processes: those that allocated most first.
@@ -189,7 +188,7 @@ pub fn comparison(rows: &[Row], before: &Runs, after: &Runs) -> Vec<String> {
             verdict(row.verdict),
         ]
     }));
-    table::lines(&table)
+    table::numbers(&table)
 }
 
 /// By how much a median has changed.

@@ -8,8 +8,8 @@ use heaptrace_pprof::time_line::Point;
 
 use crate::profile::tables::{Line, Profile};
 use crate::view::basis::View;
-use crate::view::life::{Life, Weight};
-use crate::view::noise::Sampling;
+use crate::view::life::Life;
+use crate::view::noise::{Sampling, Weight};
 use crate::view::own::{Origin, Own};
 use crate::view::paths::base;
 use crate::view::verdict::{Judgement, LEAST_ERAS, Reading, judge, judge_readings};
@@ -151,7 +151,7 @@ impl Growth {
                 let of = readings.entry_ref(stack).or_insert_with(|| nothing.clone());
                 for readings in [of, &mut all] {
                     readings[number].bytes += bytes as f64;
-                    readings[number].variance += bytes as f64 * weight.bytes * weight.missed;
+                    readings[number].variance += weight.variance(bytes as f64 / weight.value);
                 }
             });
         }
@@ -213,7 +213,7 @@ fn add(life: &mut Life, cohorts: &Cohorts, weight: Weight, bytes: i64) {
     // Blocks of a class differ in size, and rates may have changed: the sums are what they are.
     let weight = match alive {
         0 => weight,
-        alive => Weight { bytes: bytes as f64 / alive as f64, ..weight },
+        alive => Weight { value: bytes as f64 / alive as f64, ..weight },
     };
     life.add(&rows, weight);
     let freed = cohorts.last_freed.map(|nanos| nanos as f64 / NANOS);
@@ -238,8 +238,7 @@ fn each_row(view: &View, mut take: impl FnMut(usize, &str, Weight, i64)) {
     let mut names: HashMap<u32, String> = HashMap::new();
     for (row, sample, bytes) in view.selection.samples(view.index) {
         let stack = names.entry(sample.stack).or_insert_with(|| name(view, &own, sample.stack));
-        let (bytes_each, missed) = sampling.weight(row, sample);
-        take(row, stack, Weight { bytes: bytes_each, missed }, bytes);
+        take(row, stack, sampling.weight(row, sample), bytes);
     }
 }
 

@@ -5,6 +5,8 @@ use std::ops::{Add, Sub};
 
 use heaptrace_pprof::cohorts::Cohort;
 
+use crate::view::noise::Weight;
+
 /// Blocks of which some were sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Amount {
@@ -18,24 +20,15 @@ pub struct Amount {
     pub variance: f64,
 }
 
-/// Of each sampled block, what it stands for in bytes, and with what probability it is not sampled.
-#[derive(Clone, Copy, Debug)]
-pub struct Weight {
-    /// The bytes.
-    pub bytes: f64,
-    /// The probability.
-    pub missed: f64,
-}
-
 impl Amount {
-    /// So many sampled blocks of that weight.
+    /// So many sampled blocks, each of that weight in bytes.
     pub fn of(samples: i64, weight: Weight) -> Amount {
-        let (samples, square) = (samples as f64, weight.bytes * weight.bytes);
+        let samples = samples as f64;
         Amount {
             samples,
-            bytes: samples * weight.bytes,
-            chance: samples * square,
-            variance: samples * square * weight.missed,
+            bytes: samples * weight.value,
+            chance: samples * weight.value * weight.value,
+            variance: weight.variance(samples),
         }
     }
 

@@ -22,7 +22,7 @@
 use crate::profile::tables::{LabelValue, Profile, Sample};
 
 /// Half of a 95% interval, in standard errors.
-const INTERVAL_95: f64 = 1.96;
+pub const INTERVAL_95: f64 = 1.96;
 
 /// A value with what is known of its error.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -108,16 +108,15 @@ impl<'a> Sampling<'a> {
             value,
             // Blocks of one class differ a little in size, and so in what each stands for.
             samples: samples.round(),
-            variance: samples * weight.value * weight.value * weight.missed,
+            variance: weight.variance(samples),
         }
     }
 
-    /// What a sampled block of a row stands for, and with what probability one is not sampled.
-    pub fn weight(&self, row: usize, sample: &Sample) -> (f64, f64) {
+    /// How the blocks of a row are sampled.
+    pub fn weight(&self, row: usize, sample: &Sample) -> Weight {
         let class = self.sizes[sample.labels as usize].map(|class| class as f64);
         let size = self.mean_size(row).or(class).unwrap_or(self.profile.period as f64);
-        let weight = Weight::new(size, self.profile.period as f64, self.bytes);
-        (weight.value, weight.missed)
+        Weight::new(size, self.profile.period as f64, self.bytes)
     }
 
     /// The mean size of the blocks of a row, if they are counted.
@@ -142,11 +141,11 @@ fn pair(profile: &Profile, index: usize) -> Option<[usize; 2]> {
 
 /// How blocks of one size are sampled.
 #[derive(Clone, Copy, Debug)]
-struct Weight {
+pub struct Weight {
     /// What a sampled block stands for.
-    value: f64,
+    pub value: f64,
     /// With what probability a block is not sampled.
-    missed: f64,
+    pub missed: f64,
 }
 
 impl Weight {
@@ -154,6 +153,11 @@ impl Weight {
         let missed = if rate <= 1.0 { 0.0 } else { (-size / rate).exp() };
         let probability = if rate <= 1.0 { 1.0 } else { -(-size / rate).exp_m1() };
         Weight { value: if bytes { size } else { 1.0 } / probability, missed }
+    }
+
+    /// The variance of what so many sampled blocks stand for together.
+    pub fn variance(self, samples: f64) -> f64 {
+        samples * self.value * self.value * self.missed
     }
 }
 

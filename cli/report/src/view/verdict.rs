@@ -8,6 +8,7 @@
 //! allocated at the start it stays; of a queue there is none.
 
 use crate::view::life::{Amount, Life};
+use crate::view::noise::INTERVAL_95;
 
 /// How sure a growth has to be to be called a leak, in standard deviations: of a thousand stacks that do
 /// not grow, about one is that far off by chance.
@@ -16,8 +17,6 @@ const SURE: f64 = 3.0;
 const LIKELY: f64 = 1.5;
 /// Fewer samples than this are no evidence, however they came.
 const LEAST_SAMPLES: f64 = 8.0;
-/// Half of a 95% interval, in standard errors.
-const INTERVAL_95: f64 = 1.96;
 
 /// Eras that there must have been before anything can be said.
 pub const LEAST_ERAS: usize = 6;

@@ -3,7 +3,7 @@
 use heaptrace_pprof::cohorts::Cohort;
 
 use super::*;
-use crate::view::life::Weight;
+use crate::view::noise::Weight;
 
 struct Random(u64);
 
@@ -40,7 +40,7 @@ fn life(blocks: &[(f64, f64)], end: f64) -> Life {
             row.older += i64::from(row.era > first);
         }
     }
-    life.add(&rows, Weight { bytes: 1000.0, missed: 0.9 });
+    life.add(&rows, Weight { value: 1000.0, missed: 0.9 });
     life
 }
 
