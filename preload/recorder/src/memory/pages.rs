@@ -216,6 +216,37 @@ mod tests {
         }
     }
 
+    /// What the memory there may be used for, as the kernel tells people: `rwxp` and the like.
+    fn may(at: usize) -> String {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let of = |line: &str| {
+            let (range, rest) = line.split_once(' ')?;
+            let (start, end) = range.split_once('-')?;
+            let [start, end] = [start, end].map(|text| usize::from_str_radix(text, 16).unwrap());
+            (start..end).contains(&at).then(|| rest[..4].to_owned())
+        };
+        maps.lines().find_map(of).unwrap()
+    }
+
+    #[test]
+    fn code_can_be_executed_and_is_writable_only_while_it_is_written() {
+        let memory = map_private(3 * PAGE).unwrap();
+        let pages = [0, 1, 2].map(|n| memory.as_ptr() as usize + n * PAGE);
+        assert!(make_executable(memory, 3 * PAGE));
+        assert_eq!(pages.map(may), ["r-xp"; 3]);
+        let over_two = pages[1] - 8..pages[1] + 8;
+        assert!(make_code_writable(over_two.clone(), true));
+        assert_eq!(pages.map(may), ["rwxp", "rwxp", "r-xp"]);
+        assert!(make_code_writable(over_two, false));
+        assert_eq!(pages.map(may), ["r-xp"; 3]);
+        assert!(
+            !make_executable(NonNull::without_provenance(PAGE.try_into().unwrap()), PAGE),
+            "there is nothing"
+        );
+        // SAFETY: this test's own.
+        unsafe { unmap(memory, 3 * PAGE) };
+    }
+
     #[test]
     fn readable_is_what_can_be_read() {
         let word = 1u64;

@@ -275,6 +275,7 @@ fn holding(links: &[Link]) -> usize {
 mod tests {
     use super::*;
     use std::cell::Cell;
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
     /// An empty one, with room.
     fn last(stack_end: usize, is_truncated: bool) -> Last {
@@ -319,6 +320,125 @@ mod tests {
         words[5].set(1001);
         assert!(!found(inner.registers), "the outer one returns elsewhere");
         [with_another, after_a_change]
+    }
+
+    #[test]
+    fn there_is_room_for_as_many_frames_as_are_not_in_it_and_it_is_of_one_stack() {
+        let mut last = last(0x7000, false);
+        assert!(last.is_of(0x7000) && !last.is_of(0x8000));
+        for count in 0..8 {
+            assert!(last.has_room(8 - count) && !last.has_room(9 - count));
+            last.add(&Frame::of(Registers { sp: 0x6000, ..Registers::default() }), Stack(1));
+        }
+    }
+
+    #[test]
+    fn a_stack_through_a_module_that_is_gone_is_another() {
+        let (mut last, registers) = (last(0x7000, false), Registers { sp: 0x6000, ..Registers::default() });
+        last.add(&Frame { module: ModuleId(1), ..Frame::of(registers) }, Stack(1));
+        assert_eq!(last.again(&registers, &Modules::new()), None, "no module is known");
+    }
+
+    /// A stack of calls in memory of the test's own, which is walked as [`super::super::walk`] does it.
+    struct Calls {
+        words: Vec<Cell<usize>>,
+        last: Last,
+    }
+
+    impl Calls {
+        const MOST: usize = 12;
+
+        fn new() -> Calls {
+            let words = vec![Cell::new(0); 4 * Calls::MOST];
+            let last = last(words.as_ptr_range().end as usize, false);
+            Calls { words, last }
+        }
+
+        /// The frame at that depth, which is at `ip`. Return addresses lie below the stack pointer.
+        fn frame(&self, depth: usize, ip: usize) -> Frame {
+            let sp = &raw const self.words[4 * (Calls::MOST - depth) - 2] as usize;
+            let registers = Registers { ip, sp, bp: 0, exact: false };
+            let module = if ip < LOADED { ModuleId::BY_ADDRESS } else { ModuleId((ip / LOADED) as u16) };
+            Frame { module, bp_use: BpUse::Dropped, ..Frame::of(registers) }
+        }
+
+        /// Walks a stack of these addresses, the root first. Returns how many of the frames were known.
+        fn walk(&mut self, ips: &[usize], visited: &mut Visited) -> usize {
+            for (depth, &ip) in ips.iter().enumerate() {
+                self.words[4 * (Calls::MOST - depth) - 3].set(ip);
+            }
+            let frames: Vec<_> = ips.iter().enumerate().map(|(depth, &ip)| self.frame(depth, ip)).collect();
+            let (mut verified, modules) = (false, Modules::new());
+            let mut is_known =
+                |frame: &Frame| self.last.find(&frame.registers, &mut verified, &modules, visited);
+            let known = frames.iter().enumerate().rev().find_map(|(depth, f)| Some((depth, is_known(f)?)));
+            if let Some((depth, stack)) = known {
+                assert_eq!(stack, number(&ips[..=depth]), "{ips:?}");
+            }
+            let count = known.map_or(0, |(depth, _)| depth + 1);
+            if count == 0 {
+                self.last.begin(self.words.as_ptr_range().end as usize, false);
+            }
+            for (depth, frame) in frames.iter().enumerate().skip(count) {
+                self.last.add(frame, number(&ips[..=depth]));
+            }
+            count
+        }
+    }
+
+    /// Addresses from here on are of modules that may be unloaded.
+    const LOADED: usize = 1 << 20;
+
+    /// A number for the stack of these addresses.
+    fn number(ips: &[usize]) -> Stack {
+        Stack(BuildHasherDefault::<DefaultHasher>::default().hash_one(ips) as u32)
+    }
+
+    #[test]
+    fn of_any_two_stacks_that_follow_each_other_the_common_frames_are_known_and_no_others() {
+        const ROOM: usize = 8;
+        let (mut calls, random) = (Calls::new(), Cell::new(1));
+        let sampler = crate::sampler::Sampler::new(1 << 40, 1);
+        let any = |below: usize| sampler.next_gap(&random) as usize % below;
+        let mut before = Vec::new();
+        for _ in 0..20_000 {
+            let mut ips = before.clone();
+            ips.truncate(any(before.len() + 1)); // returns from some
+            while ips.len() < Calls::MOST && (ips.is_empty() || any(3) > 0) {
+                ips.push(1000 + any(2)); // and calls others, or from elsewhere
+            }
+            let common = before.iter().zip(&ips).take_while(|(one, other)| one == other).count();
+            assert_eq!(calls.walk(&ips, &mut Visited::default()), common.min(ROOM), "{before:?} {ips:?}");
+            before = ips;
+        }
+    }
+
+    #[test]
+    fn a_stack_is_known_as_long_as_its_modules_are_there() {
+        let ips = [1000, LOADED, 1001, LOADED + 1, LOADED + 2, 1002];
+        let there = |module| Visited::of(LOADED - 1..2 * LOADED, ModuleId(module));
+        for (mut now, known) in [(there(1), ips.len()), (there(2), 0), (Visited::default(), 0)] {
+            let mut calls = Calls::new();
+            assert_eq!(calls.walk(&ips, &mut there(1)), 0);
+            assert_eq!(calls.walk(&ips, &mut now), known);
+        }
+        let mut calls = Calls::new();
+        let two = [1000, 2 * LOADED, 1001, LOADED];
+        assert_eq!(calls.walk(&two, &mut there(1)), 0);
+        assert_eq!(calls.walk(&two, &mut there(1)), 0, "the outer one is gone");
+    }
+
+    /// Frames with more words than there is room for.
+    #[test]
+    fn what_finds_no_room_is_not_kept() {
+        let words = [const { Cell::new(0usize) }; 64];
+        let mut last = last(words.as_ptr_range().end as usize, false);
+        for depth in 0..8 {
+            let at = |index: usize| &raw const words[60 - 6 * depth + index] as usize;
+            let registers = Registers { ip: 1000, sp: at(2), bp: 0, exact: false };
+            last.add(&Frame { bp_at: at(0), sp_at: at(0), ..Frame::of(registers) }, Stack(depth as u32));
+        }
+        assert_eq!(last.count, 8 * Last::LINKS_A_FRAME / 3);
     }
 
     #[test]

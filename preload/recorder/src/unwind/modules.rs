@@ -20,6 +20,14 @@ pub struct Visited {
     module: ModuleId,
 }
 
+#[cfg(test)]
+impl Visited {
+    /// As if a walk had just come through `module`, which lies there.
+    pub fn of(range: core::ops::Range<usize>, module: ModuleId) -> Visited {
+        Visited { start: range.start, end: range.end, module }
+    }
+}
+
 /// The modules of a process. As zeros, none is known.
 #[derive(Debug)]
 pub struct Modules {

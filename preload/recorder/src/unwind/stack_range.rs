@@ -170,6 +170,61 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_of_a_stack_is_what_lies_on_it() {
+        let range = StackRange { low: Cell::new(0x1000), high: Cell::new(0x3000), in_vain: Cell::new(0) };
+        assert_eq!(range.high(), 0x3000);
+        assert_eq!([0xFFF, 0x1000, 0x2FFF, 0x3000].map(|sp| range.is_known(sp)), [false, true, true, false]);
+    }
+
+    #[test]
+    fn a_stack_grows_down_as_far_as_it_is_readable() {
+        let memory = map_private(4 * PAGE).unwrap().as_ptr();
+        // SAFETY: this test's own page.
+        unsafe { guard_page(memory) };
+        let page = |n: usize| memory as usize + n * PAGE;
+        let range = StackRange { low: Cell::new(page(3)), high: Cell::new(page(4)), in_vain: Cell::new(0) };
+        assert!(range.grow_down(page(1) + 16) && range.is_known(page(1)));
+        assert!(!range.grow_down(page(0) + 16) && !range.is_known(page(0)));
+    }
+
+    #[test]
+    fn a_stack_that_is_too_deep_is_not_asked_about() {
+        let memory = map_private(PAGE).unwrap().as_ptr() as usize;
+        let range = StackRange::default();
+        assert!(!range.reaches(memory, memory + (MOST_OWN_PAGES + 1) * PAGE) && range.in_vain.get() == 0);
+        assert!(!range.reaches(memory, memory + MOST_OWN_PAGES * PAGE) && range.in_vain.get() > 0);
+        // SAFETY: this test's own page.
+        unsafe { guard_page(memory as *mut u8) };
+        let before = range.in_vain.get();
+        assert!(!range.reaches(memory, memory + MOST_OWN_PAGES * PAGE));
+        assert_eq!(range.in_vain.get(), before + 1, "what cannot be read was asked about too");
+    }
+
+    #[test]
+    fn another_stack_is_read_as_far_as_a_walk_may_ask() {
+        let sp = map_private((OTHER_PAGES + 2) * PAGE).unwrap().as_ptr() as usize;
+        let mut readable = StackRange::default().from(sp, 0);
+        assert_eq!(readable.read(sp + OTHER_PAGES * PAGE - 8), Some(0));
+        assert_eq!(readable.read(sp + OTHER_PAGES * PAGE), None);
+    }
+
+    #[test]
+    fn a_walk_goes_over_to_the_stack_that_a_signal_interrupted() {
+        let other = map_private(PAGE).unwrap().as_ptr() as usize;
+        std::thread::spawn(move || {
+            let local = 77usize;
+            let (sp, range) = (&raw const local as usize, StackRange::default());
+            let mut readable = range.from(sp, 0);
+            readable.switch(sp + 8, &range, 0);
+            assert_eq!((readable.read(sp), readable.own), (Some(77), false), "it is the same");
+            readable.switch(other, &range, 0);
+            assert_eq!((readable.read(other), readable.read(sp), readable.own), (Some(0), None, false));
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
     fn a_frame_close_below_the_known_part_is_on_the_stack() {
         let range =
             StackRange { low: Cell::new(0x10_0000), high: Cell::new(0x20_0000), in_vain: Cell::new(0) };
