@@ -80,6 +80,27 @@ fn who_calls_xmalloc_is_who_asks_unless_it_is_called_from_one_place() {
 }
 
 #[test]
+fn what_only_such_a_function_calls_is_a_part_of_it() {
+    let mut b = Builder::new(&[("inuse_space", "bytes")]);
+    let program = b.mapping("/home/me/app", 0x40_0000);
+    let mut at = 0;
+    let mut frame = |b: &mut Builder, name: &str, line: i64| {
+        at += 16;
+        let function = b.function(name, "/home/me/src/a.c");
+        b.location(program, 0x40_0000 + at, &[(function, line)])
+    };
+    let [block, small, palloc] =
+        ["palloc_block", "palloc_small", "palloc"].map(|name| frame(&mut b, name, 1));
+    let [parse, print] = ["parse", "print"].map(|name| frame(&mut b, name, 2));
+    b.sample(&[block, small, palloc, parse], &[1]);
+    b.sample(&[block, small, palloc, print], &[20]);
+    assert_eq!(
+        rows_of(&b, &["--own"]),
+        named(&[(20, "print /home/me/src/a.c:2"), (1, "parse /home/me/src/a.c:2")])
+    );
+}
+
+#[test]
 fn what_is_own_code_can_be_said() {
     let plug = (30, "plug /build/app/plug.c:8");
     let main = (1200, "main /home/me/src/main.rs:3");

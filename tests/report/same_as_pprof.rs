@@ -207,6 +207,24 @@ fn a_base_is_subtracted_as_pprof_does() {
 }
 
 #[test]
+fn several_bases_are_subtracted_as_what_pprof_adds_up() {
+    if !has("go") {
+        return;
+    }
+    let folder = Folder::new();
+    let [before, after] = ["before.prof", "after.prof"].map(|name| go_profiles().join(name));
+    let (before, after) = (before.to_str().unwrap(), after.to_str().unwrap());
+    let both = folder.path("both.prof").to_string_lossy().into_owned();
+    // Go's pprof, other than that of google/pprof, takes the last base only.
+    pprof_text(&["-proto", "-output", &both, before, after]);
+    for option in ["base", "diff_base"] {
+        let [one, other, sum] = [before, after, &both].map(|file| format!("-{option}={file}"));
+        let ours = [&*one, &*other, "-s", "alloc_space"];
+        assert_same_top(&[after, after, before], &ours, &[&sum, "-sample_index=alloc_space"]);
+    }
+}
+
+#[test]
 fn fractions_leave_out_the_same_rows() {
     if !has("go") {
         return;

@@ -8,10 +8,15 @@ const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 let browser;
 
+/** Starts a browser. */
+export function launch() {
+    return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--headless=new'] });
+}
+
 /** Starts the browser for the tests of a file, and ends it. */
 export function withBrowser() {
     before(async () => {
-        browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--headless=new'] });
+        browser = await launch();
     });
     after(() => browser.close());
 }

@@ -44,6 +44,11 @@ export async function profileIn(page) {
     return readProfile(Buffer.from(data, 'base64'));
 }
 
+/** A profile with so many stacks, as bytes. */
+export function large(stacks) {
+    return execFileSync(join(dirname(HEAPTRACE), 'examples/large_profile'), [String(stacks)], { maxBuffer: 1 << 30 });
+}
+
 /** Writes a file into the folder. */
 export function file(name, text) {
     const path = join(FOLDER, name);

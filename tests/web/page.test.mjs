@@ -200,6 +200,15 @@ test('a part of the time line can be brought closer, and left again', async () =
     assert.notEqual(await status(), whole);
     await all.click();
     assert.equal(await status(), whole);
+    // The keyboard does the same.
+    await page.locator('.timeline').focus();
+    await page.keyboard.press('+');
+    const middle = await status();
+    assert.match(middle, /^At most [\d.]+\w+ in use in .* from .* on$/);
+    await page.keyboard.press('ArrowRight');
+    assert.notEqual(await status(), middle);
+    await page.keyboard.press('Escape');
+    assert.equal(await status(), whole);
     await close();
 });
 

@@ -1,13 +1,13 @@
 // The viewer from `report --http`, in a browser and with curl.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { open, withBrowser } from './browser.mjs';
-import { FOLDER, HEAPTRACE, file, orders, output, pageOf, sqlite } from './heaptrace.mjs';
+import { FOLDER, HEAPTRACE, file, large, orders, ordersAgain, output, pageOf, sqlite } from './heaptrace.mjs';
 
 withBrowser();
 
@@ -129,30 +129,49 @@ test('a program that goes on is shown as it is now, and what came since a moment
     await close();
 });
 
+const totalOf = (page) => page.locator('.total strong').textContent();
+
+/** Looks at one of several profiles. */
+async function choose(page, label) {
+    const before = await totalOf(page);
+    await page.getByLabel('Profile').selectOption({ label });
+    await page.waitForFunction((text) => document.querySelector('.total strong').textContent !== text, before);
+}
+
 test('of several profiles each can be looked at alone, served and in one file', async () => {
-    const total = (page) => page.locator('.total strong').textContent();
-    const choose = async (page, label) => {
-        const before = await total(page);
-        await page.getByLabel('Profile').selectOption({ label });
-        await page.waitForFunction((text) => document.querySelector('.total strong').textContent !== text, before);
-    };
     for (const place of [await serve(orders(), sqlite()), pageOf(orders(), sqlite())]) {
         const { page, notes, close } = await open(place, { hash: `${place.startsWith('http') ? '/' : ''}#/top?si=alloc_space` });
         await page.waitForFunction(() => document.querySelectorAll('[aria-label="Profile"] option').length === 3);
         await choose(page, 'sqlite.prof');
         assert.match(await page.locator('#about strong').textContent(), /^sqlite3/);
         await choose(page, 'orders.prof');
-        assert.equal(await total(page), await totalAlone(orders()));
+        assert.equal(await totalOf(page), await totalAlone(orders()));
         await choose(page, 'all together');
         assert.deepEqual(notes.faults, []);
         await close();
     }
 });
 
+test('so it is where a base is subtracted from them', async () => {
+    const difference = ['--diff-base', orders(), '--diff-base', sqlite()];
+    const profiles = [ordersAgain(), sqlite()];
+    for (const place of [await serve(...profiles, ...difference), pageOf(...profiles, ...difference)]) {
+        const { page, notes, close } = await open(place, { hash: `${place.startsWith('http') ? '/' : ''}#/top?si=alloc_space` });
+        await page.waitForFunction(() => document.querySelectorAll('[aria-label="Profile"] option').length === 3);
+        assert.equal(await totalOf(page), await totalAlone(ordersAgain(), '--diff-base', orders()));
+        await choose(page, 'again.prof');
+        assert.equal(await totalOf(page), await totalAlone(ordersAgain(), ...difference));
+        await choose(page, 'sqlite.prof');
+        assert.equal(await totalOf(page), await totalAlone(sqlite(), ...difference));
+        assert.deepEqual(notes.faults, []);
+        await close();
+    }
+});
+
 /** The total of the page of one profile. */
-async function totalAlone(profile) {
-    const { page, close } = await open(pageOf(profile), { hash: '#/top?si=alloc_space' });
-    const total = await page.locator('.total strong').textContent();
+async function totalAlone(...args) {
+    const { page, close } = await open(pageOf(...args), { hash: '#/top?si=alloc_space' });
+    const total = await totalOf(page);
     assert.ok(await page.getByLabel('Profile').isHidden());
     await close();
     return total;
@@ -166,7 +185,7 @@ async function goTo(page, hash, part) {
 }
 
 test('what was too small for the page comes when the reader looks closely', async () => {
-    const profile = file('many.prof', execFileSync(join(dirname(HEAPTRACE), 'examples/large_profile'), ['3000'], { maxBuffer: 1 << 30 }));
+    const profile = file('many.prof', large(3000));
     const url = await serve('--page-nodes', '2000', profile);
     const { page, notes, close } = await open(url, { hash: '/#/flamegraph' });
     const total = await page.locator('.total strong').textContent();

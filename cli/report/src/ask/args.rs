@@ -30,13 +30,13 @@ pub struct Args {
     #[command(flatten)]
     options: OptionArgs,
 
-    /// Subtract an older profile
+    /// Subtract an older profile; given several times, all of them
     #[arg(long, value_name = "OLD")]
-    base: Option<PathBuf>,
+    base: Vec<PathBuf>,
 
-    /// Subtract an older profile; percentages are of its total
+    /// The same, with percentages of the older total
     #[arg(long, alias = "diff_base", value_name = "OLD", conflicts_with = "base")]
-    diff_base: Option<PathBuf>,
+    diff_base: Vec<PathBuf>,
 
     /// Scale the profile to the total of the older one before subtracting that
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
@@ -118,11 +118,11 @@ impl Args {
 
     /// What to subtract.
     pub fn subtracted(&self) -> anyhow::Result<Option<Base>> {
-        let file = self.diff_base.as_ref().or(self.base.as_ref());
+        let files = [&*self.base, &*self.diff_base].concat();
         let normalize = self.normalize.unwrap_or(false);
-        ensure!(file.is_some() || !normalize, "--normalize needs --base or --diff-base");
-        let base = |file: &PathBuf| Base { file: file.clone(), diff: self.diff_base.is_some(), normalize };
-        Ok(file.map(base))
+        ensure!(!files.is_empty() || !normalize, "--normalize needs --base or --diff-base");
+        let diff = !self.diff_base.is_empty();
+        Ok((!files.is_empty()).then_some(Base { files, diff, normalize }))
     }
 }
 

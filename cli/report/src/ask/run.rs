@@ -44,7 +44,7 @@ pub fn show(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         return out.flush();
     }
     let parts = match command {
-        Command::Html if args.subtracted()?.is_none() => viewer::parts(&args.files(), &options)?,
+        Command::Html => viewer::parts(&args.files(), args.subtracted()?.as_ref(), &options)?,
         _ => Vec::new(),
     };
     let write = |out: &mut Output| match parts.is_empty() {

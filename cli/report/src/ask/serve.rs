@@ -74,7 +74,10 @@ impl Served {
 
     /// Whether they can be read again.
     fn is_lasting(&self) -> bool {
-        self.files.iter().chain(self.base.iter().map(|base| &base.file)).all(|place| viewer::lasts(place))
+        self.files
+            .iter()
+            .chain(self.base.iter().flat_map(|base| &base.files))
+            .all(|place| viewer::lasts(place))
     }
 
     /// All of it as a file of `profile.proto`.

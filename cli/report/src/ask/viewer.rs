@@ -8,6 +8,7 @@ use heaptrace_pprof::Source;
 use serde::Serialize;
 
 use crate::ask::source_files;
+use crate::profile::part::Base;
 use crate::profile::tables::Profile;
 use crate::profile::{load, prune};
 use crate::render::html::{self, Page};
@@ -115,18 +116,24 @@ pub fn lasts(place: &Path) -> bool {
     place.is_file() || place.to_str().is_some_and(|text| text.contains("://"))
 }
 
-/// The profiles of files, each with what it is called, for a page that has several inside; none where they are so
-/// many that it would be too large, or cannot be read but together.
+/// The profiles of files, each with what it is called and less the base, for a page that has several inside; none
+/// where they are so many that it would be too large, or cannot be read but together.
 ///
 /// # Errors
 /// If one is no profile.
-pub fn parts(files: &[PathBuf], options: &Options) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+pub fn parts(
+    files: &[PathBuf],
+    base: Option<&Base>,
+    options: &Options,
+) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     const MOST: usize = 16;
-    if !(2..=MOST).contains(&files.len()) || !files.iter().all(|file| lasts(file)) {
+    if !(2..=MOST).contains(&files.len())
+        || !files.iter().chain(base.iter().flat_map(|base| &base.files)).all(|file| lasts(file))
+    {
         return Ok(Vec::new());
     }
     let part = |(label, file)| -> anyhow::Result<(String, Vec<u8>)> {
-        Ok((label, bytes(load::load(std::slice::from_ref(file), None)?, options, &Way::default())?))
+        Ok((label, bytes(load::load(std::slice::from_ref(file), base)?, options, &Way::default())?))
     };
     labels(files).into_iter().zip(files).map(part).collect()
 }

@@ -16,17 +16,17 @@ use crate::profile::turnover;
 pub fn load(files: &[PathBuf], base: Option<&Base>) -> anyhow::Result<Profile> {
     let sources: Vec<Source> = files
         .iter()
-        .chain(base.map(|base| &base.file))
+        .chain(base.iter().flat_map(|base| &base.files))
         .map(|path| place::read(path))
         .collect::<Result<_, _>>()?;
     merged(&sources, base)
 }
 
-/// Adds up `sources`, of which the last one is `base`, if there is one.
+/// Adds up `sources`, of which the last ones are `base`, if there is one.
 pub fn merged(sources: &[Source], base: Option<&Base>) -> anyhow::Result<Profile> {
     let common = Common::of(sources)?;
     let parts = part::all(sources, &common, base)?;
-    let own = sources.len() - usize::from(base.is_some());
+    let own = sources.len() - base.map_or(0, |base| base.files.len());
     let mut merger = Merger::new(&sources[..own], common);
     for part in parts {
         merger.add(&part, base.is_some()).with_context(|| part.source.name())?;

@@ -20,8 +20,8 @@ pub struct Part<'a> {
 /// What to subtract.
 #[derive(Clone, Debug)]
 pub struct Base {
-    /// The older profile.
-    pub file: PathBuf,
+    /// The older profiles, which are added up.
+    pub files: Vec<PathBuf>,
     /// Whether percentages are of its total (`--diff-base`), or of the difference (`--base`).
     pub diff: bool,
     /// Whether the newer profile is first scaled to its total.
@@ -29,32 +29,34 @@ pub struct Base {
 }
 
 /// The files with which of their values to take, and what to multiply them by: for their units, for
-/// what is subtracted, to normalize. `base` is the last of the files.
+/// what is subtracted, to normalize. Those of `base` are the last ones.
 pub fn all<'a>(sources: &'a [Source], common: &Common, base: Option<&Base>) -> anyhow::Result<Vec<Part<'a>>> {
     let mut parts = Vec::new();
     for source in sources {
         let values = common.values_of(source).with_context(|| source.name())?;
         parts.push(Part { source, values, marked: false });
     }
-    let (Some(base), Some((old, new))) = (base, parts.split_last_mut()) else {
-        return Ok(parts);
-    };
-    if base.normalize {
-        normalize(new, old)?;
+    if let Some(base) = base {
+        let own = parts.len() - base.files.len();
+        let (new, old) = parts.split_at_mut(own);
+        if base.normalize {
+            normalize(new, old)?;
+        }
+        for part in old {
+            part.marked = base.diff;
+            part.values.iter_mut().for_each(|(_, ratio)| *ratio = -*ratio);
+        }
     }
-    old.marked = base.diff;
-    old.values.iter_mut().for_each(|(_, ratio)| *ratio = -*ratio);
     Ok(parts)
 }
 
 /// Scales the parts `new` so that the sum of each sample type is that of `old` (`Normalize`).
-fn normalize(new: &mut [Part], old: &Part) -> anyhow::Result<()> {
-    let mut sums = vec![0.0; old.values.len()];
-    for part in &*new {
-        add_sums(part, &mut sums)?;
-    }
-    let mut old_sums = vec![0.0; old.values.len()];
-    add_sums(old, &mut old_sums)?;
+fn normalize(new: &mut [Part], old: &[Part]) -> anyhow::Result<()> {
+    let sums_of = |parts: &[Part]| {
+        let mut sums = vec![0.0; old[0].values.len()];
+        parts.iter().try_for_each(|part| add_sums(part, &mut sums)).map(|()| sums)
+    };
+    let (sums, old_sums) = (sums_of(new)?, sums_of(old)?);
     for part in new {
         for (((_, ratio), sum), old_sum) in part.values.iter_mut().zip(&sums).zip(&old_sums) {
             *ratio *= if *sum == 0.0 { 0.0 } else { old_sum / sum };

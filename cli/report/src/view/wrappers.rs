@@ -9,10 +9,13 @@ use crate::profile::tables::Profile;
 const REQUESTS: [&str; 9] =
     ["malloc", "calloc", "realloc", "zalloc", "palloc", "memalign", "strdup", "strndup", "memdup"];
 
+/// How deep in each other the parts of such a function are looked for.
+const PARTS_DEPTH: usize = 8;
+
 /// A place in a stack: a location, and one of its lines.
 type CallSite = (u32, usize);
 
-/// For each function whether it is one: by its name, and because more than one place calls it.
+/// For each function whether it is one: by its name, and because more than one place calls it, or only another one.
 pub fn wrappers(profile: &Profile) -> Vec<bool> {
     let names = profile.functions.iter().map(|function| profile.text(function.name));
     let named: Vec<bool> = names.map(is_name_of_one).collect();
@@ -20,7 +23,7 @@ pub fn wrappers(profile: &Profile) -> Vec<bool> {
     if !named.contains(&true) {
         return is_wrapper;
     }
-    let mut callers: HashMap<u32, CallSite> = HashMap::new();
+    let mut callers: HashMap<u32, (CallSite, u32)> = HashMap::new();
     for stack in profile.stacks.iter() {
         let places = stack.iter().flat_map(|&location| {
             let lines = profile.code.lines(location).iter().enumerate();
@@ -29,11 +32,21 @@ pub fn wrappers(profile: &Profile) -> Vec<bool> {
         let mut called = None;
         for (place, function) in places {
             if let Some(called) = called.filter(|&called| named[called as usize]) {
-                let first = *callers.entry(called).or_insert(place);
+                let (first, _) = *callers.entry(called).or_insert((place, function));
                 is_wrapper[called as usize] |= first != place;
             }
             called = Some(function);
         }
+    }
+    // What one alone calls is a part of it, as `palloc_block` is of `palloc`; it may have parts itself.
+    for _ in 0..PARTS_DEPTH {
+        let parts = callers.iter().filter(|(_, (_, caller))| is_wrapper[*caller as usize]);
+        let parts: Vec<u32> =
+            parts.map(|(called, _)| *called).filter(|&called| !is_wrapper[called as usize]).collect();
+        if parts.is_empty() {
+            break;
+        }
+        parts.iter().for_each(|&called| is_wrapper[called as usize] = true);
     }
     is_wrapper
 }
@@ -53,7 +66,11 @@ fn is_name_of_one(name: &str) -> bool {
             let before = before.rsplit_once('_').map_or("", |(words, _)| words);
             words(before) <= 1 && words(after) <= 1
         }
-        None => name.strip_suffix("alloc").is_some_and(|before| (1..=2).contains(&before.len())),
+        // A letter or two, or the short name of a library: `zalloc`, `ngx_alloc`.
+        None => name.strip_suffix("alloc").is_some_and(|before| match before.strip_suffix('_') {
+            Some(library) => (1..=3).contains(&library.len()),
+            None => (1..=2).contains(&before.len()),
+        }),
     }
 }
 
@@ -78,6 +95,8 @@ mod tests {
             "av_mallocz",
             "CRYPTO_strdup",
             "lalloc",
+            "ngx_alloc",
+            "ngx_palloc_block",
         ] {
             assert!(is_name_of_one(name), "{name}");
         }

@@ -7,6 +7,7 @@ const KEYS = [
     ['← → ↑ ↓', 'go to the neighbour, the caller, the callee'],
     ['Enter', 'come closer, or open the menu of a row'],
     ['Esc', 'take the search away, then go back to the whole'],
+    ['+ −', 'closer and back in the graph and in time'],
     ['Home', 'the outermost box'],
     ['1 … 9, 0', 'the views'],
     ['f', 'focus on the selected function'],

@@ -19,7 +19,7 @@ export class TimelineView {
     constructor(app) {
         this.app = app;
         this.lead = el('div', { class: 'way' });
-        this.holder = el('div', { class: 'timeline' });
+        this.holder = el('div', { class: 'timeline', tabindex: '0', role: 'group', 'aria-label': 'The heap over time: + and − to come closer and back, arrows to move', keydown: (/** @type {KeyboardEvent} */ event) => this.key(event) });
         this.element = el('div', { class: 'picture' }, this.lead, this.holder);
         /** @type {[number, number] | null} the part of the time that is shown, in points */
         this.window = null;
@@ -29,6 +29,10 @@ export class TimelineView {
     /** @param {Shown} shown */
     update(shown) {
         void shown;
+        // A newer profile may have put points together.
+        if (this.window && this.window[1] >= this.app.profile.timeLine.at.length) {
+            this.window = null;
+        }
         this.draw();
     }
 
@@ -40,10 +44,12 @@ export class TimelineView {
             return;
         }
         const [from, to] = this.window ?? [0, count - 1];
-        const seconds = amount(line.at[to] - line.at[from], 'nanoseconds');
+        const time = (/** @type {number} */ first, /** @type {number} */ last) => amount(line.at[last] - line.at[first], 'nanoseconds');
+        const most = line.most.slice(from, to + 1).reduce((a, b) => Math.max(a, b), 0);
+        const part = this.window ? ` from ${time(0, from)} on` : '; drag over a part, or press +, to come closer';
         fill(
             this.lead,
-            el('span', { role: 'status' }, `${seconds} of ${amount(line.at[count - 1] - line.at[0], 'nanoseconds')}${this.window ? '' : '; drag over a part to come closer'}`),
+            el('span', { role: 'status' }, `At most ${amount(most, 'bytes')} in use in ${time(from, to)} of ${time(0, count - 1)}${part}`),
             this.window && button('All of it', () => this.look(null), { class: 'plain' }),
         );
         // Nobody knows it of a process that has just ended.
@@ -68,6 +74,33 @@ export class TimelineView {
     look(part) {
         this.window = part;
         this.draw();
+    }
+
+    /** @param {KeyboardEvent} event */
+    key(event) {
+        const count = this.app.profile.timeLine.at.length;
+        const [from, to] = this.window ?? [0, count - 1];
+        const step = Math.max(1, Math.round((to - from) / 4));
+        const moves = /** @type {Record<string, [number, number]>} */ ({
+            '+': [from + step, to - step],
+            '=': [from + step, to - step],
+            '-': [from - step, to + step],
+            ArrowLeft: [from - Math.min(step, from), to - Math.min(step, from)],
+            ArrowRight: [from + Math.min(step, count - 1 - to), to + Math.min(step, count - 1 - to)],
+        });
+        const [first, last] = moves[event.key] ?? [0, 0];
+        if (last - first < 2) {
+            return;
+        }
+        this.look(first <= 0 && last >= count - 1 ? null : [Math.max(first, 0), Math.min(last, count - 1)]);
+        event.preventDefault();
+    }
+
+    /** Back to all of it; false if that is shown. */
+    out() {
+        const isPart = this.window !== null;
+        this.window && this.look(null);
+        return isPart;
     }
 
     /**
@@ -157,6 +190,6 @@ export class TimelineView {
     }
 
     focus() {
-        /** @type {HTMLElement | null} */ (this.lead.querySelector('button'))?.focus();
+        this.holder.focus({ preventScroll: true });
     }
 }
