@@ -194,6 +194,7 @@ mod tests {
     fn a_rule_that_does_not_fit_is_not_kept() {
         for rule in [
             Rule::Sp { offset: 131_072, saved_bp: SavedBp::Kept },
+            Rule::Sp { offset: -131_080, saved_bp: SavedBp::Kept },
             Rule::Sp { offset: 12, saved_bp: SavedBp::Kept },
             Rule::Bp { offset: 16, saved_bp: SavedBp::Below(4096) },
         ] {
