@@ -4,7 +4,7 @@
 #[allow(dead_code, unused_imports)]
 #[path = "../src/eras.rs"]
 mod eras;
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../src/live/mod.rs"]
 mod live;
 #[allow(dead_code)]
