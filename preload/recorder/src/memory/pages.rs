@@ -201,6 +201,16 @@ mod tests {
     }
 
     #[test]
+    fn below_guarded_memory_is_a_page_that_cannot_be_touched() {
+        let memory = map_guarded(2 * PAGE).unwrap();
+        let [guard, first, last] =
+            [-1, 0, 1].map(|n| memory.as_ptr().addr().wrapping_add_signed(n * PAGE as isize));
+        assert_eq!([guard, first, last].map(may), ["---p", "rw-p", "rw-p"]);
+        // SAFETY: this test's own.
+        unsafe { unmap(NonNull::new_unchecked(guard as *mut u8), 3 * PAGE) };
+    }
+
+    #[test]
     fn memory_is_where_it_is_asked_for_or_elsewhere_if_something_is_there() {
         const NOWHERE_NEAR: usize = 0x1234_5678_9000;
         let first = map_at(NOWHERE_NEAR, PAGE).unwrap();

@@ -158,3 +158,121 @@ impl LoadedModules {
         self.end.fetch_max(index + 1, Release); // pairs with `iter`
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::ffi::CStr;
+
+    use heaptrace_channel::modules::UNNAMED;
+    use heaptrace_channel::ring::LastRing;
+
+    use super::super::modules::Modules;
+    use super::super::rules::{Cached, Rule};
+    use super::*;
+    use crate::c_library::{Auxiliary, LinkMap, Objects};
+    use crate::memory::map_private;
+    use crate::sys::{PAGE, futex_wake};
+    use crate::testing::Channel;
+
+    /// A module of two pages without headers, in memory that stays, as the dynamic linker may have it.
+    fn module(name: &'static CStr) -> Found {
+        let start = map_private(2 * PAGE).unwrap().as_ptr() as usize;
+        Found { start, end: start + 2 * PAGE, eh_frame_hdr: 0, link_map: link_map(name), program: None }
+    }
+
+    fn link_map(name: &'static CStr) -> *const LinkMap {
+        let (vector, modules) = (Auxiliary::find().unwrap(), Box::new(Modules::new()));
+        assert!(modules.start(Objects::of(vector).unwrap(), vector.program_headers()));
+        let own = modules.find(link_map as *const () as usize).unwrap().link_map;
+        // SAFETY: the dynamic linker's record of this program, which is only copied.
+        let mut copy = unsafe { own.read() };
+        (copy.bias, copy.name) = (0, name.as_ptr());
+        Box::leak(Box::new(copy))
+    }
+
+    #[test]
+    fn a_module_is_the_same_as_long_as_nothing_that_identifies_it_differs() {
+        for length in [8, 20] {
+            let (loaded, found) = (LoadedModules::new(), module(c"plugin.so"));
+            let id = map_private(PAGE).unwrap().as_ptr();
+            // SAFETY: this test's own memory, of that size.
+            loaded.push(&found, unsafe { core::slice::from_raw_parts(id, length) }, ModuleId(7));
+            let before = module(c"before.so");
+            loaded.push(&before, b"short", ModuleId(8));
+            assert_eq!(loaded.unchanged(before.start, Some(before)), Some(ModuleId(8)));
+            let Found { start, end, .. } = found;
+            let at_start = |found| loaded.unchanged(start, found);
+            assert_eq!([start, end - 1].map(|at| loaded.unchanged(at, Some(found))), [Some(ModuleId(7)); 2]);
+            let others = [
+                Found { start: start - PAGE, ..found },
+                Found { end: end + PAGE, ..found },
+                Found { link_map: before.link_map, ..found },
+            ];
+            assert_eq!(others.map(|other| at_start(Some(other))), [None; 3]);
+            assert_eq!(at_start(None), None, "it is gone");
+            assert_eq!([start - 1, end].map(|at| loaded.unchanged(at, Some(found))), [None; 2]);
+            assert_eq!(loaded.unchanged(end, None), Some(ModuleId::BY_ADDRESS), "code that a JIT made");
+            // SAFETY: as above.
+            unsafe { id.write(1) };
+            assert_eq!(at_start(Some(found)), None, "another build is there");
+        }
+    }
+
+    #[test]
+    fn what_was_loaded_is_forgotten_with_all_rules_where_something_else_is_now() {
+        let (loaded, found, rules) = (LoadedModules::new(), module(c"plugin.so"), Box::new(Rules::new()));
+        loaded.push(&found, &[], ModuleId(7));
+        let rule = Cached { rule: Rule::End, stable: false };
+        rules.put(0x1000, rule);
+        let Found { start, end, .. } = found;
+        assert!(!loaded.forget(start - PAGE, start, &rules) && !loaded.forget(end, end + PAGE, &rules));
+        assert_eq!(
+            (loaded.unchanged(start, Some(found)), rules.get(0x1000)),
+            (Some(ModuleId(7)), Some(rule))
+        );
+        assert!(loaded.forget(end - 1, end, &rules));
+        assert_eq!((loaded.unchanged(start, None), rules.get(0x1000)), (Some(ModuleId::BY_ADDRESS), None));
+    }
+
+    #[test]
+    fn a_module_has_one_record_and_what_replaces_it_another() {
+        let (channel, last_ring) = (Channel::new(64), LastRing::default());
+        let (loaded, rules) = (LoadedModules::new(), Box::new(Rules::new()));
+        let note = |found: &Found| loaded.note(found, &rules, channel.own.writer(&last_ring).unwrap());
+        let found = module(c"plugin.so");
+        let first = note(&found);
+        assert_eq!((first.record(), note(&found)), (Some(0), first));
+        loaded.forget(found.start, found.end, &rules);
+        assert_eq!(note(&found), first, "it is the same for all that is known");
+        let replaced = Found { link_map: link_map(c"plugin.so"), ..found };
+        let second = note(&replaced);
+        assert_ne!(second, first);
+        assert_eq!(loaded.unchanged(found.start, Some(replaced)), Some(second));
+        assert_eq!(loaded.unchanged(found.start, Some(found)), None);
+        assert_eq!(channel.segment.modules().count(), 2);
+    }
+
+    #[test]
+    fn a_module_without_a_name_is_waited_for_until_the_collector_has_seen_it_or_does_not_answer() {
+        let (channel, rules) = (Channel::new(64), Box::new(Rules::new()));
+        let loaded = LoadedModules::new();
+        let modules = channel.segment.modules();
+        let note =
+            |found: &Found| loaded.note(found, &rules, channel.own.writer(&LastRing::default()).unwrap());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while modules.count() == 0 {
+                    std::thread::yield_now();
+                }
+                let seen = modules.seen(ModuleId::of_record(0)).unwrap();
+                seen.store(1, Release);
+                futex_wake(seen);
+            });
+            let record = note(&module(UNNAMED));
+            let was_seen = modules.seen(record).unwrap().load(Acquire) == 1;
+            assert!(was_seen != loaded.unanswered.load(Relaxed), "it waited for one or the other");
+        });
+        note(&module(UNNAMED));
+        assert!(loaded.unanswered.load(Relaxed), "nobody looked");
+    }
+}

@@ -204,3 +204,30 @@ impl Modules {
         (ModuleId::BY_ADDRESS, true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use heaptrace_channel::ring::LastRing;
+
+    use super::*;
+    use crate::c_library::Auxiliary;
+    use crate::testing::Channel;
+
+    #[test]
+    fn what_was_there_at_the_start_stays_and_has_one_record() {
+        let (vector, modules, rules) = (Auxiliary::find().unwrap(), Modules::new(), Box::new(Rules::new()));
+        assert!(modules.start(Objects::of(vector).unwrap(), vector.program_headers()));
+        let (channel, last_ring) = (Channel::new(64), LastRing::default());
+        let note = |found: &Found| modules.note(found, &rules, channel.own.writer(&last_ring).unwrap());
+        let own = modules.find(Modules::new as *const () as usize).unwrap();
+        let c_library = modules.find(libc::getpid as *const () as usize).unwrap();
+        for found in [own, c_library, own] {
+            assert_eq!(note(&found), (ModuleId::BY_ADDRESS, true));
+        }
+        assert_eq!(channel.segment.modules().count(), 2);
+        // SAFETY: the dynamic linker's record, which is only copied: it is in no list.
+        let copy = Box::leak(Box::new(unsafe { own.link_map.read() }));
+        let later = Found { link_map: copy, ..own };
+        assert_eq!(note(&later), (ModuleId::of_record(2), false), "what came later may be unloaded");
+    }
+}

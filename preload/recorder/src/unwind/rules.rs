@@ -191,6 +191,17 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_is_of_one_address_and_no_other() {
+        let rules = Box::new(Rules::new());
+        for page in [0x5555_5555_0000, 0x7fff_f7a3_8000, 0] {
+            rules.put(page, Cached { rule: Rule::End, stable: true });
+            let others =
+                (1..1 << INDEX_BITS).map(|low| page | low).chain((15..47).map(|bit| page ^ 1 << bit));
+            assert!(others.into_iter().all(|other| rules.get(other).is_none()));
+        }
+    }
+
+    #[test]
     fn a_rule_that_does_not_fit_is_not_kept() {
         for rule in [
             Rule::Sp { offset: 131_072, saved_bp: SavedBp::Kept },
