@@ -1,12 +1,13 @@
-//! Builds libheaptrace.so and libheaptrace-stat.so, which the `heaptrace` binary carries inside, deflated.
+//! Builds libheaptrace.so and libheaptrace-stat.so, which the `heaptrace` binary carries inside, compressed.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs, io};
+use std::{env, fs};
 
-use flate2::read::ZlibEncoder;
-use flate2::{Compression, Crc};
+use flate2::Crc;
+use lzma_rust2::{XzOptions, XzWriter};
 
 fn main() {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
@@ -25,10 +26,11 @@ fn main() {
     for (features, name) in [("shared-object", "LIBRARY"), ("shared-object,counting", "STAT_LIBRARY")] {
         let library = build_library(workspace, features, &out.join(name));
         let content = fs::read(&library).expect("the library was just built");
-        let path = out.join(format!("{name}.z"));
-        let mut deflated = ZlibEncoder::new(&*content, Compression::best());
-        let mut file = File::create(&path).expect("the folder is cargo's");
-        io::copy(&mut deflated, &mut file).expect("there is room for it");
+        let path = out.join(format!("{name}.xz"));
+        let file = File::create(&path).expect("the folder is cargo's");
+        let mut compressed = XzWriter::new(file, XzOptions::with_preset(9)).expect("there is such a preset");
+        compressed.write_all(&content).expect("there is room for it");
+        compressed.finish().expect("there is room for it");
         println!("cargo::rustc-env=HEAPTRACE_{name}={}", path.display());
         println!("cargo::rustc-env=HEAPTRACE_{name}_HASH={:016x}", fnv1a(&content));
         let mut check = Crc::new();

@@ -1,4 +1,4 @@
-"""What scripts/bench, what belongs to it, and scripts/conformance share."""
+"""What scripts/bench, what belongs to it, scripts/conformance and scripts/matrix share."""
 
 import ctypes, os, subprocess, time
 from pathlib import Path
@@ -9,6 +9,12 @@ ROOT = Path(__file__).resolve().parent.parent
 def need(*pairs):
     """Installs what is missing, as scripts/needs says."""
     subprocess.run(["bash", "-ec", '. scripts/needs; need "$@"', "need", *pairs], cwd=ROOT, check=True)
+
+
+def own_mirror():
+    """Where this machine has Debian from: one place, or none."""
+    places = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Origin: Debian"], capture_output=True, text=True)
+    return [place for place in places.stdout.split() if place.rstrip("/").endswith("/debian")][:1]
 
 
 def build(profile="release"):

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use flate2::Crc;
-use flate2::read::ZlibDecoder;
+use lzma_rust2::XzReader;
 use rustix::fs::{self, AtFlags, Mode, OFlags, StatVfsMountFlags};
 
 use crate::{own_folder, platform};
@@ -18,22 +18,23 @@ use crate::{own_folder, platform};
 /// One of the two libraries.
 #[derive(Debug, Clone, Copy)]
 pub struct Library {
-    deflated: &'static [u8],
+    /// An xz file.
+    compressed: &'static [u8],
     name: &'static str,
-    /// Its length and checksum, so that it need not be inflated to know it again.
+    /// Its length and checksum, so that it need not be unpacked to know it again.
     check: &'static str,
 }
 
 /// The one that records samples.
 pub const RECORDER: Library = Library {
-    deflated: include_bytes!(env!("HEAPTRACE_LIBRARY")),
+    compressed: include_bytes!(env!("HEAPTRACE_LIBRARY")),
     name: concat!("libheaptrace-", env!("HEAPTRACE_LIBRARY_HASH"), ".so"),
     check: env!("HEAPTRACE_LIBRARY_CHECK"),
 };
 
 /// The one that counts.
 pub const COUNTER: Library = Library {
-    deflated: include_bytes!(env!("HEAPTRACE_STAT_LIBRARY")),
+    compressed: include_bytes!(env!("HEAPTRACE_STAT_LIBRARY")),
     name: concat!("libheaptrace-stat-", env!("HEAPTRACE_STAT_LIBRARY_HASH"), ".so"),
     check: env!("HEAPTRACE_STAT_LIBRARY_CHECK"),
 };
@@ -97,7 +98,7 @@ impl Library {
 
     fn content(self) -> Result<Vec<u8>> {
         let mut content = Vec::new();
-        ZlibDecoder::new(self.deflated).read_to_end(&mut content)?;
+        XzReader::new(self.compressed, false).read_to_end(&mut content)?;
         Ok(content)
     }
 

@@ -12,11 +12,11 @@ def parts():
     return QUICK
 
 
-def run(way, part):
+def run(way, part, program="redis-server"):
     socket = way.folder / "socket"
     client = lambda *words: way.ask(["redis-cli", "-s", socket, *words])
     info = lambda field: re.search(rf"^{field}:(\S*)", client("info") or "", re.M).group(1)
-    server = way.start(["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", way.folder,
+    server = way.start([program, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", way.folder,
                         "--enable-debug-command", "yes"])
     way.until(lambda: client("ping") == "PONG", "redis answers")
     load = way.start(["redis-benchmark", "-s", socket, "-q", "-n", "150000", "-P", "16", "-r", "100000", "-t",
