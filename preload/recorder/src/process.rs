@@ -252,8 +252,6 @@ impl OwnProcess {
     /// A forked child has noticed that it is one.
     pub fn finish(&self, is_program: bool) -> bool {
         const STEP: Duration = Duration::from_millis(50);
-        /// How long without a sign of life from the collector, and from one that never gave any.
-        const PATIENCE: [Duration; 2] = [Duration::from_secs(2), Duration::from_millis(200)];
         let last_ring = LastRing::default();
         let Some(writer) = self.writer(&last_ring) else { return true };
         let segment = writer.segment();
@@ -265,10 +263,11 @@ impl OwnProcess {
         segment.header().nudge();
         let beat = || segment.header().heartbeat.load(Relaxed);
         let mut seen = beat();
-        let mut patience = Patience::new(PATIENCE[usize::from(seen == 0)]);
+        let mut patience = patience(seen);
         while slot.written.load(Acquire) == 0 && patience.wait(&slot.written, 0, STEP) {
             if beat() != seen {
-                (seen, patience) = (beat(), Patience::new(PATIENCE[0]));
+                seen = beat();
+                patience = self::patience(seen);
                 continue;
             }
             let collector = segment.header().collector.load(Relaxed);
@@ -278,6 +277,13 @@ impl OwnProcess {
         }
         true
     }
+}
+
+/// How long is waited without a further sign of life from the collector, of which `beat` is the last.
+fn patience(beat: u32) -> Patience {
+    const SINCE_A_SIGN: Duration = Duration::from_secs(2);
+    const WITHOUT_ANY: Duration = Duration::from_millis(200);
+    Patience::new(if beat == 0 { WITHOUT_ANY } else { SINCE_A_SIGN })
 }
 
 #[cfg(test)]

@@ -428,6 +428,19 @@ mod tests {
         assert_eq!(calls.walk(&two, &mut there(1)), 0, "the outer one is gone");
     }
 
+    #[test]
+    fn links_hold_if_each_of_them_does() {
+        let words: Vec<_> = (0..9).map(Cell::new).collect();
+        let link = |word: &Cell<usize>| Link { at: word.as_ptr() as usize, word: word.get() };
+        let links: Vec<_> = words.iter().map(link).collect();
+        assert!((0..=9).all(|count| all_hold(&links[..count])));
+        for (index, word) in words.iter().enumerate() {
+            word.set(100);
+            assert!((0..=9).all(|count| all_hold(&links[..count]) == (count <= index)));
+            word.set(index);
+        }
+    }
+
     /// Frames with more words than there is room for.
     #[test]
     fn what_finds_no_room_is_not_kept() {
