@@ -6,12 +6,19 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 
 import { open, withBrowser } from './browser.mjs';
-import { orders, pageOf } from './heaptrace.mjs';
+import { profileOf } from './builder.mjs';
+import { go, orders, ordersAgain, pageOf } from './heaptrace.mjs';
 import { VIEWS } from '../../cli/report/web/model/state.js';
 
 withBrowser();
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe complains of in what is shown. */
+async function complaints(page, what) {
+    const { violations } = await page.evaluate(() => axe.run());
+    return violations.map(({ id, nodes }) => `${what}: ${id}: ${nodes.map((node) => node.html).join('\n')}`);
+}
 
 for (const dark of [false, true]) {
     test(`axe finds nothing to complain of, ${dark ? 'dark' : 'light'}`, async () => {
@@ -19,13 +26,29 @@ for (const dark of [false, true]) {
         await page.evaluate(AXE);
         for (const view of VIEWS) {
             await show(page, `#/${view}?si=alloc_space&f=handle&q=std&p=checksum`);
-            const { violations } = await page.evaluate(() => axe.run());
-            const told = violations.map(({ id, nodes }) => `${view}: ${id}: ${nodes.map((node) => node.html).join('\n')}`);
-            assert.deepEqual(told, []);
+            assert.deepEqual(await complaints(page, view), []);
         }
+        await page.getByRole('button', { name: 'Export' }).click();
+        assert.deepEqual(await complaints(page, 'menu'), []);
+        await page.keyboard.press('Escape');
+        await page.keyboard.press('?');
+        assert.deepEqual(await complaints(page, 'help'), []);
         await close();
     });
 }
+
+test('nor in a difference, of strange names, and of a profile without most of what ours have, on a small screen', async () => {
+    const strange = profileOf('strange.prof', [[['<b>', ' ', 'a'.repeat(500), '{data}'], 100], [['main'], 1]]);
+    for (const path of [pageOf(ordersAgain(), '--diff-base', orders()), pageOf(strange), pageOf(go().cpu)]) {
+        const { page, close } = await open(path, { width: 400 });
+        await page.evaluate(AXE);
+        for (const view of VIEWS) {
+            await show(page, `#/${view}?q=std&f=(`);
+            assert.deepEqual(await complaints(page, view), []);
+        }
+        await close();
+    }
+});
 
 test('nothing is wider than a small screen', async () => {
     const { page, close } = await open(pageOf(orders()), { width: 400 });

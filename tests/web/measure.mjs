@@ -8,9 +8,9 @@ import { gzipSync } from 'node:zlib';
 import { launch } from './browser.mjs';
 import { file, large, output, pageOf } from './heaptrace.mjs';
 
-/** Most stacks of which pprof is asked for its page, and milliseconds that it is given to show it. */
+/** Most stacks of which pprof is asked for its page, and milliseconds that a browser has to show it. */
 const PPROF_MOST = 100_000;
-const PATIENCE = 60_000;
+const PATIENCE = 300_000;
 
 const [rounds, ...sizes] = process.argv.slice(2).map(Number);
 const browser = await launch();
@@ -82,9 +82,10 @@ async function measurePprof(profile) {
     try {
         await new Promise((done) => server.stderr.on('data', (data) => String(data).includes('Serving') && done()));
         const address = `http://localhost:${port}/ui/flamegraph`;
-        const [size, seconds] = output('curl', '-s', '-o', '/dev/null', '-w', '%{size_download} %{time_total}', address).split(' ').map(Number);
+        const path = file('pprof.html', '');
+        const [size, seconds] = output('curl', '-s', '-o', path, '-w', '%{size_download} %{time_total}', address).split(' ').map(Number);
         tell('pprof: page', `${mebibytes(size)}, ${(size / statSync(profile).size).toFixed(2)} of the profile, after ${seconds.toFixed(1)} s`);
-        tell('pprof: first flame graph', await firstOfPprof(address));
+        tell('pprof: first flame graph', await firstOfPprof(`file://${path}`));
     } finally {
         process.kill(-server.pid);
     }

@@ -1,6 +1,8 @@
 //! The functions by which programs in C ask for memory everywhere: `xmalloc`, `g_malloc0`,
 //! `Perl_safesysrealloc`. Who calls them is who asks.
 
+use std::collections::BTreeSet;
+
 use hashbrown::HashMap;
 
 use crate::profile::tables::Profile;
@@ -9,13 +11,17 @@ use crate::profile::tables::Profile;
 const REQUESTS: [&str; 9] =
     ["malloc", "calloc", "realloc", "zalloc", "palloc", "memalign", "strdup", "strndup", "memdup"];
 
-/// How deep in each other the parts of such a function are looked for.
-const PARTS_DEPTH: usize = 8;
+/// Words of such names that only say how it is done.
+const MANNERS: [&str; 6] = ["aligned", "impl", "internal", "n", "try", "usable"];
+
+/// How far from one that several places call others of its kind are looked for, at least.
+const CHAIN_DEPTH: usize = 8;
 
 /// A place in a stack: a location, and one of its lines.
 type CallSite = (u32, usize);
 
-/// For each function whether it is one: by its name, and because more than one place calls it, or only another one.
+/// For each function whether it is one: by its name, and because more than one place calls it, or because it
+/// calls one or one calls it, as `palloc_block` is a part of `palloc`.
 pub fn wrappers(profile: &Profile) -> Vec<bool> {
     let names = profile.functions.iter().map(|function| profile.text(function.name));
     let named: Vec<bool> = names.map(is_name_of_one).collect();
@@ -23,7 +29,8 @@ pub fn wrappers(profile: &Profile) -> Vec<bool> {
     if !named.contains(&true) {
         return is_wrapper;
     }
-    let mut callers: HashMap<u32, (CallSite, u32)> = HashMap::new();
+    let mut callers: HashMap<u32, CallSite> = HashMap::new();
+    let mut calls: BTreeSet<(u32, u32)> = BTreeSet::new();
     for stack in profile.stacks.iter() {
         let places = stack.iter().flat_map(|&location| {
             let lines = profile.code.lines(location).iter().enumerate();
@@ -32,21 +39,21 @@ pub fn wrappers(profile: &Profile) -> Vec<bool> {
         let mut called = None;
         for (place, function) in places {
             if let Some(called) = called.filter(|&called| named[called as usize]) {
-                let (first, _) = *callers.entry(called).or_insert((place, function));
+                let first = *callers.entry(called).or_insert(place);
                 is_wrapper[called as usize] |= first != place;
+                if named[function as usize] {
+                    calls.insert((called, function));
+                }
             }
             called = Some(function);
         }
     }
-    // What one alone calls is a part of it, as `palloc_block` is of `palloc`; it may have parts itself.
-    for _ in 0..PARTS_DEPTH {
-        let parts = callers.iter().filter(|(_, (_, caller))| is_wrapper[*caller as usize]);
-        let parts: Vec<u32> =
-            parts.map(|(called, _)| *called).filter(|&called| !is_wrapper[called as usize]).collect();
-        if parts.is_empty() {
-            break;
+    for _ in 0..CHAIN_DEPTH {
+        for &(called, caller) in &calls {
+            let is_one = is_wrapper[called as usize] || is_wrapper[caller as usize];
+            is_wrapper[called as usize] = is_one;
+            is_wrapper[caller as usize] = is_one;
         }
-        parts.iter().for_each(|&called| is_wrapper[called as usize] = true);
     }
     is_wrapper
 }
@@ -58,7 +65,8 @@ fn is_name_of_one(name: &str) -> bool {
         return false;
     }
     let name = name.trim_start_matches('_').to_ascii_lowercase();
-    let words = |part: &str| part.split('_').filter(|word| !word.is_empty()).count();
+    let words =
+        |part: &str| part.split('_').filter(|word| !word.is_empty() && !MANNERS.contains(word)).count();
     let around = REQUESTS.iter().find_map(|request| name.split_once(request));
     match around {
         // What is right before it is a part of the same word: `xmalloc`.
@@ -97,6 +105,8 @@ mod tests {
             "lalloc",
             "ngx_alloc",
             "ngx_palloc_block",
+            "ztrymalloc_usable_internal",
+            "g_try_malloc0_n",
         ] {
             assert!(is_name_of_one(name), "{name}");
         }

@@ -166,8 +166,15 @@ export class Session {
     pivots(shown) {
         const { p } = shown.state;
         const { names } = shown.keys;
-        const regex = p === '' ? '' : pattern(p);
-        return typeof regex === 'string' ? new Uint8Array(names.length) : Uint8Array.from(names, (name) => Number(regex.test(name)));
+        const found = new Uint8Array(names.length);
+        // Mostly it is one name, which is found sooner than what an expression matches.
+        const name = p.slice(1, -1).replace(/\\(.)/g, '$1');
+        const regex = p === '' || exactly(name) === p ? '' : pattern(p);
+        const matches = typeof regex === 'string' ? (/** @type {string} */ one) => regex === '' && p !== '' && one === name : (/** @type {string} */ one) => regex.test(one);
+        for (let key = 0; key < names.length; key++) {
+            found[key] = matches(names[key]) ? 1 : 0;
+        }
+        return found;
     }
 
     /**

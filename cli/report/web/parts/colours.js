@@ -16,6 +16,9 @@ const KIND_COLOURS = /** @type {[number, number, number][][]} */ ([
     ],
 ]);
 
+/** Of names that were shown, by theme and kind. */
+const colours = KIND_COLOURS.map((kinds) => kinds.map(() => /** @type {Map<string, string>} */ (new Map())));
+
 const prefersDark = matchMedia('(prefers-color-scheme: dark)');
 
 /** @returns {boolean} */
@@ -27,11 +30,19 @@ export function isDark() {
 /**
  * @param {number} kind
  * @param {string} name so that neighbours can be told apart, and a function has one colour everywhere
+ * @param {boolean} [dark] whether the page is
  */
-export function kindColour(kind, name) {
-    const [hue, saturation, lightness] = KIND_COLOURS[isDark() ? 1 : 0][kind];
-    const shade = hash(name);
-    return `hsl(${hue + (shade % 17) - 8} ${saturation}% ${lightness + ((shade >> 5) % 9) - 4}%)`;
+export function kindColour(kind, name, dark = isDark()) {
+    const theme = dark ? 1 : 0;
+    const known = colours[theme][kind];
+    let colour = known.get(name);
+    if (colour === undefined) {
+        const [hue, saturation, lightness] = KIND_COLOURS[theme][kind];
+        const shade = hash(name);
+        colour = `hsl(${hue + (shade % 17) - 8} ${saturation}% ${lightness + ((shade >> 5) % 9) - 4}%)`;
+        known.set(name, colour);
+    }
+    return colour;
 }
 
 /**

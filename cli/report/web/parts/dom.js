@@ -40,6 +40,15 @@ function present(children) {
 }
 
 /**
+ * How large an element is, to compare: who is told that this changes is told at first too.
+ *
+ * @param {HTMLElement} element
+ */
+export function sizeOf(element) {
+    return `${element.clientWidth} ${element.clientHeight}`;
+}
+
+/**
  * @param {string} label
  * @param {() => void} run
  * @param {Record<string, unknown>} [attributes]

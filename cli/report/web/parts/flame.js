@@ -9,8 +9,8 @@ import { isNoise } from '../model/sums.js';
 import { certaintyText, valueText } from '../text/describe.js';
 import { boxName } from '../text/shorten.js';
 import { amount, grouped } from '../text/units.js';
-import { changeColour, kindColour, themed } from './colours.js';
-import { el } from './dom.js';
+import { changeColour, isDark, kindColour, themed } from './colours.js';
+import { el, sizeOf } from './dom.js';
 import { placed } from './layout.js';
 import { hideTip, showTip } from './tip.js';
 import { TreeMirror } from './tree_mirror.js';
@@ -58,7 +58,9 @@ export class Flame {
         /** @type {Box | null} */
         this.hovered = null;
         this.listen();
-        new ResizeObserver(() => this.layout()).observe(this.element);
+        /** The size that it was drawn for. */
+        this.size = '';
+        new ResizeObserver(() => sizeOf(this.element) !== this.size && this.layout()).observe(this.element);
     }
 
     listen() {
@@ -113,6 +115,7 @@ export class Flame {
     layout() {
         const { boxes, zoomed } = this;
         this.width = this.element.clientWidth;
+        this.size = sizeOf(this.element);
         if (!boxes || !zoomed || this.width === 0) {
             return;
         }
@@ -291,6 +294,7 @@ class Brush {
         this.shown = shown;
         this.kind = kind;
         this.letter = context.measureText('0').width;
+        this.dark = isDark();
         this.text = themed('--box-text');
         this.faint = themed('--faint');
         this.line = themed('--focus');
@@ -348,7 +352,7 @@ class Brush {
         if (this.shown.difference) {
             return changeColour(box.width > 0 ? box.value / box.width : 0, this.shown.metric.sampled && isNoise(box));
         }
-        return box.key === -1 ? this.faint : kindColour(this.kind(box), box.name);
+        return box.key === -1 ? this.faint : kindColour(this.kind(box), box.name, this.dark);
     }
 
     /**

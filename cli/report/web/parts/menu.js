@@ -26,7 +26,7 @@ export function openMenu(items, x, y) {
         ),
     );
     const menu = el('div', { role: 'menu', class: 'menu', 'aria-label': 'Actions' }, ...entries);
-    document.body.append(menu);
+    document.querySelector('main')?.append(menu);
     const { width, height } = menu.getBoundingClientRect();
     menu.style.left = `${Math.max(4, Math.min(x, innerWidth - width - 4))}px`;
     menu.style.top = `${Math.max(4, Math.min(y, innerHeight - height - 4))}px`;

@@ -12,9 +12,12 @@ import { el } from './dom.js';
  * @param {Shown} shown
  */
 export function smallerNote({ calls, keys, metric, unit }) {
-    const { key, start } = calls;
+    const { count, key, start } = calls;
     const smaller = keys.names.indexOf(SMALLER);
-    const held = metric.self.width.reduce((sum, width, run) => sum + (key[start[run + 1] - 1] === smaller ? width : 0), 0);
+    let held = 0;
+    for (let run = 1; run < count; run++) {
+        held += key[start[run + 1] - 1] === smaller ? metric.self.width[run] : 0;
+    }
     const much = `${amount(held, unit)}, ${percentage(held, metric.total)}`;
     return held > 0 && el('span', { class: 'warning', title: 'Stacks that were too small for this page are summed up there by what calls them' }, `${much}, of ${SMALLER} may belong to these too`);
 }

@@ -82,12 +82,13 @@ export class FlameView {
         const { boxes, root } = this.kept;
         this.shown = shown;
         const zoomed = boxAt(boxes, root, state.z);
+        // What is around the picture says how much room it has.
+        fill(this.legend, ...legend(shown));
+        this.showWay(shown, zoomed);
         this.flame.show(shown, boxes, zoomed, state.ice);
         this.details.show(shown, this.flame.selected ?? zoomed);
-        this.showWay(shown, zoomed);
         const keys = pathOf(zoomed).map((box) => box.key);
         app.refresh.comeNear(this.bottomUp ? wayThrough(app.session, shown, keys.reverse()) : wayNear(app.session, shown, zoomed));
-        fill(this.legend, ...legend(shown));
     }
 
     /**

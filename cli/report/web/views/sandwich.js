@@ -8,6 +8,7 @@ import { Boxes, outermost } from '../model/boxes.js';
 import { wayThrough } from '../model/near.js';
 import { exactly } from '../model/session.js';
 import { valueText } from '../text/describe.js';
+import { grouped } from '../text/units.js';
 import { actionsOf } from '../parts/actions.js';
 import { Details } from '../parts/details.js';
 import { button, el, fill } from '../parts/dom.js';
@@ -59,18 +60,19 @@ export class SandwichView {
             fill(this.title, el('span', {}, keys.includes(1) ? `The filters leave nothing of ${shown.state.p}.` : `No function matches ${shown.state.p}.`));
             return;
         }
-        const names = shown.keys.names.filter((_, key) => keys[key]);
-        const name = names.length === 1 ? names[0] : `${names.length} functions`;
+        const first = keys.indexOf(1);
+        const isOne = keys.indexOf(1, first + 1) < 0;
+        const name = isOne ? shown.keys.names[first] : `${grouped(keys.reduce((sum, one) => sum + one, 0))} functions`;
         const boxes = new Boxes(shown.calls, shown.metric, null);
         const callees = boxes.callees(name, nodes);
         const callers = boxes.callers(name, nodes);
+        fill(this.title, el('strong', {}, name), el('span', {}, valueText(shown, callees)), smallerNote(shown), this.choose());
+        fill(this.legend, ...legend(shown));
         this.callers.show(shown, boxes, callers, false);
         this.callees.show(shown, boxes, callees, true);
         this.details.show(shown, callees);
-        fill(this.title, el('strong', {}, name), el('span', {}, valueText(shown, callees)), smallerNote(shown), this.choose());
-        fill(this.legend, ...legend(shown));
-        if (names.length === 1) {
-            this.app.refresh.comeNear(wayThrough(this.app.session, shown, [keys.indexOf(1)]));
+        if (isOne) {
+            this.app.refresh.comeNear(wayThrough(this.app.session, shown, [first]));
         }
     }
 

@@ -14,7 +14,7 @@ import { boxName } from '../text/shorten.js';
 import { amount, grouped } from '../text/units.js';
 import { actionsOf } from '../parts/actions.js';
 import { changeColour, kindColour } from '../parts/colours.js';
-import { button, el, fill } from '../parts/dom.js';
+import { button, el, fill, sizeOf } from '../parts/dom.js';
 import { legend } from '../parts/legend.js';
 import { openMenu } from '../parts/menu.js';
 import { hideTip, showTip } from '../parts/tip.js';
@@ -42,14 +42,16 @@ export class TreemapView {
         this.tips = new Map();
         this.holder.addEventListener('pointermove', (event) => this.hover(event));
         this.holder.addEventListener('pointerleave', hideTip);
-        new ResizeObserver(() => this.draw()).observe(this.holder);
+        /** The size that it was drawn for. */
+        this.size = '';
+        new ResizeObserver(() => sizeOf(this.holder) !== this.size && this.draw()).observe(this.holder);
     }
 
     /** @param {Shown} shown */
     update(shown) {
         this.shown = shown;
-        this.draw();
         fill(this.legend, ...legend(shown));
+        this.draw();
     }
 
     draw() {
@@ -58,6 +60,7 @@ export class TreemapView {
         if (!shown || width === 0 || height === 0) {
             return;
         }
+        this.size = sizeOf(holder);
         this.tips.clear();
         const groups = groupsOf(this.app, shown, (LEAST * LEAST) / (width * height));
         const total = groups.reduce((sum, group) => sum + group.size, 0);
@@ -66,7 +69,7 @@ export class TreemapView {
         const others = groups.filter((group) => group.rows.length === 0);
         const rest = { count: sumOf(others, (group) => group.count), size: sumOf(others, (group) => group.size) };
         fill(holder, ...large.map((group, i) => this.group(shown, group, places[i])), this.smaller(shown, rest, left));
-        const small = { count: sumOf(groups, (group) => group.count - group.rows.length), size: total - sumOf(groups, (group) => sumOf(group.rows, sizeOf)) };
+        const small = { count: sumOf(groups, (group) => group.count - group.rows.length), size: total - sumOf(groups, (group) => sumOf(group.rows, heldBy)) };
         const told = small.count > 0 ? `; ${smallText(shown, small)}` : '';
         fill(this.note, el('span', {}, total === 0 ? 'No function holds anything itself here' : `What functions hold themselves, by file${told}`));
     }
@@ -80,8 +83,8 @@ export class TreemapView {
         const hasTitle = place.height > 2 * TITLE && place.width > 50;
         const top = hasTitle ? TITLE : 0;
         const room = { x: 1, y: top, width: place.width - 2, height: place.height - top - 1 };
-        const { places, left } = squares(group.rows.map(sizeOf), group.size, room);
-        const rest = { count: group.count - group.rows.length, size: group.size - sumOf(group.rows, sizeOf) };
+        const { places, left } = squares(group.rows.map(heldBy), group.size, room);
+        const rest = { count: group.count - group.rows.length, size: group.size - sumOf(group.rows, heldBy) };
         const frame = el('div', { class: 'group' }, hasTitle && el('span', {}, boxName(group.name, Math.floor((place.width - 8) / LETTER))),
             ...group.rows.map((row, i) => this.tile(shown, row, places[i])), this.smaller(shown, rest, left));
         put(frame, place);
@@ -104,9 +107,9 @@ export class TreemapView {
         const tile = button(label, () => {
             const bounds = tile.getBoundingClientRect();
             openMenu(actionsOf(app, name, null), bounds.left + Math.min(bounds.width / 2, 60), bounds.top + Math.min(bounds.height, 24));
-        }, { class: `tile${noise ? ' noise' : ''}${faded ? ' faded' : ''}`, 'aria-label': lines.join(', ') });
+        }, { class: `tile${noise ? ' noise' : ''}${faded ? ' faded' : ''}`, 'aria-label': named(label, lines.join(', ')) });
         put(tile, place);
-        tile.style.backgroundColor = shown.difference ? changeColour(Math.sign(row.flat.value), noise) : kindColour(app.session.kind(shown.keys, row.key), row.name);
+        tile.style.backgroundColor = faded ? '' : shown.difference ? changeColour(Math.sign(row.flat.value), noise) : kindColour(app.session.kind(shown.keys, row.key), row.name);
         this.tips.set(tile, lines);
         return tile;
     }
@@ -125,7 +128,7 @@ export class TreemapView {
         const label = `${grouped(small.count)} smaller`;
         const hasRoom = place.height > 15 && place.width > label.length * LETTER + 8;
         const text = smallText(shown, small);
-        const tile = button(hasRoom ? label : '', () => this.app.go({ view: 'top' }), { class: 'tile small', 'aria-label': `${text}: see the table` });
+        const tile = button(hasRoom ? label : '', () => this.app.go({ view: 'top' }), { class: 'tile small', 'aria-label': named(hasRoom ? label : '', `${text}: see the table`) });
         put(tile, place);
         this.tips.set(tile, [text, 'click for the table']);
         return tile;
@@ -152,7 +155,7 @@ function put(element, { x, y, width, height }) {
 }
 
 /** @param {Row} row */
-function sizeOf(row) {
+function heldBy(row) {
     return Math.abs(row.flat.value);
 }
 
@@ -163,6 +166,16 @@ function sizeOf(row) {
  */
 function sumOf(items, of) {
     return items.reduce((sum, item) => sum + of(item), 0);
+}
+
+/**
+ * What a tile is called, by whoever says what can be read on it too.
+ *
+ * @param {string} label
+ * @param {string} text
+ */
+function named(label, text) {
+    return text.startsWith(label) ? text : `${label}: ${text}`;
 }
 
 /**
@@ -205,7 +218,7 @@ function groupsOf({ profile, session }, shown, least) {
             total += size;
         }
     }
-    const drawn = session.largest(shown, 'flat', MOST).filter((row) => sizeOf(row) > 0 && sizeOf(row) >= least * total);
+    const drawn = session.largest(shown, 'flat', MOST).filter((row) => heldBy(row) > 0 && heldBy(row) >= least * total);
     drawn.forEach((row) => groupOf(row.key).rows.push(row));
     return [...groups.values()].sort((a, b) => b.size - a.size);
 }
