@@ -100,6 +100,43 @@ fn build_id_of_notes(mut notes: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
+    /// A module's header of that type: `size` bytes from `start` on.
+    fn header(p_type: u32, p_flags: u32, start: usize, size: usize) -> libc::Elf64_Phdr {
+        // SAFETY: zeros are valid.
+        let nothing: libc::Elf64_Phdr = unsafe { core::mem::zeroed() };
+        libc::Elf64_Phdr { p_type, p_flags, p_vaddr: start as u64, p_memsz: size as u64, ..nothing }
+    }
+
+    #[test]
+    fn code_is_what_is_loaded_to_be_executed() {
+        let headers = [
+            header(libc::PT_LOAD, libc::PF_R, 0x1010, 0x10),
+            header(libc::PT_LOAD, libc::PF_R | libc::PF_X, 0x2000, 0x100),
+            header(libc::PT_GNU_STACK, libc::PF_R | libc::PF_X, 0x3000, 0x100),
+        ];
+        let image = Image { bias: 0x10_0000, headers: headers.as_ptr(), count: headers.len() };
+        assert_eq!(image.extent(), 0x10_1000..0x10_2100);
+        let code = [0x10_1010, 0x10_1FFF, 0x10_2000, 0x10_20FF, 0x10_2100, 0x10_3000, 0x2000];
+        assert_eq!(code.map(|at| image.has_code(at)), [false, false, true, true, false, false, false]);
+    }
+
+    #[test]
+    fn a_build_id_is_one_of_notes_inside_of_the_module_only() {
+        let notes = [4u32, 8, 3].map(u32::to_le_bytes).concat().into_iter().chain(*b"GNU\x0012345678");
+        let notes: Vec<u8> = notes.collect();
+        let (start, size) = (notes.as_ptr() as usize, notes.len());
+        let build_id = |start, size, module| {
+            let headers = [header(libc::PT_LOAD, 0, start, size), header(libc::PT_NOTE, 0, start, size)];
+            Image { bias: 0, headers: headers.as_ptr(), count: 2 }.build_id(module)
+        };
+        assert_eq!(build_id(start, size, start..start + size), b"12345678");
+        assert_eq!(build_id(start, size, start + 1..start + size), b"", "it begins before");
+        assert_eq!(build_id(start, size, start..start + size - 1), b"", "it ends behind");
+        assert_eq!(build_id(start, 0, start..start + size), b"", "it has no notes");
+        let without = [header(libc::PT_LOAD, 0, start, size)];
+        assert_eq!(Image { bias: 0, headers: without.as_ptr(), count: 1 }.build_id(start..start + size), b"");
+    }
+
     #[test]
     fn a_build_id_is_found_behind_other_notes() {
         let mut notes = Vec::new();

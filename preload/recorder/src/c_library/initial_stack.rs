@@ -181,6 +181,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_variable_has_the_value_behind_its_name_and_no_other() {
+        let list = [c"PATHS=1", c"PATH=/bin", c"PATH=2", c"EMPTY="].map(CStr::as_ptr);
+        let list: Vec<_> = list.into_iter().chain([ptr::null()]).collect();
+        let value = |name| Strings(list.as_ptr()).value(name);
+        assert_eq!([value("PATH"), value("EMPTY")], [Some(c"/bin"), Some(c"")]);
+        assert_eq!([value("PAT"), value("HOME"), value("ATH")], [None; 3]);
+    }
+
+    #[test]
+    fn before_the_vector_lie_the_environment_and_the_arguments() {
+        unsafe extern "C" {
+            static environ: *const *const c_char;
+        }
+        // SAFETY: no test changes the environment, so it is the kernel's own list, behind which the vector lies.
+        let (list, vector) = unsafe { (environ, environ.add(Strings(environ).iter().count() + 1)) };
+        let (arguments, environment) = Auxiliary(vector.cast()).arguments_and_environment().unwrap();
+        assert!(ptr::eq(environment.0, list));
+        let told: Vec<_> = std::fs::read("/proc/self/cmdline").unwrap();
+        let told = told.strip_suffix(b"\0").unwrap().split(|&byte| byte == 0);
+        assert!(arguments.iter().map(CStr::to_bytes).eq(told));
+    }
+
+    #[test]
     fn the_vector_is_found_on_a_stack_and_in_proc() {
         let vector: [u64; 16] = [
             0x7ffc_1234, // an environment
