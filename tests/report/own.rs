@@ -80,7 +80,7 @@ fn who_calls_xmalloc_is_who_asks_unless_it_is_called_from_one_place() {
 }
 
 #[test]
-fn what_only_such_a_function_calls_is_a_part_of_it() {
+fn what_calls_such_a_function_or_is_called_by_it_is_one_too() {
     let mut b = Builder::new(&[("inuse_space", "bytes")]);
     let program = b.mapping("/home/me/app", 0x40_0000);
     let mut at = 0;
@@ -89,15 +89,15 @@ fn what_only_such_a_function_calls_is_a_part_of_it() {
         let function = b.function(name, "/home/me/src/a.c");
         b.location(program, 0x40_0000 + at, &[(function, line)])
     };
-    let [block, small, palloc] =
-        ["palloc_block", "palloc_small", "palloc"].map(|name| frame(&mut b, name, 1));
-    let [parse, print] = ["parse", "print"].map(|name| frame(&mut b, name, 2));
-    b.sample(&[block, small, palloc, parse], &[1]);
-    b.sample(&[block, small, palloc, print], &[20]);
-    assert_eq!(
-        rows_of(&b, &["--own"]),
-        named(&[(20, "print /home/me/src/a.c:2"), (1, "parse /home/me/src/a.c:2")])
-    );
+    let [block, palloc, pcalloc] = ["palloc_block", "palloc", "pcalloc"].map(|name| frame(&mut b, name, 1));
+    let [parse, print, load] = ["parse", "print", "load"].map(|name| frame(&mut b, name, 2));
+    for (stack, value) in
+        [([block, palloc, parse], 1), ([block, palloc, print], 20), ([block, pcalloc, load], 300)]
+    {
+        b.sample(&stack, &[value]);
+    }
+    let place = |name: &str| format!("{name} /home/me/src/a.c:2");
+    assert_eq!(rows_of(&b, &["--own"]), [(300, place("load")), (20, place("print")), (1, place("parse"))]);
 }
 
 #[test]

@@ -221,7 +221,10 @@ test('files for other programs are saved from the page', async () => {
     };
     const lines = (text) => text.trim().split('\n').sort();
     assert.deepEqual(lines(await save('Folded stacks')), lines(heaptrace('report', '--folded', '-s', 'alloc_space', orders())));
-    assert.match(await save('Flame graph as SVG'), /^<svg .*checksum.*<\/svg>$/s);
+    const picture = await save('Flame graph as SVG');
+    assert.match(picture, /^<svg .*checksum.*<\/svg>$/s);
+    await page.keyboard.press('t');
+    assert.equal(await save('Flame graph as SVG'), picture, 'its letters are dark on any page');
     assert.match(await save('Table as CSV'), /^name,flat,cum/);
     JSON.parse(await save('speedscope'));
     await close();

@@ -51,9 +51,9 @@ export function kindColour(kind, name, dark = isDark()) {
  *
  * @param {number} share from −1 to 1
  * @param {boolean} noise
+ * @param {boolean} [dark] whether the page is
  */
-export function changeColour(share, noise) {
-    const dark = isDark();
+export function changeColour(share, noise, dark = isDark()) {
     if (noise || share === 0) {
         return dark ? 'hsl(215 6% 34%)' : 'hsl(215 8% 84%)';
     }

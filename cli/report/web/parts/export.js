@@ -66,9 +66,10 @@ function picture(app) {
     const drawing = svg('svg', { xmlns: 'http://www.w3.org/2000/svg', width, height, viewBox: `0 0 ${width} ${height}`, 'font-family': 'monospace', 'font-size': 11 });
     for (const { box, x, width: own, row: depth } of places) {
         if (box) {
+            // On paper, with dark letters.
             const fill = shown.difference
-                ? changeColour(box.width > 0 ? box.value / box.width : 0, false)
-                : kindColour(app.session.kind(shown.keys, box.key), box.name);
+                ? changeColour(box.width > 0 ? box.value / box.width : 0, false, false)
+                : kindColour(app.session.kind(shown.keys, box.key), box.name, false);
             drawing.append(svg('g', {},
                 svg('title', {}, `${box.name}: ${valueText(shown, box)}`),
                 svg('rect', { x: x.toFixed(2), y: depth * row, width: Math.max(own - 0.5, 0.5).toFixed(2), height: row - 1, rx: 2, fill }),
