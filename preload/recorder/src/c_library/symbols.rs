@@ -302,3 +302,17 @@ fn is_same(text: *const c_char, wanted: &[u8]) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers that are published for these names.
+    #[test]
+    fn the_hash_is_that_of_the_system_v_abi() {
+        let hashes = [(c"", 0), (c"exit", 0x0006_CF04), (c"printf", 0x0779_05A6), (c"syscall", 0x0B09_985C)];
+        for (name, hash) in hashes {
+            assert_eq!(sysv_hash(name.to_bytes_with_nul()), hash, "{name:?}");
+        }
+    }
+}
