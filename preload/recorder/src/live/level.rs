@@ -98,7 +98,7 @@ impl<'t> Level<'t> {
 
     /// The bucket for an address.
     #[inline(always)]
-    fn index(self, address: usize) -> usize {
+    pub fn index(self, address: usize) -> usize {
         let granule = address >> self.granule_bits();
         // A heap larger than the level lies over itself, each time in another order.
         let lap = (granule >> self.bits()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -137,11 +137,11 @@ impl<'t> Level<'t> {
         self.notes()[self.index(address) / CHUNK].fetch_and(!ALONE, Relaxed);
     }
 
-    /// What the notes say of a block that is about to be added at `address`, where there is none in its own bucket.
+    /// What the notes say of a block that is about to be added to that bucket, its own, where it is not yet.
     #[inline(always)]
-    pub fn known(self, address: usize) -> Novelty {
+    pub fn known(self, index: usize) -> Novelty {
         const USED_ALONE: u8 = USED | ALONE;
-        match self.noted(self.index(address)) {
+        match self.noted(index) {
             USED_ALONE => Novelty::New,
             USED => Novelty::NewHere,
             _ => Novelty::Nothing,
@@ -165,10 +165,10 @@ impl<'t> Level<'t> {
         self.used().filter_map(Entry::block)
     }
 
-    /// The bucket that a block of that address is in, unless that is full.
+    /// The bucket of that index.
     #[inline(always)]
-    pub fn own_bucket(self, address: usize) -> &'t Bucket {
-        &self.buckets()[self.index(address)]
+    pub fn bucket(self, index: usize) -> &'t Bucket {
+        &self.buckets()[index]
     }
 
     /// Adds a block; false if all buckets of its group are full.
@@ -288,12 +288,18 @@ mod tests {
         let level = level();
         let (address, elsewhere) = (0x10000, 0x10000 + CHUNK * GRANULE);
         level.note_alone();
-        assert!(matches!(level.known(address), Novelty::Nothing), "that there are blocks is not noted yet");
+        assert!(
+            matches!(level.known(level.index(address)), Novelty::Nothing),
+            "that there are blocks is not noted yet"
+        );
         assert!(level.claim(address, SAMPLE) && level.claim(elsewhere, SAMPLE));
-        assert!(matches!(level.known(address), Novelty::New));
+        assert!(matches!(level.known(level.index(address)), Novelty::New));
         level.note_below(address);
-        assert!(matches!((level.known(address), level.known(elsewhere)), (Novelty::NewHere, Novelty::New)));
+        assert!(matches!(
+            (level.known(level.index(address)), level.known(level.index(elsewhere))),
+            (Novelty::NewHere, Novelty::New)
+        ));
         (0..WAYS).for_each(|n| assert!(level.claim(elsewhere + n, SAMPLE)));
-        assert!(matches!(level.known(elsewhere), Novelty::Nothing), "one is beside");
+        assert!(matches!(level.known(level.index(elsewhere)), Novelty::Nothing), "one is beside");
     }
 }

@@ -133,12 +133,13 @@ impl LiveTable {
     pub fn add(&self, address: usize, sample: Sample) -> bool {
         let Some(top) = self.top() else { return false };
         // Where no block of the chunk is in another bucket, neither is one of this address.
-        let is_new = match top.known(address) {
+        let index = top.index(address); // once: it is for every call of malloc
+        let is_new = match top.known(index) {
             Novelty::New => true,
             Novelty::NewHere => !self.has_below(top, address),
             Novelty::Nothing => false,
         };
-        is_new && top.own_bucket(address).add(address, sample)
+        is_new && top.bucket(index).add(address, sample)
     }
 
     /// Is there a block of that address in a level below?
@@ -192,7 +193,8 @@ impl LiveTable {
         if address == 0 {
             return None; // it would match what is empty
         }
-        self.top()?.own_bucket(address).take(address)
+        let top = self.top()?;
+        top.bucket(top.index(address)).take(address)
     }
 
     /// Calls `each` for every block in the table.
@@ -275,15 +277,16 @@ mod tests {
     #[test]
     fn a_block_is_added_at_once_where_there_is_nothing_to_it_and_is_at_hand() {
         let table = table(1);
+        let known = |address| table.top().map(|top| top.known(top.index(address))).unwrap();
         assert!(!table.add(0x10000, sample(1)), "there is no level yet");
         assert_eq!(table.insert(0x10000, sample(1), &BUDGET), Ok(None));
-        assert!(matches!(table.top().unwrap().known(0x10000), Novelty::New), "there is none below");
+        assert!(matches!(known(0x10000), Novelty::New), "there is none below");
         let grown =
             (1..).find(|&i| insert(&table, i << 16, sample(0)).is_ok() && table.count() == 2).unwrap();
         for first in [0x7000_0000, (grown + 1) << 16] {
             assert_eq!(table.insert(first, sample(1), &BUDGET), Ok(None));
             // There may be more threads, which add blocks to the level below.
-            assert!(matches!(table.top().unwrap().known(first), Novelty::NewHere));
+            assert!(matches!(known(first), Novelty::NewHere));
             assert!(table.add(first + 16, sample(2)) && !table.add(first + 16, sample(3)));
             assert_eq!(table.take_at_hand(first), Some(sample(1)));
             assert_eq!(table.take_at_hand(first + 16), Some(sample(2)));
@@ -320,7 +323,7 @@ mod tests {
         (0..COUNT).for_each(|i| assert_eq!(insert(&table, address(i), sample(i)), Ok(None)));
         let top = table.top().unwrap();
         table.note_alone(top, table.number(top));
-        let new = (0..COUNT).filter(|&i| matches!(top.known(address(i)), Novelty::New)).count();
+        let new = (0..COUNT).filter(|&i| matches!(top.known(top.index(address(i))), Novelty::New)).count();
         assert!((1..COUNT as usize).contains(&new), "{new} of {COUNT}");
         (0..COUNT).for_each(|i| assert!(!table.add(address(i), sample(9)), "there is one"));
         (0..COUNT).for_each(|i| assert_eq!(insert(&table, address(i), sample(i + 1)), Ok(Some(sample(i)))));
