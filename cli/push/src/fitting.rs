@@ -42,7 +42,7 @@ mod tests {
     use std::path::PathBuf;
     use std::time::{Duration, SystemTime};
 
-    use heaptrace_collector::recording::{Counters, Frame, Row, Stack, Stacks, Values};
+    use heaptrace_collector::recording::{Counters, Frame, Stack, StackSamples, Stacks, Values};
     use heaptrace_collector::symbolize::Options;
 
     use super::*;
@@ -55,7 +55,7 @@ mod tests {
             let stack = (0..frames).fold(Stack::default(), |caller, level| stacks.add(caller, frame(level)));
             for size in [8, 16] {
                 let values = Values { alloc_space: 0.5, inuse_objects: 1.0, ..Values::default() };
-                rows.push(Row { stack, size_class: Some(size), values, cohorts: None });
+                rows.push(StackSamples { stack, size_class: Some(size), values, cohorts: None });
             }
         }
         Recording {
