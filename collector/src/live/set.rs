@@ -332,6 +332,15 @@ mod tests {
         sums.into_values().collect()
     }
 
+    /// Numbers below a limit, the same ones each time.
+    fn random() -> impl FnMut(u64) -> u64 {
+        let mut random = 1u64;
+        move |limit| {
+            random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+            (random >> 33) % limit
+        }
+    }
+
     /// The sums and totals of events, of which an allocation and its free are told as one where they are next to
     /// each other.
     fn live_in_brief(events: &[Event]) -> (Vec<Sum>, Totals, (f64, f64)) {
@@ -353,11 +362,7 @@ mod tests {
 
     #[test]
     fn a_block_that_is_freed_at_once_counts_as_its_two_events_do() {
-        let mut random = 1u64;
-        let mut below = |limit: u64| {
-            random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
-            (random >> 33) % limit
-        };
+        let mut below = random();
         for _ in 0..200 {
             let events: Vec<_> = (0..200)
                 .flat_map(|_| {
@@ -378,11 +383,7 @@ mod tests {
 
     #[test]
     fn any_events_come_to_the_sums_of_a_simple_model() {
-        let mut random = 1u64;
-        let mut below = |limit: u64| {
-            random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
-            (random >> 33) % limit
-        };
+        let mut below = random();
         for _ in 0..200 {
             let (stacks, sizes, frees) = (1 + below(40), 1 << below(30), below(4));
             let events: Vec<_> = (0..500)
