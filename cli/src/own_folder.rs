@@ -15,13 +15,21 @@ pub fn open(path: &Path) -> Result<OwnedFd> {
     if let Some(other) = path.ancestors().skip(1).find(|folder| !is_safe(folder)) {
         bail!("{} is another user's, or others can write to it", other.display());
     }
+    open_in(fs::CWD, path)
+}
+
+/// Opens a folder in one that is safe: as [`open`] does.
+///
+/// # Errors
+/// If it is none, or not this user's alone.
+pub fn open_in(parent: impl AsFd, path: &Path) -> Result<OwnedFd> {
     let mode = Mode::from_raw_mode(0o755);
-    match fs::mkdir(path, mode) {
+    match fs::mkdirat(&parent, path, mode) {
         Ok(()) | Err(rustix::io::Errno::EXIST) => {}
         Err(why) => return Err(why).context("cannot be made"),
     }
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-    let folder = fs::open(path, flags, Mode::empty()).context("is no folder")?;
+    let folder = fs::openat(&parent, path, flags, Mode::empty()).context("is no folder")?;
     let (stat, user) = (fs::fstat(&folder)?, rustix::process::geteuid());
     if stat.st_uid != user.as_raw() || stat.st_mode & 0o022 != 0 {
         bail!("is not yours alone");

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::fs::{self, AtFlags};
 
 use crate::own_folder;
 
@@ -25,16 +25,7 @@ const NARROW_TOO: [&str; 3] = ["i586", "i486", "i386"];
 /// # Errors
 /// If one cannot be made.
 pub fn prepare(folder: &OwnedFd, name: &str) -> Result<()> {
-    if let Err(why) = fs::mkdirat(folder, NARROW, Mode::from_raw_mode(0o755))
-        && why != rustix::io::Errno::EXIST
-    {
-        return Err(why.into());
-    }
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-    let narrow = fs::openat(folder, NARROW, flags, Mode::empty())?;
-    if rustix::process::geteuid().is_root() && fs::fstat(&narrow)?.st_mode & 0o555 != 0o555 {
-        fs::fchmod(&narrow, Mode::from_raw_mode(0o755))?; // whatever the umask was when it was made
-    }
+    let narrow = own_folder::open_in(folder, Path::new(NARROW))?;
     let is_there = fs::statat(&narrow, name, AtFlags::SYMLINK_NOFOLLOW)
         .is_ok_and(|stat| stat.st_size == nothing().len() as i64 && stat.st_mode & 0o555 == 0o555);
     if !is_there {

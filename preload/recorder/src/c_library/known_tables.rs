@@ -35,7 +35,8 @@ impl Place {
         Place { dynamic: AtomicUsize::new(0), tables: UnsafeCell::new(MaybeUninit::zeroed()) }
     }
 
-    fn is_taken(&self) -> bool {
+    /// Takes the place, if it is free.
+    fn take(&self) -> bool {
         self.dynamic.compare_exchange(0, WRITING, Relaxed, Relaxed).is_ok()
     }
 }
@@ -56,7 +57,7 @@ impl KnownTables {
             return unsafe { (*place.tables.get()).assume_init() };
         }
         let tables = read();
-        if !self.are_all.load(Relaxed) && place.is_taken() {
+        if !self.are_all.load(Relaxed) && place.take() {
             // SAFETY: nobody else writes here, and nobody reads before there is the key.
             unsafe { (*place.tables.get()).write(tables) };
             place.dynamic.store(key, Release);
