@@ -58,18 +58,22 @@ fn a_sample_counts_for_its_innermost_own_line() {
     assert_eq!(rows(&["--own", "--granularity", "files"])[0].1, "/home/me/src/load.rs");
 }
 
+/// A frame of each of these functions of a program, all on that line.
+fn frames<const N: usize>(b: &mut Builder, program: u64, names: [&str; N], line: i64) -> [u64; N] {
+    let mut at = 0x40_0000 + 0x1000 * line as u64;
+    names.map(|name| {
+        at += 16;
+        let function = b.function(name, "/home/me/src/a.c");
+        b.location(program, at, &[(function, line)])
+    })
+}
+
 #[test]
 fn who_calls_xmalloc_is_who_asks_unless_it_is_called_from_one_place() {
     let mut b = Builder::new(&[("inuse_space", "bytes")]);
     let program = b.mapping("/home/me/app", 0x40_0000);
-    let mut at = 0;
-    let mut frame = |b: &mut Builder, name: &str, line: i64| {
-        at += 16;
-        let function = b.function(name, "/home/me/src/a.c");
-        b.location(program, 0x40_0000 + at, &[(function, line)])
-    };
-    let [xmalloc, xcalloc] = ["xmalloc", "xcalloc"].map(|name| frame(&mut b, name, 1));
-    let [parse, print] = ["parse", "print"].map(|name| frame(&mut b, name, 2));
+    let [xmalloc, xcalloc] = frames(&mut b, program, ["xmalloc", "xcalloc"], 1);
+    let [parse, print] = frames(&mut b, program, ["parse", "print"], 2);
     for (stack, value) in [([xmalloc, parse], 1), ([xmalloc, print], 20), ([xcalloc, print], 300)] {
         b.sample(&stack, &[value]);
     }
@@ -83,14 +87,8 @@ fn who_calls_xmalloc_is_who_asks_unless_it_is_called_from_one_place() {
 fn what_calls_such_a_function_or_is_called_by_it_is_one_too() {
     let mut b = Builder::new(&[("inuse_space", "bytes")]);
     let program = b.mapping("/home/me/app", 0x40_0000);
-    let mut at = 0;
-    let mut frame = |b: &mut Builder, name: &str, line: i64| {
-        at += 16;
-        let function = b.function(name, "/home/me/src/a.c");
-        b.location(program, 0x40_0000 + at, &[(function, line)])
-    };
-    let [block, palloc, pcalloc] = ["palloc_block", "palloc", "pcalloc"].map(|name| frame(&mut b, name, 1));
-    let [parse, print, load] = ["parse", "print", "load"].map(|name| frame(&mut b, name, 2));
+    let [block, palloc, pcalloc] = frames(&mut b, program, ["palloc_block", "palloc", "pcalloc"], 1);
+    let [parse, print, load] = frames(&mut b, program, ["parse", "print", "load"], 2);
     for (stack, value) in
         [([block, palloc, parse], 1), ([block, palloc, print], 20), ([block, pcalloc, load], 300)]
     {
