@@ -65,11 +65,14 @@ pub fn has_ended(thread: u32) -> bool {
 pub fn processors() -> u32 {
     let mut mask = [0u64; 128];
     // SAFETY: the kernel writes to the mask, of which it knows the size.
-    let bytes = unsafe { call!(libc::SYS_sched_getaffinity, 0, size_of_val(&mask), mask.as_mut_ptr()) };
-    let mut words = mask[..bytes.unwrap_or(0).min(size_of_val(&mask)) / 8].iter().enumerate();
-    words
-        .rfind(|(_, word)| **word != 0)
-        .map_or(0, |(index, word)| index as u32 * 64 + 64 - word.leading_zeros())
+    let _ = unsafe { call!(libc::SYS_sched_getaffinity, 0, size_of_val(&mask), mask.as_mut_ptr()) };
+    end_of_bits(&mask)
+}
+
+/// One more than the number of the highest bit that is set; 0 if none is.
+fn end_of_bits(mask: &[u64]) -> u32 {
+    let highest = mask.iter().enumerate().rfind(|(_, word)| **word != 0);
+    highest.map_or(0, |(index, word)| index as u32 * u64::BITS + u64::BITS - word.leading_zeros())
 }
 
 /// A limit of this process; `None` if there is none.
@@ -97,6 +100,33 @@ pub fn random(bytes: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::in_child;
+
+    /// The signals that the calling thread has blocked, as the kernel shows them.
+    fn blocked() -> u64 {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        u64::from_str_radix(line.trim(), 16).unwrap()
+    }
+
+    #[test]
+    fn all_signals_are_blocked_for_a_while() {
+        let bit = |signal: i32| 1u64 << (signal - 1);
+        let before = blocked();
+        let while_blocked = {
+            let _blocked = SignalsBlocked::new();
+            blocked()
+        };
+        assert_eq!(!while_blocked, bit(libc::SIGKILL) | bit(libc::SIGSTOP), "those that nobody can block");
+        assert_eq!(blocked(), before);
+    }
+
+    #[test]
+    fn a_process_and_its_user_have_the_ids_that_the_kernel_says() {
+        assert_eq!(pid(), std::process::id());
+        // SAFETY: takes nothing.
+        assert_eq!(effective_user(), unsafe { libc::geteuid() });
+    }
 
     #[test]
     fn a_thread_has_the_id_that_the_kernel_says() {
@@ -114,5 +144,61 @@ mod tests {
         while !has_ended(id) {
             std::thread::yield_now(); // it is joined a little earlier
         }
+    }
+
+    #[test]
+    fn processors_are_counted_up_to_the_highest_that_may_be_used() {
+        assert_eq!(end_of_bits(&[0; 3]), 0);
+        assert_eq!([1, 2, 3, 1 << 63].map(|word| end_of_bits(&[word, 0])), [1, 2, 2, 64]);
+        assert_eq!(end_of_bits(&[u64::MAX, 0b101, 0]), 67);
+        assert_eq!(end_of_bits(&[0, 0, 1]), 129);
+        // SAFETY: an all-zero set is valid, and the kernel fills it.
+        let set = unsafe {
+            let mut set: libc::cpu_set_t = core::mem::zeroed();
+            assert_eq!(libc::sched_getaffinity(0, size_of_val(&set), &mut set), 0);
+            set
+        };
+        // SAFETY: looks at a bit.
+        let allowed = |processor: usize| unsafe { libc::CPU_ISSET(processor, &set) };
+        assert_eq!(processors() as usize, 1 + (0..1024).rfind(|&processor| allowed(processor)).unwrap());
+    }
+
+    #[test]
+    fn a_limit_is_what_was_set_and_none_where_there_is_none() {
+        let status = in_child(|| {
+            let mut known = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            // SAFETY: the kernel fills the limit.
+            assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut known) }, 0);
+            let highest = known.rlim_max;
+            let of_highest = (highest != libc::RLIM_INFINITY).then_some(highest as usize);
+            for (rlim_cur, expected) in [(highest, of_highest), (4096, Some(4096))] {
+                // SAFETY: the kernel reads the limit.
+                assert_eq!(
+                    unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &libc::rlimit { rlim_cur, ..known }) },
+                    0
+                );
+                assert_eq!(limit(libc::RLIMIT_FSIZE), expected);
+            }
+        });
+        assert_eq!(status, 0);
+    }
+
+    #[test]
+    fn a_clock_shows_nanoseconds() {
+        let by_the_library = || {
+            let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            // SAFETY: fills the time.
+            assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut time) }, 0);
+            std::time::Duration::new(time.tv_sec as u64, time.tv_nsec as u32).as_nanos() as u64
+        };
+        let (before, now, after) = (by_the_library(), now(libc::CLOCK_REALTIME), by_the_library());
+        assert!(before <= now && now <= after, "{before} {now} {after}");
+    }
+
+    #[test]
+    fn random_bits_are_others_each_time() {
+        let mut bytes = [[0u8; 32]; 2];
+        bytes.iter_mut().for_each(|bytes| random(bytes));
+        assert!(bytes[0] != bytes[1] && !bytes.contains(&[0; 32]));
     }
 }
