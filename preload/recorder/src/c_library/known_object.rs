@@ -63,3 +63,46 @@ impl KnownObject {
         FoundObject::new(extent, self.link_map.load(Relaxed), self.eh_frame_hdr.load(Relaxed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::ptr::{NonNull, null};
+
+    #[test]
+    fn an_object_overlaps_what_has_a_byte_of_it() {
+        // SAFETY: zeros are valid.
+        let nothing: libc::Elf64_Phdr = unsafe { core::mem::zeroed() };
+        let loaded = libc::Elf64_Phdr { p_type: libc::PT_LOAD, p_vaddr: 0x2000, p_memsz: 0x1000, ..nothing };
+        let (map, image) = (LinkMap::own(0, null()), Image { bias: 0, headers: &loaded, count: 1 });
+        let known = KnownObject::new();
+        assert!(known.is_none() && !known.overlaps(0, usize::MAX));
+        known.fill(&map, &image);
+        for (start, end, expected) in [
+            (0x1000, 0x2000, false),
+            (0x1000, 0x2001, true),
+            (0x2000, 0x3000, true),
+            (0x2800, 0x2801, true),
+            (0x2FFF, 0x4000, true),
+            (0x3000, 0x4000, false),
+            (0x1000, 0x4000, true),
+        ] {
+            assert_eq!(known.overlaps(start, end), expected, "{start:#x}..{end:#x}");
+        }
+        assert_eq!([0x1FFF, 0x2000, 0x2FFF, 0x3000].map(|at| known.contains(at)), [false, true, true, false]);
+        assert_eq!(known.found().eh_frame_hdr, 0);
+        known.clear();
+        assert!(known.is_none() && !known.overlaps(0x2000, 0x3000) && !known.contains(0x2000));
+    }
+
+    #[test]
+    fn an_object_without_any_memory_is_none_that_an_address_lies_in() {
+        let known = KnownObject::new();
+        known.fill(
+            &LinkMap::own(0, null()),
+            &Image { bias: 0, headers: NonNull::dangling().as_ptr(), count: 0 },
+        );
+        assert!(!known.is_none(), "those that follow it in a list are looked at");
+        assert!(!known.contains(8));
+    }
+}

@@ -207,7 +207,7 @@ impl Without {
 mod tests {
     use super::*;
     use crate::c_library::{Auxiliary, FindObject, Objects};
-    use crate::memory::{make_executable, map_private, unmap};
+    use crate::memory::{guard_page, make_executable, map_private, unmap};
     use core::ptr::NonNull;
 
     fn nothing() -> &'static LaterObjects {
@@ -261,6 +261,91 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_gone_leaves_its_place_and_one_that_is_there_keeps_it() {
+        let (later, code) = (nothing(), libc::malloc as *const () as usize);
+        let image = nothing().search(code).unwrap();
+        let [first, second, third] = [(); 3].map(|()| copy(None));
+        let inside = |copy: NonNull<u8>| copy.as_ptr() as usize + (code - image.start);
+        assert!([first, second].iter().all(|&copy| later.search(inside(copy)).is_some()));
+        assert!([first, second].iter().all(|&copy| later.find(inside(copy)).is_some()));
+        // SAFETY: nobody uses the copy any more.
+        unsafe { unmap(first, image.end - image.start) };
+        assert!(later.search(inside(third)).is_some());
+        assert_eq!(later.end.load(Relaxed), 2, "it is where the first was");
+        assert!([second, third].iter().all(|&copy| later.find(inside(copy)).is_some()));
+    }
+
+    /// Memory of so many pages that begins with the headers of an object: its parts by their types, flags, and
+    /// first and last pages.
+    fn object(pages: usize, parts: &[(u32, u32, Range<usize>)]) -> NonNull<u8> {
+        let memory = map_private(pages * PAGE).unwrap();
+        // SAFETY: zeros are valid.
+        let (mut file, nothing): (libc::Elf64_Ehdr, libc::Elf64_Phdr) = unsafe { core::mem::zeroed() };
+        file.e_ident[..4].copy_from_slice(b"\x7fELF");
+        (file.e_phoff, file.e_phnum) = (size_of_val(&file) as u64, parts.len() as u16);
+        file.e_phentsize = size_of_val(&nothing) as u16;
+        file.e_shoff = 0x5A5A;
+        let headers = parts.iter().map(|&(p_type, p_flags, Range { start, end })| libc::Elf64_Phdr {
+            p_type,
+            p_flags,
+            p_vaddr: (start * PAGE) as u64,
+            p_memsz: ((end - start) * PAGE) as u64,
+            ..nothing
+        });
+        // SAFETY: all lies in the first page, which is this test's own.
+        unsafe {
+            memory.cast().write(file);
+            let first = memory.byte_add(size_of_val(&file)).cast::<libc::Elf64_Phdr>();
+            headers.enumerate().for_each(|(i, header)| first.add(i).write(header));
+        }
+        memory
+    }
+
+    /// Makes so many pages of the memory inaccessible.
+    fn hide(memory: NonNull<u8>, pages: Range<usize>) {
+        // SAFETY: the test's own, and nobody touches them.
+        pages.for_each(|page| unsafe { guard_page(memory.as_ptr().add(page * PAGE)) });
+    }
+
+    const LOADED: u32 = libc::PT_LOAD;
+    const CODE: u32 = libc::PF_R | libc::PF_X;
+
+    #[test]
+    fn an_object_is_looked_for_across_a_gap_that_linkers_leave_and_no_wider_one() {
+        const WIDEST: usize = WIDEST_GAP / PAGE;
+        for (gap, is_found) in [(0, true), (WIDEST, true), (WIDEST + 1, false)] {
+            let pages = gap + 3;
+            let memory = object(pages, &[(LOADED, CODE, 0..pages)]);
+            hide(memory, 1..1 + gap);
+            let address = memory.as_ptr() as usize + (pages - 1) * PAGE;
+            assert_eq!(nothing().search(address).is_some(), is_found, "{gap} pages");
+        }
+    }
+
+    #[test]
+    fn an_object_is_one_whose_code_is_there_and_whose_unwind_information_can_be_read() {
+        let unwind = (libc::PT_GNU_EH_FRAME, libc::PF_R, 2..3);
+        let parts = [(LOADED, libc::PF_R, 0..1), (LOADED, CODE, 1..2), (LOADED, libc::PF_R, 2..4), unwind];
+        let memory = object(4, &parts);
+        let page = |page: usize| memory.as_ptr() as usize + page * PAGE + 8;
+        let is_found = || [0, 1, 2].map(|number| nothing().search(page(number)).is_some());
+        assert_eq!(is_found(), [false, true, false]);
+        hide(memory, 3..4);
+        assert_eq!(is_found(), [false; 3], "a part of the segment is missing");
+    }
+
+    #[test]
+    fn an_object_without_a_build_id_is_told_from_others_by_where_its_sections_are() {
+        let (memory, later) = (object(2, &[(LOADED, CODE, 0..2)]), nothing());
+        let address = memory.as_ptr() as usize + PAGE;
+        assert!(later.search(address).is_some() && later.find(address).is_some());
+        assert_eq!(later.known[0].word.load(Relaxed), 0x5A5A);
+        // SAFETY: in the first page, which is this test's own.
+        unsafe { (*memory.cast::<libc::Elf64_Ehdr>().as_ptr()).e_shoff += 1 };
+        assert!(later.find(address).is_none());
+    }
+
+    #[test]
     fn memory_without_an_object_is_searched_once_in_a_while() {
         let (memory, later) = (map_private(16 * PAGE).unwrap(), nothing());
         assert!(make_executable(memory, 16 * PAGE));
@@ -268,7 +353,19 @@ mod tests {
         assert!((0..10).all(|_| later.search(address).is_none()));
         assert_eq!(later.without[0].asked.load(Relaxed), 9);
         assert_eq!(later.oldest.load(Relaxed), 1);
-        assert!((0..TRUSTED).all(|_| later.search(address).is_none()));
+        assert!((9..TRUSTED).all(|_| later.search(address).is_none()));
+        assert_eq!(later.oldest.load(Relaxed), 1);
+        assert!(later.search(address).is_none());
         assert_eq!(later.oldest.load(Relaxed), 2);
+    }
+
+    #[test]
+    fn several_pieces_of_memory_without_an_object_are_remembered() {
+        let (memory, later) = (map_private(16 * PAGE).unwrap().as_ptr() as usize, nothing());
+        for page in 0..9 {
+            assert!(later.search(memory + page * PAGE).is_none());
+            let remembered = later.without.iter().filter(|without| without.contains(memory)).count();
+            assert_eq!(remembered, (page + 1).min(later.without.len()));
+        }
     }
 }

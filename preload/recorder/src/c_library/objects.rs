@@ -294,8 +294,89 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_tells_whether_it_is_our_own() {
-        assert!(!objects().find(&Name::new("malloc")).unwrap().is_own());
-        assert!(objects().iter().any(|map| map.dynamic == own_dynamic()));
+    fn a_definition_tells_whether_it_is_our_own_and_what_is_beside_it() {
+        let malloc = objects().find(&Name::new("malloc")).unwrap();
+        let own = Definition { map: objects().own().unwrap(), ..malloc };
+        assert_eq!([own, malloc].map(|definition| definition.is_own()), [true, false]);
+        let beside = ["free", "heaptrace_no_such_name"].map(|name| malloc.is_beside(&Name::new(name)));
+        assert_eq!(beside, [true, false]);
+    }
+
+    /// The kernel's own object is the first behind a program.
+    #[test]
+    fn the_next_definition_is_the_first_behind_our_own() {
+        for name in [c"__vdso_clock_gettime", c"malloc"] {
+            let name = Name::new(name.to_str().unwrap());
+            let [found, next] = [objects().find(&name), objects().next(&name)].map(Option::unwrap);
+            assert_eq!(found.address, next.address);
+        }
+        let behind = objects().own().unwrap().next;
+        let without_own = Objects { first: behind };
+        assert!(without_own.find(&Name::new("malloc")).is_some());
+        assert!(without_own.next(&Name::new("malloc")).is_none() && without_own.own().is_none());
+    }
+
+    #[test]
+    fn the_program_and_the_dynamic_linker_lead_to_the_same_list() {
+        let vector = Auxiliary::find().unwrap();
+        let linker = Image::linker(vector).unwrap();
+        assert_eq!(linker.bias(), vector.value(libc::AT_BASE).map(|base| base as usize));
+        let (headers, count) = vector.program_headers();
+        let program = Image { headers: headers as *const _, count };
+        assert_eq!(program.bias(), objects().iter().next().map(|map| map.bias));
+        let record = linker.debug().unwrap();
+        assert_eq!(program.debug(), Some(record));
+        // SAFETY: the dynamic linker's.
+        assert_eq!(unsafe { (*record).first }, objects().first);
+    }
+
+    #[test]
+    fn headers_tell_how_far_they_are_from_where_their_file_has_them() {
+        let bias = |headers: &[(u32, u64, u64)]| {
+            let header = |&(p_type, p_offset, p_vaddr)| {
+                // SAFETY: zeros are valid.
+                libc::Elf64_Phdr { p_type, p_offset, p_vaddr, ..unsafe { core::mem::zeroed() } }
+            };
+            let headers: Vec<_> = headers.iter().map(header).collect();
+            let at = headers.as_ptr() as usize;
+            Image { headers: headers.as_ptr(), count: headers.len() }.bias().map(|bias| at - bias)
+        };
+        let (load, own) = (libc::PT_LOAD, libc::PT_PHDR);
+        assert_eq!(bias(&[(load, 0, 0x1000), (own, 0x40, 0x1040)]), Some(0x1040));
+        let behind_elf_header = size_of::<libc::Elf64_Ehdr>() + 0x1000;
+        assert_eq!(
+            bias(&[(own + 100, 0, 3), (load, 0x2000, 0x3000), (load, 0, 0x1000)]),
+            Some(behind_elf_header)
+        );
+        assert_eq!(bias(&[(load, 0x2000, 0x3000)]), None);
+    }
+
+    /// One object, with that path, which passes for this library.
+    fn named(path: &mut [u8]) -> LinkMap {
+        LinkMap { dynamic: own_dynamic(), ..LinkMap::own(0, path.as_ptr().cast()) }
+    }
+
+    #[test]
+    fn our_path_begins_as_the_kernels_names_do_if_it_is_long_enough() {
+        for (path, expected) in [("/a/b.so", "linux-o"), ("/ab.so", "linux-"), ("/a.so", "/a.so")] {
+            let mut path = [path.as_bytes(), b"\0"].concat();
+            let map = named(&mut path);
+            let objects = Objects { first: &map };
+            objects.pass_for_kernels();
+            assert_eq!(objects.own_path().to_str(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn tables_of_what_is_loaded_after_the_start_are_not_kept() {
+        objects().are_all();
+        let mut reads = 0;
+        for page in (1..100).chain(1..100) {
+            KNOWN.tables((page * PAGE) as *const Dynamic, || {
+                reads += 1;
+                None
+            });
+        }
+        assert_eq!(reads, 2 * 99);
     }
 }

@@ -315,4 +315,13 @@ mod tests {
             assert_eq!(sysv_hash(name.to_bytes_with_nul()), hash, "{name:?}");
         }
     }
+
+    #[test]
+    fn a_name_begins_as_its_text_does() {
+        let name = Name::new("malloc");
+        assert_eq!(
+            [&b"mal"[..], b"malloc", b"alloc"].map(|text| name.starts_with(text)),
+            [true, true, false]
+        );
+    }
 }
