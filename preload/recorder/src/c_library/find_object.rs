@@ -121,7 +121,8 @@ enum Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::c_library::Auxiliary;
+    use crate::c_library::{Auxiliary, LinkMap};
+    use crate::memory::{guard_page, map_private};
 
     #[test]
     fn the_objects_of_the_start_are_known_as_the_dynamic_linker_knows_them() {
@@ -137,5 +138,21 @@ mod tests {
             assert!(other.start <= one.start && one.end <= other.end.next_multiple_of(PAGE));
         }
         assert!(noted.find(8).is_none() && noted.find(usize::MAX).is_none());
+    }
+
+    #[test]
+    fn what_does_not_begin_with_headers_in_a_page_that_can_be_read_is_not_noted() {
+        let (page, hidden) = (map_private(PAGE).unwrap(), map_private(PAGE).unwrap());
+        // SAFETY: this test's own page.
+        unsafe { guard_page(hidden.as_ptr()) };
+        let name = c"".as_ptr();
+        let mut objects = [0, page.as_ptr() as usize, hidden.as_ptr() as usize, page.as_ptr() as usize + 4]
+            .map(|bias| LinkMap::own(bias, name));
+        for index in (1..objects.len()).rev() {
+            objects[index - 1].next = &raw const objects[index];
+        }
+        let noted = Box::leak(Box::new(FindObject::new()));
+        noted.note_initial(Objects::listed(&objects[0]), (0, 0));
+        assert!(noted.initial.iter().all(KnownObject::is_none));
     }
 }

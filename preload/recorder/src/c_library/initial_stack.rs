@@ -179,6 +179,7 @@ impl Auxiliary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::{guard_page, map_private};
 
     #[test]
     fn a_variable_has_the_value_behind_its_name_and_no_other() {
@@ -230,5 +231,43 @@ mod tests {
         // SAFETY: takes numbers.
         assert_eq!(own.value(libc::AT_ENTRY), Some(unsafe { libc::getauxval(libc::AT_ENTRY) }));
         assert!(own.path_given_to_exec().is_some());
+    }
+
+    const PROGRAM: [u64; 6] = [libc::AT_PHDR, 0x40, libc::AT_PHENT, 56, libc::AT_PHNUM, 9];
+
+    /// Two pages between others that cannot be read, and the index of the first word that can.
+    fn pages() -> (*mut u64, usize) {
+        let memory = map_private(4 * PAGE).unwrap().as_ptr();
+        // SAFETY: this test's own pages.
+        [0, 3].iter().for_each(|page| unsafe { guard_page(memory.add(page * PAGE)) });
+        (memory.cast(), PAGE / 8)
+    }
+
+    #[test]
+    fn the_vector_is_looked_for_page_by_page_up_to_the_first_that_cannot_be_read() {
+        let words = 2 * PAGE / 8;
+        for place in [2, PAGE / 8 - 1, PAGE / 8, words - PROGRAM.len()] {
+            // behind a null pointer
+            let (memory, first) = pages();
+            let from = |index: usize| memory.wrapping_add(first + index) as usize;
+            for start in [0, words - 1, words - 6, words - 7] {
+                assert!(Auxiliary::above(from(start)).is_none(), "{start}");
+            }
+            // SAFETY: in the pages that can be read.
+            unsafe { memory.add(first + place).cast::<[u64; 6]>().write(PROGRAM) };
+            let found = Auxiliary::above(from(0));
+            assert_eq!(found.map(|found| found.0 as usize), Some(from(place)), "{place}");
+        }
+    }
+
+    #[test]
+    fn what_only_begins_like_the_vector_is_passed_over() {
+        for (index, word) in [(0, 1), (2, 1), (3, 55), (4, 1)] {
+            let ((memory, first), mut decoy) = (pages(), PROGRAM);
+            decoy[index] = word;
+            // SAFETY: in the pages that can be read.
+            unsafe { memory.add(first).cast::<[u64; 6]>().write(decoy) };
+            assert!(Auxiliary::above(memory.wrapping_add(first) as usize).is_none(), "{decoy:?}");
+        }
     }
 }

@@ -124,3 +124,111 @@ fn saved_bp(rule: Option<RegisterRule<usize>>) -> Option<SavedBp> {
         Some(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::arch::global_asm;
+
+    use super::*;
+    use crate::c_library::{Auxiliary, Objects};
+    use crate::unwind::modules::Modules;
+
+    // Code with the unwind information that is rare in what compilers make of Rust. DW_CFA_def_cfa_expression is 0x0F,
+    // DW_OP_breg6 is 0x76, and DW_OP_deref is 0x06.
+    global_asm!(
+        ".pushsection .text.heaptrace_cfi_tests, \"ax\", @progbits",
+        ".macro function name",
+        ".p2align 4",
+        "nop", // no function's
+        "nop",
+        "\\name: .cfi_startproc",
+        ".endm",
+        ".macro done",
+        "nop",
+        ".cfi_endproc",
+        ".endm",
+        "function heaptrace_test_by_bp",
+        ".cfi_def_cfa rbp, 24",
+        ".cfi_offset rbp, -24",
+        "done",
+        "function heaptrace_test_realigned",
+        ".cfi_escape 0x0F, 3, 0x76, 0x70, 0x06",
+        "done",
+        "function heaptrace_test_realigned_above",
+        ".cfi_escape 0x0F, 3, 0x76, 0x08, 0x06",
+        "done",
+        "function heaptrace_test_far",
+        ".cfi_escape 0x0F, 4, 0x76, 0xF0, 0x7E, 0x06",
+        "done",
+        "function heaptrace_test_by_another",
+        ".cfi_def_cfa rbx, 16",
+        "done",
+        "function heaptrace_test_outermost",
+        ".cfi_undefined rip",
+        "done",
+        "function heaptrace_test_same_bp",
+        ".cfi_same_value rbp",
+        "done",
+        "function heaptrace_test_bp_in_another",
+        ".cfi_register rbp, rbx",
+        "done",
+        "nop",
+        ".purgem function",
+        ".purgem done",
+        ".popsection",
+    );
+
+    unsafe extern "C" {
+        fn heaptrace_test_by_bp();
+        fn heaptrace_test_realigned();
+        fn heaptrace_test_realigned_above();
+        fn heaptrace_test_far();
+        fn heaptrace_test_by_another();
+        fn heaptrace_test_outermost();
+        fn heaptrace_test_same_bp();
+        fn heaptrace_test_bp_in_another();
+    }
+
+    /// The module of this test.
+    fn own() -> Found {
+        let (vector, modules) = (Auxiliary::find().unwrap(), Box::new(Modules::new()));
+        assert!(modules.start(Objects::of(vector).unwrap(), vector.program_headers()));
+        modules.find(own as *const () as usize).unwrap()
+    }
+
+    #[test]
+    fn a_rule_is_what_the_assembler_was_told() {
+        let own = own();
+        let kept = SavedBp::Kept;
+        for (function, expected) in [
+            (
+                heaptrace_test_by_bp as unsafe extern "C" fn(),
+                Rule::Bp { offset: 24, saved_bp: SavedBp::Below(24) },
+            ),
+            (heaptrace_test_realigned, Rule::Realigned { offset: -16 }),
+            (heaptrace_test_realigned_above, Rule::Realigned { offset: 8 }),
+            (heaptrace_test_far, Rule::FramePointer),
+            (heaptrace_test_by_another, Rule::FramePointer),
+            (heaptrace_test_outermost, Rule::End),
+            (heaptrace_test_same_bp, Rule::Sp { offset: 8, saved_bp: kept }),
+            (heaptrace_test_bp_in_another, Rule::FramePointer),
+        ] {
+            assert_eq!(rule(&own, function as usize), expected);
+        }
+    }
+
+    #[test]
+    fn what_would_return_to_the_beginning_of_a_function_was_never_called() {
+        let (own, function) = (own(), heaptrace_test_realigned as *const () as usize);
+        assert_eq!([2, 1].map(|before| rule(&own, function - before)), [Rule::FramePointer, Rule::End]);
+    }
+
+    #[test]
+    fn a_module_without_unwind_information_has_frame_pointers() {
+        let own = own();
+        for eh_frame_hdr in [0, own.start - 8, own.end] {
+            let without = Found { eh_frame_hdr, ..own };
+            assert_eq!(rule(&without, heaptrace_test_realigned as *const () as usize), Rule::FramePointer);
+        }
+    }
+}

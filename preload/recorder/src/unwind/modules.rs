@@ -230,4 +230,42 @@ mod tests {
         let later = Found { link_map: copy, ..own };
         assert_eq!(note(&later), (ModuleId::of_record(2), false), "what came later may be unloaded");
     }
+
+    fn of_this_process() -> Box<Modules> {
+        let (vector, modules) = (Auxiliary::find().unwrap(), Box::new(Modules::new()));
+        assert!(modules.start(Objects::of(vector).unwrap(), vector.program_headers()));
+        modules
+    }
+
+    /// As it is where the kernel leaves a gap between its segments.
+    #[test]
+    fn the_program_lies_where_its_headers_say() {
+        let modules = of_this_process();
+        let own = modules.find(Modules::new as *const () as usize).unwrap();
+        assert_eq!(own.program.map(|image| image.extent()), Some(own.start..own.end));
+        let segment = own.program.unwrap().segments().next().unwrap();
+        assert_eq!(own.segment_end(segment.start), segment.end);
+        assert!(segment.end < own.end);
+        let c_library = modules.find(libc::getpid as *const () as usize).unwrap();
+        assert!(c_library.program.is_none());
+        assert_eq!(c_library.build_id().len(), 20, "a SHA-1");
+    }
+
+    #[test]
+    fn a_module_that_was_loaded_later_is_known_until_something_else_is_there() {
+        let (modules, rules) = (of_this_process(), Box::new(Rules::new()));
+        let (channel, last_ring) = (Channel::new(64), LastRing::default());
+        // SAFETY: both end with a NUL; the library stays loaded.
+        let function = unsafe {
+            libc::dlsym(libc::dlopen(c"libresolv.so.2".as_ptr(), libc::RTLD_NOW), c"ns_initparse".as_ptr())
+        };
+        let found = modules.search(function as usize).unwrap();
+        let module = modules.note(&found, &rules, channel.own.writer(&last_ring).unwrap()).0;
+        assert_eq!(module, ModuleId::of_record(0));
+        let mut visited = Visited::default();
+        assert_eq!(modules.unchanged(function as usize, &mut visited), Some(module));
+        assert_eq!((visited.start, visited.end, visited.module), (found.start, found.end, module));
+        modules.forget(found.start, &rules);
+        assert_eq!(modules.unchanged(function as usize, &mut Visited::default()), None);
+    }
 }

@@ -266,4 +266,19 @@ mod tests {
         let grown = (0..10).take_while(|_| place.state().grow(&budget)).count();
         assert_eq!(FIRST_BYTES * GROWTH.pow(grown as u32 - 1), MOST_BYTES);
     }
+
+    #[test]
+    fn a_place_that_is_taken_for_one_walk_is_free_behind_it_and_has_what_was_grown_there() {
+        let (places, preferred, budget) = (Places::new(), Cell::new(0), Budget::new());
+        places.slots[..KEPT].iter().for_each(|slot| slot.owner.store(1, Relaxed));
+        for room in [0, FIRST_BYTES / FRAME_BYTES] {
+            let mut place = places.acquire(&preferred).unwrap();
+            assert_eq!((place.index, place.state().fresh.len()), (KEPT, room));
+            if room == 0 {
+                assert!(place.state().grow(&budget));
+            }
+            drop(place);
+            assert_eq!(places.slots[KEPT].owner.load(Relaxed), 0);
+        }
+    }
 }

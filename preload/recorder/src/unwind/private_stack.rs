@@ -127,4 +127,15 @@ mod tests {
         budget.leave(MAPPED);
         assert!(stack.start(&budget) && !budget.take(1));
     }
+
+    #[test]
+    fn who_finds_it_locked_gives_up_in_time_and_a_forked_child_need_not() {
+        let stack = PrivateStack::new();
+        assert!(stack.start(&Budget::new()));
+        stack.lock.store(LOCKED, Relaxed);
+        assert_eq!(stack.run(|| 42), None);
+        stack.after_fork();
+        assert_eq!(stack.run(|| 42), Some(42));
+        assert_eq!(stack.lock.load(Relaxed), UNLOCKED);
+    }
 }

@@ -94,3 +94,66 @@ impl Unwinder {
         Walk { tables: &self.tables, stacks, budget, to }.run(state, (ip, sp, bp), range)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Barrier;
+
+    use super::super::rules::{Cached, Rule};
+    use super::*;
+    use crate::c_library::Auxiliary;
+    use crate::testing::in_child;
+
+    #[test]
+    fn without_memory_it_does_not_start() {
+        let (vector, unwinder, budget) =
+            (Auxiliary::find().unwrap(), Box::new(Unwinder::new()), Budget::new());
+        let start = || unwinder.start(Objects::of(vector).unwrap(), vector.program_headers(), &budget);
+        budget.leave(0);
+        assert_eq!(start(), Err(Refusal::NoMemory));
+        budget.leave(1 << 20);
+        assert_eq!(start(), Ok(()));
+    }
+
+    #[test]
+    fn it_is_told_where_the_main_thread_ends_and_to_forget_rules() {
+        let (unwinder, rule) = (Box::new(Unwinder::new()), Cached { rule: Rule::End, stable: true });
+        unwinder.set_main_stack_top(0x7000);
+        assert_eq!(unwinder.tables.main_stack_top.load(Relaxed), 0x7000);
+        unwinder.tables.rules.put(0x1000, rule);
+        assert_eq!(unwinder.tables.rules.get(0x1000), Some(rule));
+        unwinder.forget_rules();
+        assert_eq!(unwinder.tables.rules.get(0x1000), None);
+    }
+
+    #[test]
+    fn a_forked_child_has_the_places_and_the_stack_that_other_threads_were_on() {
+        const MORE_THAN_PLACES: usize = 65;
+        let (unwinder, together) = (Box::new(Unwinder::new()), Barrier::new(MORE_THAN_PLACES));
+        std::thread::scope(|scope| {
+            for number in 1..MORE_THAN_PLACES {
+                let (unwinder, together) = (&unwinder, &together);
+                scope.spawn(move || {
+                    let _place = unwinder.places.acquire(&Cell::new(0)).unwrap();
+                    let wait = || [(); 2].map(|()| together.wait());
+                    match number {
+                        1 => drop(unwinder.tables.private_stack.run(wait).unwrap()),
+                        _ => drop(wait()),
+                    }
+                });
+            }
+            together.wait();
+            let can_walk = || {
+                let has_place = unwinder.places.acquire(&Cell::new(0)).is_some();
+                has_place && unwinder.tables.private_stack.run(|| 42) == Some(42)
+            };
+            let status = in_child(|| {
+                unwinder.after_fork();
+                assert!(can_walk());
+            });
+            assert_eq!((status, can_walk()), (0, false));
+            together.wait();
+        });
+    }
+}
