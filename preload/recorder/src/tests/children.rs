@@ -13,8 +13,10 @@ use crate::thread::Thread;
 #[test]
 fn a_child_that_is_forked_while_threads_record_tells_what_it_inherited() {
     const LIVE: usize = 100;
+    /// Rounds of the other thread that the ring has room for while nobody reads, as a child may take its time.
+    const AHEAD: usize = 5000;
     let room = Room::with(1, 1 << 16, true);
-    let (stop, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (stop, rounds, read) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     let main = Thread::default();
     (0..LIVE).for_each(|n| room.allocate(&main, block(n), 1000));
     let mut told = Told::default();
@@ -23,6 +25,9 @@ fn a_child_that_is_forked_while_threads_record_tells_what_it_inherited() {
         let busy = scope.spawn(|| {
             let thread = Thread::default();
             for n in (0..64).cycle().take_while(|_| !stop.load(Relaxed)) {
+                while rounds.load(Relaxed) > read.load(Relaxed) + AHEAD && !stop.load(Relaxed) {
+                    std::thread::yield_now();
+                }
                 room.allocate(&thread, block(1 << 20 | n), 1);
                 room.free(&thread, block(1 << 20 | n));
                 rounds.fetch_add(1, Relaxed);
@@ -33,7 +38,9 @@ fn a_child_that_is_forked_while_threads_record_tells_what_it_inherited() {
         for _ in 0..CHILDREN {
             let before = rounds.load(Relaxed);
             while rounds.load(Relaxed) < before + 100 {
+                let done = rounds.load(Relaxed);
                 drain(&mut reader, &mut told);
+                read.store(done, Relaxed);
             }
             let status = in_child(|| {
                 room.free(&main, block(0)); // has recorded nothing yet: that is no event of the child's
