@@ -172,11 +172,9 @@ mod tests {
             let highest = known.rlim_max;
             let of_highest = (highest != libc::RLIM_INFINITY).then_some(highest as usize);
             for (rlim_cur, expected) in [(highest, of_highest), (4096, Some(4096))] {
+                let wanted = libc::rlimit { rlim_cur, ..known };
                 // SAFETY: the kernel reads the limit.
-                assert_eq!(
-                    unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &libc::rlimit { rlim_cur, ..known }) },
-                    0
-                );
+                assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &wanted) }, 0);
                 assert_eq!(limit(libc::RLIMIT_FSIZE), expected);
             }
         });
