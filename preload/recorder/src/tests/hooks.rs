@@ -5,7 +5,7 @@ use std::mem::forget;
 use std::ops::Range;
 
 use super::room::{Room, block, called};
-use crate::record::{Mark, nested};
+use crate::record::{Call, Mark, nested};
 use crate::thread::Thread;
 
 #[test]
@@ -76,6 +76,21 @@ fn a_word_that_is_no_mark_any_more_is_left_as_it_is() {
     thread.inside.set(std::hint::black_box(&used).as_ptr() as usize);
     called(|call| nested(&thread, block(1), call));
     assert_eq!(used.map(|word| word.get()), [0x5A5A_5A5A; 4]);
+}
+
+/// As where a program changes its stack in the middle of a hook.
+#[test]
+fn a_hook_tells_no_mark_that_is_on_another_stack() {
+    let (room, thread) = (Room::new(1), Thread::default());
+    room.allocate(&thread, block(0), 1); // finds out where this thread's stack is
+    called(|call| {
+        let mark = Mark::default();
+        let _recording = room.recorder.enter(&thread, call, &mark).unwrap();
+        nested(&thread, block(1), Call { sp: 8, ..call });
+        assert_eq!(mark.nested(), 0);
+        nested(&thread, block(1), call);
+        assert_eq!(mark.nested(), 0, "it is below the stack pointer");
+    });
 }
 
 #[test]

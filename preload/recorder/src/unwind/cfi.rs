@@ -225,10 +225,21 @@ mod tests {
 
     #[test]
     fn a_module_without_unwind_information_has_frame_pointers() {
-        let own = own();
+        let (own, function) = (own(), heaptrace_test_realigned as *const () as usize);
         for eh_frame_hdr in [0, own.start - 8, own.end] {
-            let without = Found { eh_frame_hdr, ..own };
-            assert_eq!(rule(&without, heaptrace_test_realigned as *const () as usize), Rule::FramePointer);
+            assert_eq!(rule(&Found { eh_frame_hdr, ..own }, function), Rule::FramePointer);
+        }
+    }
+
+    #[test]
+    fn unwind_information_is_read_up_to_the_end_of_its_module() {
+        let (own, function) = (own(), heaptrace_test_realigned as *const () as usize);
+        // Behind a version and three encodings, how far .eh_frame is from here.
+        let at = own.eh_frame_hdr + 4;
+        // SAFETY: in the header, which stays.
+        let eh_frame = at.wrapping_add_signed(unsafe { *(at as *const i32) } as isize);
+        for end in [at, eh_frame + 8] {
+            assert_eq!(rule(&Found { end, ..own }, function), Rule::FramePointer);
         }
     }
 }
