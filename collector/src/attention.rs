@@ -38,6 +38,26 @@ impl Attention {
         }
     }
 
+    /// How long an image may be left alone if nothing wakes the session. `is_polled` tells whether it has a process
+    /// whose end wakes nobody, `youngest` for how long its youngest process has been recorded.
+    pub fn pause(&self, is_polled: impl Fn() -> bool, youngest: impl Fn() -> Duration) -> Duration {
+        /// A program that does not say that its ring fills, or that it waits at its exit.
+        const SILENT: Duration = Duration::from_millis(10);
+        /// Nothing wakes the session when a process ends that has no pidfd.
+        const POLLED: Duration = Duration::from_millis(100);
+        /// Each look takes a tenth of a millisecond of a processor that slept.
+        const IDLE: Duration = Duration::from_secs(1);
+        /// The events of a process that says little are of the time when they are read: so often, in the
+        /// time that it has run, a young one is looked at all the same.
+        const LOOKS: u32 = 50;
+        const SOONEST: Duration = Duration::from_millis(20);
+        match self {
+            Attention::Nudges(_) if is_polled() => POLLED,
+            Attention::Nudges(_) => (youngest() / LOOKS).clamp(SOONEST, IDLE),
+            Attention::Young(_) | Attention::None => SILENT,
+        }
+    }
+
     /// Adapts to the rate and to how many events a ring has room for.
     pub fn adapt(&self, rate: u64, ring_slots: u64) {
         if let Attention::Nudges(nudges) = self {

@@ -1,19 +1,22 @@
 //! Whatever a stray write of the program does to the shared memory, its image comes to an end.
 
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::process::Command;
+use std::sync::atomic::Ordering::Relaxed;
 
-use heaptrace_channel::Geometry;
 use heaptrace_channel::header::{Header, Start};
 use heaptrace_channel::identity::Who;
 use heaptrace_channel::modules::{Module, ModuleId};
-use heaptrace_channel::ring::{Event, LastRing, Rseq, Words};
+use heaptrace_channel::ring::{Event, LastRing, Message, Rseq, Words};
 use heaptrace_channel::sample::{Era, Sample};
 use heaptrace_channel::stacks::{Entry, Part, ROOT};
+use heaptrace_channel::{Geometry, Segment};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
-use super::*;
+use super::Image;
 use crate::mapping::SharedMemory;
+use crate::wake::Waker;
 
 const GEOMETRY: Geometry = Geometry { rings: 3, ring_slots: 64, lost_frees: 16 };
 

@@ -2,17 +2,18 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant, SystemTime};
 
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::patch::Applied;
 use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::{Ends, Event, Message, Progress, Reader, Reading};
+use heaptrace_channel::ring::{Event, Message, Progress, Reader, Reading};
 use heaptrace_channel::sample::{Era, Sample, Sampling};
 use heaptrace_channel::{Segment, sys};
 
+use super::blocked::Blocked;
+use super::counters::counters;
 use crate::attention::Attention;
 use crate::eras::Eras;
 use crate::files::Files;
@@ -30,15 +31,6 @@ use crate::stacks::Tree;
 use crate::summary::WhyUnpatched;
 use crate::wake::Waker;
 use crate::watch::{Watch, is_older_than_us, process_of};
-
-/// How long a slot may stay reserved and not committed while its writer may still live. There are
-/// two instructions between the one and the other; but a signal handler may leave them by `longjmp`,
-/// and then the ring must move on before its writers give up waiting for room.
-const COMMIT_PATIENCE: Duration = Duration::from_millis(100);
-const _: () = assert!(COMMIT_PATIENCE.as_millis() < heaptrace_channel::ring::WAIT.as_millis());
-
-/// No process loses more than this; counts that claim so can at least be added.
-const MOST_LOST: u64 = 1 << 48;
 
 /// A segment with its processes.
 #[derive(Debug)]
@@ -65,8 +57,7 @@ pub struct Image {
     modules: Modules,
     /// When the last look at the rings began: what was written by then has been read.
     drained: SystemTime,
-    /// Since when the next slot is reserved and not committed, and up to where slots were reserved then.
-    blocked: Option<(Instant, Ends)>,
+    blocked: Blocked,
     abandoned: bool,
     /// When it was last asked whether it is.
     asked_kernel: Instant,
@@ -108,7 +99,7 @@ impl Image {
             files,
             modules: Modules::default(),
             drained: SystemTime::now(),
-            blocked: None,
+            blocked: Blocked::default(),
             abandoned: false,
             asked_kernel: Instant::now(),
             is_damaged: false,
@@ -254,45 +245,15 @@ impl Image {
         self.members.get_mut(process)
     }
 
-    /// Passes over slots whose writer was killed before it committed them. True if there were some.
     fn pass_dead_slots(&mut self) -> bool {
-        let mut reader = Reader::new(*self.segment.get().rings(), &mut self.progress);
-        if !reader.is_blocked() {
-            self.blocked = None;
-            return false;
-        }
-        let now = || (Instant::now(), reader.ends());
-        // Slots that were reserved later have their own time.
-        let (since, ends) = self.blocked.filter(|(_, ends)| !reader.has_passed(ends)).unwrap_or_else(now);
-        self.blocked = Some((since, ends));
-        let are_dead = self.abandoned || since.elapsed() > COMMIT_PATIENCE;
-        if are_dead {
-            reader.skip(&ends);
-        }
-        are_dead
+        let reader = Reader::new(*self.segment.get().rings(), &mut self.progress);
+        self.blocked.pass(reader, self.abandoned)
     }
 
     /// How long it may be left alone if nothing wakes the session.
     pub fn pause(&self) -> Duration {
-        /// A writer is between two instructions, or gone.
-        const BLOCKED: Duration = Duration::from_millis(1);
-        /// A program that does not say that its ring fills, or that it waits at its exit.
-        const SILENT: Duration = Duration::from_millis(10);
-        /// Nothing wakes the session when a process ends that has no pidfd.
-        const POLLED: Duration = Duration::from_millis(100);
-        /// Each look takes a tenth of a millisecond of a processor that slept.
-        const IDLE: Duration = Duration::from_secs(1);
-        /// The events of a process that says little are of the time when they are read: so often, in the
-        /// time that it has run, a young one is looked at all the same.
-        const LOOKS: u32 = 50;
-        const SOONEST: Duration = Duration::from_millis(20);
         let is_polled = || self.members.iter().any(|(_, member)| matches!(member.watch, Watch::Stat(_)));
-        match &self.attention {
-            _ if self.blocked.is_some() => BLOCKED,
-            Attention::Nudges(_) if is_polled() => POLLED,
-            Attention::Nudges(_) => (self.youngest_age() / LOOKS).clamp(SOONEST, IDLE),
-            Attention::Young(_) | Attention::None => SILENT,
-        }
+        self.blocked.pause().unwrap_or_else(|| self.attention.pause(is_polled, || self.youngest_age()))
     }
 
     /// How long the process that was taken on last has been recorded.
@@ -510,21 +471,3 @@ fn taken(segment: &Segment, process: Process, member: &mut Member, at: SystemTim
         point: member.heap_point(Instant::now()),
     }
 }
-
-/// What a process has counted that has taken so many samples.
-fn counters(segment: &Segment, process: Process, samples: u64) -> Counters {
-    let slot = segment.processes().slot(process);
-    let most = |count: &AtomicU64| count.load(Relaxed).min(MOST_LOST);
-    Counters {
-        samples,
-        lost_samples: most(&slot.lost_samples),
-        early_samples: most(&slot.early_samples),
-        unplaced_samples: most(&slot.unplaced_samples),
-        lost_frees: most(&slot.lost_frees),
-        truncated_stacks: 0,
-        is_damaged: false,
-    }
-}
-
-#[cfg(test)]
-mod tests;
