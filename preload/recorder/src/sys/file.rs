@@ -97,7 +97,7 @@ pub fn read_trusted<'b>(path: &CStr, buffer: &'b mut [u8]) -> &'b [u8] {
 }
 
 fn read_if<'b>(path: &CStr, flags: i32, is_wanted: impl Fn(Fd) -> bool, buffer: &'b mut [u8]) -> &'b [u8] {
-    let flags = flags | libc::O_RDONLY | libc::O_CLOEXEC;
+    let flags = flags | libc::O_CLOEXEC; // O_RDONLY is none of them
     // SAFETY: the path ends with a NUL.
     let opened = Fd::of(unsafe { call!(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) });
     let read = opened.map_or(0, |file| {

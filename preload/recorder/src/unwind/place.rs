@@ -16,6 +16,7 @@ use crate::sys::Patience;
 const PLACES: usize = 64;
 /// The first places stay with the thread that took them. The others are taken for one walk.
 const KEPT: usize = 48;
+const SHARED: usize = PLACES - KEPT;
 
 /// How long a thread waits for a place before it gives up its sample's frames: those that have one may have no
 /// processor. And how often it looks.
@@ -164,8 +165,7 @@ impl Places {
             |&index: &usize| self.slots[index].owner.compare_exchange(0, own, Acquire, Relaxed).is_ok();
         // Who got none to keep is not to look through them each time.
         let found = if first < KEPT { kept().or_else(|| (0..KEPT).find(free)) } else { None };
-        let found = found
-            .or_else(|| (0..PLACES - KEPT).map(|step| KEPT + (first + step) % (PLACES - KEPT)).find(free))?;
+        let found = found.or_else(|| (0..SHARED).map(|step| KEPT + (first + step) % SHARED).find(free))?;
         if self.made.fetch_or(1 << found, Relaxed) & 1 << found == 0 {
             // SAFETY: this thread has the slot, and nobody had it before.
             unsafe { (*self.slots[found].state.get()).write(State::new()) };

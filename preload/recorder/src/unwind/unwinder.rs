@@ -152,8 +152,9 @@ mod tests {
                 unwinder.after_fork();
                 assert!(can_walk());
             });
-            assert_eq!((status, can_walk()), (0, false));
+            let can_parent = can_walk();
             together.wait();
+            assert_eq!((status, can_parent), (0, false));
         });
     }
 }
