@@ -9,6 +9,7 @@ mod files;
 mod fold;
 mod functions;
 mod image;
+mod images;
 mod kin;
 mod limits;
 mod listener;

@@ -10,6 +10,7 @@ use heaptrace_channel::plain;
 use heaptrace_channel::processes::Process;
 
 use crate::image::Image;
+use crate::images::{ImageId, Images};
 use crate::kin::{self, Kin};
 use crate::limits;
 use crate::listener::{Arrival, Listener};
@@ -28,13 +29,8 @@ use crate::writer::Done;
 /// How long a session goes on after the last process has gone: one may just be in exec, between its
 /// old image and its new one.
 const GRACE: Duration = Duration::from_millis(150);
-/// How soon an image without a known process is looked at for unknown ones, and, after having been
-/// left longer and longer, how often at least.
-const ABANDON_INTERVAL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 /// How often those that wait for their profiles at their exit see that the collector works.
 const HEARTBEAT: Duration = Duration::from_millis(100);
-
-type ImageId = u64;
 
 /// Runs a session until its last process has ended.
 ///
@@ -63,16 +59,13 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
         rate: config.rate,
         program: config.program,
         interval: config.interval.map(|interval| (interval, Instant::now() + interval)),
-        images: Vec::new(),
-        next_image: 0,
+        images: Images::none(),
         summary: Summary::default(),
         refused: HashMap::new(),
         supervised: requests.is_some(),
         asked: None,
         most_resident: 0,
         last_life: Instant::now(),
-        last_abandon_check: Instant::now(),
-        abandon_interval: ABANDON_INTERVAL.0,
     };
     session.run(&requests.unwrap_or_else(never), config.questions, &wakes);
     Ok(())
@@ -98,8 +91,7 @@ struct Session {
     program: Option<Program>,
     /// How often profiles are written of processes that go on, and when next.
     interval: Option<(Duration, Instant)>,
-    images: Vec<(ImageId, Image)>,
-    next_image: ImageId,
+    images: Images,
     summary: Summary,
     /// What the program went on to that could not be recorded, and said so.
     refused: HashMap<u32, String>,
@@ -110,8 +102,6 @@ struct Session {
     /// What the program's largest resident set was, as far as is known since then.
     most_resident: u64,
     last_life: Instant,
-    last_abandon_check: Instant,
-    abandon_interval: Duration,
 }
 
 impl Session {
@@ -134,10 +124,10 @@ impl Session {
                 default(self.pause()) => {}
             }
             self.welcome();
-            self.drain();
+            self.images.drain();
             if let Some(question) = asked {
                 let program = self.program.as_ref().map(|program| program.pid);
-                question::answer(question, &mut self.images, program);
+                question::answer(question, self.images.all_mut(), program);
             }
             self.write_meanwhile();
             self.finish_processes();
@@ -152,17 +142,13 @@ impl Session {
         if self.listener.is_waiting() {
             return MESSAGE;
         }
-        let of = |image: &Image| match image.is_deserted() {
-            true => image.pause().min(self.abandon_interval),
-            false => image.pause(),
-        };
         let writing = (!self.output.is_idle()).then_some(HEARTBEAT);
         let next = self.interval.map(|(_, next)| next.saturating_duration_since(Instant::now()));
-        self.images.iter().map(|(_, image)| of(image)).chain(writing).chain(next).min().unwrap_or(GRACE)
+        self.images.pause().into_iter().chain(writing).chain(next).min().unwrap_or(GRACE)
     }
 
     fn is_over(&self) -> bool {
-        let idle = self.images.is_empty() && self.output.is_idle() && !self.supervised;
+        let idle = self.images.all().is_empty() && self.output.is_idle() && !self.supervised;
         idle && self.last_life.elapsed() > GRACE && !self.listener.is_waiting()
     }
 
@@ -178,21 +164,19 @@ impl Session {
         let arrivals = self.listener.arrivals();
         if !arrivals.is_empty() {
             // What they recorded as forked children, before they went on to another program.
-            self.drain();
+            self.images.drain();
         }
         arrivals.into_iter().for_each(|arrival| self.arrive(arrival));
     }
 
     fn arrive(&mut self, arrival: Arrival) {
         self.last_life = Instant::now();
-        self.abandon_interval = ABANDON_INTERVAL.0;
+        self.images.hurry();
         // The same process in a new image: the old one is over. But not if it is an emulator's, which goes
         // on under the program that it runs.
         let is_emulated = matches!(arrival.segment, Err(Refusal::ForksUnseen));
-        let leave = |(_, image): &mut (ImageId, Image)| image.replace(arrival.pid);
-        let images = self.images.iter_mut().filter(|_| !is_emulated);
-        let left = images.map(leave).filter(|&left| left).count();
-        self.summary.processes += usize::from(left == 0);
+        let has_left = !is_emulated && self.images.replace(arrival.pid);
+        self.summary.processes += usize::from(!has_left);
         let image = arrival.segment.and_then(|file| Image::open(file, arrival.pid, &self.waker));
         if let Some(kin) = &self.kin {
             kin.announce(arrival.pid, image.as_ref().map_or_else(|_| kin::now(), Image::started));
@@ -204,8 +188,7 @@ impl Session {
                 if arrival.wants_patches {
                     image.left = self.planner.tell(arrival.pid, arrival.connection);
                 }
-                self.images.push((self.next_image, image));
-                self.next_image += 1;
+                self.images.add(image);
             }
             Err(why) => {
                 // As which one is the program may not be known yet.
@@ -248,7 +231,8 @@ impl Session {
         let refused = self.refused.get(&program.pid);
         let is_unseen = left.is_some() || refused.is_some();
         let is_member = |image: &Image| image.members().iter().any(|(_, member)| member.pid == program.pid);
-        if self.output.has_program() || (!is_unseen && self.images.iter().any(|(_, image)| is_member(image)))
+        if self.output.has_program()
+            || (!is_unseen && self.images.all().iter().any(|(_, image)| is_member(image)))
         {
             return false;
         }
@@ -270,13 +254,6 @@ impl Session {
         true
     }
 
-    fn drain(&mut self) {
-        for (_, image) in &mut self.images {
-            image.read_modules();
-            image.drain();
-        }
-    }
-
     /// Has profiles written for processes that go on, if it is time.
     fn write_meanwhile(&mut self) {
         let Some((interval, next)) = &mut self.interval else { return };
@@ -286,7 +263,7 @@ impl Session {
         // What was missed, as this machine slept, is not made up for.
         *next = (*next + *interval).max(Instant::now());
         let program = self.program.as_ref().map(|program| program.pid);
-        for (id, image) in &mut self.images {
+        for (id, image) in self.images.all_mut() {
             let going_on: Vec<_> = image.going_on().map(|(process, _)| process).collect();
             for snapshot in going_on.into_iter().filter_map(|process| image.snapshot(*id, process)) {
                 let is_program = Some(snapshot.pid) == program;
@@ -302,8 +279,8 @@ impl Session {
         if self.supervised && self.program.is_none() {
             return; // which one is the program will be known in an instant
         }
-        for index in 0..self.images.len() {
-            let (id, image) = &self.images[index];
+        for index in 0..self.images.all().len() {
+            let (id, image) = &self.images.all()[index];
             let id = *id;
             let finished: Vec<_> = image
                 .members()
@@ -322,7 +299,7 @@ impl Session {
             // Who has ended as another program has announced itself as that before, and what they wrote
             // last is in the rings.
             self.welcome();
-            if !self.images[index].1.drain_written() {
+            if !self.images.all_mut()[index].1.drain_written() {
                 continue;
             }
             for (process, over) in finished {
@@ -341,7 +318,7 @@ impl Session {
 
     /// Is it the program? An image that it left by exec is not its last one.
     fn is_program(&self, index: usize, pid: u32, over: bool) -> bool {
-        let superseded = self.images[index + 1..].iter().any(|(_, image)| image.program.pid == pid)
+        let superseded = self.images.all()[index + 1..].iter().any(|(_, image)| image.program.pid == pid)
             || (over && self.refused.contains_key(&pid))
             || (over && self.kin.as_ref().is_some_and(|kin| kin.left(pid).is_some()));
         !superseded && self.program.as_ref().is_some_and(|program| program.pid == pid)
@@ -349,7 +326,7 @@ impl Session {
 
     /// Has a profile written, unless there is nothing to say, or nothing new.
     fn finish(&mut self, index: usize, process: Process, over: bool) {
-        let image = &self.images[index].1;
+        let image = &self.images.all()[index].1;
         let Some(member) = image.members().get(process) else { return };
         let pid = member.pid;
         let is_program = self.is_program(index, pid, over);
@@ -367,7 +344,7 @@ impl Session {
                 self.summary.unpatched.push(Unpatched { name: name.clone(), pid, why });
             }
         }
-        let (id, image) = &mut self.images[index];
+        let (id, image) = &mut self.images.all_mut()[index];
         if is_empty || image.is_written(process) {
             return image.tell_written(process);
         }
@@ -386,8 +363,8 @@ impl Session {
 
     /// A process is over, and all that it wrote has been read: another may have its slot.
     fn forget(&mut self, index: usize, process: Process) {
-        self.abandon_interval = ABANDON_INTERVAL.0;
-        let (id, image) = &mut self.images[index];
+        self.images.hurry();
+        let (id, image) = &mut self.images.all_mut()[index];
         if let Some(member) = image.members().get(process) {
             let key = Key { image: *id, number: member.number };
             self.output.settle(key);
@@ -399,32 +376,18 @@ impl Session {
     }
 
     fn written(&mut self, done: Done) {
-        let id = done.key.image;
-        let waiting = self.output.written(done);
-        if let Some((process, (_, image))) = waiting.zip(self.images.iter().find(|image| image.0 == id)) {
+        let image = self.images.find(done.key.image);
+        if let Some((process, image)) = self.output.written(done).zip(image) {
             image.tell_written(process);
         }
     }
 
     /// Drops images in which nothing can happen any more.
     fn drop_images(&mut self) {
-        if self.last_abandon_check.elapsed() < self.abandon_interval && self.asked.is_none() {
-            return;
-        }
-        self.last_abandon_check = Instant::now();
-        let before = self.images.len();
-        let turned_away = &mut self.summary.turned_away;
-        self.images.retain_mut(|(_, image)| {
-            // After it was abandoned, one more look: an unknown child may have written until then.
-            let goes_on =
-                !image.is_abandoned() || image.drain() > 0 || image.members().iter().next().is_some();
-            if !goes_on {
-                self::turned_away(image).into_iter().for_each(|children| children.add_to(turned_away));
-            }
-            goes_on
-        });
-        self.abandon_interval = (2 * self.abandon_interval).min(ABANDON_INTERVAL.1);
-        if self.images.len() != before {
+        let told = &mut self.summary.turned_away;
+        let is_told =
+            |image: &Image| turned_away(image).into_iter().for_each(|children| children.add_to(told));
+        if self.images.drop_abandoned(self.asked.is_some(), is_told) {
             self.last_life = Instant::now();
         }
     }
@@ -433,15 +396,15 @@ impl Session {
     fn answer(&mut self) {
         let waiting = self.asked.is_some() && self.output.is_idle();
         let is_settled = |image: &Image| !image.members().iter().any(|(_, member)| image.is_over(member));
-        if waiting && self.images.iter().all(|(_, image)| is_settled(image)) && !self.write_empty() {
+        if waiting && self.images.all().iter().all(|(_, image)| is_settled(image)) && !self.write_empty() {
             let (missed, has_gaps) = self.kin.take().map(|kin| kin.missed()).unwrap_or_default();
             self.summary.missed_more = has_gaps;
             let program = self.program.as_ref().map(|program| program.pid);
             let is_wanted = |missed: &Missed| self.children || Some(missed.pid) == program;
             missed.into_iter().filter(is_wanted).for_each(|missed| missed.add_to(&mut self.summary.missed));
-            let turned_away = self.images.iter().filter_map(|(_, image)| turned_away(image));
+            let turned_away = self.images.all().iter().filter_map(|(_, image)| turned_away(image));
             turned_away.for_each(|children| children.add_to(&mut self.summary.turned_away));
-            self.summary.running = self.images.len();
+            self.summary.running = self.images.all().len();
             self.output.tell(&mut self.summary);
             if let Some(answer) = self.asked.take() {
                 answer.send(self.summary.clone()).ok();
