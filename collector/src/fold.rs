@@ -62,9 +62,9 @@ pub fn add_up_sizes(rows: &mut Vec<StackSamples>) {
 /// Leaves the middle out of stacks that are deeper than `most` frames.
 pub fn shorten(rows: &mut Vec<StackSamples>, stacks: &mut Stacks, most: usize) {
     let mut folder = Folder::new(most.saturating_sub(1) / 2);
-    for row in std::mem::take(rows) {
-        folder.add(row, rows, stacks);
-    }
+    let left = std::mem::take(rows).into_iter().filter_map(|row| folder.add(row, stacks));
+    rows.extend(left);
+    rows.extend(folder.into_rows());
 }
 
 /// Makes rows of stacks as deep as may be.
@@ -73,8 +73,10 @@ pub struct Folder {
     /// Frames that are kept on each side.
     kept: usize,
     made: HashMap<(Stack, Frame), Stack>,
-    /// Of each stack with its middle left out and size class, the row.
-    rows: HashMap<(Stack, Option<u64>), usize>,
+    /// Those of stacks with their middle left out.
+    rows: Vec<StackSamples>,
+    /// Which of them a stack and size class have.
+    indexes: HashMap<(Stack, Option<u64>), usize>,
 }
 
 impl Folder {
@@ -84,38 +86,45 @@ impl Folder {
     }
 
     fn new(kept: usize) -> Folder {
-        Folder { kept: kept.max(1), made: HashMap::new(), rows: HashMap::new() }
+        Folder { kept: kept.max(1), made: HashMap::new(), rows: Vec::new(), indexes: HashMap::new() }
     }
 
-    /// Adds a row. True if the middle of its stack is left out.
-    pub fn add(&mut self, mut row: StackSamples, rows: &mut Vec<StackSamples>, stacks: &mut Stacks) -> bool {
-        let Some(folded) = self.fold(row.stack, stacks) else {
-            rows.push(row);
-            return false;
-        };
-        row.stack = folded;
-        match self.rows.get(&(folded, row.size_class)) {
-            Some(&index) => rows[index].add(row),
+    /// The row as it is, unless its stack is too deep: then it is added to those whose middle is left out.
+    #[inline]
+    pub fn add(&mut self, row: StackSamples, stacks: &mut Stacks) -> Option<StackSamples> {
+        if stacks.depth(row.stack) as usize <= 2 * self.kept {
+            return Some(row);
+        }
+        self.add_folded(row, stacks);
+        None
+    }
+
+    /// Those whose middle is left out.
+    pub fn into_rows(self) -> Vec<StackSamples> {
+        self.rows
+    }
+
+    #[cold]
+    fn add_folded(&mut self, mut row: StackSamples, stacks: &mut Stacks) {
+        row.stack = self.fold(row.stack, stacks);
+        match self.indexes.get(&(row.stack, row.size_class)) {
+            Some(&index) => self.rows[index].add(row),
             None => {
-                self.rows.insert((folded, row.size_class), rows.len());
-                rows.push(row);
+                self.indexes.insert((row.stack, row.size_class), self.rows.len());
+                self.rows.push(row);
             }
         }
-        true
     }
 
-    fn fold(&mut self, stack: Stack, stacks: &mut Stacks) -> Option<Stack> {
+    fn fold(&mut self, stack: Stack, stacks: &mut Stacks) -> Stack {
         let kept = self.kept;
-        if stacks.depth(stack) as usize <= 2 * kept {
-            return None;
-        }
         let all: Vec<_> = stacks.callers(stack).collect();
         let inner = all[..kept].iter().rev().map(|&(_, frame)| frame).collect::<Vec<_>>();
         let mut folded = all[all.len() - kept].0;
         for frame in [LEFT_OUT].into_iter().chain(inner) {
             folded = *self.made.entry((folded, frame)).or_insert_with(|| stacks.add(folded, frame));
         }
-        Some(folded)
+        folded
     }
 }
 
@@ -170,32 +179,28 @@ mod tests {
         for (most, left) in [(9, vec![9, 8, 7, 6, 0, 4, 3, 2, 1]), (8, vec![9, 8, 7, 0, 3, 2, 1])] {
             let (mut rows, mut stacks) = (rows.clone(), stacks.clone());
             shorten(&mut rows, &mut stacks, most);
-            assert_eq!(frames(rows[0].stack, &stacks), left, "at most {most}");
-            assert_eq!(
-                (rows[0].values, rows[1].stack),
-                (Values { alloc_space: 24.0, ..Values::default() }, other)
-            );
+            let at = |alloc_space| rows.iter().position(|row| row.values.alloc_space == alloc_space).unwrap();
+            assert_eq!(frames(rows[at(24.0)].stack, &stacks), left, "at most {most}");
+            assert_eq!((rows.len(), rows[at(8.0)].stack), (2, other));
         }
     }
 
     #[test]
     fn the_middle_of_a_deep_stack_is_left_out_and_stacks_that_differ_there_are_one() {
         let (mut stacks, mut folder, mut rows) = (Stacks::default(), Folder::of_files(), Vec::new());
+        let row = |stack, values| StackSamples { stack, size_class: Some(8), values, cohorts: None };
         let mut stack = stacks.add(Stack::default(), frame(1));
-        let mut folded = 0;
         for depth in 2..=5000 {
             stack = stacks.add(stack, frame(2));
             let leaf = stacks.add(stack, frame(3));
             if depth % 1000 == 0 {
                 let values = Values { alloc_objects: 1.0, ..Values::default() };
-                folded += u32::from(folder.add(
-                    StackSamples { stack: leaf, size_class: Some(8), values, cohorts: None },
-                    &mut rows,
-                    &mut stacks,
-                ));
+                rows.extend(folder.add(row(leaf, values), &mut stacks));
             }
         }
-        assert_eq!((rows.len(), folded), (3, 3), "1000 and 2000 as they are, the others as one");
+        let as_they_are = rows.len();
+        rows.extend(folder.into_rows());
+        assert_eq!((as_they_are, rows.len()), (2, 3), "1000 and 2000 as they are, the others as one");
         assert_eq!(rows.iter().map(|row| row.values.alloc_objects).collect::<Vec<_>>(), [1.0, 1.0, 3.0]);
         let all = frames(rows[2].stack, &stacks);
         assert_eq!((all.len(), all[0], all[KEPT], all[2 * KEPT]), (2 * KEPT + 1, 3, LEFT_OUT.address, 1));

@@ -71,8 +71,8 @@ pub struct Stacks {
     /// Each once, in the order of their numbers.
     frames: Vec<Frame>,
     numbers: HashMap<Frame, FrameNumber>,
-    leaves: Vec<FrameNumber>,
-    callers: Vec<Stack>,
+    /// Of each its leaf and what that was called from.
+    nodes: Vec<(FrameNumber, Stack)>,
     /// How many frames each has.
     depths: Vec<u32>,
 }
@@ -109,10 +109,9 @@ impl Stacks {
 
     /// Adds the stack of the frame with that number called from `caller`.
     pub fn add_numbered(&mut self, caller: Stack, leaf: FrameNumber) -> Stack {
-        self.leaves.push(leaf);
-        self.callers.push(caller);
+        self.nodes.push((leaf, caller));
         self.depths.push(self.depth(caller) + 1);
-        Stack(self.leaves.len() as u32)
+        Stack(self.nodes.len() as u32)
     }
 
     /// All frames, each once.
@@ -127,19 +126,35 @@ impl Stacks {
 
     /// The stack, the one that called it, and so on, each with its leaf.
     pub fn callers(&self, stack: Stack) -> impl Iterator<Item = (Stack, Frame)> {
-        let frame = |leaf: FrameNumber| self.frames[leaf.position()];
-        self.positions(stack).map(move |at| (Stack(at as u32 + 1), frame(self.leaves[at])))
+        self.numbers(stack).map(|(stack, leaf)| (stack, self.frames[leaf.position()]))
     }
 
     /// The stack, the one that called it, and so on, each with the number of its leaf.
     pub fn numbers(&self, stack: Stack) -> impl Iterator<Item = (Stack, FrameNumber)> {
-        self.positions(stack).map(|at| (Stack(at as u32 + 1), self.leaves[at]))
+        let mut next = stack;
+        std::iter::from_fn(move || {
+            let stack = next;
+            let (leaf, caller) = self.nodes[(stack.0 as usize).checked_sub(1)?];
+            next = caller;
+            Some((stack, leaf))
+        })
+    }
+}
+
+/// Where the samples of a recording go as they are worked out.
+pub trait Rows {
+    /// Whether it has a use for their blocks by age.
+    fn want_ages(&self) -> bool {
+        true
     }
 
-    fn positions(&self, stack: Stack) -> impl Iterator<Item = usize> {
-        let position = |stack: &Stack| (stack.0 as usize).checked_sub(1);
-        let caller = move |&at: &usize| position(&self.callers[at]);
-        std::iter::successors(position(&stack), caller)
+    /// Takes one, whose stack is among these.
+    fn add(&mut self, row: StackSamples, stacks: &Stacks);
+}
+
+impl Rows for Vec<StackSamples> {
+    fn add(&mut self, row: StackSamples, _: &Stacks) {
+        self.push(row);
     }
 }
 

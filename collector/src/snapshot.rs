@@ -14,10 +14,10 @@ use heaptrace_channel::sample::ERAS;
 use crate::copied::Copier;
 use crate::eras::Calendar;
 use crate::fold::Folder;
-use crate::live::{Live, Sum, Sums};
+use crate::live::{Ages, Live, Sum, Sums};
 use crate::modules::{Modules, Selection};
 use crate::program::Program;
-use crate::recording::{Counters, Recording, Since, StackSamples, Stacks};
+use crate::recording::{Counters, Recording, Rows, Since, StackSamples, Stacks};
 use crate::stacks::{Nodes, Tree};
 
 /// Which process of a session a snapshot is of: its image, and its number there.
@@ -101,19 +101,18 @@ impl Snapshot {
         self.taken.duration_since(self.started).unwrap_or_default()
     }
 
-    /// What was recorded up to its moment.
-    pub fn recording(&self) -> Recording {
-        let cohorts = self.sums.cohorts(|ticks| self.calendar.since(ticks));
-        Recording {
-            time_line: self.time_line.clone(),
-            eras: self.calendar.eras(),
-            ..self.record(self.sums.iter().zip(cohorts), self.sums.count())
-        }
+    /// What was recorded up to its moment, or since the one of an earlier snapshot of the same process.
+    pub fn recording(&self, since: Option<(&Snapshot, Since)>) -> Recording {
+        let mut rows = Vec::new();
+        let recording = self.record(since, &mut rows);
+        Recording { rows, ..recording }
     }
 
-    /// What was recorded between the moment of `earlier`, a snapshot of the same process, and its own.
-    pub fn recording_since(&self, earlier: &Snapshot, what: Since) -> Recording {
-        let mut recording = self.record(self.sums.since(&earlier.sums, what).map(|sum| (sum, None)), 0);
+    /// The same, with its rows elsewhere: of a million stacks they are what takes most memory.
+    pub fn record(&self, since: Option<(&Snapshot, Since)>, rows: &mut impl Rows) -> Recording {
+        let Some((earlier, what)) = since else { return self.record_all(rows) };
+        let mut recording =
+            self.record_sums(self.sums.since(&earlier.sums, what).map(|sum| (sum, None)), rows);
         if what == Since::Everything {
             recording.is_change = true;
             recording.started = earlier.taken;
@@ -122,12 +121,23 @@ impl Snapshot {
         recording
     }
 
-    /// The recording of `most` sums at most.
-    fn record(&self, sums: impl Iterator<Item = (Sum, Option<Cohorts>)>, most: usize) -> Recording {
+    fn record_all(&self, rows: &mut impl Rows) -> Recording {
+        let want_ages = rows.want_ages();
+        let cohorts = |ages: &Ages| ages.cohorts(|ticks| self.calendar.since(ticks));
+        let sums = self.sums.with_ages();
+        let sums = sums.map(|(sum, ages)| (sum, (want_ages && ages.in_use() > 0).then(|| cohorts(ages))));
+        let recording = self.record_sums(sums, rows);
+        Recording { time_line: self.time_line.clone(), eras: self.calendar.eras(), ..recording }
+    }
+
+    fn record_sums(
+        &self,
+        sums: impl Iterator<Item = (Sum, Option<Cohorts>)>,
+        rows: &mut impl Rows,
+    ) -> Recording {
         let mut counters = Counters { samples: 0, ..self.counters };
         let mut copier = Copier::new(&self.nodes, Selection::new(&self.modules));
         let (mut stacks, mut folder) = (Stacks::default(), Folder::of_files());
-        let mut rows = Vec::with_capacity(most);
         for (sum, cohorts) in sums {
             let copy = copier.copy(sum.stack, &mut stacks);
             counters.samples += sum.samples;
@@ -137,9 +147,11 @@ impl Snapshot {
                 values: sum.values,
                 cohorts,
             };
-            let folded = folder.add(row, &mut rows, &mut stacks);
-            counters.truncated_stacks += if copy.truncated || folded { sum.samples } else { 0 };
+            let whole = folder.add(row, &mut stacks);
+            counters.truncated_stacks += if copy.truncated || whole.is_none() { sum.samples } else { 0 };
+            whole.into_iter().for_each(|row| rows.add(row, &stacks));
         }
+        folder.into_rows().into_iter().for_each(|row| rows.add(row, &stacks));
         Recording {
             pid: self.pid,
             command: self.program.command.clone(),
@@ -152,7 +164,7 @@ impl Snapshot {
             counters,
             modules: copier.into_modules(),
             stacks,
-            rows,
+            rows: Vec::new(),
             most_resident: self.most_resident,
             // Of a difference there are none.
             time_line: Vec::new(),

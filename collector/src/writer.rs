@@ -2,15 +2,18 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use heaptrace_pprof::samples::{Encoded, Samples};
 
+use crate::draft::Draft;
+use crate::form::Form;
 use crate::news::Teller;
-use crate::profile::{Form, message};
-use crate::recording::{Counters, Recording};
+use crate::profile::finish;
+use crate::recording::{Counters, Recording, Since};
 use crate::snapshot::{Key, Snapshot};
 use heaptrace_symbolize::{Complaint, Symbolizer, Symbols};
 
@@ -124,17 +127,27 @@ fn write(job: Job, symbolizer: &Symbolizer) -> Done {
     let Job { path, snapshot, occasion } = job;
     // A fault of ours costs this profile, not those of the session's other processes.
     let written = catch_unwind(AssertUnwindSafe(|| {
-        let recording = snapshot.recording();
-        (recording.counters, named_and_written(&path, &recording, symbolizer))
+        let (message, counters) = message(&snapshot, None, Form::FILE, symbolizer);
+        (counters, heaptrace_pprof::write_message(&path, &message))
     }));
     let fault = || io::Error::other("it met a fault of heaptrace's, please report it");
     let (counters, result) = written.unwrap_or_else(|_| (snapshot.counters, Err(fault())));
     Done { key: snapshot.key, path, occasion, counters, result }
 }
 
-fn named_and_written(path: &Path, recording: &Recording, symbolizer: &Symbolizer) -> io::Result<()> {
-    let message = message(recording, &symbols(recording, symbolizer), Form::FILE);
-    heaptrace_pprof::write_message(path, &message)
+/// The profile of what was recorded up to a moment, or since another, as the bytes of a file before they are
+/// gzipped, and how complete it is.
+pub fn message(
+    now: &Snapshot,
+    since: Option<(&Snapshot, Since)>,
+    form: Form,
+    symbolizer: &Symbolizer,
+) -> (Vec<u8>, Counters) {
+    let mut draft = Draft::<Encoded>::new(form);
+    draft.samples.expect(if since.is_none() { now.sums.count() } else { 0 });
+    let recording = now.record(since, &mut draft);
+    let (profile, samples) = finish(draft, &recording, &symbols(&recording, symbolizer));
+    (samples.message(&profile), recording.counters)
 }
 
 /// The names of a recording's frames.

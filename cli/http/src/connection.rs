@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::socket_peercred;
 
 use crate::request::{MAX_HEAD, Peer, Refused, Request};
+use crate::response::Response;
 
 /// How long a request may take to arrive, and an answer to be taken.
 const READING: Duration = Duration::from_secs(10);
@@ -76,10 +77,14 @@ impl Connection {
         }
     }
 
-    /// Writes an answer.
-    pub(crate) fn answer(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes an answer, without its body for a request that asks for the headers only.
+    pub(crate) fn answer(&mut self, response: &Response, with_body: bool) -> io::Result<()> {
         let deadline = Instant::now() + WRITING;
-        let mut rest = bytes;
+        self.write_before(deadline, &response.head())?;
+        if with_body { self.write_before(deadline, response.body()) } else { Ok(()) }
+    }
+
+    fn write_before(&mut self, deadline: Instant, mut rest: &[u8]) -> io::Result<()> {
         while !rest.is_empty() {
             let left = Some(until(deadline)?);
             let written = match self {
@@ -107,10 +112,11 @@ impl Connection {
     }
 
     /// Writes what fits at once, for a client that is not waited for.
-    pub(crate) fn dismiss(&mut self, bytes: &[u8]) {
+    pub(crate) fn dismiss(&mut self, response: &Response) {
+        let bytes = [&response.head(), response.body()].concat();
         let _ = match self {
-            Connection::Tcp(stream) => stream.set_nonblocking(true).and_then(|()| stream.write(bytes)),
-            Connection::Unix(stream) => stream.set_nonblocking(true).and_then(|()| stream.write(bytes)),
+            Connection::Tcp(stream) => stream.set_nonblocking(true).and_then(|()| stream.write(&bytes)),
+            Connection::Unix(stream) => stream.set_nonblocking(true).and_then(|()| stream.write(&bytes)),
         };
     }
 

@@ -55,7 +55,7 @@ impl<F: Fn(&Request) -> Response + Send + Sync + 'static> Server<F> {
     fn take(self: &Arc<Self>, mut connection: Connection) {
         let taken = Taken::new(self);
         if self.connections.load(Relaxed) > MOST {
-            return connection.dismiss(&Response::error(503, "too many connections at once").bytes(true));
+            return connection.dismiss(&Response::error(503, "too many connections at once"));
         }
         // Without a thread for it the connection is closed.
         let _ = thread::Builder::new().name("http client".into()).spawn(move || taken.0.talk(connection));
@@ -67,7 +67,7 @@ impl<F: Fn(&Request) -> Response + Send + Sync + 'static> Server<F> {
             Err(Some(status)) => (Response::error(status, "this request cannot be answered"), true),
             Err(None) => return,
         };
-        if connection.answer(&response.bytes(with_body)).is_ok() {
+        if connection.answer(&response, with_body).is_ok() {
             connection.finish();
         }
     }

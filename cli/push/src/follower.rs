@@ -100,10 +100,7 @@ impl Follower {
         /// A store takes two profiles of one series and millisecond to be the same. Processes forked from
         /// one another may be looked at in the same instant.
         const APART: Duration = Duration::from_millis(1);
-        let recording = match last {
-            Some(last) => snapshot.recording_since(last, Since::Allocations),
-            None => snapshot.recording(),
-        };
+        let recording = snapshot.recording(last.map(|last| (last, Since::Allocations)));
         let mut profile = fitting(recording, &self.symbolizer)?;
         let until = snapshot.taken.max(self.last + APART);
         let since_epoch = until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

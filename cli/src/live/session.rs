@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow};
 use heaptrace_collector::Profiled;
 
-use super::client::ask;
+use super::client::{Answer, ask};
 use super::socket;
 use crate::messages;
 use crate::serve::PROCESSES;
@@ -22,7 +22,7 @@ impl Session {
     /// All that answer.
     pub fn all() -> Vec<Session> {
         let session = |socket: PathBuf| {
-            let answer = ask(&socket, PROCESSES, &[]).ok()??;
+            let answer = ask(&socket, PROCESSES, &[]).ok()??.whole().ok()?;
             Some(Session { processes: serde_json::from_slice(&answer).ok()?, socket })
         };
         socket::all().into_iter().filter_map(session).collect()
@@ -42,7 +42,7 @@ impl Session {
     ///
     /// # Errors
     /// What it says that is wrong, or that it is over.
-    pub fn ask(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>> {
+    pub fn ask(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer> {
         ask(&self.socket, path, query)?.ok_or_else(|| anyhow!(messages::live::SESSION_OVER))
     }
 }

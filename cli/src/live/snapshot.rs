@@ -6,8 +6,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use heaptrace_collector::naming::{Pattern, Subject};
-use heaptrace_pprof::gzip;
-use heaptrace_pprof::whole_file::WholeFile;
+use heaptrace_pprof::GzippedFile;
 use heaptrace_report::say::say;
 
 use super::session::Session;
@@ -40,17 +39,15 @@ pub fn run(args: &Args) -> Result<()> {
     let marks = [("since", &args.since), ("until", &args.until)];
     let marks = marks.into_iter().filter_map(|(name, mark)| Some((name, mark.as_deref()?)));
     let query: Vec<_> = [("pid", pid.as_str())].into_iter().chain(marks).collect();
-    let profile = gzip(&session.ask(SNAPSHOT, &query)?);
+    let answer = session.ask(SNAPSHOT, &query)?;
     let process = session.processes.iter().find(|process| process.pid == args.pid);
     let name = process.map(|process| process.name.clone()).unwrap_or_default();
     let now = SystemTime::now();
     let path = args.output.path(&Subject { name: &name, pid: args.pid, started: now, is_program: true });
-    let write = || -> std::io::Result<()> {
-        let mut file = WholeFile::create(&path)?;
-        file.write_all(&profile)?;
-        file.finish()
-    };
-    write().with_context(|| messages::live::cannot_write_here(&path))?;
+    let cannot = || messages::live::cannot_write_here(&path);
+    let mut file = GzippedFile::create(&path).with_context(cannot)?;
+    answer.in_pieces(|piece| file.write_all(piece).with_context(cannot))?;
+    file.finish().with_context(cannot)?;
     say(messages::live::snapshot_written(&path, &name, args.pid));
     if path.is_file() {
         say(messages::summary::next(&path));

@@ -71,7 +71,7 @@ impl Watched for Sessions {
     fn profile(&mut self, pid: u32) -> Result<Vec<u8>> {
         let known = self.known.take().filter(|(known, _)| *known == pid);
         let session = known.map_or_else(|| Session::of(pid), |(_, session)| Ok(session))?;
-        let profile = session.ask(SNAPSHOT, &[("pid", &pid.to_string())])?;
+        let profile = session.ask(SNAPSHOT, &[("pid", &pid.to_string())])?.whole()?;
         self.known = Some((pid, session));
         Ok(profile)
     }

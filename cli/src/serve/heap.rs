@@ -4,7 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use heaptrace_collector::Profiled;
-use heaptrace_collector::recording::{Recording, Since};
+use heaptrace_collector::recording::Since;
+use heaptrace_collector::snapshot::Snapshot;
 use heaptrace_collector::{Form, Times, keep_largest, message, profile, symbols};
 use heaptrace_http::{Request, Response};
 
@@ -111,26 +112,28 @@ impl Wish {
             let last = site.clients().replace(&client(request), now.clone());
             before = last.map(|last| (last, Since::Allocations));
         }
-        let recording = match &before {
-            Some((before, what)) if before.key == now.key => now.recording_since(before, *what),
-            _ => now.recording(),
-        };
-        Ok(self.response(site, recording))
+        let before = before.as_ref().filter(|(before, _)| before.key == now.key);
+        Ok(self.response(site, &now, before.map(|(before, what)| (before, *what))))
     }
 
-    fn response(&self, site: &Site, mut recording: Recording) -> Response {
-        if let Some(most) = self.most {
-            keep_largest(&mut recording.rows, &mut recording.stacks, most);
-        }
-        let symbols = symbols(&recording, &site.symbolizer);
+    fn response(&self, site: &Site, now: &Snapshot, since: Option<(&Snapshot, Since)>) -> Response {
+        let profile = || {
+            let mut recording = now.recording(since);
+            if let Some(most) = self.most {
+                keep_largest(&mut recording.rows, &mut recording.stacks, most);
+            }
+            profile(&recording, &symbols(&recording, &site.symbolizer), self.form)
+        };
         if self.is_text {
-            let profile = profile(&recording, &symbols, self.form);
-            return Response::new("text/plain; charset=utf-8", plain::text(&profile));
+            return Response::new("text/plain; charset=utf-8", plain::text(&profile()));
         }
+        let body = match self.most {
+            Some(_) => heaptrace_pprof::encode(&profile()),
+            None => heaptrace_pprof::gzip(&message(now, since, self.form, &site.symbolizer).0),
+        };
         let delta = if self.form.times == Times::Difference { "-delta" } else { "" };
         let disposition = format!("attachment; filename=\"{}{delta}\"", self.kind.name());
-        let profile = heaptrace_pprof::gzip(&message(&recording, &symbols, self.form));
-        let response = Response::new("application/octet-stream", profile);
+        let response = Response::new("application/octet-stream", body);
         response.header("Content-Disposition", &disposition)
     }
 }

@@ -6,7 +6,7 @@ use heaptrace_collector::Profiled;
 use heaptrace_collector::question::RateSet;
 use heaptrace_collector::recording::Since;
 use heaptrace_collector::snapshot::Snapshot;
-use heaptrace_collector::{Form, Times, message, symbols};
+use heaptrace_collector::{Form, Times, message};
 use heaptrace_http::{Request, Response};
 
 use super::site::{Site, busy};
@@ -80,12 +80,7 @@ fn snapshot(site: &Site, request: &Request, process: &Profiled) -> Result<Respon
 
 /// A profile as it would be in a file that is not gzipped, or of what came since another moment.
 pub fn encoded(site: &Site, now: &Snapshot, since: Option<&Snapshot>) -> Vec<u8> {
-    let (recording, form) = match since {
-        Some(since) => {
-            let form = Form { times: Times::Difference, ..Form::LIVE };
-            (now.recording_since(since, Since::Everything), form)
-        }
-        None => (now.recording(), Form::FILE),
-    };
-    message(&recording, &symbols(&recording, &site.symbolizer), form)
+    let difference = Form { times: Times::Difference, ..Form::LIVE };
+    let form = if since.is_some() { difference } else { Form::FILE };
+    message(now, since.map(|since| (since, Since::Everything)), form, &site.symbolizer).0
 }

@@ -20,10 +20,12 @@ pub fn size(profile: &Profile) -> usize {
     profile.encoded_len()
 }
 
-/// The bytes gzipped at the fastest level, as Go's runtime does it with profiles: the program waits for
-/// them at its exit.
+/// The fastest, as Go's runtime does it with profiles: the program waits for them at its exit.
+const LEVEL: Compression = Compression::fast();
+
+/// The bytes gzipped.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut encoder = GzEncoder::new(Vec::new(), LEVEL);
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("writing to memory does not fail")
 }
 
@@ -40,9 +42,41 @@ pub fn write_file(path: &Path, profile: &Profile) -> io::Result<()> {
 /// # Errors
 /// If it cannot be written.
 pub fn write_message(path: &Path, message: &[u8]) -> io::Result<()> {
-    let mut file = WholeFile::create(path)?;
-    file.write_all(&gzip(message))?;
+    let mut file = GzippedFile::create(path)?;
+    file.write_all(message)?;
     file.finish()
+}
+
+/// A [`WholeFile`] of what is written to it, gzipped.
+#[derive(Debug)]
+pub struct GzippedFile(GzEncoder<WholeFile>);
+
+impl GzippedFile {
+    /// Begins to write `path`.
+    ///
+    /// # Errors
+    /// If there can be no such file.
+    pub fn create(path: &Path) -> io::Result<GzippedFile> {
+        Ok(GzippedFile(GzEncoder::new(WholeFile::create(path)?, LEVEL)))
+    }
+
+    /// Puts what was written where it belongs.
+    ///
+    /// # Errors
+    /// If that cannot be: see [`WholeFile::finish`].
+    pub fn finish(self) -> io::Result<()> {
+        self.0.finish()?.finish()
+    }
+}
+
+impl Write for GzippedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 #[cfg(test)]

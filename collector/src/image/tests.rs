@@ -113,7 +113,7 @@ impl Memory {
             let over = image.members().iter().filter(|(_, member)| image.is_over(member));
             let over: Vec<_> = over.map(|(process, _)| process).collect();
             for process in over {
-                assert!(image.snapshot(1, process).unwrap().recording().pid > 0);
+                assert!(image.snapshot(1, process).unwrap().recording(None).pid > 0);
                 image.tell_written(process);
                 image.remove(process);
             }

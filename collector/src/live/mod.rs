@@ -12,5 +12,6 @@ mod set;
 mod size_class;
 mod sums;
 
+pub use ages::Ages;
 pub use set::{Live, Totals};
 pub use sums::{Sum, Sums};

@@ -1,11 +1,10 @@
 //! What was in the live set at one moment, for whoever has the time to look at it.
 
 use heaptrace_channel::stacks::Stack;
-use heaptrace_pprof::cohorts::Cohorts;
 
+use super::ages::Ages;
 use super::cell::Cell;
 use super::size_class::SizeClass;
-use crate::eras::Ticks;
 use crate::pieces::Shared;
 use crate::recording::{Since, Values};
 
@@ -47,20 +46,19 @@ impl Sums {
 
     /// All of them. What is one of them stays at its position.
     pub fn iter(&self) -> impl Iterator<Item = Sum> {
+        self.with_ages().map(|(sum, _)| sum)
+    }
+
+    /// The same, each with its blocks by age.
+    pub fn with_ages(&self) -> impl Iterator<Item = (Sum, &Ages)> {
         let cells = self.owners.iter().zip(self.cells.iter());
-        cells.map(|(&(stack, class), cell)| self.sum(stack, class, cell))
+        cells.map(|(&(stack, class), cell)| (self.sum(stack, class, cell), &cell.ages))
     }
 
     /// Bytes that they take, beside what they have in common with earlier ones of the same process.
     pub fn bytes_beside(&self, earlier: Option<&Sums>) -> usize {
         self.cells.bytes_beside(earlier.map(|earlier| &earlier.cells))
             + self.owners.bytes_beside(earlier.map(|earlier| &earlier.owners))
-    }
-
-    /// The blocks of each of them by age, where some are in use, with times as `since` has them.
-    pub fn cohorts(&self, since: impl Fn(Ticks) -> i64) -> impl Iterator<Item = Option<Cohorts>> {
-        let ages = self.cells.iter().map(|cell| &cell.ages);
-        ages.map(move |ages| (ages.in_use() > 0).then(|| ages.cohorts(&since)))
     }
 
     /// Those that differ from what they were in `earlier`, of the same process: the differences.
