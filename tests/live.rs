@@ -13,5 +13,6 @@ mod live {
     mod rates;
     mod scrapers;
     mod served;
+    mod tls;
     mod top;
 }

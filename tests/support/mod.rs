@@ -5,6 +5,7 @@ pub mod counts;
 pub mod ledger;
 pub mod pprof;
 pub mod profile;
+pub mod tls;
 pub mod wanted;
 
 use std::collections::HashMap;

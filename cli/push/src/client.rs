@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
 
 use crate::otlp;
@@ -41,10 +40,9 @@ pub struct Client {
 impl Client {
     /// Nothing is sent yet.
     pub fn new(settings: &Settings) -> Client {
-        let tls = TlsConfig::builder().root_certs(settings.roots.clone()).build();
         let agent = Agent::config_builder()
             .http_status_as_error(false)
-            .tls_config(tls)
+            .tls_config(settings.tls.clone())
             .max_idle_age(IDLE)
             .max_redirects(0) // what is posted does not come along, and who asks should know
             .user_agent(concat!("heaptrace/", env!("CARGO_PKG_VERSION")))

@@ -22,7 +22,6 @@ mod outbox;
 mod pushed;
 mod pushing;
 mod request;
-mod roots;
 mod settings;
 mod target;
 

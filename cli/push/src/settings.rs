@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use heaptrace_collector::symbolize::{NoRoots, tls_to};
 use percent_encoding::percent_decode_str;
 use ureq::http::{HeaderName, HeaderValue};
-use ureq::tls::RootCerts;
+use ureq::tls::TlsConfig;
 
 use crate::attributes::{Label, SERVICE};
-use crate::roots::{NoRoots, roots};
 use crate::target::{Protocol, TOKEN, Target};
 
 /// The variable with the tenant, of a Pyroscope that has several.
@@ -35,7 +35,7 @@ pub struct Settings {
     /// What each request has beside what its kind has.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Whose certificates are trusted.
-    pub roots: RootCerts,
+    pub tls: TlsConfig,
 }
 
 /// Why there are no settings.
@@ -43,8 +43,8 @@ pub struct Settings {
 pub enum BadSettings {
     /// The variable has what cannot be the value of a header.
     NoHeader(&'static str),
-    /// The variable names no file with certificates.
-    NoRoots(&'static str, String),
+    /// There are no certificates where a variable says.
+    NoRoots(NoRoots),
 }
 
 impl fmt::Display for BadSettings {
@@ -53,9 +53,7 @@ impl fmt::Display for BadSettings {
             BadSettings::NoHeader(variable) => {
                 write!(f, "the value of {variable} cannot be sent as a header; look for line breaks in it")
             }
-            BadSettings::NoRoots(variable, why) => {
-                write!(f, "{variable} is to name trusted certificates: {why}")
-            }
+            BadSettings::NoRoots(why) => why.fmt(f),
         }
     }
 }
@@ -85,11 +83,8 @@ impl Settings {
         let all = Label::literal(SERVICE, program).into_iter().chain(attributes).chain(service);
         let labels = all.chain(labels.iter().cloned()).collect();
         let headers = headers(&target, variable)?;
-        let is_secure = target.url.starts_with("https:");
-        let roots = if is_secure { roots(variable) } else { Ok(RootCerts::WebPki) };
-        let roots =
-            roots.map_err(|NoRoots { variable, why }| BadSettings::NoRoots(variable, why.to_string()))?;
-        Ok(Settings { target, interval: interval.unwrap_or(Settings::INTERVAL), labels, headers, roots })
+        let tls = tls_to(&target.url).map_err(BadSettings::NoRoots)?;
+        Ok(Settings { target, interval: interval.unwrap_or(Settings::INTERVAL), labels, headers, tls })
     }
 }
 

@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
 use ureq::Agent;
+use ureq::tls::TlsConfig;
 
 use super::complaint::Complaint;
 use super::lock::lock;
+use super::roots::tls_to;
 
 /// How long a server may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -44,15 +46,24 @@ struct State {
 impl Debuginfod {
     /// Nothing is asked yet; `patience` is how long all answers together may take.
     pub(super) fn new(urls: &[String], cache: &Path, patience: Duration) -> Debuginfod {
+        let (mut state, is_secure) = (State::new(patience), |url: &&String| url.starts_with("https:"));
+        let tls = urls.iter().find(is_secure).map_or_else(|| Ok(TlsConfig::default()), |url| tls_to(url));
+        let tls = tls.unwrap_or_else(|why| {
+            state
+                .given_up
+                .extend(urls.iter().filter(is_secure).map(|url| (without_slash(url), why.to_string())));
+            TlsConfig::default()
+        });
         let agent = Agent::config_builder()
             .timeout_connect(Some(CONNECT_LIMIT))
+            .tls_config(tls)
             .user_agent(concat!("heaptrace/", env!("CARGO_PKG_VERSION")))
             .build();
         Debuginfod {
-            urls: urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
+            urls: urls.iter().map(|url| without_slash(url)).collect(),
             cache: cache.to_owned(),
             agent: agent.into(),
-            state: Mutex::new(State::new(patience)),
+            state: Mutex::new(state),
         }
     }
 
@@ -114,6 +125,10 @@ impl Debuginfod {
         }
         complaints
     }
+}
+
+fn without_slash(url: &str) -> String {
+    url.trim_end_matches('/').to_owned()
 }
 
 impl State {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use heaptrace_pprof::{Error, Source};
+use heaptrace_symbolize::tls_to;
+use ureq::Agent;
 
 /// Longest time to wait for a profile, beside the seconds that it is to be of.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -40,12 +42,12 @@ fn fetch(url: &str) -> Result<Source, Error> {
     let parameters = url.split(['?', '&']);
     let seconds = parameters.filter_map(|one| one.strip_prefix("seconds=")?.parse().ok()).max();
     let timeout = TIMEOUT.saturating_add(Duration::from_secs(seconds.unwrap_or(0)));
-    let agent =
-        ureq::Agent::new_with_config(ureq::Agent::config_builder().timeout_global(Some(timeout)).build());
-    match agent.get(url).call() {
-        Ok(response) => Source::read_from(Path::new(url), response.into_body().into_reader()),
-        Err(error) => Err(Error::File(url.into(), Box::new(Error::Read(io::Error::other(error))))),
-    }
+    let no_answer = |why: io::Error| Error::File(url.into(), Box::new(Error::Read(why)));
+    let tls = tls_to(url).map_err(|why| no_answer(io::Error::other(why)))?;
+    let config = Agent::config_builder().timeout_global(Some(timeout)).tls_config(tls).build();
+    let response = Agent::new_with_config(config).get(url).call();
+    let response = response.map_err(|why| no_answer(io::Error::other(why)))?;
+    Source::read_from(Path::new(url), response.into_body().into_reader())
 }
 
 /// `url` with the path of the endpoint if it has none.
