@@ -140,9 +140,31 @@ fn a_cache_that_fills_or_keeps_its_entries_for_a_quarter_of_an_hour_is_at_no_mom
 fn a_leak_that_cannot_be_told_from_a_cache_yet_is_one_as_soon_as_it_can() {
     let blocks = blocks(&mut Random(1), 0.5, MOMENTS[8], |_, _| EVER);
     let verdict = |end: f64| judge(&life(&blocks, end)).verdict;
-    let wait = Wait { seconds: 900.0, finer: 1.0 };
-    assert_eq!(verdict(300.0), Verdict::TooEarly(wait));
+    let wait = |seconds| Verdict::TooEarly(Wait { seconds, finer: 1.0 });
+    assert_eq!([300.0, 1199.0].map(verdict), [900.0, 1.0].map(wait));
     assert!([1200.0, 1800.0, 3600.0].map(verdict).iter().all(|verdict| *verdict == Verdict::Leak));
+}
+
+/// A cache may as well take an hour to fill: each key once, ever fewer are new.
+#[test]
+fn what_only_fills_and_ever_more_slowly_is_too_early_after_twenty_minutes_too() {
+    let hour = MOMENTS[8];
+    let of = |random: &mut Random| (0..2000).map(|_| (random.gap(1.0 / hour), EVER)).collect::<Vec<_>>();
+    let verdicts: Vec<_> = (0..20).map(|seed| judge(&life(&of(&mut Random(seed)), hour)).verdict).collect();
+    let wait = Verdict::TooEarly(Wait { seconds: hour / 2.0, finer: 1.0 });
+    assert!(share(&verdicts, |verdict| *verdict == wait) > 0.9, "{verdicts:?}");
+}
+
+#[test]
+fn a_leak_among_blocks_that_come_and_go_needs_no_twenty_minutes() {
+    let end = 300.0;
+    let of = |random: &mut Random| {
+        let mut all = blocks(random, 0.5, end, |_, _| EVER);
+        all.extend(blocks(random, 5.0, end, |random, _| random.gap(1.0)));
+        all
+    };
+    let verdicts: Vec<_> = (0..20).map(|seed| judge(&life(&of(&mut Random(seed)), end)).verdict).collect();
+    assert!(share(&verdicts, |verdict| *verdict == Verdict::Leak) > 0.9, "{verdicts:?}");
 }
 
 #[test]
