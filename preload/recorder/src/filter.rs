@@ -135,4 +135,14 @@ mod tests {
         filter.stop(&Budget::new());
         assert!(!filter.is_marked(0x1000));
     }
+
+    #[test]
+    fn a_filter_takes_two_mebibytes_and_no_more_than_half_of_what_may_be_taken() {
+        for (left, has_counts) in [(4 << 20, true), ((4 << 20) - 1, false)] {
+            let (filter, budget) = (Filter::new(), Budget::new());
+            budget.leave(left);
+            filter.start(512 * 1024, &budget);
+            assert_eq!(!filter.is_marked(0x1000), has_counts, "{left}");
+        }
+    }
 }

@@ -16,8 +16,7 @@ pub const OP_BP: u8 = 0x76;
 /// Where in a `ucontext_t` the interrupted instruction's address, the stack pointer and the frame
 /// pointer are.
 pub const CONTEXT_REGISTERS: [usize; 3] = {
-    let all =
-        core::mem::offset_of!(libc::ucontext_t, uc_mcontext) + core::mem::offset_of!(libc::mcontext_t, gregs);
+    let all = core::mem::offset_of!(libc::ucontext_t, uc_mcontext.gregs);
     [all + 8 * libc::REG_RIP as usize, all + 8 * libc::REG_RSP as usize, all + 8 * libc::REG_RBP as usize]
 };
 
@@ -104,4 +103,21 @@ pub unsafe fn call_on<W: FnOnce() -> R, R>(top: usize, job: &mut (Option<W>, Opt
 pub fn abort() -> ! {
     // SAFETY: it raises SIGILL, which nothing goes on after.
     unsafe { asm!("ud2", options(noreturn, nomem, nostack)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registers_of_a_context_are_where_the_c_library_has_them() {
+        // SAFETY: zeros are valid.
+        let mut context: libc::ucontext_t = unsafe { core::mem::zeroed() };
+        for (index, register) in [libc::REG_RIP, libc::REG_RSP, libc::REG_RBP].into_iter().enumerate() {
+            context.uc_mcontext.gregs[register as usize] = 1 + index as i64;
+        }
+        // SAFETY: words of the context.
+        let words = CONTEXT_REGISTERS.map(|at| unsafe { *(&raw const context).byte_add(at).cast::<i64>() });
+        assert_eq!(words, [1, 2, 3]);
+    }
 }
