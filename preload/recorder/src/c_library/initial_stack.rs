@@ -269,5 +269,11 @@ mod tests {
             unsafe { memory.add(first).cast::<[u64; 6]>().write(decoy) };
             assert!(Auxiliary::above(memory.wrapping_add(first) as usize).is_none(), "{decoy:?}");
         }
+        for length in 1..PROGRAM.len() {
+            let ((memory, first), end) = (pages(), 3 * PAGE / 8); // behind which nothing can be read
+            // SAFETY: in the pages that can be read.
+            unsafe { memory.add(end - length).copy_from(PROGRAM.as_ptr(), length) };
+            assert!(Auxiliary::above(memory.wrapping_add(first) as usize).is_none(), "{length}");
+        }
     }
 }
