@@ -1,6 +1,6 @@
 //! The last walk, of which the next one may find a part again.
 
-use core::slice;
+use core::{iter, slice};
 
 use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::stacks::Stack;
@@ -40,8 +40,8 @@ impl Frame {
 /// A word that a walk has read.
 #[derive(Debug, Clone, Copy)]
 pub struct Link {
-    at: usize,
-    word: usize,
+    pub at: usize,
+    pub word: usize,
 }
 
 impl Link {
@@ -203,15 +203,23 @@ impl Last {
     /// Are the modules that may be unloaded still those of the frames?
     #[inline(never)]
     fn hold(&self, modules: &Modules, visited: &mut Visited) -> bool {
+        self.loaded().all(|(address, module)| modules.unchanged(address, visited) == Some(module))
+    }
+
+    /// The modules that may be unloaded: an address in each, and its number.
+    pub fn loaded(&self) -> impl Iterator<Item = (usize, ModuleId)> {
         let frame = |number: u16| usize::from(number).checked_sub(1).map(|index| &self.frames[index]);
-        let mut at = frame(self.count as u16);
-        while let Some(inner) = at.and_then(|at| frame(at.loaded)) {
-            if modules.unchanged(inner.registers.address(), visited) != Some(inner.module) {
-                return false;
-            }
-            at = frame(inner.loaded - 1);
-        }
-        true
+        let innermost = frame(self.count as u16).and_then(|innermost| frame(innermost.loaded));
+        let next = move |inner: &&Known| frame(inner.loaded - 1).and_then(|outer| frame(outer.loaded));
+        iter::successors(innermost, next).map(|frame| (frame.registers.address(), frame.module))
+    }
+
+    /// The links that led from the root to the caller of a leaf, and whether the way depends on the leaf's `bp`:
+    /// if the last walk was from there, came to the root, and is all in here.
+    pub fn whole(&self, leaf: &Registers, stack: Stack) -> Option<(&[Link], bool)> {
+        let innermost = self.frames[..self.count].last()?;
+        let is_whole = innermost.registers == *leaf && innermost.stack == stack && !self.is_truncated;
+        is_whole.then(|| (&self.links[..innermost.outer_links()], innermost.needs_bp))
     }
 
     /// Adds the frame inside of the innermost, if there is room.
@@ -249,7 +257,7 @@ impl Last {
 /// Do all links hold? The words were read as parts of a stack, above the return address of the frame that
 /// called next, so above the present stack pointer.
 #[inline(always)]
-fn all_hold(links: &[Link]) -> bool {
+pub fn all_hold(links: &[Link]) -> bool {
     // SAFETY: a stack is readable from its pointer up to its end.
     let holds = |link: &Link| unsafe { link.holds() };
     let (fours, rest) = links.as_chunks::<4>(); // a third faster
@@ -267,12 +275,15 @@ fn all_hold(links: &[Link]) -> bool {
 }
 
 /// How many links hold, from the root on.
+#[inline(always)]
 fn holding(links: &[Link]) -> usize {
-    links.iter().take_while(|link| all_hold(slice::from_ref(link))).count()
+    let (fours, _) = links.as_chunks::<4>();
+    let whole = 4 * fours.iter().take_while(|four| all_hold(*four)).count();
+    whole + links[whole..].iter().take_while(|link| all_hold(slice::from_ref(link))).count()
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use std::cell::Cell;
     use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -340,33 +351,43 @@ mod tests {
     }
 
     /// A stack of calls in memory of the test's own, which is walked as [`super::super::walk`] does it.
-    struct Calls {
+    pub struct Calls {
         words: Vec<Cell<usize>>,
-        last: Last,
+        pub last: Last,
     }
 
     impl Calls {
         const MOST: usize = 12;
 
-        fn new() -> Calls {
+        pub fn new() -> Calls {
             let words = vec![Cell::new(0); 4 * Calls::MOST];
             let last = last(words.as_ptr_range().end as usize, false);
             Calls { words, last }
         }
 
         /// The frame at that depth, which is at `ip`. Return addresses lie below the stack pointer.
-        fn frame(&self, depth: usize, ip: usize) -> Frame {
+        pub fn frame(&self, depth: usize, ip: usize) -> Frame {
             let sp = &raw const self.words[4 * (Calls::MOST - depth) - 2] as usize;
             let registers = Registers { ip, sp, bp: 0, exact: false };
             let module = if ip < LOADED { ModuleId::BY_ADDRESS } else { ModuleId((ip / LOADED) as u16) };
             Frame { module, bp_use: BpUse::Dropped, ..Frame::of(registers) }
         }
 
-        /// Walks a stack of these addresses, the root first. Returns how many of the frames were known.
-        fn walk(&mut self, ips: &[usize], visited: &mut Visited) -> usize {
+        /// Where the stack ends.
+        pub fn end(&self) -> usize {
+            self.words.as_ptr_range().end as usize
+        }
+
+        /// Makes it a stack of these addresses, the root first.
+        pub fn set(&self, ips: &[usize]) {
             for (depth, &ip) in ips.iter().enumerate() {
                 self.words[4 * (Calls::MOST - depth) - 3].set(ip);
             }
+        }
+
+        /// Walks a stack of these addresses. Returns how many of the frames were known.
+        pub fn walk(&mut self, ips: &[usize], visited: &mut Visited) -> usize {
+            self.set(ips);
             let frames: Vec<_> = ips.iter().enumerate().map(|(depth, &ip)| self.frame(depth, ip)).collect();
             let (mut verified, modules) = (false, Modules::new());
             let mut is_known =
@@ -377,7 +398,7 @@ mod tests {
             }
             let count = known.map_or(0, |(depth, _)| depth + 1);
             if count == 0 {
-                self.last.begin(self.words.as_ptr_range().end as usize, false);
+                self.last.begin(self.end(), false);
             }
             for (depth, frame) in frames.iter().enumerate().skip(count) {
                 self.last.add(frame, number(&ips[..=depth]));
@@ -387,10 +408,10 @@ mod tests {
     }
 
     /// Addresses from here on are of modules that may be unloaded.
-    const LOADED: usize = 1 << 20;
+    pub const LOADED: usize = 1 << 20;
 
     /// A number for the stack of these addresses.
-    fn number(ips: &[usize]) -> Stack {
+    pub fn number(ips: &[usize]) -> Stack {
         Stack(BuildHasherDefault::<DefaultHasher>::default().hash_one(ips) as u32)
     }
 

@@ -4,7 +4,8 @@
 //! is and where the caller's `rbp` was saved. Rules are read from `.eh_frame` once for each call
 //! site (`cfi`, on a stack of its own: `private_stack`) and kept in a table that all threads
 //! share (`rules`). A walk is then a few loads a frame (`walk`). It ends early where the rest
-//! of the stack is the one of an earlier walk, provably: see `last::Last`.
+//! of the stack is the one of the walk before, provably: see `last::Last`; and most do not begin, as all
+//! of the stack is one of those that came by lately (`paths`).
 //!
 //! Only `rip`, `rsp` and `rbp` are followed: no other register is needed to find return addresses
 //! in code that compilers make. Memory is read only inside the readable pages above the stack
@@ -15,6 +16,7 @@ mod found;
 mod last;
 mod loaded;
 mod modules;
+mod paths;
 mod place;
 mod private_stack;
 mod registers;

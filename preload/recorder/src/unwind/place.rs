@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
 use core::time::Duration;
 
 use super::last::{Frame, Known, Last, Link};
+use super::paths::Paths;
 use crate::arch::control_block;
 use crate::memory::Budget;
 use crate::sys::Patience;
@@ -30,6 +31,9 @@ const MOST_BYTES: usize = 4 << 20;
 /// What a frame takes.
 const FRAME_BYTES: usize = size_of::<Known>() + Last::LINKS_A_FRAME * size_of::<Link>() + size_of::<Frame>();
 
+/// Who has walked so often gets a table of paths: a thread that takes few samples has no use for it.
+const WALKS_BEFORE_PATHS: u32 = 1000;
+
 /// Most frames that one walk goes through.
 const MAX_FRAMES: usize = MOST_BYTES / FRAME_BYTES;
 
@@ -44,7 +48,11 @@ pub struct State {
     pub fresh: &'static mut [Frame],
     /// How many these are.
     pub count: usize,
-    /// Where the slices of both are.
+    /// Ways that were taken more than once, as soon as there were walks enough.
+    pub paths: Option<&'static mut Paths>,
+    /// How many walks there were until then.
+    walks: u32,
+    /// Where the slices of `last` and `fresh` are.
     memory: Option<(NonNull<u8>, usize)>,
 }
 
@@ -86,7 +94,19 @@ impl Default for Places {
 
 impl State {
     const fn new() -> State {
-        State { last: Last::nothing(), fresh: &mut [], count: 0, memory: None }
+        State { last: Last::nothing(), fresh: &mut [], count: 0, paths: None, walks: 0, memory: None }
+    }
+
+    /// Counts a walk, and makes room for paths when there were enough of them. If there is no memory, there
+    /// will not be any.
+    #[cold]
+    pub fn count_walk(&mut self, budget: &Budget) {
+        self.walks = self.walks.saturating_add(1);
+        if self.walks == WALKS_BEFORE_PATHS {
+            let memory = budget.map(size_of::<Paths>());
+            // SAFETY: fresh memory of zeros, which is no paths, and nobody else knows of it.
+            self.paths = memory.map(|memory| unsafe { memory.cast().as_mut() });
+        }
     }
 
     /// Makes room for more frames. False if there are as many as there can be, or there is no memory.

@@ -5,8 +5,10 @@ use core::sync::atomic::Ordering::Relaxed;
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 
-use super::place::Places;
+use super::modules::Visited;
+use super::place::{Places, State};
 use super::registers::Registers;
+use super::stack_range::StackRange;
 use super::tables::Tables;
 use super::walk::Walk;
 use crate::c_library::Objects;
@@ -91,7 +93,36 @@ impl Unwinder {
             return Ok(stack);
         }
         let Registers { ip, sp, bp, .. } = registers;
-        Walk { tables: &self.tables, stacks, budget, to }.run(state, (ip, sp, bp), range)
+        self.walk(state, (ip, sp, bp), range, Walk { tables: &self.tables, stacks, budget, to })
+    }
+
+    /// Finds the stack on a path, or walks. The registers come one by one, as what was stored word by word is slow to load
+    /// as a whole.
+    #[inline(never)] // most samples end before it
+    fn walk(
+        &self,
+        state: &mut State,
+        (ip, sp, bp): (usize, usize, usize),
+        range: &StackRange,
+        walk: Walk,
+    ) -> Result<Stack, NoStack> {
+        let leaf = Registers { ip, sp, bp, exact: false };
+        if let Some(paths) = &state.paths
+            && range.is_known(sp - 8)
+            && let Some(stack) =
+                paths.find(&leaf, range.high(), &self.tables.modules, &mut Visited::default())
+        {
+            return Ok(stack);
+        }
+        let stack = walk.run(state, leaf, range)?;
+        match &mut state.paths {
+            Some(paths) if state.last.is_of(range.high()) => {
+                paths.keep(&state.last, &leaf, stack, range.high())
+            }
+            Some(_) => {}
+            None => state.count_walk(walk.budget),
+        }
+        Ok(stack)
     }
 }
 

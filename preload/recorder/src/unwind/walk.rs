@@ -39,19 +39,12 @@ enum Outer {
 }
 
 impl Walk<'_> {
-    /// The stack from a call on: its return address, and `sp` and `bp` behind it. They are taken one by one, as
-    /// what was stored word by word is slow to load as a whole.
+    /// The stack from a call on.
     ///
     /// # Errors
     /// [`NoStack`] if it is new and cannot be told of.
-    #[inline(never)] // most walks end before it
-    pub fn run(
-        &self,
-        state: &mut State,
-        (ip, sp, bp): (usize, usize, usize),
-        range: &StackRange,
-    ) -> Result<Stack, NoStack> {
-        let registers = Registers { ip, sp, bp, exact: false };
+    #[inline(never)]
+    pub fn run(&self, state: &mut State, registers: Registers, range: &StackRange) -> Result<Stack, NoStack> {
         let mut memory = range.from(registers.sp - 8, self.main_stack_top());
         if !memory.own || !state.last.is_of(range.high()) {
             state.last.begin(range.high(), false);
