@@ -57,11 +57,11 @@ impl Scene {
     }
 
     /// Walks, and returns the stack and how many frames of it were not known.
-    fn walk(&self, range: &StackRange, registers: (usize, usize, usize)) -> (Stack, usize) {
+    fn walk(&self, range: &StackRange, (ip, sp, bp): (usize, usize, usize)) -> (Stack, usize) {
         let to = self.channel.own.writer(&self.last_ring).unwrap();
         let walk = Walk { tables: &self.tables, stacks: &self.stacks, budget: &self.budget, to };
         let mut place = self.places.acquire(&self.preferred).unwrap();
-        let stack = walk.run(place.state(), registers, range).unwrap();
+        let stack = walk.run(place.state(), Registers { ip, sp, bp, exact: false }, range).unwrap();
         (stack, place.state().count)
     }
 
