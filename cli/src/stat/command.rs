@@ -9,7 +9,7 @@ use heaptrace_report::Output;
 use heaptrace_report::say::{self, say};
 
 use super::args::Args;
-use super::comparison::{Row, Verdict, compare};
+use super::comparison::{MetricPair, Verdict, compare};
 use super::launch::{self, Run};
 use super::metric::values;
 use super::runs::{Runs, totals};
@@ -109,7 +109,7 @@ fn run_all(args: &Args, programs: &mut [Measured], stdin: &mut Stdin, signals: &
     Ok(true)
 }
 
-fn shown(args: &Args, before: Option<&Runs>, after: &Runs, rows: &[Row]) -> Vec<String> {
+fn shown(args: &Args, before: Option<&Runs>, after: &Runs, rows: &[MetricPair]) -> Vec<String> {
     match before {
         None if args.bench => bench::lines(&[("after", after)]),
         None if args.markdown => markdown::runs(after),
@@ -119,7 +119,7 @@ fn shown(args: &Args, before: Option<&Runs>, after: &Runs, rows: &[Row]) -> Vec<
         Some(before) => {
             let mut lines = text::comparison(rows, before, after);
             let differences = rows.iter().filter(|row| row.verdict.is_difference()).count();
-            let is_exact = |row: &&Row| matches!(row.verdict, Verdict::Same | Verdict::Changed);
+            let is_exact = |row: &&MetricPair| matches!(row.verdict, Verdict::Same | Verdict::Changed);
             let exact = rows.iter().filter(is_exact).count();
             let runs = (before.values.len(), after.values.len());
             lines.push(words::comparison(differences, exact, runs));

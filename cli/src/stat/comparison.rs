@@ -9,7 +9,7 @@ pub const SIGNIFICANCE: f64 = 0.05;
 
 /// A metric of both programs.
 #[derive(Debug, Clone)]
-pub struct Row {
+pub struct MetricPair {
     /// Which.
     pub metric: &'static Metric,
     /// The first program's numbers.
@@ -43,18 +43,18 @@ impl Verdict {
 }
 
 /// The metrics of both, but for those that are 0 in all runs and of no interest then.
-pub fn compare(before: &Runs, after: &Runs) -> Vec<Row> {
+pub fn compare(before: &Runs, after: &Runs) -> Vec<MetricPair> {
     let mut rows: Vec<_> = METRICS
         .iter()
         .map(|metric| {
             let (before, after) = (before.numbers(metric), after.numbers(metric));
-            Row { metric, verdict: exact_verdict(metric, &before, &after), before, after }
+            MetricPair { metric, verdict: exact_verdict(metric, &before, &after), before, after }
         })
         .filter(|row| {
             row.metric.is_main || row.before.range() != (0.0, 0.0) || row.after.range() != (0.0, 0.0)
         })
         .collect();
-    let is_tested = |row: &&mut Row| {
+    let is_tested = |row: &&mut MetricPair| {
         row.verdict == Verdict::Unknown && row.before.all.len().min(row.after.all.len()) >= RUNS_FOR_EXACT
     };
     let tested: Vec<_> = rows.iter_mut().filter(is_tested).collect();
@@ -75,7 +75,7 @@ fn exact_verdict(metric: &Metric, before: &Numbers, after: &Numbers) -> Verdict 
     }
 }
 
-impl Row {
+impl MetricPair {
     /// By how much the median has changed, in percent; `None` from 0.
     pub fn change(&self) -> Option<f64> {
         let (before, after) = (self.before.median(), self.after.median());
@@ -118,7 +118,7 @@ mod tests {
             let (before, after) =
                 (runs(&mut random, NO_CHANGE, scatters), runs(&mut random, NO_CHANGE, scatters));
             let rows = compare(&before, &after);
-            let told = |is_told: fn(&Row) -> bool| usize::from(rows.iter().any(is_told));
+            let told = |is_told: fn(&MetricPair) -> bool| usize::from(rows.iter().any(is_told));
             alarms[0] += told(|row| row.verdict == Verdict::Changed);
             alarms[1] += told(|row| matches!(row.verdict, Verdict::Differs(_)));
         }

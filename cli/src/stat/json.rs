@@ -10,7 +10,7 @@ use heaptrace_collector::counting::{Counted, Counts};
 use heaptrace_report::Output;
 use serde::{Deserialize, Serialize};
 
-use super::comparison::{Row, Verdict};
+use super::comparison::{MetricPair, Verdict};
 use super::metric::{METRICS, Values};
 use super::runs::Runs;
 
@@ -69,7 +69,7 @@ struct Compared {
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn write(path: &Path, runs: &Runs, comparison: &[Row]) -> Result<()> {
+pub fn write(path: &Path, runs: &Runs, comparison: &[MetricPair]) -> Result<()> {
     let document = Document {
         heaptrace_stat: VERSION,
         command: runs.command.clone(),
@@ -155,7 +155,7 @@ fn families(counts: &Counts) -> Numbers {
     all.collect()
 }
 
-fn compared(row: &Row) -> Compared {
+fn compared(row: &MetricPair) -> Compared {
     let (verdict, p) = match row.verdict {
         Verdict::Same => ("same", None),
         Verdict::Changed => ("changed", None),

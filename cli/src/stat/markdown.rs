@@ -1,6 +1,6 @@
 //! What was counted, as a Markdown table, for a summary of a job or a message.
 
-use super::comparison::Row;
+use super::comparison::MetricPair;
 use super::metric::METRICS;
 use super::runs::Runs;
 use super::text::{change, label, value, verdict};
@@ -22,7 +22,7 @@ pub fn runs(runs: &Runs) -> Vec<String> {
 }
 
 /// Two programs beside each other.
-pub fn comparison(rows: &[Row], after: &Runs) -> Vec<String> {
+pub fn comparison(rows: &[MetricPair], after: &Runs) -> Vec<String> {
     let titles = ["", "before", "after", "change", ""].map(str::to_owned);
     let mut lines = vec![row(&titles), "|---|--:|--:|--:|---|".to_owned()];
     lines.extend(rows.iter().map(|of| {

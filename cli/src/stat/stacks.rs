@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use heaptrace_report::cost::{Cost, Metric, Site, StackCost};
 use heaptrace_report::grouped;
 
-use super::comparison::Row;
+use super::comparison::MetricPair;
 use super::metric::Kind;
 use super::stdin::Stdin;
 use crate::messages::stat as words;
@@ -29,7 +29,12 @@ fn of_profile(key: &str) -> Option<Metric> {
 }
 
 /// What to say of the stacks behind the numbers that differ, if there are such.
-pub fn name(before: Option<&[OsString]>, after: &[OsString], rows: &[Row], stdin: &mut Stdin) -> Vec<String> {
+pub fn name(
+    before: Option<&[OsString]>,
+    after: &[OsString],
+    rows: &[MetricPair],
+    stdin: &mut Stdin,
+) -> Vec<String> {
     let differ: Vec<_> = rows
         .iter()
         .filter(|row| row.verdict.is_difference())
@@ -45,7 +50,7 @@ pub fn name(before: Option<&[OsString]>, after: &[OsString], rows: &[Row], stdin
 fn named(
     before: &[OsString],
     after: &[OsString],
-    differ: &[(&Row, Metric)],
+    differ: &[(&MetricPair, Metric)],
     stdin: &mut Stdin,
 ) -> Result<Vec<String>> {
     let (before, after) = (recorded(before, stdin)?, recorded(after, stdin)?);

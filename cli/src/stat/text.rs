@@ -7,7 +7,7 @@ use heaptrace_channel::counters::Family;
 use heaptrace_collector::counting::{Counts, ProcessCounts};
 use heaptrace_report::grouped;
 
-use super::comparison::{Row, SIGNIFICANCE, Verdict};
+use super::comparison::{MetricPair, SIGNIFICANCE, Verdict};
 use super::metric::{Kind, METRICS, Metric};
 use super::runs::{Numbers, Runs};
 use crate::table;
@@ -172,7 +172,7 @@ pub fn class_name(class: usize) -> String {
 }
 
 /// Two programs beside each other.
-pub fn comparison(rows: &[Row], before: &Runs, after: &Runs) -> Vec<String> {
+pub fn comparison(rows: &[MetricPair], before: &Runs, after: &Runs) -> Vec<String> {
     let title = |runs: &Runs, role: &str| match before.name() == after.name() {
         true => role.to_owned(),
         false => runs.name().to_owned(),
@@ -192,7 +192,7 @@ pub fn comparison(rows: &[Row], before: &Runs, after: &Runs) -> Vec<String> {
 }
 
 /// By how much a median has changed.
-pub fn change(row: &Row) -> String {
+pub fn change(row: &MetricPair) -> String {
     match (row.verdict, row.change()) {
         (Verdict::Same, _) => "=".to_owned(),
         (Verdict::Alike(_), _) => "~".to_owned(),

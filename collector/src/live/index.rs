@@ -11,14 +11,14 @@ use super::size_class::SizeClass;
 /// Cells by stack and size class.
 #[derive(Debug)]
 pub struct Index {
-    rows: Vec<Row>,
+    rows: Vec<Bounds>,
     /// The rows' places, and before them the one that all stacks without a cell share: it stays free.
     places: Vec<Place>,
 }
 
 /// Where the places of a stack are.
 #[derive(Debug, Clone, Copy, Default)]
-struct Row {
+struct Bounds {
     start: u32,
     /// One less than there are.
     mask: u32,
@@ -58,9 +58,9 @@ impl Index {
         let places = (0..).find_map(|more| spread(&taken, row.count() << more)).expect("256 are enough");
         let index = stack.0 as usize;
         if index >= self.rows.len() {
-            self.rows.resize(index + 1, Row::default());
+            self.rows.resize(index + 1, Bounds::default());
         }
-        self.rows[index] = Row { start: self.places.len() as u32, mask: places.len() as u32 - 1 };
+        self.rows[index] = Bounds { start: self.places.len() as u32, mask: places.len() as u32 - 1 };
         self.places.extend(places);
     }
 
@@ -70,17 +70,17 @@ impl Index {
     }
 
     #[inline]
-    fn row(&self, stack: Stack) -> Row {
+    fn row(&self, stack: Stack) -> Bounds {
         self.rows.get(stack.0 as usize).copied().unwrap_or_default()
     }
 
-    fn taken(&self, row: Row) -> impl Iterator<Item = &Place> {
+    fn taken(&self, row: Bounds) -> impl Iterator<Item = &Place> {
         let places = &self.places[row.start as usize..][..row.count()];
         places.iter().filter(|place| place.class.is_some())
     }
 }
 
-impl Row {
+impl Bounds {
     #[inline]
     fn place(self, class: SizeClass) -> usize {
         self.start as usize + (class.number() & self.mask as usize)

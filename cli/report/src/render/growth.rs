@@ -7,7 +7,7 @@ use heaptrace_channel::config::RateText;
 
 use crate::measure::{self, grouped};
 use crate::render::shorten;
-use crate::view::growth::{Evidence, Growth, Row, Trend};
+use crate::view::growth::{Evidence, GrowingStack, Growth, Trend};
 use crate::view::verdict::{Judgement, Verdict, Wait};
 
 const HEADING: Style = Style::new().bold();
@@ -52,7 +52,7 @@ pub fn write(out: &mut dyn Write, growth: &Growth, width: Option<usize>) -> io::
     Ok(())
 }
 
-fn row(out: &mut dyn Write, row: &Row, rate: u64) -> io::Result<()> {
+fn row(out: &mut dyn Write, row: &GrowingStack, rate: u64) -> io::Result<()> {
     let judgement = &row.judgement;
     let (kept, age, freed) = match row.ages {
         Some(ages) => (

@@ -14,13 +14,13 @@ struct Document<'a> {
     sample_index: &'a str,
     unit: &'a str,
     total: i64,
-    rows: Vec<Row<'a>>,
+    rows: Vec<TopEntry<'a>>,
 }
 
 /// `samples` and `stderr` are of the value that the rows are sorted by, and null where the profile
 /// does not tell how it was sampled.
 #[derive(Serialize)]
-struct Row<'a> {
+struct TopEntry<'a> {
     name: &'a str,
     flat: i64,
     cum: i64,
@@ -98,7 +98,7 @@ fn trend(trend: growth::Trend) -> Trend {
     Trend { bytes: trend.now as i64, bytes_per_hour: trend.growth.map(an_hour) }
 }
 
-fn growth_row(row: &growth::Row, rate: u64) -> GrowthRow<'_> {
+fn growth_row(row: &growth::GrowingStack, rate: u64) -> GrowthRow<'_> {
     let judgement = row.judgement;
     let (grows, half) = (judgement.growth, judgement.half_interval);
     GrowthRow {
@@ -134,7 +134,7 @@ pub fn top(out: &mut dyn Write, top: &Top) -> io::Result<()> {
     };
     let rows = top.rows.iter().map(|r| {
         let (samples, stderr) = row(r);
-        Row { name: &r.name, flat: r.flat, cum: r.cum, samples, stderr }
+        TopEntry { name: &r.name, flat: r.flat, cum: r.cum, samples, stderr }
     });
     let document = Document {
         sample_index: &top.type_name,

@@ -32,7 +32,7 @@ pub struct Growth {
     /// The resident set, if it is known.
     pub resident: Option<Trend>,
     /// The stacks, the one that surely grows most first.
-    pub rows: Vec<Row>,
+    pub rows: Vec<GrowingStack>,
     /// How many more there are.
     pub more: usize,
 }
@@ -57,7 +57,7 @@ pub struct Trend {
 
 /// A stack.
 #[derive(Debug)]
-pub struct Row {
+pub struct GrowingStack {
     /// Its functions, the innermost first.
     pub stack: String,
     /// How it grows.
@@ -133,7 +133,7 @@ impl Growth {
                 median: life.median_age(),
                 freed: life.last_freed.map(|freed| (end - freed).max(0.0)),
             };
-            Row { stack, judgement: judge(&life), live: alive.bytes, ages: Some(ages) }
+            GrowingStack { stack, judgement: judge(&life), live: alive.bytes, ages: Some(ages) }
         };
         let rows = of_stack.into_iter().map(row).collect();
         Growth::of(view, Evidence::Ages, end, trend(&profile.time_line, |point| point.in_use), rows)
@@ -155,7 +155,7 @@ impl Growth {
                 }
             });
         }
-        let row = |(stack, readings): (String, Vec<Reading>)| Row {
+        let row = |(stack, readings): (String, Vec<Reading>)| GrowingStack {
             stack,
             judgement: judge_readings(&readings),
             live: readings.last().map_or(0.0, |reading| reading.bytes),
@@ -167,7 +167,13 @@ impl Growth {
         Growth::of(newest, Evidence::Profiles(views.len()), at(newest), Some(heap), rows)
     }
 
-    fn of(view: &View, evidence: Evidence, seconds: f64, growth: Option<f64>, mut rows: Vec<Row>) -> Growth {
+    fn of(
+        view: &View,
+        evidence: Evidence,
+        seconds: f64,
+        growth: Option<f64>,
+        mut rows: Vec<GrowingStack>,
+    ) -> Growth {
         let heap = Trend { now: rows.iter().map(|row| row.live).sum(), growth };
         rows.retain(|row| row.live > 0.0);
         rows.sort_by(|one, other| {

@@ -26,7 +26,7 @@ pub(super) struct Functions {
 /// Functions by their addresses.
 #[derive(Debug, Default)]
 struct Table {
-    functions: Vec<Function>,
+    functions: Vec<Subprogram>,
     /// Ranges and indexes into `functions`, sorted.
     ranges: Vec<(Range, usize)>,
     /// Entries were passed over.
@@ -35,7 +35,7 @@ struct Table {
 
 /// A function that was compiled.
 #[derive(Debug)]
-pub(super) struct Function {
+pub(super) struct Subprogram {
     /// Its entry.
     pub(super) entry: UnitOffset,
     inlined: OnceLock<Inlined>,
@@ -67,7 +67,7 @@ impl Functions {
     }
 
     /// The function at an address; `unit` is the one that they were read of.
-    pub(super) fn find(&self, unit: UnitRef<'_, Slice>, address: u64) -> Option<&Function> {
+    pub(super) fn find(&self, unit: UnitRef<'_, Slice>, address: u64) -> Option<&Subprogram> {
         self.outer.find(address).or_else(|| {
             let all = || Table::read(unit, Pass::Nothing);
             self.outer.partial.then(|| self.all.get_or_init(all))?.find(address)
@@ -124,11 +124,11 @@ impl Table {
     fn add(&mut self, entry: UnitOffset, ranges: Vec<Range>) {
         if !ranges.is_empty() {
             self.ranges.extend(ranges.into_iter().map(|range| (range, self.functions.len())));
-            self.functions.push(Function { entry, inlined: OnceLock::new() });
+            self.functions.push(Subprogram { entry, inlined: OnceLock::new() });
         }
     }
 
-    fn find(&self, address: u64) -> Option<&Function> {
+    fn find(&self, address: u64) -> Option<&Subprogram> {
         let after = self.ranges.partition_point(|(range, _)| range.begin <= address);
         let (range, index) = self.ranges.get(after.checked_sub(1)?)?;
         (address < range.end).then(|| &self.functions[*index])
@@ -155,7 +155,7 @@ fn sibling(attributes: &[Attribute<Slice>]) -> Option<UnitOffset> {
     }
 }
 
-impl Function {
+impl Subprogram {
     /// The inlined calls that the instruction at `address` is in, outermost first; `unit` is the
     /// function's.
     pub(super) fn calls(&self, unit: UnitRef<'_, Slice>, address: u64) -> Vec<&InlinedCall> {

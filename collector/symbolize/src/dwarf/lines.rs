@@ -26,12 +26,12 @@ pub(super) struct Lines {
 struct Sequence {
     end: u64,
     /// Sorted by their addresses, at least one.
-    rows: Vec<Row>,
+    rows: Vec<LineRow>,
 }
 
 /// From this instruction on, up to the next row's, it is that line.
 #[derive(Debug, Clone, Copy)]
-struct Row {
+struct LineRow {
     address: u64,
     /// Index into the unit's table of files.
     file: u32,
@@ -56,11 +56,11 @@ impl Lines {
     fn run(program: IncompleteLineProgram<EndianSlice<'_, RunTimeEndian>>) -> Lines {
         let mut lines = Lines::default();
         let mut program = program.rows();
-        let mut rows: Vec<Row> = Vec::new();
+        let mut rows: Vec<LineRow> = Vec::new();
         while let Ok(Some((_, row))) = program.next_row() {
             let number = |number: u64| u32::try_from(number).unwrap_or(0);
             let line = row.line().map_or(0, |line| number(line.get()));
-            let new = Row { address: row.address(), file: number(row.file_index()), line };
+            let new = LineRow { address: row.address(), file: number(row.file_index()), line };
             if row.end_sequence() {
                 lines.add(std::mem::take(&mut rows), new.address);
                 continue;
@@ -73,7 +73,7 @@ impl Lines {
         lines
     }
 
-    fn add(&mut self, rows: Vec<Row>, end: u64) {
+    fn add(&mut self, rows: Vec<LineRow>, end: u64) {
         if rows.first().is_some_and(|first| first.address < end) {
             self.sequences.push(Sequence { end, rows });
         }

@@ -68,7 +68,7 @@ fn is_last(tree: &CallTree, callers: &[Option<u32>]) -> Vec<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::call_tree::tree::{Node, Row};
+    use crate::view::call_tree::tree::{Charge, Node};
 
     #[test]
     fn a_run_ends_where_nodes_have_samples_or_call_several() {
@@ -77,7 +77,7 @@ mod tests {
         let tree = CallTree {
             frames: Vec::new(),
             nodes: depths.map(|depth| Node { depth, frame: 0 }).to_vec(),
-            rows: [2, 3, 4, 5].map(|node| Row { node, labels: 0 }).to_vec(),
+            rows: [2, 3, 4, 5].map(|node| Charge { node, labels: 0 }).to_vec(),
             values: Vec::new(),
             gross: Vec::new(),
             left_out: 0,

@@ -4,7 +4,7 @@ use crate::profile::tables::Profile;
 use crate::view::call_tree::frame::Frames;
 use crate::view::call_tree::near::Way;
 use crate::view::call_tree::prune;
-use crate::view::call_tree::tree::{CallTree, Node, Row};
+use crate::view::call_tree::tree::{CallTree, Charge, Node};
 use crate::view::own::Own;
 
 /// Most nodes, if nothing else is asked for. What is smaller than all of these is in nodes of
@@ -26,7 +26,7 @@ pub fn call_tree(profile: &Profile, own: &Own, limit: usize, near: &Way) -> Call
     let in_order = |values: &[i64]| -> Vec<i64> {
         samples.iter().flat_map(|&(_, i)| values[i * types..(i + 1) * types].iter().copied()).collect()
     };
-    let row = |&(node, i): &(u32, usize)| Row { node, labels: profile.samples[i].labels };
+    let row = |&(node, i): &(u32, usize)| Charge { node, labels: profile.samples[i].labels };
     let tree = CallTree {
         frames: frames.frames,
         nodes,

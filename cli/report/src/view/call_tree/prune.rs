@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use hashbrown::HashMap;
 
 use crate::view::call_tree::frame::SMALLER;
-use crate::view::call_tree::tree::{CallTree, Node, Row};
+use crate::view::call_tree::tree::{CallTree, Charge, Node};
 
 /// `tree` with the `limit` largest of its nodes, and one for the rest below each that has some. Those that are near
 /// are before all others; of these all callers are near.
@@ -90,7 +90,14 @@ fn smaller_below(nodes: &mut Vec<Node>, caller: u32) -> u32 {
 }
 
 /// Adds the rows at their new nodes, those with the same labels at one that stands for others together.
-fn add_rows(tree: &mut CallTree, types: usize, rows: &[Row], place: &[u32], values: &[i64], gross: &[i64]) {
+fn add_rows(
+    tree: &mut CallTree,
+    types: usize,
+    rows: &[Charge],
+    place: &[u32],
+    values: &[i64],
+    gross: &[i64],
+) {
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by_key(|&i| place[rows[i].node as usize]);
     let mut known: HashMap<(u32, u32), usize> = HashMap::new();
@@ -104,7 +111,7 @@ fn add_rows(tree: &mut CallTree, types: usize, rows: &[Row], place: &[u32], valu
             _ => next,
         };
         if at == next {
-            tree.rows.push(Row { node, labels });
+            tree.rows.push(Charge { node, labels });
             tree.values.extend_from_slice(&values[range.clone()]);
             tree.gross.extend_from_slice(gross.get(range).unwrap_or_default());
             continue;

@@ -10,7 +10,7 @@ pub struct CallTree {
     /// The nodes, each behind its caller and all that its caller's earlier callees call.
     pub nodes: Vec<Node>,
     /// The samples, in the order of their nodes.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Charge>,
     /// Values of one row after the other.
     pub values: Vec<i64>,
     /// The same with what was subtracted added; only of a difference.
@@ -30,7 +30,7 @@ pub struct Node {
 
 /// A sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct Charge {
     /// Index of the node of its innermost frame.
     pub node: u32,
     /// Index of its label set.
