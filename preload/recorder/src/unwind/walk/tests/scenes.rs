@@ -320,7 +320,8 @@ fn as_deep_a_stack_is_kept_as_there_is_room_for_and_the_rest_is_missing() {
 fn a_deep_stack_is_known_again_with_the_two_words_of_each_frame() {
     const DEPTH: usize = 20_000;
     let by_bp = Rule::Bp { offset: 16, saved_bp: SavedBp::Below(16) };
-    let (scene, range) = (Scene::new(&[(LEAF, by_bp), (ROOT_FRAME, Rule::End)]), StackRange::default());
+    let rules = [(LEAF, by_bp), (OTHER_LEAF, by_bp), (ROOT_FRAME, Rule::End)];
+    let (scene, range) = (Scene::new(&rules), StackRange::default());
     let memory = Memory::new((2 * DEPTH).div_ceil(PAGE / 8) + 1);
     for frame in (0..2 * DEPTH).step_by(2) {
         memory.set(frame, memory.at(frame + 2));
@@ -330,8 +331,9 @@ fn a_deep_stack_is_known_again_with_the_two_words_of_each_frame() {
     let walk = || scene.walk(&range, (LEAF, memory.at(2), memory.at(2)));
     let (stack, depth) = walk();
     assert_eq!((depth, walk()), (DEPTH, (stack, 0)));
-    memory.set(2 * DEPTH - 4, memory.at(2 * DEPTH - 4)); // a loop, where the outermost frame pointer but one was
-    assert!(walk().1 > 0);
+    const CHANGED: usize = DEPTH - 2000;
+    memory.set(2 * CHANGED + 1, OTHER_LEAF);
+    assert_eq!(walk().1, CHANGED + 1, "those outside are known");
 }
 
 #[test]
