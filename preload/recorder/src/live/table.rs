@@ -98,11 +98,11 @@ impl LiveTable {
         self.below(self.count())
     }
 
-    /// Notes of a new level, which will have that number, where no block is in a level below.
-    fn note_alone(&self, new: Level, number: usize) {
-        new.note_alone();
+    /// Notes of a level, which has that number, where no block is in a level below.
+    fn note_alone(&self, level: Level, number: usize) {
+        level.note_alone();
         let below = self.below(number).flat_map(Level::blocks);
-        below.for_each(|(address, _)| new.note_below(address));
+        below.for_each(|(address, _)| level.note_below(address));
     }
 
     #[cold]
@@ -111,10 +111,9 @@ impl LiveTable {
         if self.levels.get(level)?.load(Relaxed) == 0 {
             let new = budget.map(Level::bytes(bits))?;
             let word = Level::word(new, bits, granule_bits);
-            // Another thread, to which this level is new, may add one below meanwhile.
-            if level == 0 || c_library::is_alone() {
+            if level == 0 {
                 // SAFETY: of the level that was just mapped.
-                self.note_alone(unsafe { Level::of(word) }?, level);
+                unsafe { Level::of(word) }?.note_alone();
             }
             if self.levels[level].compare_exchange(0, word, AcqRel, Relaxed).is_err() {
                 // SAFETY: another thread's level was first; nobody has seen this one.
@@ -125,6 +124,20 @@ impl LiveTable {
         let higher = |top: usize| (Level::bits_in(top) < Level::bits_in(word)).then_some(word);
         let _ = self.top.fetch_update(AcqRel, Acquire, higher); // pairs with `top`
         self.level(level)
+    }
+
+    /// Moves the blocks below the highest level, which has that number, into it as far as it has room for them, so
+    /// that most need no look below. A signal's handler may free some meanwhile, and no other thread.
+    fn lift(&self, number: usize) {
+        let Some(top) = self.level(number) else { return };
+        for below in self.below(number) {
+            for (address, sample) in below.blocks() {
+                if top.claim(address, sample) && below.take(address).is_none() {
+                    top.take(address); // as it was freed
+                }
+            }
+        }
+        self.note_alone(top, number);
     }
 
     /// Adds a block as [`LiveTable::insert`] does, where there is nothing to it: there is room in its own
@@ -171,7 +184,12 @@ impl LiveTable {
         }
         // What several threads fill at once may be full again.
         for level in self.count()..LEVELS {
-            if self.grow(level, budget).ok_or(NoRoom)?.claim(address, sample) {
+            let has_room = self.grow(level, budget).ok_or(NoRoom)?.claim(address, sample);
+            // Others take its room only now. Another thread could free one of them between its two places.
+            if c_library::is_alone() {
+                self.lift(level);
+            }
+            if has_room {
                 return Ok(());
             }
         }
@@ -334,6 +352,49 @@ mod tests {
             assert_eq!(at_hand.or_else(|| table.take(address(i))), Some(sample(i + 1)));
         }
         table.for_each(|s| panic!("left behind: {s:?}"));
+    }
+
+    /// As jemalloc has them, of which there are more in a bucket's part of the heap than it has entries.
+    #[test]
+    fn blocks_that_lie_close_together_find_room_when_others_have_moved_up() {
+        let table = table(1);
+        for i in 0..100 {
+            let levels = table.count();
+            assert_eq!(insert(&table, 0x10_0000 + i as usize * 8, sample(i)), Ok(None));
+            if table.count() > levels {
+                table.lift(levels);
+            }
+        }
+        assert_eq!(table.count(), 4, "64 blocks lie close enough to have 16 places in each level");
+        (0..100).for_each(|i| assert_eq!(table.take(0x10_0000 + i as usize * 8), Some(sample(i))));
+    }
+
+    /// As where the process has one thread when the table grows.
+    #[test]
+    fn blocks_below_move_up_as_far_as_there_is_room() {
+        const COUNT: u32 = 100_000;
+        for (step, all) in [(128, true), (16, false)] {
+            let (table, address) = (table(1), |i: u32| 0x5555_0000_0000 + i as usize * step);
+            (0..COUNT).for_each(|i| assert_eq!(insert(&table, address(i), sample(i)), Ok(None)));
+            let top = table.count() - 1;
+            let below = || table.below(top).flat_map(Level::blocks).count();
+            let before = below();
+            assert!(before > 1000, "{before}");
+            table.lift(top);
+            assert!(
+                if all { below() == 0 } else { (1..before).contains(&below()) },
+                "{} of {before}",
+                below()
+            );
+            let level = table.level(top).unwrap();
+            for i in 0..COUNT {
+                let is_below = table.below(top).any(|level| level.has(address(i)));
+                let is_new = matches!(level.known(level.index(address(i))), Novelty::New);
+                assert!(!(is_below && is_new), "{i} is below, and noted as if there were none");
+                assert_eq!(table.take(address(i)), Some(sample(i)));
+                assert_eq!(table.take(address(i)), None, "it is in one place");
+            }
+        }
     }
 
     #[test]
