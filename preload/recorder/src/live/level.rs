@@ -225,6 +225,11 @@ mod tests {
     }
 
     #[test]
+    fn a_level_takes_64_bytes_for_a_bucket_and_a_byte_for_64_of_them() {
+        assert_eq!([10, 12].map(Level::bytes), [64 * 1024 + 16, 64 * 4096 + 64]);
+    }
+
+    #[test]
     fn neighbours_in_memory_are_neighbours_in_the_table() {
         let (level, chunk) = (level(), CHUNK * GRANULE);
         for start in (0..10).map(|i| 0x5555_0000_0000 + i * chunk) {

@@ -344,6 +344,21 @@ pub mod tests {
     }
 
     #[test]
+    fn a_walk_is_whole_that_began_at_the_leaf_and_came_to_the_root() {
+        let leaf = Registers { ip: 1000, sp: 0x6000, bp: 7, exact: false };
+        let whole = |is_truncated| {
+            let mut last = last(0x7000, is_truncated);
+            assert!(last.whole(&leaf, Stack(1)).is_none(), "there was none");
+            last.add(&Frame::of(leaf), Stack(1));
+            let others =
+                [(leaf, 1), (leaf, 2), (Registers { bp: 8, ..leaf }, 1), (Registers { bp: 8, ..leaf }, 2)];
+            others.map(|(leaf, stack)| last.whole(&leaf, Stack(stack)).map(|(links, bp)| (links.len(), bp)))
+        };
+        assert_eq!(whole(false), [Some((0, true)), None, None, None]);
+        assert_eq!(whole(true), [None; 4]);
+    }
+
+    #[test]
     fn a_stack_through_a_module_that_is_gone_is_another() {
         let (mut last, registers) = (last(0x7000, false), Registers { sp: 0x6000, ..Registers::default() });
         last.add(&Frame { module: ModuleId(1), ..Frame::of(registers) }, Stack(1));

@@ -142,8 +142,12 @@ fn are_unchanged(loaded: &[Link], modules: &Modules, visited: &mut Visited) -> b
 mod tests {
     use core::cell::Cell;
 
+    use super::super::last::Frame;
     use super::super::last::tests::{Calls, LOADED, number};
+    use super::super::place::Places;
+    use super::super::rules::BpUse;
     use super::*;
+    use crate::memory::Budget;
     use crate::sampler::Sampler;
 
     /// A thread whose stacks are kept as its walks come by them.
@@ -212,9 +216,10 @@ mod tests {
     #[test]
     fn a_path_is_gone_when_all_links_were_written_anew() {
         let mut thread = Thread::new();
+        thread.paths.written = 2 * LINKS as u64;
         let first = [1000, 1001, 1002];
         (0..2).for_each(|_| assert!(!thread.walk(&first, &mut nowhere())));
-        thread.paths.written = LINKS as u64;
+        thread.paths.written = 3 * LINKS as u64;
         assert!(thread.walk(&first, &mut nowhere()), "its links are the next ones to go");
         thread.paths.written += 1;
         assert!(!thread.walk(&first, &mut nowhere()));
@@ -241,6 +246,61 @@ mod tests {
         assert!(thread.walk(&ips, &mut there(1)));
         for mut gone in [there(2), nowhere()] {
             assert!(!thread.walk(&ips, &mut gone));
+        }
+    }
+
+    #[test]
+    fn a_path_begins_at_its_leaf_with_its_bp_where_that_matters() {
+        let leaf = Registers { ip: 1000, sp: 0x7000, bp: 7, exact: false };
+        let others = [
+            leaf,
+            Registers { ip: 1001, ..leaf },
+            Registers { sp: 0x7008, ..leaf },
+            Registers { ip: 1001, sp: 0x7008, ..leaf },
+            Registers { bp: 8, ..leaf },
+        ];
+        for (needs_bp, expected) in
+            [(true, [true, false, false, false, false]), (false, [true, false, false, false, true])]
+        {
+            let Registers { ip, sp, bp, .. } = leaf;
+            let path = Path { ip, sp, bp, start: 0, stack: Stack(1), words: 0, loaded: 0, needs_bp };
+            assert_eq!(others.map(|other| path.begins_at(&other)), expected, "{needs_bp}");
+        }
+    }
+
+    #[test]
+    fn many_leaves_are_known_at_the_same_time() {
+        let mut thread = Thread::new();
+        let leaves = || (0..4 * WAYS).map(|leaf| [1000, 2000 + leaf]);
+        let known = [(); 3].map(|()| leaves().filter(|ips| thread.walk(ips, &mut nowhere())).count());
+        assert!(known[..2] == [0; 2] && known[2] > 2 * WAYS, "{known:?}");
+    }
+
+    #[test]
+    fn a_path_of_more_words_than_a_sixteenth_of_all_is_not_kept() {
+        let (places, budget) = (Box::new(Places::new()), Budget::new());
+        let mut place = places.acquire(&Cell::new(0)).unwrap();
+        let last = {
+            let state = place.state();
+            assert!((0..2).all(|_| state.grow(&budget)));
+            &mut state.last
+        };
+        let (initial, later) = (ModuleId::BY_ADDRESS, ModuleId(1)); // which takes a word more
+        for (words, module, kept) in
+            [(MOST_LINKS, initial, MOST_LINKS), (MOST_LINKS + 1, initial, 0), (MOST_LINKS, later, 0)]
+        {
+            const END: usize = 0x10_0000;
+            let registers = |depth| Registers { ip: 1000, sp: END - 16 * depth, ..Registers::default() };
+            last.begin(END, false);
+            for depth in 0..=words {
+                let frame = Frame { module, bp_use: BpUse::Dropped, ..Frame::of(registers(depth)) };
+                last.add(&frame, Stack(1 + depth as u32));
+            }
+            let mut thread = Thread::new();
+            for _ in 0..2 {
+                thread.paths.keep(last, &registers(words), Stack(1 + words as u32), END);
+            }
+            assert_eq!(thread.paths.written, kept as u64);
         }
     }
 }

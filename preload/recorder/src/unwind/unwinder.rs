@@ -131,10 +131,12 @@ mod tests {
     use std::cell::Cell;
     use std::sync::Barrier;
 
-    use super::super::rules::{Cached, Rule};
+    use heaptrace_channel::ring::LastRing;
+
+    use super::super::rules::{Cached, Rule, SavedBp};
     use super::*;
     use crate::c_library::Auxiliary;
-    use crate::testing::in_child;
+    use crate::testing::{Channel, in_child};
 
     #[test]
     fn without_memory_it_does_not_start() {
@@ -156,6 +158,45 @@ mod tests {
         assert_eq!(unwinder.tables.rules.get(0x1000), Some(rule));
         unwinder.forget_rules();
         assert_eq!(unwinder.tables.rules.get(0x1000), None);
+    }
+
+    #[test]
+    fn a_thread_that_walks_much_finds_stacks_on_their_paths() {
+        const LEAF: usize = 0x1_1000;
+        const ROOT_FRAME: usize = 0x1_3000;
+        const CALLERS: [usize; 2] = [0x1_2000, 0x1_2010];
+        let skips_one = Rule::Sp { offset: 16, saved_bp: SavedBp::Kept };
+        let test = || {
+            let (unwinder, stacks) = (Box::new(Unwinder::new()), Box::new(Stacks::new()));
+            let (thread, budget) = (Thread::default(), Budget::new());
+            let (channel, last_ring) = (Channel::new(1 << 10), LastRing::default());
+            for (ip, rule) in CALLERS
+                .map(|ip| (ip, skips_one))
+                .into_iter()
+                .chain([(LEAF, skips_one), (ROOT_FRAME, Rule::End)])
+            {
+                unwinder.tables.rules.put(ip - 1, Cached { rule, stable: true });
+            }
+            let words = [const { Cell::new(0usize) }; 8];
+            words[5].set(ROOT_FRAME);
+            let leaf = Registers { ip: LEAF, sp: &raw const words[2] as usize, bp: 7, exact: false };
+            let stack = |caller| {
+                words[3].set(caller);
+                unwinder
+                    .stack(leaf, &thread, &stacks, &budget, channel.own.writer(&last_ring).unwrap())
+                    .unwrap()
+            };
+            let first = CALLERS.map(stack);
+            assert!((0..10_000).all(|_| CALLERS.map(stack) == first));
+            let mut place = unwinder.places.acquire(&thread.place).unwrap();
+            let paths = place.state().paths.as_ref().unwrap();
+            let found = CALLERS.map(|caller| {
+                words[3].set(caller);
+                paths.find(&leaf, thread.stack.high(), &unwinder.tables.modules, &mut Visited::default())
+            });
+            assert_eq!(found, first.map(Some));
+        };
+        std::thread::scope(|scope| scope.spawn(test).join().unwrap()); // on a stack that ends with its thread
     }
 
     #[test]
