@@ -187,6 +187,8 @@ mod tests {
                     .unwrap()
             };
             let first = CALLERS.map(stack);
+            let has_paths = || unwinder.places.acquire(&thread.place).unwrap().state().paths.is_some();
+            assert!(!has_paths(), "there were two walks");
             assert!((0..10_000).all(|_| CALLERS.map(stack) == first));
             let mut place = unwinder.places.acquire(&thread.place).unwrap();
             let paths = place.state().paths.as_ref().unwrap();
