@@ -3,16 +3,16 @@
 
 use heaptrace_pprof::StringTable;
 use heaptrace_pprof::proto::{Label, signed};
-use heaptrace_pprof::samples::Samples;
+use heaptrace_pprof::samples::Encoded;
 
 use crate::form::Form;
 use crate::recording::{FrameNumber, Rows, Stack, StackSamples, Stacks, Values};
 
 /// A profile's samples.
 #[derive(Debug)]
-pub struct Draft<S> {
+pub struct Draft {
     pub form: Form,
-    pub samples: S,
+    pub samples: Encoded,
     pub strings: StringTable,
     pub locations: Locations,
     /// The stack that is at hand, root first: each that called another. The next one has most in common with it.
@@ -32,9 +32,9 @@ pub struct Locations {
     ids: Vec<u32>,
 }
 
-impl<S: Samples> Draft<S> {
+impl Draft {
     /// Of a profile in that form.
-    pub fn new(form: Form) -> Draft<S> {
+    pub fn new(form: Form) -> Draft {
         let mut strings = StringTable::default();
         // The table's first string has to be the empty one.
         strings.index("");
@@ -46,7 +46,7 @@ impl<S: Samples> Draft<S> {
             Label { key: strings.index("bytes"), num_unit: strings.index("bytes"), ..Label::default() };
         Draft {
             form,
-            samples: S::default(),
+            samples: Encoded::default(),
             strings,
             locations: Locations::default(),
             trail: Vec::new(),
@@ -72,7 +72,7 @@ impl<S: Samples> Draft<S> {
     }
 }
 
-impl<S: Samples> Rows for Draft<S> {
+impl Rows for Draft {
     fn want_ages(&self) -> bool {
         self.form.has_history()
     }

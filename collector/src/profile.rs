@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use heaptrace_pprof::proto::{Location, Mapping, Profile, ValueType, signed};
-use heaptrace_pprof::samples::{Messages, Samples};
+use heaptrace_pprof::samples::Encoded;
 use heaptrace_pprof::time_line::TimeLine;
 use heaptrace_pprof::{StringTable, drop_frames};
 
@@ -19,15 +19,14 @@ use heaptrace_symbolize::{Function, ResolvedFrame, Segment, Symbols, hex};
 
 /// The profile of `recording`, its frames named as in `symbols`.
 pub fn profile(recording: &Recording, symbols: &Symbols, form: Form) -> Profile {
-    let mut draft = Draft::<Messages>::new(form);
-    draft.samples.expect(recording.rows.len());
+    let mut draft = Draft::new(form);
     recording.rows.iter().for_each(|row| draft.add(row.clone(), &recording.stacks));
     let (profile, samples) = finish(draft, recording, symbols);
-    Profile { sample: samples.all, ..profile }
+    samples.profile(profile)
 }
 
 /// A profile without its samples, which are `recording`'s, and these.
-pub fn finish<S>(draft: Draft<S>, recording: &Recording, symbols: &Symbols) -> (Profile, S) {
+pub fn finish(draft: Draft, recording: &Recording, symbols: &Symbols) -> (Profile, Encoded) {
     let mut builder = Builder::new(symbols, draft.strings);
     builder.add_header(recording, draft.form);
     builder.add_mappings(recording);

@@ -109,7 +109,7 @@ impl Snapshot {
     }
 
     /// The same, with its rows elsewhere: of a million stacks they are what takes most memory.
-    pub fn record(&self, since: Option<(&Snapshot, Since)>, rows: &mut impl Rows) -> Recording {
+    pub fn record(&self, since: Option<(&Snapshot, Since)>, rows: &mut dyn Rows) -> Recording {
         let Some((earlier, what)) = since else { return self.record_all(rows) };
         let mut recording =
             self.record_sums(self.sums.since(&earlier.sums, what).map(|sum| (sum, None)), rows);
@@ -121,7 +121,7 @@ impl Snapshot {
         recording
     }
 
-    fn record_all(&self, rows: &mut impl Rows) -> Recording {
+    fn record_all(&self, rows: &mut dyn Rows) -> Recording {
         let want_ages = rows.want_ages();
         let cohorts = |ages: &Ages| ages.cohorts(|ticks| self.calendar.since(ticks));
         let sums = self.sums.with_ages();
@@ -133,7 +133,7 @@ impl Snapshot {
     fn record_sums(
         &self,
         sums: impl Iterator<Item = (Sum, Option<Cohorts>)>,
-        rows: &mut impl Rows,
+        rows: &mut dyn Rows,
     ) -> Recording {
         let mut counters = Counters { samples: 0, ..self.counters };
         let mut copier = Copier::new(&self.nodes, Selection::new(&self.modules));

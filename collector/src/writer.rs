@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use heaptrace_pprof::samples::{Encoded, Samples};
 
 use crate::draft::Draft;
 use crate::form::Form;
@@ -143,7 +142,7 @@ pub fn message(
     form: Form,
     symbolizer: &Symbolizer,
 ) -> (Vec<u8>, Counters) {
-    let mut draft = Draft::<Encoded>::new(form);
+    let mut draft = Draft::new(form);
     draft.samples.expect(if since.is_none() { now.sums.count() } else { 0 });
     let recording = now.record(since, &mut draft);
     let (profile, samples) = finish(draft, &recording, &symbols(&recording, symbolizer));

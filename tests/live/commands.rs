@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 use super::served::{Served, under};
-use crate::support::{HEAPTRACE, Room};
+use crate::support::{HEAPTRACE, Room, signal_process};
 
 pub fn heaptrace(room: &Room, arguments: &[&str]) -> Output {
     Command::new(HEAPTRACE).current_dir(room.path("")).args(arguments).output().unwrap()
@@ -44,6 +44,15 @@ fn a_snapshot_is_a_whole_profile_of_a_program_that_goes_on() {
     served.program.ask("quit");
     served.program.wait().well();
     assert!(said(&room, &["snapshot", &pid]).contains("is not being profiled by this user"));
+}
+
+#[test]
+fn a_session_that_is_stopped_holds_up_no_other() {
+    let rooms = [Room::new(), Room::new()];
+    let [stopped, asked] = rooms.each_ref().map(Served::start);
+    signal_process(stopped.program.collector(), libc::SIGSTOP);
+    well(&rooms[1], &["mark", &asked.program.program().to_string(), "now"]);
+    signal_process(stopped.program.collector(), libc::SIGCONT);
 }
 
 #[test]

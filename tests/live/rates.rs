@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use super::commands::well;
 use super::served::{Answer, Served, under};
 use crate::support::{HEAPTRACE, Room};
 
@@ -45,6 +46,8 @@ fn a_dormant_program_is_recorded_from_when_it_is_woken_exactly_at_rate_1() {
     let rates = profile.comment("rates");
     assert!(rates.starts_with("off from 0.000s, 1 from ") && rates.contains("s, off from "), "{rates}");
     assert!(!ended.stderr.contains("dormant"), "{}", ended.stderr);
+    let report = well(&room, &["report", "out.prof"]);
+    assert!(report.contains(&format!("sampled    {rates}, ")), "{report}");
 }
 
 #[test]
@@ -53,6 +56,9 @@ fn who_was_dormant_to_the_end_is_told_how_to_be_woken() {
     let ended = room.run("ends.c").options(["-r", "off", "-o", "out.prof"]).args(["return", "0"]).go().well();
     assert!(ended.stderr.contains("was dormant; heaptrace rate PID 64KiB wakes it"), "{}", ended.stderr);
     assert_eq!(room.profile("out.prof").total("alloc_objects"), 0);
+    let report = well(&room, &["report", "out.prof"]);
+    assert!(report.contains("sampled    off from 0.000s, 0 samples"), "{report}");
+    assert!(report.contains("it was dormant; heaptrace rate PID 64KiB wakes"), "{report}");
 }
 
 /// Each sample counts for what it stood for at its own rate: at rate 1 exactly, else with the error that

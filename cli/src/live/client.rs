@@ -10,8 +10,6 @@ use rustix::net::sockopt::socket_peercred;
 
 use crate::messages;
 
-/// Names may have to be looked up first.
-const PATIENCE: Duration = Duration::from_secs(600);
 /// An answer is a profile at most.
 const MOST: u64 = 1 << 32;
 /// Of its head, bytes and lines.
@@ -28,11 +26,12 @@ pub struct Answer {
     length: u64,
 }
 
-/// Asks for `path` with these words in its query. `None` if nobody listens at the socket.
+/// Asks for `path` with these words in its query; waits for as long as `patience` for each part of the answer. `None` if
+/// nobody listens at the socket.
 ///
 /// # Errors
 /// What the session says that is wrong, or why it does not answer.
-pub fn ask(socket: &Path, path: &str, query: &[(&str, &str)]) -> Result<Option<Answer>> {
+pub fn ask(socket: &Path, path: &str, query: &[(&str, &str)], patience: Duration) -> Result<Option<Answer>> {
     let Ok(mut stream) = UnixStream::connect(socket) else {
         let _ = std::fs::remove_file(socket); // it was left behind
         return Ok(None);
@@ -41,7 +40,7 @@ pub fn ask(socket: &Path, path: &str, query: &[(&str, &str)]) -> Result<Option<A
     if socket_peercred(&stream)?.uid != rustix::process::geteuid() {
         return Ok(None);
     }
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
     let escape = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
     let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
     let request = format!("GET {path}?{} HTTP/1.1\r\nHost: localhost\r\n\r\n", query.join("&"));

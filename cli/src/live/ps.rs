@@ -19,7 +19,7 @@ pub struct Args {}
 /// # Errors
 /// If there is no standard output.
 pub fn run(_: &Args) -> Result<()> {
-    let mut processes: Vec<_> = Session::all().into_iter().flat_map(|session| session.processes).collect();
+    let mut processes: Vec<_> = Session::all().flat_map(|session| session.processes).collect();
     processes.sort_by_key(|process| process.pid);
     let head = ["PID", "RUNNING", "RATE", "SAMPLES", "IN USE", "COMMAND"].map(str::to_owned);
     let rows: Vec<_> = [head].into_iter().chain(processes.iter().map(row)).collect();

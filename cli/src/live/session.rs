@@ -1,6 +1,7 @@
 //! The sessions of this user, and which of them has a process.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use heaptrace_collector::Profiled;
@@ -9,6 +10,11 @@ use super::client::{Answer, ask};
 use super::socket;
 use crate::messages;
 use crate::serve::PROCESSES;
+
+/// How long it may take to answer: names may have to be looked up first.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// The same where nothing has to be: one that is stopped holds up who asks for another no longer.
+const PATIENCE_FOR_A_LIST: Duration = Duration::from_secs(3);
 
 /// A session, and who is recorded in it.
 #[derive(Debug)]
@@ -20,12 +26,13 @@ pub struct Session {
 
 impl Session {
     /// All that answer.
-    pub fn all() -> Vec<Session> {
-        let session = |socket: PathBuf| {
-            let answer = ask(&socket, PROCESSES, &[]).ok()??.whole().ok()?;
-            Some(Session { processes: serde_json::from_slice(&answer).ok()?, socket })
-        };
-        socket::all().into_iter().filter_map(session).collect()
+    pub fn all() -> impl Iterator<Item = Session> {
+        socket::all().into_iter().filter_map(Session::at)
+    }
+
+    fn at(socket: PathBuf) -> Option<Session> {
+        let answer = ask(&socket, PROCESSES, &[], PATIENCE_FOR_A_LIST).ok()??.whole().ok()?;
+        Some(Session { processes: serde_json::from_slice(&answer).ok()?, socket })
     }
 
     /// The one that records a process.
@@ -33,8 +40,8 @@ impl Session {
     /// # Errors
     /// If there is none.
     pub fn of(pid: u32) -> Result<Session> {
-        let mut all = Session::all().into_iter();
-        let found = all.find(|session| session.processes.iter().any(|process| process.pid == pid));
+        let has = |session: &Session| session.processes.iter().any(|process| process.pid == pid);
+        let found = Session::all().find(has);
         found.ok_or_else(|| anyhow!(messages::live::not_profiled(pid)))
     }
 
@@ -43,6 +50,6 @@ impl Session {
     /// # Errors
     /// What it says that is wrong, or that it is over.
     pub fn ask(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer> {
-        ask(&self.socket, path, query)?.ok_or_else(|| anyhow!(messages::live::SESSION_OVER))
+        ask(&self.socket, path, query, PATIENCE)?.ok_or_else(|| anyhow!(messages::live::SESSION_OVER))
     }
 }

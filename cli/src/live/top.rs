@@ -63,7 +63,7 @@ struct Sessions {
 
 impl Watched for Sessions {
     fn choices(&mut self) -> Vec<Choice> {
-        let mut all: Vec<_> = Session::all().into_iter().flat_map(|session| session.processes).collect();
+        let mut all: Vec<_> = Session::all().flat_map(|session| session.processes).collect();
         all.sort_by_key(|process| process.pid);
         all.iter().map(choice).collect()
     }

@@ -13,6 +13,7 @@ pub struct Backwards {
 
 impl Backwards {
     /// Leaves the `count` that were added first.
+    #[inline]
     pub fn truncate(&mut self, count: usize) {
         self.lengths.truncate(count);
     }
@@ -34,10 +35,12 @@ impl Backwards {
     }
 
     /// The bytes of all.
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[self.buffer.len() - self.length()..]
     }
 
+    #[inline]
     fn length(&self) -> usize {
         self.lengths.last().copied().unwrap_or(0)
     }

@@ -5,49 +5,7 @@ use prost::encoding::{encode_varint, encoded_len_varint, message};
 
 use crate::backwards::Backwards;
 use crate::cohorts::Cohorts;
-use crate::proto::{Label, Profile, Sample};
-
-/// Where the samples of a profile go. A stack has most in common with the one before.
-pub trait Samples: Default {
-    /// So many will be added.
-    fn expect(&mut self, count: usize);
-
-    /// Goes on to another stack: of the last one's locations the `kept` outermost stay, and these come, outermost
-    /// first.
-    fn go_on(&mut self, kept: usize, inner: impl Iterator<Item = u64>);
-
-    /// Adds a sample of the stack at hand: its values, its label and its blocks by age.
-    fn add(&mut self, values: &[i64], label: Option<Label>, cohorts: Option<&Cohorts>);
-}
-
-/// Samples as messages.
-#[derive(Debug, Default)]
-pub struct Messages {
-    /// All that were added.
-    pub all: Vec<Sample>,
-    /// The locations of the stack at hand, outermost first.
-    stack: Vec<u64>,
-}
-
-impl Samples for Messages {
-    fn expect(&mut self, count: usize) {
-        self.all.reserve(count);
-    }
-
-    fn go_on(&mut self, kept: usize, inner: impl Iterator<Item = u64>) {
-        self.stack.truncate(kept);
-        self.stack.extend(inner);
-    }
-
-    fn add(&mut self, values: &[i64], label: Option<Label>, cohorts: Option<&Cohorts>) {
-        self.all.push(Sample {
-            location_id: self.stack.iter().rev().copied().collect(),
-            value: values.to_vec(),
-            label: label.into_iter().collect(),
-            cohorts: cohorts.cloned(),
-        });
-    }
-}
+use crate::proto::{Label, Profile};
 
 /// Samples as they are in a file.
 #[derive(Debug, Default)]
@@ -66,19 +24,24 @@ const COHORTS: u32 = 1001;
 const ROWS: u32 = 1;
 const LAST_FREED: u32 = 2;
 
-impl Samples for Encoded {
-    fn expect(&mut self, count: usize) {
+impl Encoded {
+    /// So many will be added.
+    pub fn expect(&mut self, count: usize) {
         /// What most take that are not deep.
         const BYTES: usize = 80;
         self.file.reserve(count * BYTES);
     }
 
-    fn go_on(&mut self, kept: usize, inner: impl Iterator<Item = u64>) {
+    /// Goes on to another stack: of the last one's locations the `kept` outermost stay, and these come, outermost
+    /// first. Most have most in common with the one before.
+    pub fn go_on(&mut self, kept: usize, inner: impl Iterator<Item = u64>) {
         self.stack.truncate(kept);
         inner.for_each(|location| self.stack.push(location));
     }
 
-    fn add(&mut self, values: &[i64], label: Option<Label>, cohorts: Option<&Cohorts>) {
+    /// Adds a sample of the stack at hand: its values, its label and its blocks by age.
+    #[inline] // and what it calls: as quick as the crate that has a million
+    pub fn add(&mut self, values: &[i64], label: Option<Label>, cohorts: Option<&Cohorts>) {
         let stack = self.stack.bytes();
         put(SAMPLE, &mut self.file, |sample| {
             if !stack.is_empty() {
@@ -89,17 +52,23 @@ impl Samples for Encoded {
             cohorts.iter().for_each(|cohorts| put(COHORTS, sample, |to| put_cohorts(cohorts, to)));
         });
     }
-}
 
-impl Encoded {
     /// The bytes of the file of `profile` with these samples, before they are gzipped.
     pub fn message(self, profile: &Profile) -> Vec<u8> {
         let mut file = self.file;
         profile.encode(&mut file).expect("a vector grows");
         file
     }
+
+    /// `profile` with these samples.
+    pub fn profile(self, mut profile: Profile) -> Profile {
+        // Not `decode`: that is another 13 KB of code than what reads files.
+        profile.merge(&*self.file).expect("it was encoded here");
+        profile
+    }
 }
 
+#[inline]
 fn put_cohorts(cohorts: &Cohorts, to: &mut Vec<u8>) {
     const VARINT: u64 = 0;
     pack(ROWS, &cohorts.rows, to);
@@ -110,6 +79,7 @@ fn put_cohorts(cohorts: &Cohorts, to: &mut Vec<u8>) {
 }
 
 /// Adds a field of numbers, if there are any.
+#[inline]
 fn pack(field: u32, numbers: &[i64], to: &mut Vec<u8>) {
     if !numbers.is_empty() {
         put(field, to, |to| numbers.iter().for_each(|number| put_number(number.cast_unsigned(), to)));
@@ -156,7 +126,7 @@ fn put_number(number: u64, to: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use crate::cohorts::Cohort;
-    use crate::proto::ValueType;
+    use crate::proto::{Sample, ValueType};
 
     #[test]
     fn what_is_encoded_one_by_one_is_what_prost_reads_and_writes() {
@@ -164,7 +134,7 @@ mod tests {
         let rows = |eras: usize| (0..eras).map(|era| Cohort { era, born: 500, ..Cohort::default() });
         let cohorts =
             [(3, Some(-1)), (0, Some(0)), (100, None)].map(|(eras, last)| Cohorts::of(rows(eras), last));
-        let (mut plain, mut encoded) = (Messages::default(), Encoded::default());
+        let (mut stack, mut sample, mut encoded) = (Vec::new(), Vec::new(), Encoded::default());
         let deep: Vec<u64> = (0..1000).collect();
         for (kept, inner, values) in [
             (0, &[1, 127, 128, 16383, 16384, u64::MAX][..], &[0, -1, 127, 128, 16383, 16384, i64::MAX][..]),
@@ -172,7 +142,8 @@ mod tests {
             (4, &deep, &[]),
             (0, &[], &[7]),
         ] {
-            plain.go_on(kept, inner.iter().copied());
+            stack.truncate(kept);
+            stack.extend(inner);
             encoded.go_on(kept, inner.iter().copied());
             for (label, cohorts) in [
                 (None, None),
@@ -180,13 +151,18 @@ mod tests {
                 (None, Some(&cohorts[1])),
                 (None, Some(&cohorts[2])),
             ] {
-                plain.add(values, label, cohorts);
+                sample.push(Sample {
+                    location_id: stack.iter().rev().copied().collect(),
+                    value: values.to_vec(),
+                    label: label.into_iter().collect(),
+                    cohorts: cohorts.cloned(),
+                });
                 encoded.add(values, label, cohorts);
             }
         }
-        assert_eq!(plain.all[4].location_id, [5, 128, 127, 1]);
+        assert_eq!(sample[4].location_id, [5, 128, 127, 1]);
         let rest = Profile { sample_type: vec![ValueType { r#type: 1, unit: 2 }], ..Profile::default() };
-        let whole = Profile { sample: plain.all, ..rest.clone() };
+        let whole = Profile { sample, ..rest.clone() };
         let samples = Profile { sample_type: Vec::new(), ..whole.clone() }.encode_to_vec();
         let file = encoded.message(&rest);
         assert_eq!(Profile::decode(&*file).unwrap(), whole);

@@ -95,13 +95,18 @@ fn recorded(header: &Header) -> String {
 
 /// How many samples there are, and at which rate they were taken.
 pub fn sampled(header: &Header) -> String {
-    let rate = header.rate.map(|rate| match rate {
-        1 => "every allocation".to_owned(),
-        rate => format!("once every {} on average", measure::label(rate, "bytes", "auto")),
-    });
+    let rates = header.rates.clone();
+    let rate = rates.or_else(|| header.rate.map(rate_text));
     let samples = header.samples.map(|n| format!("{} samples", grouped(n)));
     let parts: Vec<String> = rate.into_iter().chain(samples).collect();
     parts.join(", ")
+}
+
+fn rate_text(rate: i64) -> String {
+    match rate {
+        1 => "every allocation".to_owned(),
+        rate => format!("once every {} on average", measure::label(rate, "bytes", "auto")),
+    }
 }
 
 fn lost(header: &Header) -> String {
@@ -180,6 +185,9 @@ pub fn hint_text(hint: &Hint) -> String {
             "no samples: hardly {} were allocated with malloc, or the program has an allocator of its own; to see every call record with --rate 1",
             RateText(*rate)
         ),
+        Hint::Dormant => {
+            "no samples: it was dormant; heaptrace rate PID 64KiB wakes a program while it runs".to_owned()
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::screen::detail::{Body, Detail, Face, INDEXES, Role};
 use crate::screen::sight::Grouping;
-use crate::screen::state::{Page, Screen};
+use crate::screen::state::{Explained, Page, Screen};
 use crate::screen::table::Order;
 use crate::screen::words;
 
@@ -31,16 +31,17 @@ pub fn press(screen: &mut Screen, key: KeyEvent) -> Wish {
     match key.code {
         KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Wish::Quit,
         KeyCode::Char('z') if key.modifiers.contains(KeyModifiers::CONTROL) => return Wish::Stop,
-        _ if screen.is_explained => {
-            screen.is_explained = false;
-            return if key.code == KeyCode::Char('q') { Wish::Quit } else { Wish::Nothing };
+        code if let Some(Explained { first, goes_on }) = screen.explained => {
+            let by = distance(code, screen.room).filter(|_| goes_on);
+            screen.explained = by.map(|by| Explained { first: first.saturating_add_signed(by), goes_on });
+            return if code == KeyCode::Char('q') { Wish::Quit } else { Wish::Nothing };
         }
         _ if screen.is_searching => {
             search(screen, key.code);
             return Wish::Nothing;
         }
         KeyCode::Char('q') => return Wish::Quit,
-        KeyCode::Char('?') => screen.is_explained = true,
+        KeyCode::Char('?') => screen.explained = Some(Explained::default()),
         KeyCode::Char(' ') if !matches!(screen.page, Page::Programs) => {
             screen.is_frozen = !screen.is_frozen;
             return Wish::Freeze(screen.is_frozen);

@@ -32,13 +32,22 @@ pub enum Page {
     Function(Detail),
 }
 
+/// Keys and columns that are explained.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Explained {
+    /// The line that is shown first.
+    pub first: usize,
+    /// There is not room for all.
+    pub goes_on: bool,
+}
+
 /// The screen.
 #[derive(Debug)]
 pub struct Screen {
     /// What is shown.
     pub page: Page,
-    /// Whether keys are explained over it.
-    pub is_explained: bool,
+    /// What is explained over it, if keys are.
+    pub explained: Option<Explained>,
     /// Whether nothing new is looked at.
     pub is_frozen: bool,
     /// Whether there is a list of programs to go back to.
@@ -81,7 +90,7 @@ impl Screen {
     pub fn new(has_programs: bool) -> Screen {
         Screen {
             page: if has_programs { Page::Programs } else { Page::Table },
-            is_explained: false,
+            explained: None,
             is_frozen: false,
             has_programs,
             programs: Vec::new(),
@@ -223,6 +232,7 @@ impl Screen {
         let pid = header.pid.as_deref().unwrap_or("PID");
         header.hints.iter().find_map(|hint| match hint {
             Hint::NoSamples { .. } => Some(words::no_samples(pid)),
+            Hint::Dormant => Some(words::dormant(pid)),
             Hint::FewSamples { samples, rate } => Some(words::few_samples(*samples, pid, *rate)),
             Hint::NoNames => Some(words::NO_NAMES.to_owned()),
             Hint::Little { .. } => None,

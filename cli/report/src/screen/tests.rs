@@ -10,7 +10,7 @@ use super::draw::{draw, text};
 use super::keys::{Wish, press};
 use super::sight::Sight;
 use super::state::{News, Page, Screen};
-use super::watched::Choice;
+use super::watched::{Choice, Watched};
 
 const KIB: i64 = 1024;
 
@@ -353,6 +353,61 @@ fn a_terminal_of_any_size_shows_what_it_has_room_for() {
     let rows = picture(&mut watched(4), 40, 12);
     assert!(rows.iter().any(|row| row == "    800kB             cache server.c:12"), "{rows:#?}");
     assert!(picture(&mut watched(4), 30, 8).iter().any(|row| row == "    800kB cache server.c:12"));
+}
+
+#[test]
+fn help_that_is_longer_than_the_screen_is_gone_through_and_its_lines_keep_their_column() {
+    let mut screen = watched(4);
+    let key = |screen: &mut Screen, code| press(screen, KeyEvent::new(code, KeyModifiers::NONE));
+    key(&mut screen, KeyCode::Char('?'));
+    let rows = picture(&mut screen, 60, 12);
+    assert!(rows[2].contains("    Enter  look into the function: callers, source, tree,"), "{rows:#?}");
+    assert!(rows[3].contains("│           traces, growth "), "{rows:#?}");
+    assert!(rows.iter().any(|row| row.contains(" ↑ ↓ go on; others close this ")), "{rows:#?}");
+    key(&mut screen, KeyCode::End);
+    let rows = picture(&mut screen, 60, 12);
+    assert!(rows[9].contains("nor an allocator's"), "{rows:#?}");
+    key(&mut screen, KeyCode::Up);
+    assert_eq!(picture(&mut screen, 60, 12)[3], rows[2]);
+    key(&mut screen, KeyCode::Esc);
+    assert!(screen.explained.is_none());
+    key(&mut screen, KeyCode::Char('?'));
+    assert!(picture(&mut screen, 120, 40).iter().any(|row| row.contains(" any key closes this ")));
+    key(&mut screen, KeyCode::Down);
+    assert!(screen.explained.is_none());
+}
+
+/// Has this run again on a terminal, where it draws and meets a fault.
+#[test]
+fn a_fault_leaves_the_terminal_as_it_was() {
+    const AGAIN: &str = "HEAPTRACE_TEST_FAULT";
+    struct Faulty;
+    impl Watched for Faulty {
+        fn choices(&mut self) -> Vec<Choice> {
+            panic!("on purpose")
+        }
+        fn profile(&mut self, _: u32) -> anyhow::Result<Vec<u8>> {
+            panic!("on purpose")
+        }
+    }
+    if std::env::var_os(AGAIN).is_some() {
+        let fault = super::run(Faulty, Some(1), std::time::Duration::from_secs(1)).unwrap_err();
+        assert_eq!(fault.to_string(), super::words::OVER);
+        return;
+    }
+    let test = std::env::current_exe().unwrap();
+    let name = "screen::tests::a_fault_leaves_the_terminal_as_it_was";
+    let again = format!("{AGAIN}=1 {} --exact {name} --nocapture", test.display());
+    let mode = "echo mode=$(stty -g)=";
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &format!("{mode}; {again}; echo ended $?; {mode}"), "/dev/null"]);
+    let output = script.output().unwrap().stdout;
+    let output = String::from_utf8_lossy(&output);
+    let [entered, left, told] = ["\x1b[?1049h", "\x1b[?1049l", "on purpose"].map(|text| output.find(text));
+    assert!(entered.is_some() && entered < left && left < told, "{output:?}");
+    assert!(output.contains("\x1b[?25h") && output.contains("ended 0"), "{output:?}");
+    let modes: Vec<_> = output.split("mode=").skip(1).map(|rest| rest.split('=').next()).collect();
+    assert!(modes.len() == 2 && modes[0] == modes[1], "{output:?}");
 }
 
 #[test]

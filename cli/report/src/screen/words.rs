@@ -80,6 +80,11 @@ pub fn no_samples(pid: &str) -> String {
     )
 }
 
+/// That none are taken.
+pub fn dormant(pid: &str) -> String {
+    format!("it is dormant: nothing is recorded; heaptrace rate {pid} 64KiB wakes it")
+}
+
 /// That names are missing.
 pub const NO_NAMES: &str =
     "most functions have no names: the program is stripped, and its debug file is not here";
@@ -133,6 +138,8 @@ pub const FROZEN: &str = "frozen";
 pub const HELP_TITLE: &str = " heaptrace top ";
 /// Under it.
 pub const HELP_END: &str = " any key closes this ";
+/// Under it, if it is longer than the screen.
+pub const HELP_GOES_ON: &str = " ↑ ↓ go on; others close this ";
 /// Over what is in use of late.
 pub const TREND_IN_USE: &str = "in use";
 /// Over what was allocated of late.

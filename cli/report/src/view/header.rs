@@ -29,6 +29,8 @@ pub struct Header {
     pub duration_nanos: i64,
     /// Mean bytes between two samples.
     pub rate: Option<i64>,
+    /// What the rate was when, of one process for which it was changed, or which was dormant.
+    pub rates: Option<String>,
     /// Samples taken.
     pub samples: Option<u64>,
     /// What was lost and how often; only what was lost at least once.
@@ -82,6 +84,8 @@ pub enum Hint {
         /// Mean bytes between them.
         rate: u64,
     },
+    /// There are none, as none were taken in the end.
+    Dormant,
 }
 
 impl Header {
@@ -98,15 +102,18 @@ impl Header {
         };
         let is_heap = profile.period_type.name == "space" && profile.period_type.unit == "bytes";
         let samples = count("samples");
+        let more = notes("command").count().saturating_sub(1);
+        let rates = notes("rates").next().filter(|_| more == 0);
         let rate = (is_heap && profile.one_period && profile.period > 0).then_some(profile.period);
         Header {
             difference: view.is_difference(),
             command: notes("command").next().map(str::to_owned).or_else(|| program(profile)),
             pid: notes("pid").next().map(str::to_owned),
-            more: notes("command").count().saturating_sub(1),
+            more,
             time_nanos: profile.time_nanos,
             duration_nanos: profile.duration_nanos,
             rate,
+            rates: rates.map(str::to_owned),
             samples,
             losses: [
                 ("samples", "lost_samples"),
@@ -124,7 +131,7 @@ impl Header {
                 Some(_) => Vec::new(),
                 None => foreign_comments(profile),
             },
-            hints: hints(view, samples, rate),
+            hints: hints(view, samples, rate, rates),
         }
     }
 
@@ -168,7 +175,7 @@ fn amount(profile: &Profile, kind: &str) -> Option<Amount> {
     Some(Amount { bytes: sum("space")?, blocks: sum("objects") })
 }
 
-fn hints(view: &View, samples: Option<u64>, rate: Option<i64>) -> Vec<Hint> {
+fn hints(view: &View, samples: Option<u64>, rate: Option<i64>, rates: Option<&str>) -> Vec<Hint> {
     let mut hints: Vec<Hint> = little(view).into_iter().collect();
     if lacks_names(view.profile) {
         hints.push(Hint::NoNames);
@@ -176,7 +183,10 @@ fn hints(view: &View, samples: Option<u64>, rate: Option<i64>) -> Vec<Hint> {
     if let (Some(samples), Some(Ok(rate))) = (samples, rate.map(u64::try_from))
         && let Some(finer) = finer_rate(rate, samples)
     {
+        let is_dormant =
+            rates.and_then(|rates| rates.rsplit(", ").next()).is_some_and(|last| last.starts_with("off "));
         hints.push(match samples {
+            0 if is_dormant => Hint::Dormant,
             0 => Hint::NoSamples { rate },
             samples => Hint::FewSamples { samples, rate: finer },
         });

@@ -40,8 +40,8 @@ pub fn draw(screen: &mut Screen, frame: &mut Frame) {
         Page::Function(_) => function::draw(screen, frame, page),
     }
     foot::draw(screen, frame, foot);
-    if screen.is_explained {
-        help::draw(screen, frame, page);
+    if let Some(explained) = screen.explained {
+        screen.explained = Some(help::draw(screen, explained.first, frame, page));
     }
 }
 
