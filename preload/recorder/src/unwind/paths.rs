@@ -5,6 +5,7 @@
 //! led from its leaf to the root are where they were: one or two for a frame, and no rule is looked at.
 
 use core::mem::replace;
+use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
 use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::stacks::Stack;
@@ -101,6 +102,8 @@ impl Paths {
     }
 
     /// Keeps the last walk, from that leaf on the stack that ends there, if the same one was made before.
+    ///
+    /// A signal's handler may leave it by `longjmp` at any instruction: what is half written is no path.
     pub fn keep(&mut self, last: &Last, leaf: &Registers, stack: Stack, stack_end: usize) {
         let Some((words, needs_bp)) = last.whole(leaf, stack) else { return };
         let is_second = replace(&mut self.seen[stack.0 as usize % SEEN], stack) == stack;
@@ -108,27 +111,38 @@ impl Paths {
         if !is_second || words.len() + loaded > MOST_LINKS {
             return;
         }
-        if replace(&mut self.stack_end, stack_end) != stack_end {
-            self.sets.as_flattened_mut().iter_mut().for_each(|path| path.ip = 0);
-        }
+        self.come_to(stack_end);
         let start = self.room(words.len() + loaded);
         let free = &mut self.links[start as usize % LINKS..];
         free[..words.len()].copy_from_slice(words);
         let modules = last.loaded().map(|(at, module)| Link { at, word: usize::from(module.0) });
         free[words.len()..].iter_mut().zip(modules).for_each(|(free, module)| *free = module);
         let oldest = self.sets[Paths::set(leaf)].iter_mut().min_by_key(|path| (path.ip != 0, path.start));
-        let Registers { ip, sp, bp, .. } = *leaf;
-        let (words, loaded) = (words.len() as u16, loaded as u8);
-        oldest
-            .into_iter()
-            .for_each(|path| *path = Path { ip, sp, bp, start, stack, words, loaded, needs_bp });
+        let (words, loaded, Registers { ip, sp, bp, .. }) = (words.len() as u16, loaded as u8, *leaf);
+        if let Some(path) = oldest {
+            path.ip = 0;
+            compiler_fence(SeqCst);
+            *path = Path { ip: 0, sp, bp, start, stack, words, loaded, needs_bp };
+            compiler_fence(SeqCst);
+            path.ip = ip;
+        }
     }
 
-    /// The number of the first of so many links that are next to each other.
+    /// Forgets the paths of another stack.
+    fn come_to(&mut self, stack_end: usize) {
+        if self.stack_end != stack_end {
+            self.sets.as_flattened_mut().iter_mut().for_each(|path| path.ip = 0);
+            compiler_fence(SeqCst);
+            self.stack_end = stack_end;
+        }
+    }
+
+    /// The number of the first of so many links that are next to each other, and are to be written from now on.
     fn room(&mut self, links: usize) -> u64 {
         let before_end = LINKS - self.written as usize % LINKS;
         let start = self.written + if links > before_end { before_end as u64 } else { 0 };
         self.written = start + links as u64;
+        compiler_fence(SeqCst);
         start
     }
 }
