@@ -18,6 +18,8 @@ const GROWTH_BITS: u32 = 2;
 const SMALLEST_GRANULE_BITS: u32 = 7;
 /// The first level is for that many bytes of heap, of which it needs no more than half.
 const FIRST_BYTES_BITS: u32 = 19;
+/// Into a larger level no blocks move up: it would stop the program for longer than 10 ms.
+const MOST_LIFTED_BITS: u32 = 18;
 /// The first level has at least so many buckets.
 const FIRST_BITS: u32 = 10;
 
@@ -111,9 +113,10 @@ impl LiveTable {
         if self.levels.get(level)?.load(Relaxed) == 0 {
             let new = budget.map(Level::bytes(bits))?;
             let word = Level::word(new, bits, granule_bits);
-            if level == 0 {
+            // Another thread, to which this level is new, may add one below meanwhile.
+            if level == 0 || c_library::is_alone() {
                 // SAFETY: of the level that was just mapped.
-                unsafe { Level::of(word) }?.note_alone();
+                self.note_alone(unsafe { Level::of(word) }?, level);
             }
             if self.levels[level].compare_exchange(0, word, AcqRel, Relaxed).is_err() {
                 // SAFETY: another thread's level was first; nobody has seen this one.
@@ -129,7 +132,7 @@ impl LiveTable {
     /// Moves the blocks below the highest level, which has that number, into it as far as it has room for them, so
     /// that most need no look below. A signal's handler may free some meanwhile, and no other thread.
     fn lift(&self, number: usize) {
-        let Some(top) = self.level(number) else { return };
+        let Some(top) = self.level(number).filter(|top| top.bits() <= MOST_LIFTED_BITS) else { return };
         for below in self.below(number) {
             for (address, sample) in below.blocks() {
                 if top.claim(address, sample) && below.take(address).is_none() {
