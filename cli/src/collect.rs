@@ -30,7 +30,7 @@ use heaptrace_http::Address;
 use heaptrace_push::{Label, Pushed, Pushing, Settings, Target};
 use heaptrace_report::say;
 
-use crate::control::{self, Event, Report, Stage};
+use crate::control::{self, Milestone, Report, Stage};
 use crate::serve::{Endpoints, TOKEN};
 use crate::{apart, interval, messages, progress};
 
@@ -247,10 +247,10 @@ fn obey(
 ) -> Option<()> {
     for event in control::values(control) {
         match event {
-            Event::Started(pid) => {
+            Milestone::Started(pid) => {
                 requests.send(Request::Started(Program { pid, ..program.clone() })).ok()?;
             }
-            Event::Ended { most_resident } => {
+            Milestone::Ended { most_resident } => {
                 has_ended.store(true, Relaxed);
                 let (answer, summary) = bounded(1);
                 requests.send(Request::Ended { most_resident, answer }).ok()?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// What `run` tells.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Event {
+pub enum Milestone {
     /// The program was started, as this process.
     Started(u32),
     /// The program has ended. `run` waits for the summary.
@@ -137,6 +137,6 @@ mod tests {
         (&one).write_all(b"{\"Summ").unwrap();
         drop(one);
         assert!(values::<Report>(&other).next().is_none());
-        assert!(send(&other, &Event::Ended { most_resident: 0 }).is_err());
+        assert!(send(&other, &Milestone::Ended { most_resident: 0 }).is_err());
     }
 }

@@ -31,12 +31,12 @@ const HOPELESS: u32 = 3;
 /// What waits to be sent.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    state: Mutex<State>,
+    queue: Mutex<Queue>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Queue {
     waiting: VecDeque<Request>,
     /// One is on its way.
     is_sending: bool,
@@ -54,21 +54,21 @@ impl Outbox {
     /// An empty one, for what goes to a URL.
     pub fn new(to: String) -> Outbox {
         let pushed = Pushed { to, ..Pushed::default() };
-        Outbox { state: Mutex::new(State { pushed, ..State::default() }), changed: Condvar::new() }
+        Outbox { queue: Mutex::new(Queue { pushed, ..Queue::default() }), changed: Condvar::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has a request sent; of too many the oldest is not.
     pub fn put(&self, request: Request) {
-        let mut state = self.lock();
-        state.waiting.push_back(request);
-        while state.waiting.len() > 1 && state.waiting.iter().map(|one| one.body.len()).sum::<usize>() > MOST
+        let mut queue = self.lock();
+        queue.waiting.push_back(request);
+        while queue.waiting.len() > 1 && queue.waiting.iter().map(|one| one.body.len()).sum::<usize>() > MOST
         {
-            state.waiting.pop_front();
-            state.pushed.lost += 1;
+            queue.waiting.pop_front();
+            queue.pushed.lost += 1;
         }
         self.changed.notify_all();
     }
@@ -92,9 +92,9 @@ impl Outbox {
 
     /// What has become of what was put in.
     pub fn pushed(&self) -> Pushed {
-        let state = self.lock();
-        let waiting = state.waiting.len() as u64 + u64::from(state.is_sending);
-        Pushed { waiting, ..state.pushed.clone() }
+        let queue = self.lock();
+        let waiting = queue.waiting.len() as u64 + u64::from(queue.is_sending);
+        Pushed { waiting, ..queue.pushed.clone() }
     }
 
     /// Sends what is put in until the box is closed. `complain` hears why the first that fails does.
@@ -112,27 +112,27 @@ impl Outbox {
     /// The request to be sent, when it is time for it; `None` when the box is closed.
     fn next(&self) -> Option<Request> {
         let (since, jitter) = (Instant::now(), jitter());
-        let mut state = self.lock();
+        let mut queue = self.lock();
         loop {
-            if state.is_closed {
+            if queue.is_closed {
                 return None;
             }
-            state.drop_old();
-            let pause = state.pause();
-            if state.is_empty() || !state.settlers.is_empty() && pause > news::PATIENCE {
-                state.release();
+            queue.drop_old();
+            let pause = queue.pause();
+            if queue.is_empty() || !queue.settlers.is_empty() && pause > news::PATIENCE {
+                queue.release();
             }
             let left = (since + pause.mul_f64(jitter)).saturating_duration_since(Instant::now());
-            if state.waiting.is_empty() {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            if queue.waiting.is_empty() {
+                queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
             } else if left.is_zero() {
-                let request = state.waiting.pop_front()?;
-                state.is_sending = true;
-                state.pushed.retried += u64::from(request.was_tried);
+                let request = queue.waiting.pop_front()?;
+                queue.is_sending = true;
+                queue.pushed.retried += u64::from(request.was_tried);
                 return Some(request);
             } else {
-                let waited = self.changed.wait_timeout(state, left);
-                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                let waited = self.changed.wait_timeout(queue, left);
+                queue = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
         }
     }
@@ -143,7 +143,7 @@ fn jitter() -> f64 {
     0.75 + f64::from(id::random()[0]) / 510.0
 }
 
-impl State {
+impl Queue {
     fn is_empty(&self) -> bool {
         self.waiting.is_empty() && !self.is_sending
     }
@@ -199,10 +199,10 @@ impl State {
 mod tests {
     use super::*;
 
-    fn later(state: &mut State, times: u32, after: Option<Duration>) {
+    fn later(queue: &mut Queue, times: u32, after: Option<Duration>) {
         for _ in 0..times {
-            let request = state.waiting.pop_front().unwrap();
-            state.note(request, Answer::Later("?".into(), after));
+            let request = queue.waiting.pop_front().unwrap();
+            queue.note(request, Answer::Later("?".into(), after));
         }
     }
 
@@ -212,21 +212,21 @@ mod tests {
 
     #[test]
     fn a_server_that_fails_is_left_alone_longer_and_longer_unless_somebody_waits() {
-        let mut state = State { waiting: [request()].into(), ..State::default() };
-        assert_eq!(state.pause(), Duration::ZERO);
+        let mut queue = Queue { waiting: [request()].into(), ..Queue::default() };
+        assert_eq!(queue.pause(), Duration::ZERO);
         for seconds in [1, 2, 4, 8, 16, 30, 30] {
-            later(&mut state, 1, None);
-            assert_eq!(state.pause(), Duration::from_secs(seconds));
+            later(&mut queue, 1, None);
+            assert_eq!(queue.pause(), Duration::from_secs(seconds));
         }
-        later(&mut state, 1, Some(Duration::from_secs(1_000_000)));
-        assert_eq!(state.pause(), LONGEST_PAUSE);
-        later(&mut state, 1, None);
+        later(&mut queue, 1, Some(Duration::from_secs(1_000_000)));
+        assert_eq!(queue.pause(), LONGEST_PAUSE);
+        later(&mut queue, 1, None);
         let (settler, settled) = crossbeam_channel::bounded(1);
-        state.settlers.push(settler);
-        assert_eq!(state.pause(), SHORT_PAUSE.1);
-        later(&mut state, 1, None);
+        queue.settlers.push(settler);
+        assert_eq!(queue.pause(), SHORT_PAUSE.1);
+        later(&mut queue, 1, None);
         assert!(settled.try_recv().is_ok(), "there was no hope");
-        assert_eq!(state.waiting.len(), 1, "it still waits");
+        assert_eq!(queue.waiting.len(), 1, "it still waits");
     }
 
     #[test]

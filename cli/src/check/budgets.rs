@@ -71,7 +71,7 @@ struct File {
     #[serde(default)]
     each_stack: Limits,
     #[serde(default)]
-    function: Vec<Spanned<Function>>,
+    function: Vec<Spanned<FunctionBudget>>,
     #[serde(default)]
     suppress: Vec<Suppress>,
 }
@@ -87,7 +87,7 @@ struct Limits {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Function {
+struct FunctionBudget {
     name: Spanned<String>,
     peak: Option<Spanned<Bytes>>,
     allocs: Option<Spanned<Count>>,
@@ -180,9 +180,9 @@ impl Limits {
     }
 }
 
-impl Function {
+impl FunctionBudget {
     fn add(self, scope: Scope, text: &str, budgets: &mut Vec<Budget>) {
-        let Function { peak, allocs, bytes, leaked, must_not_allocate, reason, .. } = self;
+        let FunctionBudget { peak, allocs, bytes, leaked, must_not_allocate, reason, .. } = self;
         let first = budgets.len();
         Limits { peak, allocs, bytes, leaked }.add(&scope, text, budgets);
         if let Some(forbidden) = must_not_allocate.filter(|forbidden| *forbidden.get_ref()) {

@@ -17,21 +17,21 @@ pub struct Count(pub Limit);
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
-        from.deserialize_any(Reader { is_bytes: true }).map(Bytes)
+        from.deserialize_any(LimitVisitor { is_bytes: true }).map(Bytes)
     }
 }
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Count, D::Error> {
-        from.deserialize_any(Reader { is_bytes: false }).map(Count)
+        from.deserialize_any(LimitVisitor { is_bytes: false }).map(Count)
     }
 }
 
-struct Reader {
+struct LimitVisitor {
     is_bytes: bool,
 }
 
-impl Visitor<'_> for Reader {
+impl Visitor<'_> for LimitVisitor {
     type Value = Limit;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::session::Session;
+use super::session::LiveSession;
 use crate::serve::MARK;
 
 /// Name this moment of a process, for `heaptrace snapshot --since`
@@ -20,5 +20,5 @@ pub struct Args {
 /// If the process is not profiled.
 pub fn run(args: &Args) -> Result<()> {
     let pid = args.pid.to_string();
-    Session::of(args.pid)?.ask(MARK, &[("pid", &pid), ("name", &args.name)]).map(drop)
+    LiveSession::of(args.pid)?.ask(MARK, &[("pid", &pid), ("name", &args.name)]).map(drop)
 }

@@ -7,7 +7,7 @@ use heaptrace_channel::config::RateText;
 use heaptrace_collector::Profiled;
 use heaptrace_report::{grouped, running};
 
-use super::session::Session;
+use super::session::LiveSession;
 use crate::table;
 
 /// List the processes of yours that are being profiled
@@ -19,7 +19,7 @@ pub struct Args {}
 /// # Errors
 /// If there is no standard output.
 pub fn run(_: &Args) -> Result<()> {
-    let mut processes: Vec<_> = Session::all().flat_map(|session| session.processes).collect();
+    let mut processes: Vec<_> = LiveSession::all().flat_map(|session| session.processes).collect();
     processes.sort_by_key(|process| process.pid);
     let head = ["PID", "RUNNING", "RATE", "SAMPLES", "IN USE", "COMMAND"].map(str::to_owned);
     let rows: Vec<_> = [head].into_iter().chain(processes.iter().map(row)).collect();

@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 use heaptrace_channel::config::{RateText, parse_rate_or_off};
 
-use super::session::Session;
+use super::session::LiveSession;
 use crate::messages;
 use crate::serve::RATE;
 
@@ -27,5 +27,5 @@ fn rate(text: &str) -> Result<u64> {
 /// If the process is not profiled.
 pub fn run(args: &Args) -> Result<()> {
     let (pid, rate) = (args.pid.to_string(), RateText(args.rate).to_string());
-    Session::of(args.pid)?.ask(RATE, &[("pid", &pid), ("bytes", &rate)]).map(drop)
+    LiveSession::of(args.pid)?.ask(RATE, &[("pid", &pid), ("bytes", &rate)]).map(drop)
 }

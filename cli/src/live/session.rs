@@ -18,30 +18,30 @@ const PATIENCE_FOR_A_LIST: Duration = Duration::from_secs(3);
 
 /// A session, and who is recorded in it.
 #[derive(Debug)]
-pub struct Session {
+pub struct LiveSession {
     socket: PathBuf,
     /// Who is recorded.
     pub processes: Vec<Profiled>,
 }
 
-impl Session {
+impl LiveSession {
     /// All that answer.
-    pub fn all() -> impl Iterator<Item = Session> {
-        socket::all().into_iter().filter_map(Session::at)
+    pub fn all() -> impl Iterator<Item = LiveSession> {
+        socket::all().into_iter().filter_map(LiveSession::at)
     }
 
-    fn at(socket: PathBuf) -> Option<Session> {
+    fn at(socket: PathBuf) -> Option<LiveSession> {
         let answer = ask(&socket, PROCESSES, &[], PATIENCE_FOR_A_LIST).ok()??.whole().ok()?;
-        Some(Session { processes: serde_json::from_slice(&answer).ok()?, socket })
+        Some(LiveSession { processes: serde_json::from_slice(&answer).ok()?, socket })
     }
 
     /// The one that records a process.
     ///
     /// # Errors
     /// If there is none.
-    pub fn of(pid: u32) -> Result<Session> {
-        let has = |session: &Session| session.processes.iter().any(|process| process.pid == pid);
-        let found = Session::all().find(has);
+    pub fn of(pid: u32) -> Result<LiveSession> {
+        let has = |session: &LiveSession| session.processes.iter().any(|process| process.pid == pid);
+        let found = LiveSession::all().find(has);
         found.ok_or_else(|| anyhow!(messages::live::not_profiled(pid)))
     }
 

@@ -9,7 +9,7 @@ use heaptrace_collector::naming::{Pattern, Subject};
 use heaptrace_pprof::GzippedFile;
 use heaptrace_report::say::say;
 
-use super::session::Session;
+use super::session::LiveSession;
 use crate::messages;
 use crate::serve::SNAPSHOT;
 
@@ -34,7 +34,7 @@ pub struct Args {
 /// # Errors
 /// If the process is not profiled, there is no such mark, or the profile cannot be written.
 pub fn run(args: &Args) -> Result<()> {
-    let session = Session::of(args.pid)?;
+    let session = LiveSession::of(args.pid)?;
     let pid = args.pid.to_string();
     let marks = [("since", &args.since), ("until", &args.until)];
     let marks = marks.into_iter().filter_map(|(name, mark)| Some((name, mark.as_deref()?)));

@@ -9,7 +9,7 @@ use heaptrace_collector::Profiled;
 use heaptrace_report::Output;
 use heaptrace_report::screen::{self, Choice, Watched};
 
-use super::session::Session;
+use super::session::LiveSession;
 use crate::serve::SNAPSHOT;
 use crate::{interval, messages};
 
@@ -36,7 +36,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut sessions = Sessions { known: None };
     let pid = match args.pid {
         Some(pid) => {
-            sessions.known = Some((pid, Session::of(pid)?));
+            sessions.known = Some((pid, LiveSession::of(pid)?));
             Some(pid)
         }
         None => match &sessions.choices()[..] {
@@ -58,19 +58,19 @@ pub fn run(args: &Args) -> Result<()> {
 /// The sessions of this user.
 struct Sessions {
     /// The one that was asked last, which is likely asked again.
-    known: Option<(u32, Session)>,
+    known: Option<(u32, LiveSession)>,
 }
 
 impl Watched for Sessions {
     fn choices(&mut self) -> Vec<Choice> {
-        let mut all: Vec<_> = Session::all().flat_map(|session| session.processes).collect();
+        let mut all: Vec<_> = LiveSession::all().flat_map(|session| session.processes).collect();
         all.sort_by_key(|process| process.pid);
         all.iter().map(choice).collect()
     }
 
     fn profile(&mut self, pid: u32) -> Result<Vec<u8>> {
         let known = self.known.take().filter(|(known, _)| *known == pid);
-        let session = known.map_or_else(|| Session::of(pid), |(_, session)| Ok(session))?;
+        let session = known.map_or_else(|| LiveSession::of(pid), |(_, session)| Ok(session))?;
         let profile = session.ask(SNAPSHOT, &[("pid", &pid.to_string())])?.whole()?;
         self.known = Some((pid, session));
         Ok(profile)

@@ -13,7 +13,7 @@ use heaptrace_push::Pushed;
 
 use super::no_summary::NoSummary;
 use crate::collect::Live;
-use crate::control::{self, Event, Report, Stage};
+use crate::control::{self, Milestone, Report, Stage};
 use crate::{apart, collect};
 
 /// A collector, which goes on for what the program leaves running.
@@ -41,7 +41,7 @@ impl Collector {
 
     /// Tells it that the program is started as this process.
     pub fn program_started(&self, pid: u32) {
-        control::send(&self.control, &Event::Started(pid)).ok(); // if it is gone, that is seen at the end
+        control::send(&self.control, &Milestone::Started(pid)).ok(); // if it is gone, that is seen at the end
     }
 
     /// Tells it that the program has ended, and what its largest resident set was, or 0, and waits for the summary,
@@ -56,7 +56,7 @@ impl Collector {
         show: impl Fn(&Stage) -> bool,
     ) -> Result<(Summary, Option<Pushed>), NoSummary> {
         // Its last words are there though it may be gone.
-        control::send(&self.control, &Event::Ended { most_resident }).ok();
+        control::send(&self.control, &Milestone::Ended { most_resident }).ok();
         for report in control::values(&self.control) {
             match report {
                 Report::Stage(stage) if show(&stage) => {}

@@ -26,7 +26,7 @@ struct Document {
     runs: Vec<Numbers>,
     /// Those of the last run.
     #[serde(default, skip_deserializing)]
-    processes: Vec<Process>,
+    processes: Vec<ProcessNumbers>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", skip_deserializing)]
     comparison: Vec<Compared>,
 }
@@ -38,7 +38,7 @@ const MOST_BYTES: u64 = 64 << 20;
 type Numbers = serde_json::Map<String, serde_json::Value>;
 
 #[derive(Debug, Serialize)]
-struct Process {
+struct ProcessNumbers {
     name: String,
     pid: u32,
     is_program: bool,
@@ -124,10 +124,10 @@ fn values(numbers: &Numbers) -> Result<Values> {
     Ok(values)
 }
 
-fn processes(counted: &Counted) -> Vec<Process> {
+fn processes(counted: &Counted) -> Vec<ProcessNumbers> {
     let process = |of: &heaptrace_collector::counting::ProcessCounts| {
         let counts = &of.counts;
-        Process {
+        ProcessNumbers {
             name: of.name.to_string_lossy().into_owned(),
             pid: of.pid,
             is_program: of.is_program,

@@ -10,7 +10,7 @@ use heaptrace_collector::ProcessEvents;
 use heaptrace_collector::counting::{self, Config, Counted, Request};
 
 use crate::apart;
-use crate::control::{self, Event};
+use crate::control::{self, Milestone};
 
 /// It counts for one run.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl CountingSession {
 
     /// Tells it that the program is started as this process.
     pub fn program_started(&self, pid: u32) {
-        control::send(&self.control, &Event::Started(pid)).ok(); // if it is gone, that is seen at the end
+        control::send(&self.control, &Milestone::Started(pid)).ok(); // if it is gone, that is seen at the end
     }
 
     /// Tells it that the program has ended, and gets what was counted.
@@ -44,7 +44,7 @@ impl CountingSession {
     /// # Errors
     /// Why there is nothing.
     pub fn counted(self, most_resident: u64) -> Result<Counted> {
-        control::send(&self.control, &Event::Ended { most_resident }).ok();
+        control::send(&self.control, &Milestone::Ended { most_resident }).ok();
         let answer = control::values::<Answer>(&self.control).next();
         // SAFETY: waits for a child of this process; the kernel writes no status.
         unsafe { libc::waitpid(self.pid, std::ptr::null_mut(), 0) };
@@ -58,8 +58,8 @@ fn serve(config: Config, control: &UnixStream) -> io::Result<()> {
     let obeying = thread::Builder::new().spawn(move || {
         for event in control::values(&events) {
             match event {
-                Event::Started(pid) => sender.send(Request::Started(pid)).ok()?,
-                Event::Ended { .. } => {
+                Milestone::Started(pid) => sender.send(Request::Started(pid)).ok()?,
+                Milestone::Ended { .. } => {
                     let (answer, counted) = bounded(1);
                     sender.send(Request::Ended(answer)).ok()?;
                     return control::send(&events, &Answer::Ok(counted.recv().ok()?)).ok();
