@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use heaptrace_collector::recording::{Counters, Frame, Recording, Stack, StackSamples, Stacks, Values};
+use heaptrace_collector::recording::{Counters, Frame, Recording, StackNumber, StackSamples, Stacks, Values};
 use heaptrace_collector::symbolize::{Located, Mode, Options, Symbolizer, hex};
 use heaptrace_collector::{Filled, Form, add_names, profile};
 use heaptrace_pprof::proto::{Location, Profile};
@@ -37,7 +37,7 @@ fn recording(program: &Path, bias: u64) -> Recording {
     let [main, read_names] = addresses(program).map(|address| address + bias + 4);
     let frame = |address| Frame { address, module: Some(0) };
     let mut stacks = Stacks::default();
-    let in_main = stacks.add(Stack::default(), frame(main));
+    let in_main = stacks.add(StackNumber::default(), frame(main));
     let in_read_names = stacks.add(in_main, frame(read_names));
     let row = |stack, size_class, blocks: f64, inuse: f64, size: f64| StackSamples {
         stack,

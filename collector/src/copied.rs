@@ -14,7 +14,7 @@ pub struct Copied {
     /// It was asked for, or calls one that was.
     is_there: bool,
     /// What it is in the recording.
-    pub stack: recording::Stack,
+    pub stack: recording::StackNumber,
     /// It does not reach its root.
     pub truncated: bool,
 }

@@ -6,7 +6,7 @@ use heaptrace_pprof::proto::{Label, signed};
 use heaptrace_pprof::samples::Encoded;
 
 use crate::form::Form;
-use crate::recording::{FrameNumber, Rows, Stack, StackSamples, Stacks, Values};
+use crate::recording::{FrameNumber, Rows, StackNumber, StackSamples, Stacks, Values};
 
 /// A profile's samples.
 #[derive(Debug)]
@@ -16,9 +16,9 @@ pub struct Draft {
     pub strings: StringTable,
     pub locations: Locations,
     /// The stack that is at hand, root first: each that called another. The next one has most in common with it.
-    trail: Vec<Stack>,
+    trail: Vec<StackNumber>,
     /// What of the next is new, leaf first, each with the id of its leaf's location.
-    new: Vec<(Stack, u32)>,
+    new: Vec<(StackNumber, u32)>,
     /// The label of a size class, without the number.
     label: Label,
 }
@@ -56,7 +56,7 @@ impl Draft {
     }
 
     /// Has another stack at hand.
-    fn go_on(&mut self, stack: Stack, stacks: &Stacks) {
+    fn go_on(&mut self, stack: StackNumber, stacks: &Stacks) {
         let mut depth = stacks.depth(stack) as usize;
         self.new.clear();
         for (stack, frame) in stacks.numbers(stack) {

@@ -6,7 +6,7 @@
 
 use hashbrown::HashMap;
 
-use crate::recording::{Frame, Stack, StackSamples, Stacks, Values};
+use crate::recording::{Frame, StackNumber, StackSamples, Stacks, Values};
 
 /// Frames that are kept of a stack on each side of its middle, in a file.
 const KEPT: usize = 1024;
@@ -38,7 +38,7 @@ pub fn keep_largest(rows: &mut Vec<StackSamples>, stacks: &mut Stacks, most: usi
     let mut rest = Values::default();
     rows.drain(most - 1..).for_each(|row| rest += row.values);
     rows.push(StackSamples {
-        stack: stacks.add(Stack::default(), SMALLEST),
+        stack: stacks.add(StackNumber::default(), SMALLEST),
         size_class: None,
         values: rest,
         cohorts: None,
@@ -47,7 +47,7 @@ pub fn keep_largest(rows: &mut Vec<StackSamples>, stacks: &mut Stacks, most: usi
 
 /// Makes one row of those of a stack, whatever the sizes of their blocks are.
 pub fn add_up_sizes(rows: &mut Vec<StackSamples>) {
-    let mut first: HashMap<Stack, usize> = HashMap::new();
+    let mut first: HashMap<StackNumber, usize> = HashMap::new();
     for row in std::mem::take(rows) {
         match first.get(&row.stack) {
             Some(&index) => rows[index].add(row),
@@ -72,11 +72,11 @@ pub fn shorten(rows: &mut Vec<StackSamples>, stacks: &mut Stacks, most: usize) {
 pub struct Folder {
     /// Frames that are kept on each side.
     kept: usize,
-    made: HashMap<(Stack, Frame), Stack>,
+    made: HashMap<(StackNumber, Frame), StackNumber>,
     /// Those of stacks with their middle left out.
     rows: Vec<StackSamples>,
     /// Which of them a stack and size class have.
-    indexes: HashMap<(Stack, Option<u64>), usize>,
+    indexes: HashMap<(StackNumber, Option<u64>), usize>,
 }
 
 impl Folder {
@@ -116,7 +116,7 @@ impl Folder {
         }
     }
 
-    fn fold(&mut self, stack: Stack, stacks: &mut Stacks) -> Stack {
+    fn fold(&mut self, stack: StackNumber, stacks: &mut Stacks) -> StackNumber {
         let kept = self.kept;
         let all: Vec<_> = stacks.callers(stack).collect();
         let inner = all[..kept].iter().rev().map(|&(_, frame)| frame).collect::<Vec<_>>();
@@ -136,7 +136,7 @@ mod tests {
         Frame { address, module: Some(0) }
     }
 
-    fn frames(stack: Stack, stacks: &Stacks) -> Vec<u64> {
+    fn frames(stack: StackNumber, stacks: &Stacks) -> Vec<u64> {
         stacks.callers(stack).map(|(_, frame)| frame.address).collect()
     }
 
@@ -144,7 +144,7 @@ mod tests {
     fn of_too_many_stacks_the_largest_stay_and_the_totals_too() {
         let (mut stacks, mut rows) = (Stacks::default(), Vec::new());
         for size in [5.0, 1.0, 9.0, 2.0] {
-            let stack = stacks.add(Stack::default(), frame(10 + size as u64));
+            let stack = stacks.add(StackNumber::default(), frame(10 + size as u64));
             let values = Values { alloc_space: size, inuse_space: -1.0, ..Values::default() };
             rows.push(StackSamples { stack, size_class: Some(8), values, cohorts: None });
         }
@@ -163,11 +163,11 @@ mod tests {
     #[test]
     fn sizes_are_added_up_and_deep_stacks_shortened() {
         let (mut stacks, mut rows) = (Stacks::default(), Vec::new());
-        let mut deep = Stack::default();
+        let mut deep = StackNumber::default();
         for address in 1..=9 {
             deep = stacks.add(deep, frame(address));
         }
-        let other = stacks.add(Stack::default(), frame(7));
+        let other = stacks.add(StackNumber::default(), frame(7));
         for (stack, size) in [(deep, 8), (other, 8), (deep, 16)] {
             let values = Values { alloc_space: size as f64, ..Values::default() };
             rows.push(StackSamples { stack, size_class: Some(size), values, cohorts: None });
@@ -189,7 +189,7 @@ mod tests {
     fn the_middle_of_a_deep_stack_is_left_out_and_stacks_that_differ_there_are_one() {
         let (mut stacks, mut folder, mut rows) = (Stacks::default(), Folder::of_files(), Vec::new());
         let row = |stack, values| StackSamples { stack, size_class: Some(8), values, cohorts: None };
-        let mut stack = stacks.add(Stack::default(), frame(1));
+        let mut stack = stacks.add(StackNumber::default(), frame(1));
         for depth in 2..=5000 {
             stack = stacks.add(stack, frame(2));
             let leaf = stacks.add(stack, frame(3));

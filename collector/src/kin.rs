@@ -68,25 +68,25 @@ fn subscription() -> Vec<u8> {
 /// Bytes of `nlmsghdr` and `cn_msg`.
 const HEADERS: usize = 16 + 20;
 
-/// What the kernel tells of a process.
+/// What the kernel tells of a process: its `proc_event`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Event {
+enum ProcEvent {
     Fork { parent: u32, child: u32 },
     Exec { pid: u32, at: Duration },
     Exit { pid: u32 },
 }
 
-impl Event {
+impl ProcEvent {
     /// Reads a message; `None` for what is of no interest, such as the threads of a process.
-    fn parse(message: &[u8]) -> Option<Event> {
+    fn parse(message: &[u8]) -> Option<ProcEvent> {
         let event = message.get(HEADERS..)?;
         let word = |at: usize| Some(u32::from_ne_bytes(event.get(at..at + 4)?.try_into().ok()?));
         let at = Duration::from_nanos(u64::from_ne_bytes(event.get(8..16)?.try_into().ok()?));
         let process = |at: usize| word(at).zip(word(at + 4)).filter(|(thread, group)| thread == group);
         match word(0)? {
-            1 => Some(Event::Fork { parent: word(20)?, child: process(24)?.1 }),
-            2 => Some(Event::Exec { pid: word(20)?, at }),
-            0x8000_0000 => Some(Event::Exit { pid: process(16)?.1 }),
+            1 => Some(ProcEvent::Fork { parent: word(20)?, child: process(24)?.1 }),
+            2 => Some(ProcEvent::Exec { pid: word(20)?, at }),
+            0x8000_0000 => Some(ProcEvent::Exit { pid: process(16)?.1 }),
             _ => None,
         }
     }
@@ -217,7 +217,7 @@ impl Shared {
         let mut message = [0; 256];
         loop {
             match recv(&self.socket, &mut message, RecvFlags::DONTWAIT) {
-                Ok((length, _)) => known.learn(Event::parse(&message[..length])),
+                Ok((length, _)) => known.learn(ProcEvent::parse(&message[..length])),
                 Err(Errno::NOBUFS) => known.has_gaps = true,
                 Err(Errno::INTR) => {}
                 Err(_) => return known,
@@ -227,23 +227,23 @@ impl Shared {
 }
 
 impl Known {
-    fn learn(&mut self, event: Option<Event>) {
+    fn learn(&mut self, event: Option<ProcEvent>) {
         match event {
-            Some(Event::Fork { parent, child }) if self.processes.contains_key(&parent) => {
+            Some(ProcEvent::Fork { parent, child }) if self.processes.contains_key(&parent) => {
                 self.processes.insert(child, None);
                 self.first.extend((parent == self.root).then_some(child));
             }
-            Some(Event::Exec { pid, at }) => {
+            Some(ProcEvent::Exec { pid, at }) => {
                 if let Some(exec) = self.processes.get_mut(&pid) {
                     *exec = Some(Exec::of(pid, at));
                 }
             }
-            Some(Event::Exit { pid }) => {
+            Some(ProcEvent::Exit { pid }) => {
                 let exec = self.processes.remove(&pid).flatten();
                 self.over.extend(exec.filter(|exec| !exec.announced));
                 self.settle();
             }
-            Some(Event::Fork { .. }) | None => {}
+            Some(ProcEvent::Fork { .. }) | None => {}
         }
     }
 
@@ -285,15 +285,15 @@ mod tests {
     #[test]
     fn events_are_read_and_threads_passed_over() {
         let fork = message(1, 5, &[11, 10, 20, 20]);
-        assert_eq!(Event::parse(&fork), Some(Event::Fork { parent: 10, child: 20 }));
-        assert_eq!(Event::parse(&message(1, 5, &[11, 10, 20, 10])), None);
+        assert_eq!(ProcEvent::parse(&fork), Some(ProcEvent::Fork { parent: 10, child: 20 }));
+        assert_eq!(ProcEvent::parse(&message(1, 5, &[11, 10, 20, 10])), None);
         let exec = message(2, 5, &[20, 20]);
-        assert_eq!(Event::parse(&exec), Some(Event::Exec { pid: 20, at: Duration::from_nanos(5) }));
-        assert_eq!(Event::parse(&message(0x8000_0000, 5, &[20, 20])), Some(Event::Exit { pid: 20 }));
-        assert_eq!(Event::parse(&message(0x8000_0000, 5, &[21, 20])), None);
-        assert_eq!(Event::parse(&message(4, 5, &[20, 20])), None);
+        assert_eq!(ProcEvent::parse(&exec), Some(ProcEvent::Exec { pid: 20, at: Duration::from_nanos(5) }));
+        assert_eq!(ProcEvent::parse(&message(0x8000_0000, 5, &[20, 20])), Some(ProcEvent::Exit { pid: 20 }));
+        assert_eq!(ProcEvent::parse(&message(0x8000_0000, 5, &[21, 20])), None);
+        assert_eq!(ProcEvent::parse(&message(4, 5, &[20, 20])), None);
         for length in 0..fork.len() {
-            assert_eq!(Event::parse(&fork[..length]), None);
+            assert_eq!(ProcEvent::parse(&fork[..length]), None);
         }
     }
 
@@ -303,15 +303,15 @@ mod tests {
         const PROGRAM: u32 = 2;
         const OTHERS: u32 = 10_000;
         let mut known = Known { root: ROOT, processes: HashMap::from([(ROOT, None)]), ..Known::default() };
-        known.learn(Some(Event::Fork { parent: ROOT, child: PROGRAM }));
+        known.learn(Some(ProcEvent::Fork { parent: ROOT, child: PROGRAM }));
         for child in PROGRAM + 1..=PROGRAM + OTHERS {
-            known.learn(Some(Event::Fork { parent: PROGRAM, child }));
+            known.learn(Some(ProcEvent::Fork { parent: PROGRAM, child }));
         }
         for pid in PROGRAM..=PROGRAM + OTHERS {
             let executable = "/bin/static".into();
             let exec = Exec { pid, at: Duration::ZERO, executable, preloaded: true, announced: false };
             known.processes.insert(pid, Some(exec));
-            known.learn(Some(Event::Exit { pid }));
+            known.learn(Some(ProcEvent::Exit { pid }));
         }
         assert!(known.over.len() < 2 * MOST_NAMED && known.missed.len() <= MOST_NAMED);
         assert!(known.silent(Duration::ZERO).any(|exec| exec.pid == PROGRAM));

@@ -8,7 +8,7 @@ use crate::path::os_path;
 
 /// A part of a file in memory.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Mapping {
+pub struct FileMapping {
     /// Where it is.
     pub range: Range<u64>,
     /// Where in the file it begins.
@@ -19,15 +19,15 @@ pub struct Mapping {
     pub path: PathBuf,
 }
 
-impl Mapping {
+impl FileMapping {
     /// The files in the memory of a process; none if it has ended.
-    pub fn of_files(pid: u32) -> Vec<Mapping> {
+    pub fn all(pid: u32) -> Vec<FileMapping> {
         let maps = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
-        maps.split(|&byte| byte == b'\n').filter_map(Mapping::parse).collect()
+        maps.split(|&byte| byte == b'\n').filter_map(FileMapping::parse).collect()
     }
 
     /// Reads a line; `None` for what is of no file.
-    pub(super) fn parse(line: &[u8]) -> Option<Mapping> {
+    pub(super) fn parse(line: &[u8]) -> Option<FileMapping> {
         let mut words = line.splitn(6, |&byte| byte == b' ');
         let mut word = || str::from_utf8(words.next()?).ok();
         let (range, permissions, offset) = (word()?, word()?, word()?);
@@ -38,7 +38,7 @@ impl Mapping {
         let is_code = permissions.as_bytes().get(2) == Some(&b'x');
         let is_file = path.first() == Some(&b'/');
         let path = os_path(path.strip_suffix(b" (deleted)").unwrap_or(path));
-        is_file.then_some(Mapping {
+        is_file.then_some(FileMapping {
             range: number(start)?..number(end)?,
             offset: number(offset)?,
             is_code,
@@ -56,12 +56,12 @@ mod tests {
     #[test]
     fn files_are_found_among_mappings() {
         let line = b"55d0c0a01000-55d0c0a05000 r-xp 00001000 fe:01 1234                       /usr/bin/a b (deleted)";
-        let mapping = Mapping::parse(line).unwrap();
+        let mapping = FileMapping::parse(line).unwrap();
         assert_eq!((mapping.range, mapping.offset), (0x55d0_c0a0_1000..0x55d0_c0a0_5000, 0x1000));
         assert!(mapping.is_code);
         assert_eq!(mapping.path.as_os_str().as_bytes(), b"/usr/bin/a b");
         assert!(
-            !Mapping::parse(b"55d0c0a01000-55d0c0a05000 r--p 00001000 fe:01 1234 /usr/bin/a")
+            !FileMapping::parse(b"55d0c0a01000-55d0c0a05000 r--p 00001000 fe:01 1234 /usr/bin/a")
                 .unwrap()
                 .is_code
         );
@@ -70,7 +70,7 @@ mod tests {
             b"7ffd0000-7ffe0000 r-xp 00000000 00:00 0 ",
             b"",
         ] {
-            assert_eq!(Mapping::parse(other), None);
+            assert_eq!(FileMapping::parse(other), None);
         }
     }
 
@@ -78,7 +78,7 @@ mod tests {
     fn our_own_program_is_in_our_memory() {
         let own = std::env::current_exe().unwrap();
         let here = files_are_found_among_mappings as *const () as u64;
-        let is_it = |mapping: &Mapping| mapping.is_code && mapping.range.contains(&here);
-        assert_eq!(Mapping::of_files(std::process::id()).into_iter().find(is_it).unwrap().path, own);
+        let is_it = |mapping: &FileMapping| mapping.is_code && mapping.range.contains(&here);
+        assert_eq!(FileMapping::all(std::process::id()).into_iter().find(is_it).unwrap().path, own);
     }
 }

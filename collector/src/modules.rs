@@ -10,7 +10,7 @@ use heaptrace_channel::{Segment, sys};
 
 use crate::files::Files;
 use crate::limits::is_scarce;
-use crate::maps::Mapping;
+use crate::maps::FileMapping;
 use crate::path::{absolute, os_path};
 use crate::recording::Module;
 
@@ -141,7 +141,7 @@ impl<'a> Selection<'a> {
 
 /// The file that a process has there.
 fn mapped_at(pid: u32, address: u64) -> PathBuf {
-    let mapping = Mapping::of_files(pid).into_iter().find(|mapping| mapping.range.contains(&address));
+    let mapping = FileMapping::all(pid).into_iter().find(|mapping| mapping.range.contains(&address));
     mapping.map_or_else(|| os_path(UNNAMED.to_bytes()), |mapping| mapping.path)
 }
 

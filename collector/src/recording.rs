@@ -72,14 +72,14 @@ pub struct Stacks {
     frames: Vec<Frame>,
     numbers: HashMap<Frame, FrameNumber>,
     /// Of each its leaf and what that was called from.
-    nodes: Vec<(FrameNumber, Stack)>,
+    nodes: Vec<(FrameNumber, StackNumber)>,
     /// How many frames each has.
     depths: Vec<u32>,
 }
 
 /// One of the [`Stacks`]: the position of its leaf, from 1, or 0 for the one without frames.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Stack(u32);
+pub struct StackNumber(u32);
 
 /// Which of the [`Stacks::frames`] a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl FrameNumber {
 
 impl Stacks {
     /// Adds the stack of `frame` called from `caller`.
-    pub fn add(&mut self, caller: Stack, frame: Frame) -> Stack {
+    pub fn add(&mut self, caller: StackNumber, frame: Frame) -> StackNumber {
         let number = self.number(frame);
         self.add_numbered(caller, number)
     }
@@ -108,10 +108,10 @@ impl Stacks {
     }
 
     /// Adds the stack of the frame with that number called from `caller`.
-    pub fn add_numbered(&mut self, caller: Stack, leaf: FrameNumber) -> Stack {
+    pub fn add_numbered(&mut self, caller: StackNumber, leaf: FrameNumber) -> StackNumber {
         self.nodes.push((leaf, caller));
         self.depths.push(self.depth(caller) + 1);
-        Stack(self.nodes.len() as u32)
+        StackNumber(self.nodes.len() as u32)
     }
 
     /// All frames, each once.
@@ -120,17 +120,17 @@ impl Stacks {
     }
 
     /// How many frames a stack has.
-    pub fn depth(&self, stack: Stack) -> u32 {
+    pub fn depth(&self, stack: StackNumber) -> u32 {
         (stack.0 as usize).checked_sub(1).map_or(0, |at| self.depths[at])
     }
 
     /// The stack, the one that called it, and so on, each with its leaf.
-    pub fn callers(&self, stack: Stack) -> impl Iterator<Item = (Stack, Frame)> {
+    pub fn callers(&self, stack: StackNumber) -> impl Iterator<Item = (StackNumber, Frame)> {
         self.numbers(stack).map(|(stack, leaf)| (stack, self.frames[leaf.position()]))
     }
 
     /// The stack, the one that called it, and so on, each with the number of its leaf.
-    pub fn numbers(&self, stack: Stack) -> impl Iterator<Item = (Stack, FrameNumber)> {
+    pub fn numbers(&self, stack: StackNumber) -> impl Iterator<Item = (StackNumber, FrameNumber)> {
         let mut next = stack;
         std::iter::from_fn(move || {
             let stack = next;
@@ -162,7 +162,7 @@ impl Rows for Vec<StackSamples> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct StackSamples {
     /// The stack.
-    pub stack: Stack,
+    pub stack: StackNumber,
     /// Upper bound of the size class in bytes: the label `bytes`. None of blocks of several classes.
     pub size_class: Option<u64>,
     /// Weighted estimates.

@@ -42,7 +42,7 @@ mod tests {
     use std::path::PathBuf;
     use std::time::{Duration, SystemTime};
 
-    use heaptrace_collector::recording::{Counters, Frame, Stack, StackSamples, Stacks, Values};
+    use heaptrace_collector::recording::{Counters, Frame, StackNumber, StackSamples, Stacks, Values};
     use heaptrace_collector::symbolize::Options;
 
     use super::*;
@@ -52,7 +52,8 @@ mod tests {
         let (mut stacks, mut rows) = (Stacks::default(), Vec::new());
         for number in 0..count {
             let frame = |level| Frame { address: 16 + number * frames + level, module: None };
-            let stack = (0..frames).fold(Stack::default(), |caller, level| stacks.add(caller, frame(level)));
+            let stack =
+                (0..frames).fold(StackNumber::default(), |caller, level| stacks.add(caller, frame(level)));
             for size in [8, 16] {
                 let values = Values { alloc_space: 0.5, inuse_objects: 1.0, ..Values::default() };
                 rows.push(StackSamples { stack, size_class: Some(size), values, cohorts: None });

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use heaptrace_symbolize::{Code, open_regular};
 
-use crate::maps::Mapping;
+use crate::maps::FileMapping;
 use crate::patch::FilePlan;
 
 /// The files that a process has code of.
@@ -21,7 +21,7 @@ impl CodeFiles {
     /// Those of a process that is there; only what it says that its executable is, if it is over already. Reads a
     /// list of the kernel's, and none of them: the process may be waiting.
     pub fn of(pid: u32, executable: &Path) -> CodeFiles {
-        let mappings = Mapping::of_files(pid).into_iter().filter(|mapping| mapping.is_code);
+        let mappings = FileMapping::all(pid).into_iter().filter(|mapping| mapping.is_code);
         let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_else(|_| executable.to_owned());
         let all = mappings.map(|mapping| mapping.path).chain([program.clone()]).collect();
         CodeFiles { program, all }

@@ -13,7 +13,7 @@ use super::size_class::SizeClass;
 pub struct Index {
     rows: Vec<Bounds>,
     /// The rows' places, and before them the one that all stacks without a cell share: it stays free.
-    places: Vec<Place>,
+    places: Vec<ClassCell>,
 }
 
 /// Where the places of a stack are.
@@ -25,12 +25,12 @@ struct Bounds {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct ClassCell {
     class: Option<SizeClass>,
     cell: u32,
 }
 
-const FREE: Place = Place { class: None, cell: 0 };
+const FREE: ClassCell = ClassCell { class: None, cell: 0 };
 
 impl Index {
     /// An index of nothing.
@@ -47,13 +47,13 @@ impl Index {
 
     /// Enters the cell of a stack and class that have none.
     pub fn insert(&mut self, stack: Stack, class: SizeClass, cell: u32) {
-        let (row, new) = (self.row(stack), Place { class: Some(class), cell });
+        let (row, new) = (self.row(stack), ClassCell { class: Some(class), cell });
         let place = row.place(class);
         if place > 0 && self.places[place].class.is_none() {
             self.places[place] = new;
             return;
         }
-        let mut taken: Vec<Place> = self.taken(row).copied().collect();
+        let mut taken: Vec<ClassCell> = self.taken(row).copied().collect();
         taken.push(new);
         let places = (0..).find_map(|more| spread(&taken, row.count() << more)).expect("256 are enough");
         let index = stack.0 as usize;
@@ -74,7 +74,7 @@ impl Index {
         self.rows.get(stack.0 as usize).copied().unwrap_or_default()
     }
 
-    fn taken(&self, row: Bounds) -> impl Iterator<Item = &Place> {
+    fn taken(&self, row: Bounds) -> impl Iterator<Item = &ClassCell> {
         let places = &self.places[row.start as usize..][..row.count()];
         places.iter().filter(|place| place.class.is_some())
     }
@@ -92,7 +92,7 @@ impl Bounds {
 }
 
 /// A row of `count` places with all that are taken, if none falls on another.
-fn spread(taken: &[Place], count: usize) -> Option<Vec<Place>> {
+fn spread(taken: &[ClassCell], count: usize) -> Option<Vec<ClassCell>> {
     let mut places = vec![FREE; count];
     for &place in taken {
         let to = &mut places[place.class?.number() & (count - 1)];

@@ -19,7 +19,7 @@ use super::kept;
 use super::plain::PlainFiles;
 use crate::files::Files;
 use crate::listener::Connection;
-use crate::maps::Mapping;
+use crate::maps::FileMapping;
 
 /// A page, in which offsets of mappings are given.
 const PAGE: u64 = 4096;
@@ -87,7 +87,7 @@ impl Plans {
         let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
         let (mut message, mut count) = (vec![VERSION], 0);
         let mut left: Vec<LeftAlone> = Vec::new();
-        for mapping in Mapping::of_files(pid).into_iter().filter(|mapping| mapping.is_code) {
+        for mapping in FileMapping::all(pid).into_iter().filter(|mapping| mapping.is_code) {
             let is_program = mapping.path == program;
             let opened = match is_program {
                 true => open_regular(Path::new(&format!("/proc/{pid}/exe"))).ok(),
@@ -131,7 +131,7 @@ impl Plans {
 }
 
 /// What was added to the addresses of the file that has these segments, of which one is mapped there.
-fn bias(mapping: &Mapping, segments: &[CodeSegment]) -> Option<u64> {
+fn bias(mapping: &FileMapping, segments: &[CodeSegment]) -> Option<u64> {
     let page = |address: u64| address - address % PAGE;
     let own = segments.iter().find(|segment| page(segment.offset) == mapping.offset)?;
     Some(mapping.range.start.wrapping_sub(page(own.start)))
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn the_bias_of_a_file_is_known_from_where_its_code_is() {
         let line = b"55d0c0a01000-55d0c0a05000 r-xp 00001000 fe:01 1234 /usr/bin/a";
-        let mapping = Mapping::parse(line).unwrap();
+        let mapping = FileMapping::parse(line).unwrap();
         let segments = [CodeSegment { start: 0x2030, offset: 0x1030, size: 100 }];
         assert_eq!(bias(&mapping, &segments), Some(0x55d0_c09f_f000));
     }

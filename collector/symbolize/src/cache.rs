@@ -21,13 +21,13 @@ pub(super) struct Cache(Mutex<Entries>);
 
 #[derive(Debug, Default)]
 struct Entries {
-    by_key: HashMap<Key, Entry>,
+    by_key: HashMap<Key, CachedBinary>,
     /// Counts the times that something was asked for.
     clock: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct CachedBinary {
     binary: Arc<OnceLock<Binary>>,
     last_used: u64,
 }
@@ -70,7 +70,7 @@ impl Cache {
         let mut entries = lock(&self.0);
         entries.clock += 1;
         let now = entries.clock;
-        let new = || Entry { binary: Arc::default(), last_used: now };
+        let new = || CachedBinary { binary: Arc::default(), last_used: now };
         let entry = entries.by_key.entry(Key::of(module)).or_insert_with(new);
         entry.last_used = now;
         Arc::clone(&entry.binary)

@@ -48,7 +48,8 @@ pub(super) struct Scope<'a> {
     pub(super) supplementary: Option<&'a Units>,
 }
 
-type Entry = DebuggingInformationEntry<Slice>;
+/// A debugging information entry, as DWARF abbreviates it.
+type Die = DebuggingInformationEntry<Slice>;
 
 impl Scope<'_> {
     /// The function of an entry of the unit, or of the one that it refers to.
@@ -121,7 +122,7 @@ impl Scope<'_> {
 
     /// The name of an entry alone. What has none gets the place of its declaration. Lambdas have none,
     /// or all those with the same parameters the same: `<lambda()>`.
-    fn own_name(self, entry: &Entry, member: &str) -> Option<String> {
+    fn own_name(self, entry: &Die, member: &str) -> Option<String> {
         let name = self.text(entry, DW_AT_name);
         let lambda = name.as_deref().and_then(|name| name.strip_prefix('<')?.strip_suffix('>'));
         match (entry.tag(), lambda) {
@@ -134,7 +135,7 @@ impl Scope<'_> {
         }
     }
 
-    fn with_place(self, what: &str, entry: &Entry) -> String {
+    fn with_place(self, what: &str, entry: &Die) -> String {
         let SourceLocation { file, line } = self.declaration(entry);
         let file = file.as_deref().and_then(|path| path.rsplit('/').next());
         let column = number(entry, DW_AT_decl_column).filter(|&column| column > 0);
@@ -145,7 +146,7 @@ impl Scope<'_> {
         }
     }
 
-    fn declaration(self, entry: &Entry) -> SourceLocation {
+    fn declaration(self, entry: &Die) -> SourceLocation {
         let file = match entry.attr_value(DW_AT_decl_file) {
             Some(AttributeValue::FileIndex(file)) => lines::file(self.files, file),
             _ => None,
@@ -153,16 +154,16 @@ impl Scope<'_> {
         SourceLocation { file, line: number(entry, DW_AT_decl_line) }
     }
 
-    fn text(self, entry: &Entry, attribute: DwAt) -> Option<String> {
+    fn text(self, entry: &Die, attribute: DwAt) -> Option<String> {
         self.unit.attr_string(entry.attr_value(attribute)?).ok()?.text()
     }
 }
 
 /// The entry that says what this one leaves out.
-fn reference(entry: &Entry) -> Option<AttributeValue<Slice>> {
+fn reference(entry: &Die) -> Option<AttributeValue<Slice>> {
     entry.attr_value(DW_AT_abstract_origin).or_else(|| entry.attr_value(DW_AT_specification))
 }
 
-fn number(entry: &Entry, attribute: DwAt) -> Option<u64> {
+fn number(entry: &Die, attribute: DwAt) -> Option<u64> {
     entry.attr_value(attribute)?.udata_value()
 }
