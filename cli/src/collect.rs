@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbounded};
-use heaptrace_channel::config::{self, SOCKET_FOLDER, Session};
+use heaptrace_channel::config::{self, SOCKET_FOLDER, SessionAddress};
 use heaptrace_collector::naming::Pattern;
 use heaptrace_collector::news::{PATIENCE, Teller, news};
 use heaptrace_collector::question::{Asker, questions};
@@ -41,7 +41,7 @@ const LISTENER: RawFd = 3;
 pub fn run() -> Result<()> {
     apart::ignore_requests();
     let variable = env::var_os(config::SESSION).context("the library starts this, not you")?;
-    let session = Session::parse(variable.as_bytes()).context("malformed session")?;
+    let session = SessionAddress::parse(variable.as_bytes()).context("malformed session")?;
     let token = session.token.try_into().context("malformed session")?;
     // SAFETY: the library leaves this descriptor open for us, and nobody else here knows of it.
     let listener = unsafe { OwnedFd::from_raw_fd(LISTENER) };

@@ -7,7 +7,7 @@
 use core::ffi::{c_char, c_int};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use heaptrace_channel::config::Session;
+use heaptrace_channel::config::SessionAddress;
 use heaptrace_channel::handshake::{Hello, Refusal};
 use heaptrace_channel::header::Start;
 use heaptrace_channel::{Geometry, Segment};
@@ -101,8 +101,8 @@ impl Surroundings {
         RECORDER.unwinder.set_main_stack_top(arguments.0 as usize);
         let (rate, seed) = (settings.rate(), settings.seed());
         let wants_patches = settings.patches() && !session::is_plain(&session, objects, vector);
-        let program = Program { session, rate, surroundings: self, children, wants_patches, unwinds };
-        let handed_over = program.hand_over(connection);
+        let startup = Startup { session, rate, surroundings: self, children, wants_patches, unwinds };
+        let handed_over = startup.hand_over(connection);
         let is_program = session.program == sys::pid();
         if let Err(why) = handed_over
             && session.waits
@@ -145,8 +145,8 @@ fn see_inside(connection: sys::Fd, objects: Objects) {
 }
 
 /// What the constructor knows of its program.
-struct Program<'a> {
-    session: Session<'a>,
+struct Startup<'a> {
+    session: SessionAddress<'a>,
     rate: u64,
     surroundings: Surroundings,
     /// Forked children are recorded too.
@@ -157,7 +157,7 @@ struct Program<'a> {
     unwinds: Result<(), Refusal>,
 }
 
-impl Program<'_> {
+impl Startup<'_> {
     /// Makes the segment and hands it over, or tells why there is none. Without a reason the collector
     /// does not listen.
     fn hand_over(&self, connection: sys::Fd) -> Result<(), Option<Refusal>> {

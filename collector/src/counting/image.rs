@@ -86,7 +86,7 @@ impl Image {
         ProcessCounts { name, pid, is_program, is_forked, processes, counts }
     }
 
-    fn counts(&self, process: counters::Process) -> Counts {
+    fn counts(&self, process: counters::ProcessNumber) -> Counts {
         let mut counts = Counts::default();
         let mut slots = 0;
         for slot in self.counters.get().slots(process) {

@@ -28,7 +28,7 @@ pub const PUSH_INTERVAL: &str = "HEAPTRACE_PUSH_INTERVAL";
 pub const LABELS: &str = "HEAPTRACE_LABELS";
 /// Path of the `heaptrace` binary.
 pub const COLLECTOR: &str = "HEAPTRACE_COLLECTOR";
-/// Where the collector of this tree of processes listens: a [`Session`].
+/// Where the collector of this tree of processes listens: a [`SessionAddress`].
 ///
 /// Set by `heaptrace run`, or by the library in the first process.
 pub const SESSION: &str = "HEAPTRACE_SESSION";
@@ -110,7 +110,7 @@ pub fn bad_placeholder(pattern: &[u8]) -> Option<&[u8]> {
 /// inheritance (or is [`NO_TOKEN`]), `PID` is the program that the session is about, and `EXIT` is
 /// `wait` if a process is to wait for its profile before it exits (nobody else would), else `go`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Session<'a> {
+pub struct SessionAddress<'a> {
     /// Name of the abstract socket.
     pub name: &'a [u8],
     /// The secret, 32 hexadecimal digits.
@@ -138,9 +138,9 @@ pub const TOKEN_LENGTH: usize = 32;
 /// of its own user only; see [`crate::handshake::same_user`].
 pub const NO_TOKEN: [u8; TOKEN_LENGTH] = [b'0'; TOKEN_LENGTH];
 
-impl<'a> Session<'a> {
+impl<'a> SessionAddress<'a> {
     /// Reads the variable's value; `None` if it is malformed.
-    pub fn parse(text: &'a [u8]) -> Option<Session<'a>> {
+    pub fn parse(text: &'a [u8]) -> Option<SessionAddress<'a>> {
         let mut parts = text.split(|&c| c == b':');
         let mut part = || parts.next();
         let (name, token, program, exit) = (part()?, part()?, part()?, part()?);
@@ -152,7 +152,7 @@ impl<'a> Session<'a> {
             b"go" => false,
             _ => return None,
         };
-        valid.then_some(Session { name, token, program, waits })
+        valid.then_some(SessionAddress { name, token, program, waits })
     }
 }
 
@@ -225,10 +225,11 @@ mod tests {
     fn a_session_reads_back_and_a_malformed_one_is_refused() {
         let token = "0123456789abcdef0123456789abcdef";
         let text = format!("heaptrace-1:{token}:42:wait");
-        let session = Session { name: b"heaptrace-1", token: token.as_bytes(), program: 42, waits: true };
-        assert_eq!(Session::parse(text.as_bytes()), Some(session));
+        let session =
+            SessionAddress { name: b"heaptrace-1", token: token.as_bytes(), program: 42, waits: true };
+        assert_eq!(SessionAddress::parse(text.as_bytes()), Some(session));
         let text = format!("heaptrace-1:{token}:42:go");
-        assert_eq!(Session::parse(text.as_bytes()), Some(Session { waits: false, ..session }));
+        assert_eq!(SessionAddress::parse(text.as_bytes()), Some(SessionAddress { waits: false, ..session }));
         for text in [
             "",
             "a:b:1",
@@ -238,7 +239,7 @@ mod tests {
             &format!("a:{token}:1:x"),
             &format!("a:{token}:1:go:y"),
         ] {
-            assert_eq!(Session::parse(text.as_bytes()), None, "{text}");
+            assert_eq!(SessionAddress::parse(text.as_bytes()), None, "{text}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::ffi::{c_char, c_int};
 
-use heaptrace_channel::config::{self, Session};
+use heaptrace_channel::config::{self, SessionAddress};
 use heaptrace_channel::counters::Counters;
 use heaptrace_channel::handshake::{Hello, Refusal};
 use heaptrace_recorder::c_library::Strings;
@@ -42,7 +42,7 @@ fn begin(surroundings: Surroundings) -> Option<()> {
     // A name that nobody else has is not to be found here either.
     objects.withdraw(originals::missing().chain(operators::start(objects)));
     let session = environment.value(config::SESSION)?.to_bytes();
-    let session = Session::parse(session)?;
+    let session = SessionAddress::parse(session)?;
     let children = Settings { environment, complains: false }.children();
     if !children && session.program != sys::pid() {
         return None;

@@ -3,7 +3,7 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
 
-use heaptrace_channel::counters::{Counters, Process, ProcessCounters, Slot};
+use heaptrace_channel::counters::{Counters, ProcessCounters, ProcessNumber, Slot};
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_recorder::{fork, sys};
 
@@ -106,8 +106,8 @@ pub fn counters() -> Option<&'static Counters<'static>> {
 }
 
 /// This process's place in the counters, if it has one.
-pub fn own_process() -> Option<Process> {
-    Some(Process(WIPED.process.load(Relaxed).checked_sub(1)? as u16))
+pub fn own_process() -> Option<ProcessNumber> {
+    Some(ProcessNumber(WIPED.process.load(Relaxed).checked_sub(1)? as u16))
 }
 
 #[inline]

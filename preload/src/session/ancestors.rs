@@ -10,7 +10,7 @@
 
 use core::ffi::CStr;
 
-use heaptrace_channel::config::{self, MAX_NAME, NO_TOKEN, Session};
+use heaptrace_channel::config::{self, MAX_NAME, NO_TOKEN, SessionAddress};
 use heaptrace_channel::stat::Stat;
 
 use heaptrace_recorder::sys;
@@ -24,32 +24,32 @@ const MAX_STEPS: usize = 32;
 
 /// A process that may have started a collector.
 #[derive(Debug)]
-pub struct Process(Stat);
+pub struct Ancestor(Stat);
 
-impl Process {
+impl Ancestor {
     /// This process; `None` if there is no /proc.
-    pub fn own() -> Option<Process> {
-        Process::read(c"/proc/self/stat")
+    pub fn own() -> Option<Ancestor> {
+        Ancestor::read(c"/proc/self/stat")
     }
 
     /// The process of an id, if it is there and has not ended.
-    pub fn living(pid: u32) -> Option<Process> {
-        Process::of(pid.into()).filter(|process| !process.0.ended)
+    pub fn living(pid: u32) -> Option<Ancestor> {
+        Ancestor::of(pid.into()).filter(|process| !process.0.ended)
     }
 
-    fn parent(&self) -> Option<Process> {
-        Process::of(self.0.parent)
+    fn parent(&self) -> Option<Ancestor> {
+        Ancestor::of(self.0.parent)
     }
 
-    fn of(pid: u64) -> Option<Process> {
+    fn of(pid: u64) -> Option<Ancestor> {
         let mut path = Text::<32>::of(&[b"/proc/"]);
         path.push_decimal(pid);
         path.push(b"/stat\0");
-        Process::read(path.c_str()?)
+        Ancestor::read(path.c_str()?)
     }
 
-    fn read(path: &CStr) -> Option<Process> {
-        Stat::parse(sys::read(path, &mut [0; 1024])).map(Process)
+    fn read(path: &CStr) -> Option<Ancestor> {
+        Stat::parse(sys::read(path, &mut [0; 1024])).map(Ancestor)
     }
 
     /// Where the collector listens that this process has started, if it has.
@@ -64,7 +64,7 @@ impl Process {
 
 /// The session of the nearest ancestor that has one, with a connection to its collector. `library` is
 /// the path of this library.
-pub fn session(library: &CStr) -> Option<(Session<'static>, sys::Fd)> {
+pub fn session(library: &CStr) -> Option<(SessionAddress<'static>, sys::Fd)> {
     let socket = net::socket().ok()?; // one for all, as it is what costs most
     let found = find(socket, library);
     if found.is_none() {
@@ -74,12 +74,12 @@ pub fn session(library: &CStr) -> Option<(Session<'static>, sys::Fd)> {
 }
 
 /// Connects the socket.
-fn find(socket: sys::Fd, library: &CStr) -> Option<Session<'static>> {
-    let mut process = Process::own()?;
+fn find(socket: sys::Fd, library: &CStr) -> Option<SessionAddress<'static>> {
+    let mut process = Ancestor::own()?;
     for _ in 0..MAX_STEPS {
         let name = process.socket();
         let program = process.0.pid as u32;
-        let session = Session { name: name.bytes(), token: &NO_TOKEN, program, waits: true };
+        let session = SessionAddress { name: name.bytes(), token: &NO_TOKEN, program, waits: true };
         if net::connect_socket(socket, &session, library).is_ok() {
             let variable = Variable::of(&session)?;
             variable.announce();
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_process_has_the_parent_that_the_kernel_says() {
-        let own = Process::own().unwrap();
+        let own = Ancestor::own().unwrap();
         assert_eq!(own.0.pid, std::process::id().into());
         let parent = own.parent().unwrap();
         assert_eq!(parent.0.pid, std::os::unix::process::parent_id().into());

@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_char};
 use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
-use heaptrace_channel::config::{self, Session};
+use heaptrace_channel::config::{self, SessionAddress};
 
 use heaptrace_recorder::c_library::{Auxiliary, AuxiliaryEntry, Name, Objects, Strings};
 use heaptrace_recorder::memory::map_private;
@@ -20,7 +20,7 @@ impl Variable {
     pub const NO_SESSION: Variable = Variable(c"HEAPTRACE_SESSION=none");
 
     /// The variable for a session of manual mode.
-    pub fn of(session: &Session) -> Option<Variable> {
+    pub fn of(session: &SessionAddress) -> Option<Variable> {
         const SIZE: usize = 256;
         let mut text =
             Text::<SIZE>::of(&[config::SESSION.as_bytes(), b"=", session.name, b":", session.token, b":"]);
@@ -37,8 +37,8 @@ impl Variable {
     }
 
     /// The session that it tells.
-    pub fn session(self) -> Option<Session<'static>> {
-        Session::parse(self.0.to_bytes().split_at_checked(config::SESSION.len() + 1)?.1)
+    pub fn session(self) -> Option<SessionAddress<'static>> {
+        SessionAddress::parse(self.0.to_bytes().split_at_checked(config::SESSION.len() + 1)?.1)
     }
 
     /// Has it added to the environment, by [`export`].

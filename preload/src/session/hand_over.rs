@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use heaptrace_channel::config::{Session, TOKEN_LENGTH};
+use heaptrace_channel::config::{SessionAddress, TOKEN_LENGTH};
 use heaptrace_channel::handshake::{Hello, NAME_LENGTH, Refusal};
 use heaptrace_recorder::sys::{self, Errno, Fd};
 
@@ -26,7 +26,7 @@ pub fn shared_file(name: &CStr, size: usize) -> Result<Fd, Refusal> {
 /// Why there is none; without a reason if the collector does not listen.
 pub fn hand_over(
     connection: Fd,
-    session: &Session,
+    session: &SessionAddress,
     (name, wants_patches): ([u8; NAME_LENGTH], bool),
     file: Result<Fd, Refusal>,
 ) -> Result<(), Option<Refusal>> {

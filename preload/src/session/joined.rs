@@ -3,7 +3,7 @@
 
 use core::ffi::CStr;
 
-use heaptrace_channel::config::{self, Session};
+use heaptrace_channel::config::{self, SessionAddress};
 
 use heaptrace_recorder::c_library::Strings;
 use heaptrace_recorder::sys;
@@ -13,7 +13,7 @@ use super::{ancestors, net, spawn};
 /// A session that this process has come to.
 pub struct Joined {
     /// What is known of it.
-    pub session: Session<'static>,
+    pub session: SessionAddress<'static>,
     /// A connection to its collector.
     pub connection: sys::Fd,
     /// It is this process's own.
@@ -23,11 +23,11 @@ pub struct Joined {
 /// Joins the session; `None` if there is none, or it is not about this process: one that the
 /// program started, without `children`.
 pub fn join(environment: Strings, library: &CStr, children: bool) -> Option<Joined> {
-    let is_wanted = |session: &Session| children || session.program == sys::pid();
+    let is_wanted = |session: &SessionAddress| children || session.program == sys::pid();
     let value = environment.value(config::SESSION).map(CStr::to_bytes).filter(|value| !value.is_empty());
     let mut program = sys::pid();
     if let Some(value) = value {
-        let session = Session::parse(value)?; // or `config::NO_SESSION`
+        let session = SessionAddress::parse(value)?; // or `config::NO_SESSION`
         if !is_wanted(&session) {
             return None;
         }
@@ -36,7 +36,7 @@ pub fn join(environment: Strings, library: &CStr, children: bool) -> Option<Join
             // Manual mode. If the program lives, its collector cannot be reached from here; a session of this
             // process's own is not to take the place of its profile.
             Err(_) if session.waits => {
-                let starter = ancestors::Process::living(session.program);
+                let starter = ancestors::Ancestor::living(session.program);
                 if starter.is_some_and(|process| process.socket().bytes() == session.name) {
                     program = session.program;
                 }

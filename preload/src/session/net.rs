@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use heaptrace_channel::config::{NO_TOKEN, SOCKET_FOLDER, Session};
+use heaptrace_channel::config::{NO_TOKEN, SOCKET_FOLDER, SessionAddress};
 use heaptrace_channel::handshake::same_user;
 use heaptrace_recorder::call;
 use heaptrace_recorder::sys::{self, Errno, Fd};
@@ -88,14 +88,14 @@ pub fn listen(name: &[u8]) -> Result<Fd, Errno> {
 }
 
 /// A socket that is connected to a session's collector. `library` is the path of this library.
-pub fn connect(session: &Session, library: &CStr) -> Result<Fd, Errno> {
+pub fn connect(session: &SessionAddress, library: &CStr) -> Result<Fd, Errno> {
     let socket = socket()?;
     connect_socket(socket, session, library).map(|()| socket).inspect_err(|_| socket.close())
 }
 
 /// Connects a socket, which can be tried with another session if nobody listens for this one. Waits
 /// for a collector that is stopped, but not long.
-pub fn connect_socket(socket: Fd, session: &Session, library: &CStr) -> Result<(), Errno> {
+pub fn connect_socket(socket: Fd, session: &SessionAddress, library: &CStr) -> Result<(), Errno> {
     let files = || folders(library).into_iter().filter_map(|folder| Address::of_file(folder, session.name));
     let connected = Address::of_abstract(session.name).connect(socket);
     connected.or_else(|why| files().find_map(|file| file.connect(socket).ok()).ok_or(why))?;
@@ -111,7 +111,7 @@ pub fn folders(library: &CStr) -> [&[u8]; 2] {
 
 /// Refuses a listener that belongs to another user, who could have taken the name. With a token it
 /// may be root's: this process may have been root's.
-fn check_peer(socket: Fd, session: &Session) -> Result<(), Errno> {
+fn check_peer(socket: Fd, session: &SessionAddress) -> Result<(), Errno> {
     let mut peer = libc::ucred { pid: 0, uid: !0, gid: !0 };
     let mut length = size_of::<libc::ucred>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `length` bytes of `peer`.

@@ -3,7 +3,7 @@
 
 use core::ffi::CStr;
 
-use heaptrace_channel::config::{MAX_NAME, Session};
+use heaptrace_channel::config::{MAX_NAME, SessionAddress};
 use heaptrace_channel::plain::{Key, SIZE, SUFFIX};
 use heaptrace_recorder::c_library::{Auxiliary, Objects};
 use heaptrace_recorder::sys;
@@ -12,7 +12,7 @@ use super::net::folders;
 use super::text::Text;
 
 /// Is there nothing to patch in any file of this process, as the collector knows?
-pub fn is_plain(session: &Session, objects: Objects, vector: Auxiliary) -> bool {
+pub fn is_plain(session: &SessionAddress, objects: Objects, vector: Auxiliary) -> bool {
     let mut buffer = [0; SIZE];
     let Some(table) = table(session, objects.own_path(), &mut buffer) else { return false };
     let is_known =
@@ -23,7 +23,7 @@ pub fn is_plain(session: &Session, objects: Objects, vector: Auxiliary) -> bool 
 }
 
 /// The session's table, if there is one.
-fn table<'b>(session: &Session, library: &CStr, buffer: &'b mut [u8; SIZE]) -> Option<&'b [u8]> {
+fn table<'b>(session: &SessionAddress, library: &CStr, buffer: &'b mut [u8; SIZE]) -> Option<&'b [u8]> {
     let read = folders(library).into_iter().find_map(|folder| {
         let path = Text::<{ 4096 + MAX_NAME }>::of(&[folder, b"/", session.name, SUFFIX.as_bytes(), b"\0"]);
         Some(sys::read_trusted(path.c_str()?, buffer).len()).filter(|&read| read > 0)

@@ -6,13 +6,13 @@
 use core::ffi::CStr;
 use core::ptr::null;
 
-use heaptrace_channel::config::{self, MAX_NAME, Session, TOKEN_LENGTH};
+use heaptrace_channel::config::{self, MAX_NAME, SessionAddress, TOKEN_LENGTH};
 use heaptrace_channel::handshake::{Refusal, decode_answer};
 
 use heaptrace_recorder::c_library::Strings;
 use heaptrace_recorder::sys;
 
-use super::ancestors::Process;
+use super::ancestors::Ancestor;
 use super::announce::{Variable, names};
 use super::complain::complain;
 use super::text::Text;
@@ -26,7 +26,11 @@ const MAX_VARIABLES: usize = 4096;
 /// one will start. `library` is the path of this library, `program` the process that the session is
 /// about. Without a collector to start it complains, once, and the program goes on unprofiled.
 #[inline(never)] // it takes 40 KiB of stack, which few processes need
-pub fn session(environment: Strings, library: &CStr, program: u32) -> Option<(Session<'static>, sys::Fd)> {
+pub fn session(
+    environment: Strings,
+    library: &CStr,
+    program: u32,
+) -> Option<(SessionAddress<'static>, sys::Fd)> {
     let Some(variable) = start_session(environment, library, program) else {
         Variable::NO_SESSION.announce();
         return None;
@@ -81,7 +85,7 @@ fn start_session(environment: Strings, library: &CStr, program: u32) -> Option<V
         return None;
     };
     let token = random();
-    let session = Session { name: name.bytes(), token: token.bytes(), program, waits: true };
+    let session = SessionAddress { name: name.bytes(), token: token.bytes(), program, waits: true };
     let variable = Variable::of(&session);
     if let Some(variable) = variable {
         start(path, listener, variable, environment);
@@ -92,7 +96,7 @@ fn start_session(environment: Strings, library: &CStr, program: u32) -> Option<V
 
 /// Listens where [`super::ancestors`] looks, or elsewhere if there is no /proc or the name is taken.
 fn listen() -> Option<(Text<MAX_NAME>, sys::Fd)> {
-    let own = Process::own().map(|own| own.socket());
+    let own = Ancestor::own().map(|own| own.socket());
     let elsewhere = Text::of(&[config::SOCKET, random().bytes()]);
     let mut names = own.into_iter().chain([elsewhere]);
     names.find_map(|name| net::listen(name.bytes()).ok().map(|socket| (name, socket)))

@@ -2,7 +2,7 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 
-use heaptrace_channel::config::{Session, parse_number, parse_rate};
+use heaptrace_channel::config::{SessionAddress, parse_number, parse_rate};
 use heaptrace_channel::handshake::{Hello, decode_answer};
 use heaptrace_channel::header::Start;
 use heaptrace_channel::identity::{MAX_COMMAND, MAX_PATH, Who};
@@ -205,7 +205,7 @@ pub fn look_at_patches(message: &[u8]) {
 
 /// The bytes are what the other end does: where it writes what, and when this end looks.
 pub fn run(bytes: &[u8]) {
-    let _ = (Hello::decode(bytes), Session::parse(bytes), parse_rate(bytes), parse_number(bytes));
+    let _ = (Hello::decode(bytes), SessionAddress::parse(bytes), parse_rate(bytes), parse_number(bytes));
     if let Some(&first) = bytes.first() {
         let _ = (decode_answer(first), ModuleId(first.into()).record());
     }

@@ -18,7 +18,7 @@ mod sums;
 mod view;
 
 pub use header::Header;
-pub use process::{OTHERS, Process, ProcessCounters};
+pub use process::{OTHERS, ProcessCounters, ProcessNumber};
 pub use slot::{
     BYTES_AT, CLASSES, FREES_AT, Family, Forwarded, HISTOGRAM_AT, LAST_AT, MAX_AT, PENDING_AT, STEP, Seen,
     Slot, size_class,

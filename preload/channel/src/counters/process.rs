@@ -7,11 +7,11 @@ const MAX: usize = 4096;
 
 /// The processes that are not told apart any more: those that came when all places were taken, and those
 /// that have ended and whose slots others needed.
-pub const OTHERS: Process = Process(MAX as u16 - 1);
+pub const OTHERS: ProcessNumber = ProcessNumber(MAX as u16 - 1);
 
 /// A process's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Process(pub u16);
+pub struct ProcessNumber(pub u16);
 
 /// What is known of a process, beside what its threads count.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering::*};
 
-use super::process::{Process, ProcessCounters};
+use super::process::{ProcessCounters, ProcessNumber};
 
 /// A way to ask for memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,13 +134,13 @@ impl Owner {
     /// The slot of all that have none: [`Counters::shared_slot`](super::Counters::shared_slot).
     pub const ALL: Owner = Owner(u64::MAX);
 
-    pub fn of(process: Process, thread: u32) -> Owner {
+    pub fn of(process: ProcessNumber, thread: u32) -> Owner {
         Owner((u64::from(process.0) + 1) << 32 | u64::from(thread))
     }
 
-    pub fn process(self) -> Option<Process> {
+    pub fn process(self) -> Option<ProcessNumber> {
         let place = (self.0 >> 32).checked_sub(1)?;
-        (place < ProcessCounters::MAX as u64).then_some(Process(place as u16))
+        (place < ProcessCounters::MAX as u64).then_some(ProcessNumber(place as u16))
     }
 
     pub fn thread(self) -> u32 {

@@ -3,7 +3,7 @@
 use crate::atomic::{AtomicU32, Ordering::*};
 
 use super::header::Header;
-use super::process::{OTHERS, Process, ProcessCounters};
+use super::process::{OTHERS, ProcessCounters, ProcessNumber};
 use super::slot::{Owner, Slot};
 use super::sums::Sums;
 use crate::identity::Who;
@@ -104,19 +104,19 @@ impl<'m> Counters<'m> {
     }
 
     /// The counters of a process.
-    pub fn process(&self, process: Process) -> &'m ProcessCounters {
+    pub fn process(&self, process: ProcessNumber) -> &'m ProcessCounters {
         &self.processes[process.0 as usize % self.processes.len()]
     }
 
     /// Takes a place for the process with that id: the last place is for all that find no other.
-    pub fn claim_process(&self, pid: u32) -> Process {
+    pub fn claim_process(&self, pid: u32) -> ProcessNumber {
         let taken = self
             .header
             .processes
             .0
             .fetch_update(Relaxed, Relaxed, |taken| (taken < u32::from(OTHERS.0)).then_some(taken + 1));
         let Ok(place) = taken else { return OTHERS };
-        let process = Process(place as u16);
+        let process = ProcessNumber(place as u16);
         self.process(process).pid.store(pid, Relaxed);
         process
     }
@@ -126,7 +126,7 @@ impl<'m> Counters<'m> {
     /// a thread.
     pub fn claim_slot(
         &self,
-        process: Process,
+        process: ProcessNumber,
         thread: u32,
         before: Option<&Slot>,
         cursor: &AtomicU32,
@@ -195,18 +195,19 @@ impl<'m> Counters<'m> {
     }
 
     /// The processes that have counted, with their ids; not those of [`OTHERS`].
-    pub fn processes(&self) -> impl Iterator<Item = (Process, u32)> {
+    pub fn processes(&self) -> impl Iterator<Item = (ProcessNumber, u32)> {
         let count = self.header.processes.0.load(Relaxed).min(u32::from(OTHERS.0));
-        (0..count as u16).map(|place| (Process(place), self.process(Process(place)).pid.load(Relaxed)))
+        (0..count as u16)
+            .map(|place| (ProcessNumber(place), self.process(ProcessNumber(place)).pid.load(Relaxed)))
     }
 
     /// Are some counts of the process among those of [`OTHERS`]?
-    pub fn is_merged(&self, process: Process) -> bool {
+    pub fn is_merged(&self, process: ProcessNumber) -> bool {
         self.process(process).merged.load(Relaxed) != 0
     }
 
     /// The slots in which a process has counted.
-    pub fn slots(&self, process: Process) -> impl Iterator<Item = &'m Slot> {
+    pub fn slots(&self, process: ProcessNumber) -> impl Iterator<Item = &'m Slot> {
         let used = (self.header.used.0.load(Relaxed) as usize).min(self.slots.len());
         let own = self.slots.iter().take(used).skip(1);
         let own = own.filter(move |slot| Owner(slot.owner.load(Acquire)).process() == Some(process));
@@ -214,7 +215,7 @@ impl<'m> Counters<'m> {
     }
 
     /// What a process has in use, and the most that it had.
-    pub fn in_use(&self, process: Process) -> (i64, i64) {
+    pub fn in_use(&self, process: ProcessNumber) -> (i64, i64) {
         let (told, peak) = self.process(process).told();
         // The shared slot keeps nothing to itself.
         let is_own = |slot: &&'m Slot| !core::ptr::eq(*slot, self.shared_slot());
@@ -225,7 +226,7 @@ impl<'m> Counters<'m> {
     }
 
     /// All that a process has counted.
-    pub fn sums(&self, process: Process) -> Sums {
+    pub fn sums(&self, process: ProcessNumber) -> Sums {
         let (in_use, peak) = self.in_use(process);
         let mut sums = Sums { in_use, peak, ..Sums::default() };
         self.slots(process).for_each(|slot| sums.add(slot));

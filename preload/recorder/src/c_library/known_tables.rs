@@ -13,12 +13,12 @@ const COUNT: usize = 32;
 /// Tables by where the dynamic section of their object is.
 #[derive(Debug)]
 pub struct KnownTables {
-    places: [Place; COUNT],
+    places: [ObjectTables; COUNT],
     are_all: AtomicBool,
 }
 
 #[derive(Debug)]
-struct Place {
+struct ObjectTables {
     /// Whose tables they are: 0 for nobody's yet, and this for those that are being written.
     dynamic: AtomicUsize,
     tables: UnsafeCell<MaybeUninit<Option<Tables>>>,
@@ -28,11 +28,11 @@ struct Place {
 const WRITING: usize = 1;
 
 // SAFETY: tables are written once, by who took the place, and read after that.
-unsafe impl Sync for Place {}
+unsafe impl Sync for ObjectTables {}
 
-impl Place {
-    const fn free() -> Place {
-        Place { dynamic: AtomicUsize::new(0), tables: UnsafeCell::new(MaybeUninit::zeroed()) }
+impl ObjectTables {
+    const fn free() -> ObjectTables {
+        ObjectTables { dynamic: AtomicUsize::new(0), tables: UnsafeCell::new(MaybeUninit::zeroed()) }
     }
 
     /// Takes the place, if it is free.
@@ -44,7 +44,7 @@ impl Place {
 impl KnownTables {
     /// None.
     pub const fn new() -> KnownTables {
-        KnownTables { places: [const { Place::free() }; COUNT], are_all: AtomicBool::new(false) }
+        KnownTables { places: [const { ObjectTables::free() }; COUNT], are_all: AtomicBool::new(false) }
     }
 
     /// The tables of the object with that dynamic section, which `read` finds in there.

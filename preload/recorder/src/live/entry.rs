@@ -21,16 +21,16 @@ const STACK_SHIFT: u32 = SIZE_LOW_BITS + ERA_BITS;
 
 /// A block, or room for one.
 #[repr(C)]
-pub struct Entry {
+pub struct TableEntry {
     key: AtomicU64,
     value: AtomicU64,
 }
 
 /// Room for blocks of one granule.
 #[repr(C, align(64))]
-pub struct Bucket([Entry; WAYS]);
+pub struct Bucket([TableEntry; WAYS]);
 
-impl Entry {
+impl TableEntry {
     /// The key, if it is that of `address`, which is one of a block.
     #[inline]
     fn matches(&self, address: usize) -> Option<u64> {
@@ -73,7 +73,7 @@ impl Entry {
 
 impl Bucket {
     /// Its entries.
-    pub fn entries(&self) -> &[Entry; WAYS] {
+    pub fn entries(&self) -> &[TableEntry; WAYS] {
         &self.0
     }
 
@@ -105,7 +105,7 @@ impl Bucket {
                 empty = Some(entry);
             }
         }
-        empty.is_some_and(|entry: &Entry| entry.fill(address, sample))
+        empty.is_some_and(|entry: &TableEntry| entry.fill(address, sample))
     }
 
     /// Removes the block at `address`, if it is in here.
@@ -124,8 +124,8 @@ mod tests {
 
     use super::*;
 
-    fn entry() -> Entry {
-        Entry { key: AtomicU64::new(EMPTY), value: AtomicU64::new(0) }
+    fn entry() -> TableEntry {
+        TableEntry { key: AtomicU64::new(EMPTY), value: AtomicU64::new(0) }
     }
 
     fn bucket() -> Bucket {
@@ -158,7 +158,7 @@ mod tests {
         assert!(!bucket.add(9 << 12, sample(9)), "it is full");
         assert_eq!(bucket.take(2 << 12), Some(sample(2)));
         assert!(bucket.add(9 << 12, sample(9)));
-        let all: Vec<_> = bucket.entries().iter().filter_map(Entry::block).collect();
+        let all: Vec<_> = bucket.entries().iter().filter_map(TableEntry::block).collect();
         assert_eq!(all, [1, 9, 3, 4].map(|n| (n << 12, sample(n as u64))));
     }
 

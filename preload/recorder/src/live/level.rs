@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use heaptrace_channel::sample::Sample;
 
-use super::entry::{Bucket, Entry};
+use super::entry::{Bucket, TableEntry};
 use crate::sys::PAGE;
 
 /// Buckets of which each takes the others' blocks when they are full.
@@ -154,7 +154,7 @@ impl<'t> Level<'t> {
     }
 
     /// The entries of the chunks that there ever was a block in.
-    fn used(self) -> impl Iterator<Item = &'t Entry> {
+    fn used(self) -> impl Iterator<Item = &'t TableEntry> {
         let chunks = self.buckets().chunks(CHUNK).zip(self.notes());
         let used = chunks.filter(|(_, notes)| notes.load(Relaxed) & USED != 0);
         used.flat_map(|(chunk, _)| chunk).flat_map(Bucket::entries)
@@ -162,7 +162,7 @@ impl<'t> Level<'t> {
 
     /// All blocks that are in here, each with its address.
     pub fn blocks(self) -> impl Iterator<Item = (usize, Sample)> {
-        self.used().filter_map(Entry::block)
+        self.used().filter_map(TableEntry::block)
     }
 
     /// The bucket of that index.

@@ -83,7 +83,7 @@ fn sizes_that_change_are_counted_by_where_the_block_is_then() {
 fn a_slot_of_a_process_that_cannot_be_is_nobodys() {
     let owner = |place: u64| Owner((place + 1) << 32 | 9).process();
     let most = ProcessCounters::MAX as u64;
-    assert_eq!([most - 1, most].map(owner), [Some(Process(most as u16 - 1)), None]);
+    assert_eq!([most - 1, most].map(owner), [Some(ProcessNumber(most as u16 - 1)), None]);
     assert_eq!([Owner(0), Owner::ALL].map(Owner::process), [None; 2]);
 }
 
