@@ -28,11 +28,11 @@ pub(super) struct Debuginfod {
     urls: Vec<String>,
     cache: PathBuf,
     agent: Agent,
-    state: Mutex<State>,
+    requests: Mutex<Requests>,
 }
 
 #[derive(Debug)]
-struct State {
+struct Requests {
     /// How much longer all answers together may take.
     patience: Duration,
     /// What was asked for: nothing is asked for twice.
@@ -46,10 +46,10 @@ struct State {
 impl Debuginfod {
     /// Nothing is asked yet; `patience` is how long all answers together may take.
     pub(super) fn new(urls: &[String], cache: &Path, patience: Duration) -> Debuginfod {
-        let (mut state, is_secure) = (State::new(patience), |url: &&String| url.starts_with("https:"));
+        let (mut requests, is_secure) = (Requests::new(patience), |url: &&String| url.starts_with("https:"));
         let tls = urls.iter().find(is_secure).map_or_else(|| Ok(TlsConfig::default()), |url| tls_to(url));
         let tls = tls.unwrap_or_else(|why| {
-            state
+            requests
                 .given_up
                 .extend(urls.iter().filter(is_secure).map(|url| (without_slash(url), why.to_string())));
             TlsConfig::default()
@@ -63,7 +63,7 @@ impl Debuginfod {
             urls: urls.iter().map(|url| without_slash(url)).collect(),
             cache: cache.to_owned(),
             agent: agent.into(),
-            state: Mutex::new(state),
+            requests: Mutex::new(requests),
         }
     }
 
@@ -71,23 +71,23 @@ impl Debuginfod {
     /// `executable`. Whether it has that build id is for the caller to check.
     pub(super) fn fetch(&self, id: &str, kind: &str) -> Option<PathBuf> {
         let name = format!("{id}/{kind}");
-        if !lock(&self.state).asked.insert(name.clone()) {
+        if !lock(&self.requests).asked.insert(name.clone()) {
             return None;
         }
         self.urls.iter().find_map(|url| self.ask(url, &name))
     }
 
     fn ask(&self, url: &str, name: &str) -> Option<PathBuf> {
-        let patience = lock(&self.state).begin(url)?;
+        let patience = lock(&self.requests).begin(url)?;
         let started = Instant::now();
         let answer = self.download(&format!("{url}/buildid/{name}"), name, patience);
-        let mut state = lock(&self.state);
-        state.end(url, started.elapsed());
+        let mut requests = lock(&self.requests);
+        requests.end(url, started.elapsed());
         match answer {
             Ok(path) => Some(path),
             Err(ureq::Error::StatusCode(404)) => None,
             Err(why) => {
-                state.given_up.insert(url.to_owned(), why.to_string());
+                requests.given_up.insert(url.to_owned(), why.to_string());
                 None
             }
         }
@@ -111,16 +111,16 @@ impl Debuginfod {
 
     /// A server that has not answered yet.
     pub(super) fn awaited(&self) -> Option<String> {
-        lock(&self.state).awaited.first().cloned()
+        lock(&self.requests).awaited.first().cloned()
     }
 
     /// What the user should know.
     pub(super) fn complaints(&self) -> Vec<Complaint> {
-        let state = lock(&self.state);
-        let given_up = state.given_up.iter();
+        let requests = lock(&self.requests);
+        let given_up = requests.given_up.iter();
         let mut complaints: Vec<_> =
             given_up.map(|(url, why)| Complaint::Server { url: url.clone(), why: why.clone() }).collect();
-        if complaints.is_empty() && state.patience.is_zero() {
+        if complaints.is_empty() && requests.patience.is_zero() {
             complaints.push(Complaint::TooSlow);
         }
         complaints
@@ -131,9 +131,9 @@ fn without_slash(url: &str) -> String {
     url.trim_end_matches('/').to_owned()
 }
 
-impl State {
-    fn new(patience: Duration) -> State {
-        State { patience, asked: HashSet::new(), awaited: Vec::new(), given_up: BTreeMap::new() }
+impl Requests {
+    fn new(patience: Duration) -> Requests {
+        Requests { patience, asked: HashSet::new(), awaited: Vec::new(), given_up: BTreeMap::new() }
     }
 
     /// Notes that a server is asked. Returns how long it may take; `None` if it is asked no more.

@@ -17,7 +17,7 @@ use crate::view::noise::Estimate;
 use crate::view::tags::Tags;
 use crate::view::top::{Row, Top};
 use crate::view::traces::{Folded, Traces};
-use crate::view::tree::{Call, Tree};
+use crate::view::tree::{CallEdge, Tree};
 
 const HEADING: Style = Style::new().bold();
 pub(super) const NAME: Style = AnsiColor::Cyan.on_default();
@@ -359,7 +359,7 @@ pub fn tree(out: &mut dyn Write, tree: &Tree, width: Option<usize>) -> io::Resul
 
 fn calls(
     out: &mut dyn Write,
-    calls: &[Call],
+    calls: &[CallEdge],
     cum: i64,
     scale: &Scale,
     room: Option<usize>,

@@ -14,7 +14,7 @@ use crate::view::filter::Filters;
 use crate::view::growth::Growth;
 use crate::view::list::List;
 use crate::view::traces::Traces;
-use crate::view::tree::{Entry, Tree};
+use crate::view::tree::{FunctionCalls, Tree};
 
 /// Traces that are shown, the largest.
 const TRACES: usize = 500;
@@ -181,7 +181,7 @@ fn lines(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> anyhow::Res
     Ok(written.into_text()?)
 }
 
-fn calls(entry: &Entry, scale: &Scale) -> Vec<CallRow> {
+fn calls(entry: &FunctionCalls, scale: &Scale) -> Vec<CallRow> {
     let share = |weight: i64| if entry.cum == 0 { 0.0 } else { weight as f64 / entry.cum as f64 };
     let row = |role: Role, name: &str, value: i64| CallRow {
         role,

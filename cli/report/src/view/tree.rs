@@ -19,12 +19,12 @@ pub struct Tree {
     /// What of the profile the nodes are.
     pub showing: Showing,
     /// The functions.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<FunctionCalls>,
 }
 
 /// A function with its callers and callees.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct FunctionCalls {
     /// Its name.
     pub name: String,
     /// Its own share.
@@ -32,14 +32,14 @@ pub struct Entry {
     /// With what it calls.
     pub cum: i64,
     /// Who calls it.
-    pub callers: Vec<Call>,
+    pub callers: Vec<CallEdge>,
     /// Whom it calls.
-    pub callees: Vec<Call>,
+    pub callees: Vec<CallEdge>,
 }
 
-/// A call.
+/// A call, as seen from one of its two functions.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct CallEdge {
     /// The other function.
     pub name: String,
     /// The value of the samples with this call.
@@ -72,7 +72,7 @@ impl Tree {
             let node = &graph.nodes[i as usize];
             let name = node.info.name();
             if show(&name) {
-                entries.push(Entry {
+                entries.push(FunctionCalls {
                     name: name.into_owned(),
                     flat: node.flat_value(),
                     cum: node.cum_value(),
@@ -85,10 +85,10 @@ impl Tree {
     }
 }
 
-fn calls(graph: &Graph, edges: &[&Edge], other: impl Fn(&Edge) -> u32) -> Vec<Call> {
+fn calls(graph: &Graph, edges: &[&Edge], other: impl Fn(&Edge) -> u32) -> Vec<CallEdge> {
     let edges = edges.iter();
     edges
-        .map(|edge| Call {
+        .map(|edge| CallEdge {
             name: graph.nodes[other(edge) as usize].info.name().into_owned(),
             weight: edge.value(),
             inline: edge.inline,
