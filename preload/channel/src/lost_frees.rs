@@ -1,4 +1,10 @@
 //! The frees for which a ring had no room: sums for each stack, so that none shows up as a leak.
+//!
+//! **Guarantees.**
+//! - An entry is one stack's from its first free on: no sum becomes another stack's.
+//! - What was added is taken once. The two sums are taken one after the other, so that of a free between
+//!   them one is in this look and one in the next.
+//! - A stack that finds no entry goes without; nobody waits.
 
 use crate::atomic::{AtomicU64, Ordering::Relaxed};
 

@@ -9,6 +9,12 @@
 //! The library adds a record when a stack first leads through a module, before it links the first
 //! node that names it. Processes that have the same file in the same place share the record: what
 //! all the workers of a server load is there once.
+//!
+//! **Guarantees.**
+//! - A record is filled by who took it and published after that; what it says of its module never changes.
+//! - One whose writer was killed before that is never read, and stays taken.
+//! - Without room a module has no record, and the count never wraps.
+//! - The reader trusts nothing: no index leads out of the records, and no text is longer than its place.
 
 use core::ffi::CStr;
 

@@ -2,6 +2,12 @@
 //!
 //! A child claims a free slot itself, with no system call, because it may be in a sandbox by then.
 //! The collector frees the slot when the child is gone and all that it wrote has been read.
+//!
+//! **Guarantees.**
+//! - A slot is one process's from its claim to its release, however many claim at once.
+//! - Who reads a process's id finds the counters that it began with, which were 0.
+//! - A process that finds no slot is counted.
+//! - No number of a process, whoever made it up, leads out of the slots.
 
 use crate::atomic::{AtomicU32, AtomicU64, Ordering::*};
 

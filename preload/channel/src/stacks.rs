@@ -4,6 +4,11 @@
 //! stack's caller is always an older one; so a reader that checks `caller < stack` cannot be led into
 //! a cycle. A process finds its stacks again in memory of its own; two may tell of the same stack,
 //! under two numbers.
+//!
+//! **Guarantees.**
+//! - A number is one stack's in its segment, and after the last one there is none.
+//! - What was sent as a stack reads as one: whatever bits are in its words, each is a frame or a reason why
+//!   frames are missing, or is no part at all.
 
 use crate::atomic::{AtomicU32, Ordering::*};
 
