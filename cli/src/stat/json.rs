@@ -23,7 +23,7 @@ struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     per: Option<u64>,
     /// For each run its numbers, not divided.
-    runs: Vec<Numbers>,
+    runs: Vec<JsonObject>,
     /// Those of the last run.
     #[serde(default, skip_deserializing)]
     processes: Vec<ProcessNumbers>,
@@ -35,7 +35,7 @@ const VERSION: u32 = 1;
 /// Larger files are none of ours.
 const MOST_BYTES: u64 = 64 << 20;
 
-type Numbers = serde_json::Map<String, serde_json::Value>;
+type JsonObject = serde_json::Map<String, serde_json::Value>;
 
 #[derive(Debug, Serialize)]
 struct ProcessNumbers {
@@ -44,7 +44,7 @@ struct ProcessNumbers {
     is_program: bool,
     is_forked: bool,
     processes: u64,
-    families: Numbers,
+    families: JsonObject,
     frees: u64,
     reallocs_in_place: u64,
     reallocs_moved: u64,
@@ -103,7 +103,7 @@ pub fn read(path: &Path) -> Result<Runs> {
     read().with_context(|| format!("cannot use {} as baseline", path.display()))
 }
 
-fn numbers(values: &Values) -> Numbers {
+fn numbers(values: &Values) -> JsonObject {
     let named = METRICS.iter().zip(values).map(|(metric, &value)| (metric.key.to_owned(), whole(value)));
     named.collect()
 }
@@ -113,7 +113,7 @@ fn whole(value: f64) -> serde_json::Value {
     (value as i64).into()
 }
 
-fn values(numbers: &Numbers) -> Result<Values> {
+fn values(numbers: &JsonObject) -> Result<Values> {
     let mut values = [0.0; METRICS.len()];
     for (value, metric) in values.iter_mut().zip(&METRICS) {
         match numbers.get(metric.key).and_then(serde_json::Value::as_f64) {
@@ -146,7 +146,7 @@ fn processes(counted: &Counted) -> Vec<ProcessNumbers> {
     counted.processes.iter().map(process).collect()
 }
 
-fn families(counts: &Counts) -> Numbers {
+fn families(counts: &Counts) -> JsonObject {
     let all = Family::ALL.into_iter().map(|family| {
         let of = counts.family(family);
         let numbers = serde_json::json!({ "calls": of.calls(), "bytes": of.bytes, "failures": of.failures });

@@ -50,7 +50,7 @@ pub enum Request {
 pub fn run(config: Config, requests: &Receiver<Request>) -> io::Result<()> {
     limits::raise();
     let (waker, wakes) = Waker::new()?;
-    let mut session = CountingSession {
+    let mut session = Counting {
         kin: config.process_events.and_then(|events| Kin::watch(events).ok()),
         children: config.children,
         listener: Listener::new(config.sockets, config.token, &waker)?,
@@ -82,7 +82,7 @@ pub fn run(config: Config, requests: &Receiver<Request>) -> io::Result<()> {
     }
 }
 
-struct CountingSession {
+struct Counting {
     kin: Option<Kin>,
     children: bool,
     listener: Listener,
@@ -93,7 +93,7 @@ struct CountingSession {
     counted: Counted,
 }
 
-impl CountingSession {
+impl Counting {
     fn welcome(&mut self) {
         self.listener.arrivals().into_iter().for_each(|arrival| self.arrive(arrival));
     }
