@@ -96,8 +96,8 @@ impl Unwinder {
         self.walk(state, (ip, sp, bp), range, Walk { tables: &self.tables, stacks, budget, to })
     }
 
-    /// Finds the stack on a path, or walks. The registers come one by one, as what was stored word by word is slow to load
-    /// as a whole.
+    /// Finds the stack on a path, or walks. The registers come one by one, as what was stored word by word is slow
+    /// to load as a whole.
     #[inline(never)] // most samples end before it
     fn walk(
         &self,
