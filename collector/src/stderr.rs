@@ -2,7 +2,8 @@
 //!
 //! It is not held open: a pipe is to end when the program has closed it. So it is looked for when it is
 //! needed, in the program while that lives, and by its path afterwards, and is only written to if it is
-//! the file that it was at first.
+//! the file that it was at first. A regular file is written to at the program's own place in it while the program
+//! lives, if the kernel gives that away: where a program does not append, what others append is written over.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -35,6 +36,10 @@ impl Stderr {
 
     /// Writes a text, all or nothing, if it is there and takes it at once.
     pub fn write(&self, text: &str) {
+        // Only a regular file takes anything at once.
+        if let Some(mut file) = self.shared().filter(|file| file.metadata().is_ok_and(|it| it.is_file())) {
+            return drop(file.write(text.as_bytes()));
+        }
         let paths = [descriptor_of(self.process), self.path.clone()];
         let opened = paths.iter().find_map(|path| {
             let flags = libc::O_APPEND | libc::O_NONBLOCK | libc::O_NOCTTY;
@@ -48,11 +53,17 @@ impl Stderr {
 
     /// To a socket, which cannot be opened.
     fn send(&self, text: &str) -> Option<()> {
+        let socket = OwnedFd::from(self.shared()?);
+        send(&socket, text.as_bytes(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL).ok().map(drop)
+    }
+
+    /// What the program itself has open. `None` if it has ended, or the kernel does not give that away: it takes the
+    /// right to trace the program.
+    fn shared(&self) -> Option<File> {
         let process = Pid::from_raw(self.process as i32)?;
         let pidfd = pidfd_open(process, PidfdFlags::empty()).ok()?;
         let file = pidfd_getfd(pidfd, NUMBER, PidfdGetfdFlags::empty()).ok()?;
-        let socket = OwnedFd::from(Some(File::from(file)).filter(|file| self.is_in(file))?);
-        send(&socket, text.as_bytes(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL).ok().map(drop)
+        Some(File::from(file)).filter(|file| self.is_in(file))
     }
 
     fn is_in(&self, file: &File) -> bool {
@@ -66,7 +77,7 @@ fn descriptor_of(process: u32) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::io::{Read, Seek};
     use std::os::unix::net::UnixStream;
     use std::process::{Child, Command, Stdio};
 
@@ -98,6 +109,20 @@ mod tests {
             reader.read_to_string(&mut text).unwrap();
             assert_eq!(text, "one\n");
         }
+    }
+
+    #[test]
+    fn a_program_that_does_not_append_does_not_write_over_a_line() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"before\n").unwrap();
+        let child = reader(file.try_clone().unwrap());
+        Stderr::of(child.id()).unwrap().write("one\n");
+        file.write_all(b"after\n").unwrap();
+        end(child);
+        file.rewind().unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "before\none\nafter\n");
     }
 
     #[test]
