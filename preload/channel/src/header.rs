@@ -1,4 +1,11 @@
 //! The header: who the program is, what was lost, and the counters that the parts share.
+//!
+//! **Guarantees.**
+//! - What is known at the start is written before the version, and never changes.
+//! - Who reads a header of another version has no sizes of it.
+//! - How samples are drawn is one word: nobody sees a rate of one era with the number of another.
+//! - An era's rate is there before the era begins.
+//! - A nudge is counted before the collector is woken, so that one who is about to sleep sees it.
 
 use crate::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::*};
 use core::mem::offset_of;

@@ -1,5 +1,9 @@
-//! Marks: moments that the program gives a name. The name is told in pieces, in the rings, and then the moment:
-//! so it lies after all that happened before it in any thread, and before all that happens after it.
+//! Marks: moments that the program gives a name. The name is told in pieces, in the rings, and then the moment.
+//!
+//! **Guarantees.**
+//! - A moment lies after all that happened before it in any thread, and before all that happens after it.
+//! - Marks that several threads tell at once are told apart by their numbers.
+//! - A mark of which a part found no room is none: no name is cut off.
 
 use crate::processes::{MAX_PROCESSES, Process};
 
