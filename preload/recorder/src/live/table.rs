@@ -100,23 +100,15 @@ impl LiveTable {
         self.below(self.count())
     }
 
-    /// Notes of a level, which has that number, where no block is in a level below.
-    fn note_alone(&self, level: Level, number: usize) {
-        level.note_alone();
-        let below = self.below(number).flat_map(Level::blocks);
-        below.for_each(|(address, _)| level.note_below(address));
-    }
-
     #[cold]
     fn grow(&self, level: usize, budget: &Budget) -> Option<Level<'_>> {
         let (bits, granule_bits) = (self.bits(level), self.granule_bits(level));
         if self.levels.get(level)?.load(Relaxed) == 0 {
             let new = budget.map(Level::bytes(bits))?;
             let word = Level::word(new, bits, granule_bits);
-            // Another thread, to which this level is new, may add one below meanwhile.
-            if level == 0 || c_library::is_alone() {
+            if level == 0 {
                 // SAFETY: of the level that was just mapped.
-                self.note_alone(unsafe { Level::of(word) }?, level);
+                unsafe { Level::of(word) }?.note_alone();
             }
             if self.levels[level].compare_exchange(0, word, AcqRel, Relaxed).is_err() {
                 // SAFETY: another thread's level was first; nobody has seen this one.
@@ -130,10 +122,12 @@ impl LiveTable {
     }
 
     /// Moves the blocks below the highest level, which has that number, into it as far as it has room for them, so
-    /// that most need no look below. A signal's handler may free some meanwhile, and no other thread.
+    /// that most need no look below, and notes where none is there any more. A signal's handler may free some
+    /// meanwhile, and no other thread.
     fn lift(&self, number: usize) {
-        let Some(top) = self.level(number).filter(|top| top.bits() <= MOST_LIFTED_BITS) else { return };
-        for below in self.below(number) {
+        let Some(top) = self.level(number) else { return };
+        let from = if top.bits() <= MOST_LIFTED_BITS { number } else { 0 };
+        for below in self.below(from) {
             for (address, sample) in below.blocks() {
                 if top.claim(address, sample) && below.take(address).is_none() {
                     top.take(address); // as it was freed
@@ -141,6 +135,13 @@ impl LiveTable {
             }
         }
         self.note_alone(top, number);
+    }
+
+    /// Notes of a level, which has that number, where no block is in a level below.
+    fn note_alone(&self, level: Level, number: usize) {
+        level.note_alone();
+        let below = self.below(number).flat_map(Level::blocks);
+        below.for_each(|(address, _)| level.note_below(address));
     }
 
     /// Adds a block as [`LiveTable::insert`] does, where there is nothing to it: there is room in its own
@@ -188,7 +189,8 @@ impl LiveTable {
         // What several threads fill at once may be full again.
         for level in self.count()..LEVELS {
             let has_room = self.grow(level, budget).ok_or(NoRoom)?.claim(address, sample);
-            // Others take its room only now. Another thread could free one of them between its two places.
+            // Others take its room only now. Another thread could free one of them between its two places, or add
+            // one below.
             if c_library::is_alone() {
                 self.lift(level);
             }

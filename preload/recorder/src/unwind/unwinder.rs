@@ -116,10 +116,7 @@ impl Unwinder {
         }
         let stack = walk.run(state, leaf, range)?;
         match &mut state.paths {
-            Some(paths) if state.last.is_of(range.high()) => {
-                paths.keep(&state.last, &leaf, stack, range.high())
-            }
-            Some(_) => {}
+            Some(paths) => paths.keep(&state.last, &leaf, stack, range.high()), // where the last walk's stack ends
             None => state.count_walk(walk.budget),
         }
         Ok(stack)
