@@ -17,13 +17,16 @@ pub enum Attention {
     None,
 }
 
+/// May a loop be recorded at this rate? Else hardly anything ever fills a ring.
+pub fn is_fine(rate: u64) -> bool {
+    (1..1024).contains(&rate)
+}
+
 /// How long the session may rest before it looks again: no longer than it takes one thread that does nothing but
 /// allocate to fill half a ring, if most of that is recorded; else such a thread waits for the session to come.
 fn rest(rate: u64, ring_slots: u64) -> Duration {
-    /// Below it a loop may be recorded, above it hardly anything ever fills a ring.
-    const FINE: u64 = 1024;
     const EVENT: Duration = Duration::from_nanos(15);
-    if (1..FINE).contains(&rate) { REST.min(EVENT * (ring_slots / 2) as u32) } else { REST }
+    if is_fine(rate) { REST.min(EVENT * (ring_slots / 2) as u32) } else { REST }
 }
 
 impl Attention {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fs, io, iter};
 
-use heaptrace_channel::config::{SOCKET, TOKEN_LENGTH};
+use heaptrace_channel::config::{BELL, SOCKET, TOKEN_LENGTH};
 use heaptrace_channel::handshake::{HELLO_LENGTH, Hello, Refusal, encode_answer, same_user};
 use heaptrace_channel::plain;
 use rustix::io::{Errno, IoSliceMut};
@@ -60,6 +60,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Sockets {
     sockets: Vec<OwnedFd>,
+    /// Where those ring that wait for an answer: see [`BELL`].
+    bells: Vec<OwnedFd>,
     file: Option<PathBuf>,
 }
 
@@ -70,28 +72,30 @@ impl Sockets {
     /// If the name is taken, or there are no unix sockets here.
     pub fn bind(name: &str, folder: &Path) -> io::Result<Sockets> {
         let socket = listen(&SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
-        Ok(Sockets { sockets: vec![socket], file: None }.with_file(name.as_ref(), folder))
+        Ok(Sockets::inherited(socket, name.as_ref(), folder))
     }
 
     /// Takes over a socket that somebody else has bound to a name, and listens in a file too.
     pub fn inherited(socket: OwnedFd, name: &OsStr, folder: &Path) -> Sockets {
-        Sockets { sockets: vec![socket], file: None }.with_file(name, folder)
+        let (path, bell) = (folder.join(name), [name.as_bytes(), BELL.as_bytes()].concat());
+        // Without a bell who waits for an answer waits until we have rested.
+        let bells = SocketAddrUnix::new_abstract_name(&bell).and_then(|address| listen(&address)).into_iter();
+        let mut sockets = Sockets { sockets: vec![socket], bells: bells.collect(), file: None };
+        if let Ok(socket) = listen_in_file(&path) {
+            sockets.sockets.push(socket);
+            sockets.bells.extend(listen_in_file(&beside(&path, BELL)));
+            sockets.file = Some(path);
+        }
+        sockets
     }
 
-    fn with_file(mut self, name: &OsStr, folder: &Path) -> Sockets {
-        let path = folder.join(name);
-        if let Ok(socket) = SocketAddrUnix::new(&path).and_then(|address| listen(&address)) {
-            // Whoever is let in is told by what it says, not by the umask.
-            let _ = fs::set_permissions(&path, fs::Permissions::from_mode(0o666));
-            self.sockets.push(socket);
-            self.file = Some(path);
-        }
-        self
+    fn all(&self) -> impl Iterator<Item = &OwnedFd> {
+        self.sockets.iter().chain(&self.bells)
     }
 
     /// Their descriptors.
     pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
-        self.sockets.iter().map(AsRawFd::as_raw_fd)
+        self.all().map(AsRawFd::as_raw_fd)
     }
 
     /// Where a file of the session's may be that programs find too: its name ends with `suffix`. It is removed
@@ -102,7 +106,7 @@ impl Sockets {
 
     /// Refuses connections from now on.
     fn close(&mut self) {
-        for socket in &self.sockets {
+        for socket in self.all() {
             shutdown(socket, Shutdown::Both).ok();
         }
         if let Some(path) = self.file.take() {
@@ -117,6 +121,13 @@ fn listen(address: &SocketAddrUnix) -> rustix::io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     rustix::net::bind(&socket, address)?;
     rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket)
+}
+
+fn listen_in_file(path: &Path) -> rustix::io::Result<OwnedFd> {
+    let socket = listen(&SocketAddrUnix::new(path)?)?;
+    // Whoever is let in is told by what it says, not by the umask.
+    let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o666));
     Ok(socket)
 }
 
@@ -158,7 +169,7 @@ fn is_refused(path: &Path) -> bool {
 
 /// Removes a socket and what is beside it.
 fn remove(socket: &Path) {
-    for path in [socket, &beside(socket, plain::SUFFIX)] {
+    for path in [socket, &beside(socket, BELL), &beside(socket, plain::SUFFIX)] {
         let _ = fs::remove_file(path);
     }
 }
@@ -174,22 +185,28 @@ fn beside(socket: &Path, suffix: &str) -> PathBuf {
 pub struct Listener {
     sockets: Sockets,
     token: [u8; TOKEN_LENGTH],
-    waker: Waker,
     /// Connections whose message is not there yet.
     waiting: Vec<(OwnedFd, Instant)>,
 }
 
 impl Listener {
-    /// Listens for our own user, and others who know the token.
+    /// Listens for our own user, and others who know the token. `rests`: who does not ring may be left
+    /// waiting for a while.
     ///
     /// # Errors
     /// If the sockets cannot be used without blocking.
-    pub fn new(sockets: Sockets, token: [u8; TOKEN_LENGTH], waker: &Waker) -> io::Result<Listener> {
-        for socket in &sockets.sockets {
-            rustix::io::ioctl_fionbio(socket, true)?;
-            waker.watch_at_once(socket)?;
-        }
-        Ok(Listener { sockets, token, waker: waker.clone(), waiting: Vec::new() })
+    pub fn new(
+        sockets: Sockets,
+        token: [u8; TOKEN_LENGTH],
+        waker: &Waker,
+        rests: bool,
+    ) -> io::Result<Listener> {
+        sockets.all().try_for_each(|socket| rustix::io::ioctl_fionbio(socket, true))?;
+        let (usual, at_once) = (&sockets.sockets, &sockets.bells);
+        let watch = if rests { Waker::watch } else { Waker::watch_at_once };
+        usual.iter().try_for_each(|socket| watch(waker, socket))?;
+        at_once.iter().try_for_each(|bell| waker.watch_at_once(bell))?;
+        Ok(Listener { sockets, token, waiting: Vec::new() })
     }
 
     /// Refuses further connections.
@@ -206,13 +223,13 @@ impl Listener {
     pub fn arrivals(&mut self) -> Vec<Arrival> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let accept = |socket| iter::from_fn(move || accept_with(socket, flags).ok());
+        self.sockets.bells.iter().flat_map(accept).for_each(drop); // who rings has said its message before
         let accepted = self.sockets.sockets.iter().flat_map(accept);
         let waiting = std::mem::take(&mut self.waiting);
-        let known = waiting.len();
         let mut arrivals = Vec::new();
         // One after the other, so that few are open at a time.
         let connections = waiting.into_iter().chain(accepted.map(|new| (new, Instant::now())));
-        for (index, (connection, since)) in connections.enumerate() {
+        for (connection, since) in connections {
             match receive(&connection, &self.token) {
                 Ok(None) => {}
                 Ok(Some(Hail { pid, name, wants_patches, segment })) => {
@@ -220,9 +237,6 @@ impl Listener {
                     arrivals.push(Arrival { pid, name, segment, wants_patches, connection });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && since.elapsed() < PATIENCE => {
-                    if index >= known {
-                        self.waker.watch_at_once(&connection).ok(); // else it is seen at the next look
-                    }
                     self.waiting.push((connection, since));
                 }
                 Err(_) => {}

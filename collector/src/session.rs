@@ -9,6 +9,7 @@ use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::plain;
 use heaptrace_channel::processes::Process;
 
+use crate::attention::is_fine;
 use crate::image::Image;
 use crate::images::{ImageId, Images};
 use crate::kin::{self, Kin};
@@ -45,7 +46,8 @@ pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()
     let session = Session {
         kin: config.process_events.and_then(|events| Kin::watch(events).ok()),
         children: config.children,
-        listener: Listener::new(config.sockets, config.token, &waker)?,
+        // Who fills its ring at once does not wait until we have rested.
+        listener: Listener::new(config.sockets, config.token, &waker, !is_fine(config.rate))?,
         waker,
         output: Output::new(
             config.pattern,

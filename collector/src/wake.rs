@@ -39,10 +39,15 @@ impl Waker {
     /// # Errors
     /// If there can be no more descriptors or threads.
     pub fn new() -> io::Result<(Waker, Receiver<()>)> {
+        Waker::resting(REST)
+    }
+
+    /// As [`Waker::new`], with another rest.
+    fn resting(rest: Duration) -> io::Result<(Waker, Receiver<()>)> {
         let (wakes, receiver) = bounded(1);
         let epoll = || Ok::<_, io::Error>(Arc::new(epoll::create(CreateFlags::CLOEXEC)?));
         let waker = Waker { wakes, epoll: epoll()?, at_once: epoll()? };
-        waker.wake_by(&waker.epoll, REST)?;
+        waker.wake_by(&waker.epoll, rest)?;
         waker.wake_by(&waker.at_once, Duration::ZERO)?;
         Ok((waker, receiver))
     }
@@ -51,8 +56,9 @@ impl Waker {
     fn wake_by(&self, epoll: &Arc<OwnedFd>, rest: Duration) -> io::Result<()> {
         let (waker, epoll) = (self.clone(), Arc::clone(epoll));
         spawn(move || {
-            let mut event = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }];
-            while epoll::wait(&*epoll, &mut event, None).is_ok_and(|count| count > 0) && waker.wake() {
+            // As many as there are at once, as a rule: the session looks at all of them.
+            let mut events = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 64];
+            while epoll::wait(&*epoll, &mut events, None).is_ok_and(|count| count > 0) && waker.wake() {
                 if !rest.is_zero() {
                     thread::sleep(rest);
                 }
@@ -183,6 +189,22 @@ mod tests {
         }
         assert!(mapping.is_abandoned().unwrap());
         drop(nudges);
+    }
+
+    #[test]
+    fn who_is_watched_at_once_wakes_while_the_session_rests_from_others() {
+        let (waker, wakes) = Waker::resting(100 * LONG).unwrap();
+        let [(usual, mut usual_writer), (urgent, mut urgent_writer)] = [(); 2].map(|()| io::pipe().unwrap());
+        waker.watch(&usual).unwrap();
+        waker.watch_at_once(&urgent).unwrap();
+        usual_writer.write_all(b"x").unwrap();
+        wakes.recv_timeout(LONG).unwrap();
+        for _ in 0..3 {
+            usual_writer.write_all(b"x").unwrap();
+            urgent_writer.write_all(b"x").unwrap();
+            wakes.recv_timeout(LONG).unwrap();
+            assert!(wakes.is_empty());
+        }
     }
 
     #[test]

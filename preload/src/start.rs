@@ -7,7 +7,6 @@
 use core::ffi::{c_char, c_int};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use heaptrace_channel::config::SessionAddress;
 use heaptrace_channel::handshake::{Hello, Refusal};
 use heaptrace_channel::header::Start;
 use heaptrace_channel::{Geometry, Segment};
@@ -93,16 +92,25 @@ impl Surroundings {
         objects.withdraw(originals::missing().chain(operators::start(objects)));
         RECORDER.budget.start();
         let unwinds = RECORDER.unwinder.start(objects, vector.program_headers(), &RECORDER.budget);
-        let children = Settings { environment, complains: false }.children();
-        let Joined { session, connection, is_new } =
-            session::join(environment, objects.own_path(), children)?;
-        let settings = Settings { environment, complains: is_new };
-        settings.check();
+        let settings = Settings { environment, complains: false };
+        let way = session::Way::find(environment, objects.own_path(), settings.children())?;
         RECORDER.unwinder.set_main_stack_top(arguments.0 as usize);
-        let (rate, seed) = (settings.rate(), settings.seed());
-        let wants_patches = settings.patches() && !session::is_plain(&session, objects, vector);
-        let startup = Startup { session, rate, surroundings: self, children, wants_patches, unwinds };
-        let handed_over = startup.hand_over(connection);
+        let asks = |session: &_| settings.patches() && !session::is_plain(session, objects, vector);
+        let told_to_ask = way.told.as_ref().map(asks);
+        let startup = Startup { rate: settings.rate(), surroundings: self, children: way.children, unwinds };
+        let file = startup.segment_file();
+        let Some(Joined { session, connection, is_new }) = way.join() else {
+            let _ = file.map(sys::Fd::close);
+            return None;
+        };
+        let settings = Settings { complains: is_new, ..settings };
+        settings.check();
+        let wants_patches = told_to_ask.unwrap_or_else(|| asks(&session));
+        let name = Hello::name_of(self.started_as());
+        let handed_over = session::hand_over(connection, &session, (name, wants_patches), file);
+        if wants_patches || is_new {
+            session::ring(&session, objects.own_path());
+        }
         let is_program = session.program == sys::pid();
         if let Err(why) = handed_over
             && session.waits
@@ -129,7 +137,7 @@ impl Surroundings {
         }
         WAITS.store(session.waits, Relaxed);
         IS_PROGRAM.store(is_program, Relaxed);
-        gate::start(rate, seed);
+        gate::start(startup.rate, settings.seed());
         Some(())
     }
 }
@@ -145,26 +153,16 @@ fn see_inside(connection: sys::Fd, objects: Objects) {
 }
 
 /// What the constructor knows of its program.
-struct Startup<'a> {
-    session: SessionAddress<'a>,
+struct Startup {
     rate: u64,
     surroundings: Surroundings,
     /// Forked children are recorded too.
     children: bool,
-    /// Allocators inside the program are patched.
-    wants_patches: bool,
     /// The unwinder works here.
     unwinds: Result<(), Refusal>,
 }
 
-impl Startup<'_> {
-    /// Makes the segment and hands it over, or tells why there is none. Without a reason the collector
-    /// does not listen.
-    fn hand_over(&self, connection: sys::Fd) -> Result<(), Option<Refusal>> {
-        let name = Hello::name_of(self.surroundings.started_as());
-        session::hand_over(connection, &self.session, (name, self.wants_patches), self.segment_file())
-    }
-
+impl Startup {
     /// Makes the segment and this process its first one.
     fn segment_file(&self) -> Result<sys::Fd, Refusal> {
         self.surroundings.check()?;

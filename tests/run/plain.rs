@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use heaptrace_channel::config::{NO_TOKEN, SOCKET_FOLDER};
+use heaptrace_channel::config::{BELL, NO_TOKEN, SOCKET_FOLDER};
 use heaptrace_channel::handshake::{HELLO_LENGTH, Hello};
 use heaptrace_channel::plain::{FileState, Key, SIZE, SUFFIX};
 use rustix::net::{
@@ -21,24 +21,31 @@ use crate::support::{Room, library, print_of, program};
 /// A session without a collector.
 struct Session {
     listener: OwnedFd,
+    /// Where who waits for an answer rings.
+    bell: OwnedFd,
     name: String,
+}
+
+fn listener(name: &str, flags: SocketFlags) -> OwnedFd {
+    let flags = SocketFlags::CLOEXEC | flags;
+    let listener = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    bind(&listener, &SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap()).unwrap();
+    listen(&listener, 16).unwrap();
+    listener
 }
 
 impl Session {
     fn new(name: &str) -> Session {
         let name = format!("heaptrace-test-{name}-{}", std::process::id());
-        let listener =
-            socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
-        bind(&listener, &SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap()).unwrap();
-        listen(&listener, 16).unwrap();
-        Session { listener, name }
+        let bell = listener(&format!("{name}{BELL}"), SocketFlags::NONBLOCK);
+        Session { listener: listener(&name, SocketFlags::empty()), bell, name }
     }
 
     fn table(&self) -> PathBuf {
         Path::new(SOCKET_FOLDER).join(format!("{}{SUFFIX}", self.name))
     }
 
-    /// Starts the program in this session: does it ask for its patches?
+    /// Starts the program in this session: does it ask for its patches? If so it also rings.
     fn is_asked_by(&self, room: &Room, program: &Path) -> bool {
         let token = String::from_utf8(NO_TOKEN.to_vec()).unwrap();
         let launch =
@@ -52,7 +59,9 @@ impl Session {
         recvmsg(&connection, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC).unwrap();
         drop(connection); // whoever waits has waited
         running.wait().well();
-        Hello::decode(&message).unwrap().wants_patches
+        let asks = Hello::decode(&message).unwrap().wants_patches;
+        assert_eq!(accept(&self.bell).is_ok(), asks, "who asks rings, and nobody else does");
+        asks
     }
 }
 

@@ -131,6 +131,27 @@ fn thousands_of_forked_children_at_once_or_one_after_another_are_all_profiled() 
     }
 }
 
+/// The collector rests between two looks at who has come, so that most of them are over then.
+#[test]
+fn of_a_hundred_processes_at_once_that_end_or_are_killed_each_has_its_profile() {
+    for way in ["return", "signal 9"] {
+        let room = Room::new();
+        let each = format!("'{}' {way} >/dev/null 2>&1", program("ends.c").display());
+        let line = format!("for i in $(seq 100); do {each} & done; wait");
+        let ended = room.run_path("/bin/sh").rate("1KiB").args(["-c", &line]).go().well();
+        assert!(
+            ended.said().iter().any(|line| line.contains("102 processes")),
+            "with the shell and seq: {ended:?}"
+        );
+        let profiles = room.profiles("out.ends.");
+        assert_eq!(profiles.len(), 100, "{way}");
+        for profile in profiles {
+            assert!((700..1300).contains(&profile.total("alloc_objects")), "{way}: {:?}", profile.path);
+            profile.assert_complete();
+        }
+    }
+}
+
 /// As in qemu's user mode: then a child would write as its parent.
 #[test]
 fn where_forked_children_cannot_be_told_apart_the_program_is_named_and_unharmed() {

@@ -53,7 +53,7 @@ pub fn run(config: Config, requests: &Receiver<Request>) -> io::Result<()> {
     let mut session = Counting {
         kin: config.process_events.and_then(|events| Kin::watch(events).ok()),
         children: config.children,
-        listener: Listener::new(config.sockets, config.token, &waker)?,
+        listener: Listener::new(config.sockets, config.token, &waker, false)?,
         program: 0,
         images: Vec::new(),
         known: Known::default(),

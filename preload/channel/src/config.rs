@@ -125,6 +125,10 @@ pub struct SessionAddress<'a> {
 /// the same name does. It is in the folder of the library, where `heaptrace run` has put that, or here.
 pub const SOCKET_FOLDER: &str = "/tmp";
 
+/// What follows the name of a session's socket in that of another one, its bell: who starts many processes would
+/// have each wake the collector, so that rests between two looks at who has come. Who waits for an answer rings.
+pub const BELL: &str = ".bell";
+
 /// Longest name of a session's socket: what `sun_path` holds after the NUL of an abstract name.
 pub const MAX_NAME: usize = 107;
 

@@ -20,36 +20,60 @@ pub struct Joined {
     pub is_new: bool,
 }
 
-/// Joins the session; `None` if there is none, or it is not about this process: one that the
-/// program started, without `children`.
-pub fn join(environment: Strings, library: &CStr, children: bool) -> Option<Joined> {
-    let is_wanted = |session: &SessionAddress| children || session.program == sys::pid();
-    let value = environment.value(config::SESSION).map(CStr::to_bytes).filter(|value| !value.is_empty());
-    let mut program = sys::pid();
-    if let Some(value) = value {
-        let session = SessionAddress::parse(value)?; // or `config::NO_SESSION`
-        if !is_wanted(&session) {
+/// The way to the session.
+pub struct Way<'a> {
+    environment: Strings,
+    library: &'a CStr,
+    /// Processes that the program started are of interest too.
+    pub children: bool,
+    /// The session that the environment tells.
+    pub told: Option<SessionAddress<'static>>,
+}
+
+impl<'a> Way<'a> {
+    /// `None` if there is none, or the session is not about this process: one that the program started,
+    /// without `children`. `library` is the path of this library.
+    pub fn find(environment: Strings, library: &'a CStr, children: bool) -> Option<Way<'a>> {
+        let value = environment.value(config::SESSION).map(CStr::to_bytes).filter(|value| !value.is_empty());
+        let told = match value {
+            Some(value) => Some(SessionAddress::parse(value)?), // or `config::NO_SESSION`
+            None => None,
+        };
+        let way = Way { environment, library, children, told };
+        told.is_none_or(|session| way.is_wanted(&session)).then_some(way)
+    }
+
+    fn is_wanted(&self, session: &SessionAddress) -> bool {
+        self.children || session.program == sys::pid()
+    }
+
+    /// Joins the session; `None` if there is none, or it is not about this process.
+    ///
+    /// The collector is woken by that: so whatever can be done before it hears what there is to say, is done.
+    pub fn join(self) -> Option<Joined> {
+        let mut program = sys::pid();
+        if let Some(session) = self.told {
+            match net::connect(&session, self.library) {
+                Ok(connection) => return Some(Joined { session, connection, is_new: false }),
+                // Manual mode. If the program lives, its collector cannot be reached from here; a session of this
+                // process's own is not to take the place of its profile.
+                Err(_) if session.waits => {
+                    let starter = ancestors::Ancestor::living(session.program);
+                    if starter.is_some_and(|process| process.socket().bytes() == session.name) {
+                        program = session.program;
+                    }
+                }
+                Err(_) => return None,
+            }
+        }
+        let found = ancestors::session(self.library);
+        let is_new = found.is_none();
+        let (session, connection) =
+            found.or_else(|| spawn::session(self.environment, self.library, program))?;
+        if !self.is_wanted(&session) {
+            connection.close();
             return None;
         }
-        match net::connect(&session, library) {
-            Ok(connection) => return Some(Joined { session, connection, is_new: false }),
-            // Manual mode. If the program lives, its collector cannot be reached from here; a session of this
-            // process's own is not to take the place of its profile.
-            Err(_) if session.waits => {
-                let starter = ancestors::Ancestor::living(session.program);
-                if starter.is_some_and(|process| process.socket().bytes() == session.name) {
-                    program = session.program;
-                }
-            }
-            Err(_) => return None,
-        }
+        Some(Joined { session, connection, is_new })
     }
-    let found = ancestors::session(library);
-    let is_new = found.is_none();
-    let (session, connection) = found.or_else(|| spawn::session(environment, library, program))?;
-    if !is_wanted(&session) {
-        connection.close();
-        return None;
-    }
-    Some(Joined { session, connection, is_new })
 }

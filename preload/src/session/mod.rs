@@ -15,10 +15,10 @@ mod text;
 
 pub use complain::complain;
 pub use hand_over::{hand_over, shared_file};
-pub use joined::{Joined, join};
+pub use joined::{Joined, Way};
 #[cfg(any(feature = "counting", test))]
 pub use net::connect;
-pub use net::{receive, receive_byte};
+pub use net::{receive, receive_byte, ring};
 pub use plain::is_plain;
 pub use settings::Settings;
 pub use spawn::{is_recorded, not_profiled};

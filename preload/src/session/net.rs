@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use heaptrace_channel::config::{NO_TOKEN, SOCKET_FOLDER, SessionAddress};
+use heaptrace_channel::config::{BELL, MAX_NAME, NO_TOKEN, SOCKET_FOLDER, SessionAddress};
 use heaptrace_channel::handshake::same_user;
 use heaptrace_recorder::call;
 use heaptrace_recorder::sys::{self, Errno, Fd};
@@ -18,7 +18,7 @@ impl Address {
         for (to, &from) in address.sun_path[1..].iter_mut().zip(name) {
             *to = from as libc::c_char;
         }
-        Address(address, size_of::<libc::sa_family_t>() + 1 + name.len().min(107))
+        Address(address, size_of::<libc::sa_family_t>() + 1 + name.len().min(MAX_NAME))
     }
 
     /// `None` if the path is too long.
@@ -40,10 +40,14 @@ impl Address {
 
 /// A socket that waits for a second at most to send.
 pub fn socket() -> Result<Fd, Errno> {
-    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
-    // SAFETY: makes a descriptor.
-    let socket = Fd::of(unsafe { call!(libc::SYS_socket, libc::AF_UNIX, kind, 0) })?;
+    let socket = new_socket(0)?;
     set_patience(socket, libc::SO_SNDTIMEO).map(|()| socket).inspect_err(|_| socket.close())
+}
+
+fn new_socket(flags: i32) -> Result<Fd, Errno> {
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC | flags;
+    // SAFETY: makes a descriptor.
+    Fd::of(unsafe { call!(libc::SYS_socket, libc::AF_UNIX, kind, 0) })
 }
 
 /// Has a socket wait for a second at most when it sends, or receives.
@@ -96,10 +100,23 @@ pub fn connect(session: &SessionAddress, library: &CStr) -> Result<Fd, Errno> {
 /// Connects a socket, which can be tried with another session if nobody listens for this one. Waits
 /// for a collector that is stopped, but not long.
 pub fn connect_socket(socket: Fd, session: &SessionAddress, library: &CStr) -> Result<(), Errno> {
-    let files = || folders(library).into_iter().filter_map(|folder| Address::of_file(folder, session.name));
-    let connected = Address::of_abstract(session.name).connect(socket);
-    connected.or_else(|why| files().find_map(|file| file.connect(socket).ok()).ok_or(why))?;
+    connect_by_name(socket, session.name, library)?;
     check_peer(socket, session)
+}
+
+fn connect_by_name(socket: Fd, name: &[u8], library: &CStr) -> Result<(), Errno> {
+    let files = || folders(library).into_iter().filter_map(|folder| Address::of_file(folder, name));
+    let connected = Address::of_abstract(name).connect(socket);
+    connected.or_else(|why| files().find_map(|file| file.connect(socket).ok()).ok_or(why))
+}
+
+/// Lets the collector know at once that an answer is waited for. Should it not hear that, it looks in a while.
+pub fn ring(session: &SessionAddress, library: &CStr) {
+    let bell = Text::<MAX_NAME>::of(&[session.name, BELL.as_bytes()]);
+    if let Ok(socket) = new_socket(libc::SOCK_NONBLOCK) {
+        let _ = connect_by_name(socket, bell.bytes(), library);
+        socket.close();
+    }
 }
 
 /// Where the file of a collector's socket may be.

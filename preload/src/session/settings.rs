@@ -62,6 +62,8 @@ impl Settings {
     /// to read, which has nowhere to complain.
     pub fn check(&self) {
         self.children();
+        self.patches();
+        self.rate();
         let parse = |text: &[u8]| config::bad_placeholder(text).is_none().then_some(());
         self.read(config::OUT, parse, "a name with %n, %p, %h, %t and %%");
         let parse = |text: &[u8]| [&b"none"[..], b"symbols", b"full"].contains(&text).then_some(());
