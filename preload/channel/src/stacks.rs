@@ -121,7 +121,8 @@ impl Part {
 
 /// Stacks of one segment are fewer.
 pub const MAX_STACKS: u32 = 1 << STACK_BITS;
-pub(crate) const STACK_BITS: u32 = 26;
+/// Binary logarithm of that.
+pub const STACK_BITS: u32 = 26;
 
 /// There are as many stacks as there can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

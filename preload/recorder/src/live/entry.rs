@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU64, Ordering::*};
 
 use heaptrace_channel::sample::{ERA_BITS, Era, Sample};
-use heaptrace_channel::stacks::Stack;
+use heaptrace_channel::stacks::{STACK_BITS, Stack};
 
 use crate::c_library;
 
@@ -14,10 +14,13 @@ const EMPTY: u64 = 0;
 /// Claimed, not filled yet. No address has this key: that of a block is at least 2^16.
 const CLAIMED: u64 = 1;
 
-/// A key holds address and high bits of the size, a value the stack, the era and the low bits of the size.
-const SIZE_HIGH_BITS: u32 = 16;
-const SIZE_LOW_BITS: u32 = 32;
-const STACK_SHIFT: u32 = SIZE_LOW_BITS + ERA_BITS;
+/// A key holds the address and the low bits of the stack; a value its high bits, the era, and the size: as an
+/// event has them, so that hardly anything is to be done to make one of the other.
+const STACK_LOW_BITS: u32 = 16;
+const SIZE_BITS: u32 = 48;
+const STACK_HIGH_SHIFT: u32 = SIZE_BITS + ERA_BITS;
+
+const _: () = assert!(STACK_HIGH_SHIFT + STACK_BITS - STACK_LOW_BITS == u64::BITS);
 
 /// A block, or room for one.
 #[repr(C)]
@@ -35,19 +38,20 @@ impl TableEntry {
     #[inline]
     fn matches(&self, address: usize) -> Option<u64> {
         let key = self.key.load(Acquire); // pairs with the publishing store in `fill`
-        (key >> SIZE_HIGH_BITS == address as u64).then_some(key)
+        (key >> STACK_LOW_BITS == address as u64).then_some(key)
     }
 
     /// The block that is in here and where it is, if there is one.
     pub fn block(&self) -> Option<(usize, Sample)> {
         let key = self.key.load(Acquire); // pairs with the publishing store in `fill`
-        (key > CLAIMED).then(|| ((key >> SIZE_HIGH_BITS) as usize, self.sample(key)))
+        (key > CLAIMED).then(|| ((key >> STACK_LOW_BITS) as usize, self.sample(key)))
     }
 
     fn sample(&self, key: u64) -> Sample {
         let value = self.value.load(Relaxed);
-        let size = (key & ((1 << SIZE_HIGH_BITS) - 1)) << SIZE_LOW_BITS | (value & 0xFFFF_FFFF);
-        Sample { stack: Stack((value >> STACK_SHIFT) as u32), size, era: Era::new(value >> SIZE_LOW_BITS) }
+        let stack = (value >> STACK_HIGH_SHIFT) << STACK_LOW_BITS | key & ((1 << STACK_LOW_BITS) - 1);
+        let (size, era) = (value & ((1 << SIZE_BITS) - 1), Era::new(value >> SIZE_BITS));
+        Sample { stack: Stack(stack as u32), size, era }
     }
 
     /// Fills the entry if it is empty.
@@ -62,10 +66,10 @@ impl TableEntry {
         if !c_library::is_alone() && self.key.compare_exchange(EMPTY, CLAIMED, Acquire, Relaxed).is_err() {
             return false;
         }
-        let era = (sample.era.number() as u64) << SIZE_LOW_BITS;
-        let value = u64::from(sample.stack.0) << STACK_SHIFT | era | (sample.size & 0xFFFF_FFFF);
-        self.value.store(value, Relaxed);
-        let key = (address as u64) << SIZE_HIGH_BITS | (sample.size >> SIZE_LOW_BITS & 0xFFFF);
+        let Sample { stack: Stack(stack), size, era } = sample;
+        let high = u64::from(stack >> STACK_LOW_BITS) << STACK_HIGH_SHIFT;
+        self.value.store(high | (era.number() as u64) << SIZE_BITS | size.min((1 << SIZE_BITS) - 1), Relaxed);
+        let key = (address as u64) << STACK_LOW_BITS | u64::from(stack) & ((1 << STACK_LOW_BITS) - 1);
         self.key.store(key, Release); // pairs with the load in `matches`
         true
     }
@@ -98,7 +102,7 @@ impl Bucket {
         let mut empty = None;
         for entry in self.0.iter().rev() {
             let key = entry.key.load(Relaxed);
-            if key >> SIZE_HIGH_BITS == address as u64 {
+            if key >> STACK_LOW_BITS == address as u64 {
                 return false;
             }
             if key == EMPTY {

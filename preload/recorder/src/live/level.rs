@@ -1,14 +1,11 @@
 //! A level of the live table: buckets for granules of addresses, and what is noted of them.
 
-use core::marker::PhantomData;
-use core::num::NonZeroUsize;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use heaptrace_channel::sample::Sample;
 
 use super::entry::{Bucket, TableEntry};
-use crate::sys::PAGE;
 
 /// Buckets of which each takes the others' blocks when they are full.
 const GROUP: usize = 4;
@@ -21,15 +18,22 @@ const SPILLED: u8 = 2;
 /// None is in a level below.
 const ALONE: u8 = 4;
 
-/// In the word of a level the binary logarithms of its buckets and of its granule lie below the address of
-/// its first bucket, which is a page's.
-const LOG_BITS: u32 = 6;
-const LOG: usize = (1 << LOG_BITS) - 1;
-const _: () = assert!(PAGE == 1 << (2 * LOG_BITS));
+/// What is at the beginning of a level's memory, and says where an address belongs: as it is wanted, so that no more
+/// than a few instructions are between an address and its bucket. Buckets and notes follow.
+#[repr(C, align(64))]
+struct Head {
+    /// One less than the number of buckets.
+    mask: usize,
+    /// Binary logarithm of the granule in bytes.
+    granule_bits: u32,
+    /// Binary logarithm of the bytes that the level is for, beyond which it lies over itself.
+    lap_bits: u32,
+    notes: *const AtomicU8,
+}
 
-/// A level that is mapped, as its word.
+/// A level that is mapped.
 #[derive(Clone, Copy)]
-pub struct Level<'t>(NonZeroUsize, PhantomData<&'t Bucket>);
+pub struct Level<'t>(&'t Head);
 
 /// What is known, without a look, of a block that is about to be added.
 pub enum Novelty {
@@ -44,65 +48,60 @@ pub enum Novelty {
 impl<'t> Level<'t> {
     /// Bytes of a level with so many buckets.
     pub const fn bytes(bits: u32) -> usize {
-        (size_of::<Bucket>() << bits) + (1 << bits) / CHUNK // the buckets, and the notes
+        size_of::<Head>() + (size_of::<Bucket>() << bits) + (1 << bits) / CHUNK
     }
 
-    /// The word of a level whose memory begins there.
-    pub fn word(start: NonNull<u8>, bits: u32, granule_bits: u32) -> usize {
-        start.as_ptr() as usize | (granule_bits as usize) << LOG_BITS | bits as usize
-    }
-
-    /// The level of a word, if it is one.
+    /// Makes a level without blocks. Its address stands for it.
     ///
     /// # Safety
-    /// The word is 0, or one of a level whose memory stays as long as the result.
-    #[inline(always)]
-    pub unsafe fn of(word: usize) -> Option<Level<'t>> {
-        Some(Level(NonZeroUsize::new(word)?, PhantomData))
+    /// There is so much memory there, of zeros, that nobody else knows of and that stays as long as the result.
+    pub unsafe fn make(start: NonNull<u8>, bits: u32, granule_bits: u32) -> *mut u8 {
+        let head: NonNull<Head> = start.cast();
+        // SAFETY: the caller's promise; `bytes` has room for all of that.
+        unsafe {
+            let notes = head.add(1).cast::<Bucket>().add(1 << bits).cast().as_ptr();
+            let lap_bits = granule_bits + bits;
+            head.write(Head { mask: (1 << bits) - 1, granule_bits, lap_bits, notes });
+        }
+        start.as_ptr()
     }
 
-    /// Binary logarithm of the number of buckets of the level of a word; 0 if it is none.
-    pub fn bits_in(word: usize) -> u32 {
-        (word & LOG) as u32
+    /// The level at an address, if there is one.
+    ///
+    /// # Safety
+    /// It is null, or one of [`Level::make`] whose memory stays as long as the result.
+    #[inline(always)]
+    pub unsafe fn at(start: *mut u8) -> Option<Level<'t>> {
+        // SAFETY: the caller's promise.
+        Some(Level(unsafe { start.cast::<Head>().as_ref() }?))
     }
 
     /// Binary logarithm of the number of buckets.
-    #[inline(always)]
     pub fn bits(self) -> u32 {
-        Level::bits_in(self.0.get())
-    }
-
-    /// Binary logarithm of the granule in bytes.
-    #[inline(always)]
-    fn granule_bits(self) -> u32 {
-        (self.0.get() >> LOG_BITS & LOG) as u32
-    }
-
-    fn start(self) -> *const Bucket {
-        (self.0.get() & !(PAGE - 1)) as *const Bucket
+        self.0.lap_bits - self.0.granule_bits
     }
 
     #[inline(always)]
     fn buckets(self) -> &'t [Bucket] {
-        // SAFETY: the promise of `of`; the level's memory is that large.
-        unsafe { core::slice::from_raw_parts(self.start(), 1 << self.bits()) }
+        let first: *const Bucket = (&raw const *self.0).wrapping_add(1).cast();
+        // SAFETY: the promise of `make`; the level's memory is that large.
+        unsafe { core::slice::from_raw_parts(first, self.0.mask + 1) }
     }
 
     /// For each chunk of buckets, [`USED`], [`SPILLED`] and [`ALONE`].
     #[inline(always)]
     fn notes(self) -> &'t [AtomicU8] {
-        let count = self.buckets().len();
-        // SAFETY: as above; they lie behind the buckets.
-        unsafe { core::slice::from_raw_parts(self.start().add(count).cast(), count / CHUNK) }
+        // SAFETY: as above.
+        unsafe { core::slice::from_raw_parts(self.0.notes, (self.0.mask + 1) / CHUNK) }
     }
 
     /// The bucket for an address.
     #[inline(always)]
     pub fn index(self, address: usize) -> usize {
-        let granule = address >> self.granule_bits();
+        let granule = address >> self.0.granule_bits;
         // A heap larger than the level lies over itself, each time in another order.
-        let lap = (granule >> self.bits()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (granule ^ (lap >> 32)) & (self.buckets().len() - 1)
+        let lap = (address >> self.0.lap_bits).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (granule ^ (lap >> 32)) & self.0.mask
     }
 
     /// The buckets beside the one at `index`.
@@ -113,9 +112,8 @@ impl<'t> Level<'t> {
     /// What is noted of a bucket's chunk.
     #[inline(always)]
     fn noted(self, index: usize) -> u8 {
-        debug_assert!(index < self.buckets().len());
         // SAFETY: there is one for each chunk of buckets.
-        unsafe { self.notes().get_unchecked(index / CHUNK) }.load(Relaxed)
+        unsafe { self.notes().get_unchecked((index & self.0.mask) / CHUNK) }.load(Relaxed)
     }
 
     #[inline(always)]
@@ -165,10 +163,12 @@ impl<'t> Level<'t> {
         self.used().filter_map(TableEntry::block)
     }
 
-    /// The bucket of that index.
+    /// The bucket for an address of that index.
     #[inline(always)]
     pub fn bucket(self, index: usize) -> &'t Bucket {
-        &self.buckets()[index]
+        let index = index & self.0.mask; // free of charge, as that is what [`Level::index`] ends with
+        // SAFETY: there is one more than the mask.
+        unsafe { self.buckets().get_unchecked(index) }
     }
 
     /// Adds a block; false if all buckets of its group are full.
@@ -221,12 +221,12 @@ mod tests {
     fn level() -> Level<'static> {
         let start = map_private(Level::bytes(BITS)).unwrap();
         // SAFETY: fresh memory of that size, which is never given back.
-        unsafe { Level::of(Level::word(start, BITS, GRANULE.ilog2())) }.unwrap()
+        unsafe { Level::at(Level::make(start, BITS, GRANULE.ilog2())) }.unwrap()
     }
 
     #[test]
-    fn a_level_takes_64_bytes_for_a_bucket_and_a_byte_for_64_of_them() {
-        assert_eq!([10, 12].map(Level::bytes), [64 * 1024 + 16, 64 * 4096 + 64]);
+    fn a_level_takes_64_bytes_for_a_bucket_and_a_byte_for_64_of_them_and_64_of_its_own() {
+        assert_eq!([10, 12].map(Level::bytes), [64 + 64 * 1024 + 16, 64 + 64 * 4096 + 64]);
     }
 
     #[test]

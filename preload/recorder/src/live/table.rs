@@ -1,6 +1,7 @@
 //! The live table, made of its levels.
 
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::*};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::*};
 
 use heaptrace_channel::sample::Sample;
 
@@ -30,10 +31,10 @@ pub struct LiveTable {
     granule_bits: AtomicU32,
     /// Binary logarithm of the first level's buckets.
     first_bits: AtomicU32,
-    /// As words: see [`Level::of`]. 0 for one that is not mapped.
-    levels: [AtomicUsize; LEVELS],
+    /// Null for one that is not mapped.
+    levels: [AtomicPtr<u8>; LEVELS],
     /// The highest level that is mapped.
-    top: AtomicUsize,
+    top: AtomicPtr<u8>,
 }
 
 impl LiveTable {
@@ -42,8 +43,8 @@ impl LiveTable {
         LiveTable {
             granule_bits: AtomicU32::new(0),
             first_bits: AtomicU32::new(0),
-            levels: [const { AtomicUsize::new(0) }; LEVELS],
-            top: AtomicUsize::new(0),
+            levels: [const { AtomicPtr::new(null_mut()) }; LEVELS],
+            top: AtomicPtr::new(null_mut()),
         }
     }
 
@@ -69,15 +70,15 @@ impl LiveTable {
 
     /// A level, if it is there.
     fn level(&self, level: usize) -> Option<Level<'_>> {
-        // SAFETY: the word is that of a level, which is never given back. Pairs with `grow`.
-        unsafe { Level::of(self.levels[level].load(Acquire)) }
+        // SAFETY: made by `grow`, with which the load pairs, and never given back.
+        unsafe { Level::at(self.levels[level].load(Acquire)) }
     }
 
     /// The highest level, if there is one.
     #[inline(always)]
     fn top(&self) -> Option<Level<'_>> {
         // SAFETY: as in `level`.
-        unsafe { Level::of(self.top.load(Acquire)) }
+        unsafe { Level::at(self.top.load(Acquire)) }
     }
 
     /// How many levels there are.
@@ -103,22 +104,25 @@ impl LiveTable {
     #[cold]
     fn grow(&self, level: usize, budget: &Budget) -> Option<Level<'_>> {
         let (bits, granule_bits) = (self.bits(level), self.granule_bits(level));
-        if self.levels.get(level)?.load(Relaxed) == 0 {
-            let new = budget.map(Level::bytes(bits))?;
-            let word = Level::word(new, bits, granule_bits);
+        if self.levels.get(level)?.load(Relaxed).is_null() {
+            let memory = budget.map(Level::bytes(bits))?;
+            // SAFETY: fresh memory of that size.
+            let new = unsafe { Level::make(memory, bits, granule_bits) };
             if level == 0 {
-                // SAFETY: of the level that was just mapped.
-                unsafe { Level::of(word) }?.note_alone();
+                // SAFETY: the level that was just made.
+                unsafe { Level::at(new) }?.note_alone();
             }
-            if self.levels[level].compare_exchange(0, word, AcqRel, Relaxed).is_err() {
+            if self.levels[level].compare_exchange(null_mut(), new, AcqRel, Relaxed).is_err() {
                 // SAFETY: another thread's level was first; nobody has seen this one.
-                unsafe { budget.give_back(new, Level::bytes(bits)) };
+                unsafe { budget.give_back(memory, Level::bytes(bits)) };
             }
         }
-        let word = self.levels[level].load(Acquire);
-        let higher = |top: usize| (Level::bits_in(top) < Level::bits_in(word)).then_some(word);
-        let _ = self.top.fetch_update(AcqRel, Acquire, higher); // pairs with `top`
-        self.level(level)
+        let grown = self.level(level)?;
+        // SAFETY: as in `level`.
+        let is_lower = |top| unsafe { Level::at(top) }.is_none_or(|top| top.bits() < grown.bits());
+        let new = self.levels[level].load(Relaxed);
+        let _ = self.top.fetch_update(AcqRel, Acquire, |top| is_lower(top).then_some(new)); // pairs with `top`
+        Some(grown)
     }
 
     /// Moves the blocks below the highest level, which has that number, into it as far as it has room for them, so
