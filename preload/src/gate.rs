@@ -77,13 +77,18 @@ pub extern "C" fn not_recording(hook: u8, bytes: usize) -> bool {
     false
 }
 
+/// Are frees recorded, of which `hook` is the first, perhaps, or that of a forked child?
+#[cold]
+fn is_recorded(hook: u8) -> bool {
+    originals::ensure();
+    RECORDER.notice_fork();
+    is_recording_since(hook)
+}
+
 /// A block is about to be freed, by way of the slow path of a hook.
 pub extern "C" fn free(block: usize, sp: usize, hook: u8) {
-    if !RECORDER.is_recording() {
-        originals::ensure();
-        if !is_recording_since(hook) {
-            return;
-        }
+    if !RECORDER.is_calm() && !is_recorded(hook) {
+        return;
     }
     RECORDER.free(block, sp, thread::current());
 }

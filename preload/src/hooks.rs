@@ -251,9 +251,8 @@ fn allocate_by(
     original: impl FnOnce() -> Block,
     count: impl FnOnce(&mut Recording, usize),
 ) -> Block {
-    announce::export();
     let (thread, mark) = (thread::current(), Mark::default());
-    let recording = RECORDER.enter(thread, call, &mark);
+    let recording = RECORDER.enter(thread, call, &mark, announce::export);
     let block = original();
     match recording {
         Some(mut recording) if !block.is_null() => {
@@ -275,11 +274,10 @@ fn reallocate(
     call: Call,
     original: impl FnOnce() -> Block,
 ) -> Block {
-    announce::export();
     // The sample leaves the table before another thread can get the address from the original.
     let taken = RECORDER.take(block as usize);
     let (thread, mark) = (thread::current(), Mark::default());
-    let recording = RECORDER.enter(thread, call, &mark);
+    let recording = RECORDER.enter(thread, call, &mark, announce::export);
     let new = original();
     if let Some(sample) = taken {
         let kept = new.is_null() && size > 0; // it failed, and the old block is still there

@@ -84,10 +84,9 @@ extern "C" fn new_slow(size: usize, second: usize, third: usize, sp: usize, bp: 
         let original: New = core::mem::transmute(form.original.load(Relaxed));
         original(size, second, third)
     };
-    announce::export();
     let call = Call { sp, bp };
     let (thread, mark) = (thread::current(), Mark::default());
-    let Some(mut recording) = RECORDER.enter(thread, call, &mark) else {
+    let Some(mut recording) = RECORDER.enter(thread, call, &mark, announce::export) else {
         let block = original();
         nested(thread, block as usize, call);
         return block;

@@ -63,12 +63,8 @@ fn rseq() -> Rseq {
     unsafe extern "C" {
         static __rseq_offset: isize;
     }
-    let thread: usize;
-    // SAFETY: the x86-64 TLS ABI, and glibc's word.
-    unsafe {
-        core::arch::asm!("mov {}, fs:0", out(reg) thread);
-        Rseq::at(thread.wrapping_add_signed(__rseq_offset))
-    }
+    // SAFETY: glibc's word.
+    unsafe { Rseq::at(__rseq_offset) }
 }
 
 fn write(segment: &Segment, count: u64) {

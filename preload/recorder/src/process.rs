@@ -6,13 +6,13 @@
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::*};
 use core::time::Duration;
 
 use heaptrace_channel::Segment;
 use heaptrace_channel::header::Header;
 use heaptrace_channel::processes::{MAX_PROCESSES, OF_A_THREAD, Process, ProcessSlot};
-use heaptrace_channel::ring::{Event, Full, LastRing, Message, Words};
+use heaptrace_channel::ring::{Event, Full, LastRing, Message, Origin, Words};
 
 use crate::c_library;
 use crate::live::LiveTable;
@@ -24,6 +24,8 @@ pub struct OwnProcess {
     segment: SegmentCell,
     /// The process's slot, from [`FIRST_SLOT`] on, or what else it is.
     slot: AtomicU32,
+    /// What all of its events have in common, if it has a slot.
+    origin: [AtomicU64; 2],
     /// Forked children are not recorded.
     is_childless: AtomicBool,
 }
@@ -96,7 +98,13 @@ impl<'a> Writer<'a> {
     /// [`Full`]: nothing was written.
     #[inline(always)] // packing a known event is a few instructions
     pub fn write(self, event: Event) -> Result<(), Full> {
-        self.send(Words::of(Message::Happened(self.process(), event)))
+        self.send(self.event(event))
+    }
+
+    /// An event of this process, as [`Writer::send`] takes it.
+    #[inline(always)]
+    pub fn event(self, event: Event) -> Words {
+        Words::of_event(event, self.own.origin())
     }
 
     /// Writes a message, as [`Writer::write`] does an event.
@@ -142,6 +150,7 @@ impl OwnProcess {
         OwnProcess {
             segment: SegmentCell::new(),
             slot: AtomicU32::new(NOBODY),
+            origin: [const { AtomicU64::new(0) }; 2],
             is_childless: AtomicBool::new(false),
         }
     }
@@ -157,7 +166,16 @@ impl OwnProcess {
         self.take_slot(segment.processes().claim(sys::pid()));
     }
 
+    #[inline(always)]
+    fn origin(&self) -> Origin {
+        let [tag, size] = [0, 1].map(|word| self.origin[word].load(Relaxed));
+        Origin { tag, size }
+    }
+
     fn take_slot(&self, process: Option<Process>) {
+        let Origin { tag, size } = Origin::of(process.unwrap_or(Process(0)));
+        self.origin[0].store(tag, Relaxed);
+        self.origin[1].store(size, Relaxed);
         let slot = process.map_or(NO_SLOT, |process| FIRST_SLOT + u32::from(process.0));
         self.slot.store(slot, Release); // pairs with `writer`
     }

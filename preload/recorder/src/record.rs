@@ -3,15 +3,14 @@
 use core::cell::Cell;
 use core::sync::atomic::Ordering::*;
 
-use heaptrace_channel::ring::Event;
+use heaptrace_channel::ring::{Event, Words};
 use heaptrace_channel::sample::{Era, Sample, Sampling};
-use heaptrace_channel::stacks::Stack;
 use heaptrace_channel::weight::weight;
 
 use crate::process::Writer;
 use crate::recorder::Recorder;
 use crate::stacks::NoStack;
-use crate::thread::Thread;
+use crate::thread::{AtEnd, Thread};
 use crate::unwind::Registers;
 
 /// Where a hook was called from: stack pointer and `rbp` at its first instruction.
@@ -72,7 +71,7 @@ impl Recording<'_> {
     /// Is every call recorded, as far as the thread knows?
     #[inline(always)]
     pub fn takes_all(&self) -> bool {
-        self.thread.drawn.get().takes_all()
+        self.thread.at_end.get() == AtEnd::Every
     }
 }
 
@@ -86,11 +85,17 @@ impl Drop for Recording<'_> {
 }
 
 impl Recorder {
-    /// Begins a recorded call; `None` if it is a nested one. Only while calls are recorded, or later.
+    /// Begins a recorded call; `None` if it is a nested one. Only while calls are recorded, or later. `prepare` is
+    /// done before, until it says that there is no need of it any more.
     #[inline(always)]
-    pub fn enter<'r>(&'r self, thread: &'r Thread, call: Call, mark: &'r Mark) -> Option<Recording<'r>> {
-        self.notice_fork();
-        if !self.is_recording() {
+    pub fn enter<'r>(
+        &'r self,
+        thread: &'r Thread,
+        call: Call,
+        mark: &'r Mark,
+        prepare: impl FnOnce() -> bool,
+    ) -> Option<Recording<'r>> {
+        if !self.is_calm() && !self.settle(prepare()) {
             return None; // stopped meanwhile, in a forked child
         }
         if thread.inside.get() != 0 {
@@ -125,7 +130,7 @@ impl Recorder {
             return;
         }
         let now = self.sampling();
-        let born_in = if now.takes_all() && now == thread.drawn.get() {
+        let born_in = if thread.at_end.get() == AtEnd::Every && now == thread.drawn.get() {
             Some(now.era()) // and so it goes on
         } else {
             let (born_in, countdown) = self.counted_down(now, thread, size - left);
@@ -141,7 +146,7 @@ impl Recorder {
     /// if it is its turn to be sampled, and where the countdown begins anew.
     #[inline(never)]
     fn counted_down(&self, now: Sampling, thread: &Thread, beyond: u64) -> (Option<Era>, u64) {
-        let is_due = !thread.pauses.get() || self.is_due_within(beyond, thread);
+        let is_due = thread.at_end.get() != AtEnd::Look || self.is_due_within(beyond, thread);
         let born_in = is_due.then(|| self.birth(now, thread));
         (born_in, self.next_stretch(now, thread))
     }
@@ -203,7 +208,7 @@ impl Recorder {
         true
     }
 
-    /// A block is about to be freed, while calls are recorded.
+    /// A block is about to be freed, while calls are recorded, and a fork is noticed.
     #[inline(always)]
     pub fn free(&self, block: usize, sp: usize, thread: &Thread) {
         if thread.inside.get() != 0 {
@@ -247,18 +252,18 @@ impl Recorder {
     /// Tells that a sampled block was freed.
     #[inline(always)]
     pub fn freed(&self, sample: Sample, thread: &Thread) {
-        self.notice_fork();
         // A forked child that has not recorded anything leaves what it frees out of its inheritance.
         let Some(writer) = self.process.writer(&thread.last_ring) else { return };
-        if writer.write(Event::Freed(sample)).is_err() {
-            let Sample { stack, size, era } = sample; // in registers
-            self.lose_free(stack, size, era, writer);
+        let event = writer.event(Event::Freed(sample));
+        if writer.send(event).is_err() {
+            self.lose_free(event, writer);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn lose_free(&self, stack: Stack, size: u64, era: Era, writer: Writer) {
+    fn lose_free(&self, event: Words, writer: Writer) {
+        let Sample { stack, size, era } = event.sample();
         let (objects, space) = weight(size, self.rate_in(era));
         writer.segment().lost_frees().add(stack, objects, space);
         writer.counters().lost_frees.fetch_add(1, Relaxed);

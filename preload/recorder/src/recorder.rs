@@ -12,7 +12,7 @@ use crate::memory::Budget;
 use crate::process::{OwnProcess, Writer};
 use crate::sampler::Sampler;
 use crate::stacks::Stacks;
-use crate::thread::Thread;
+use crate::thread::{AtEnd, Thread};
 use crate::unwind::Unwinder;
 
 /// Before the constructor.
@@ -145,6 +145,7 @@ impl Recorder {
     /// Records nothing from now on; what the hooks cost is then their fast path.
     pub fn stop(&self) {
         self.state.store(OFF, Relaxed);
+        self.fork.disturb();
         self.filter.stop(&self.budget);
     }
 
@@ -163,6 +164,23 @@ impl Recorder {
         if !self.process.after_fork() {
             self.stop();
         }
+    }
+
+    /// Are calls recorded, and is there nothing to see to beforehand?
+    #[inline(always)]
+    pub fn is_calm(&self) -> bool {
+        self.fork.is_calm()
+    }
+
+    /// Sees to what there is before a call is recorded; there is nothing more of it next time if `is_all` else that
+    /// there was is done. Returns whether calls are recorded.
+    #[cold]
+    pub(crate) fn settle(&self, is_all: bool) -> bool {
+        self.notice_fork();
+        if is_all && self.is_recording() {
+            self.fork.calm_while(|| self.is_recording());
+        }
+        self.is_recording()
     }
 
     /// Are calls recorded?
@@ -232,7 +250,11 @@ impl Recorder {
     pub(crate) fn next_stretch(&self, now: Sampling, thread: &Thread) -> u64 {
         let gap = if now.is_off() { u64::MAX } else { self.sampler(now.rate()).next_gap(&thread.random) };
         thread.drawn.set(now);
-        thread.pauses.set(gap > STRETCH);
+        thread.at_end.set(match gap {
+            _ if now.takes_all() => AtEnd::Every,
+            0..=STRETCH => AtEnd::Sample,
+            _ => AtEnd::Look,
+        });
         gap.min(STRETCH)
     }
 

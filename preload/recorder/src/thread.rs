@@ -6,7 +6,20 @@ use heaptrace_channel::ring::LastRing;
 use heaptrace_channel::sample::Sampling;
 
 use crate::arch;
-use crate::unwind::StackRange;
+use crate::unwind::{Preferred, StackRange};
+
+/// What is due at the end of a countdown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(u8)]
+pub enum AtEnd {
+    /// A sample.
+    #[default]
+    Sample,
+    /// Only a look at the rate.
+    Look,
+    /// A sample, as of every block.
+    Every,
+}
 
 /// The state of a thread. All zero at its start; nothing is destroyed at its end.
 ///
@@ -28,9 +41,9 @@ pub struct Thread {
     /// Where the thread's own stack is known to be readable.
     pub stack: StackRange,
     /// Which of the places to unwind in it tries first.
-    pub place: Cell<u8>,
-    /// No sample is due at the end of the countdown, only a look at the rate.
-    pub pauses: Cell<bool>,
+    pub place: Preferred,
+    /// What there is at the end of the countdown.
+    pub at_end: Cell<AtEnd>,
     /// Which ring its last event went to.
     pub last_ring: LastRing,
     /// What the countdown was drawn with.

@@ -94,7 +94,7 @@ impl Patched {
         block: impl Fn(usize) -> usize,
     ) -> usize {
         let (thread, mark) = (thread::current(), Mark::default());
-        let Some(mut recording) = RECORDER.enter(thread, call, &mark) else {
+        let Some(mut recording) = RECORDER.enter(thread, call, &mark, announce::export) else {
             let result = self.call(arguments);
             nested(thread, block(result), call);
             return result;
@@ -121,7 +121,7 @@ impl Patched {
         // The sample leaves the table before another thread can get the address from the function.
         let taken = RECORDER.take(block);
         let (thread, mark) = (thread::current(), Mark::default());
-        let recording = RECORDER.enter(thread, call, &mark);
+        let recording = RECORDER.enter(thread, call, &mark, announce::export);
         let result = self.call(arguments);
         let outcome = outcome(result);
         if let Some(sample) = taken {
@@ -262,7 +262,6 @@ extern "C" fn slow(
     bp: usize,
     patched: &Patched,
 ) -> usize {
-    announce::export();
     let arguments = [a, b, c, d, e, f];
     let (call, shape) = (Call { sp, bp }, patched.shape());
     let (block, bytes) = (shape.block(&arguments), shape.bytes(&arguments));
@@ -283,6 +282,7 @@ extern "C" fn slow(
         Deed::Expand => change(&|new| if new == 0 { Changed::Kept } else { Changed::To(new) }),
         Deed::Resize => change(&|size| if size < bytes { Changed::Kept } else { Changed::To(block) }),
         Deed::Free => {
+            RECORDER.notice_fork();
             RECORDER.free(block, sp, thread::current());
             patched.call(&arguments)
         }

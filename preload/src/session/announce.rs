@@ -62,12 +62,14 @@ static PENDING: AtomicPtr<c_char> = AtomicPtr::new(null_mut());
 /// Adds the session to the environment that this program's children will get.
 ///
 /// The constructor is too early for that: the C library sets `environ` after it. So this is called
-/// on every slow path until it has been done, which is at the program's first allocation.
+/// on every slow path until it has been done, which is at the program's first allocation: true then.
 #[inline]
-pub fn export() {
-    if !PENDING.load(Relaxed).is_null() {
+pub fn export() -> bool {
+    let is_pending = || !PENDING.load(Relaxed).is_null();
+    if is_pending() {
         export_pending();
     }
+    !is_pending()
 }
 
 #[cold]

@@ -74,7 +74,7 @@ impl Memory {
         assert!(stack.0 < MAX_STACKS);
         let mut area = [0u32; 8]; // of a thread on processor 0
         // SAFETY: as large as the kernel's, with the processor's number in its place.
-        let own = unsafe { Rseq::at(area.as_mut_ptr() as usize) };
+        let own = unsafe { Rseq::at_address(area.as_mut_ptr() as usize) };
         for rseq in [Rseq::NONE, own] {
             let last = LastRing::default();
             for message in [

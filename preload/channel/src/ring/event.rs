@@ -68,8 +68,9 @@ impl Epoch {
     }
 }
 
-/// A slot's content: in the tag 8 bits lap, 2 bits kind, 12 bits process, 26 bits stack and the low 16
-/// of the epoch; beside it the epoch's high 10 bits, 6 bits of era and 48 bits of size. What tells of a
+/// A slot's content: in the tag 8 bits lap, 2 bits kind, the high 2 bits of the process, 26 bits stack and 26
+/// bits epoch; beside it the process's low 10 bits, 6 bits of era and 48 bits of size. So what changes from
+/// event to event is in one piece, and a writer has its process's bits ready ([`Origin`]). What tells of a
 /// stack or a mark has its own kind, which part it is in the place of the process, its value in that of the
 /// size, and the mark's number in that of the stack.
 ///
@@ -81,65 +82,91 @@ pub struct Words {
     pub(super) size: u64,
 }
 
-const PROCESS_BITS: u32 = 12;
-const EPOCH_LOW_BITS: u32 = 16;
-const EPOCH_HIGH_BITS: u32 = 10;
-const EPOCH_BITS: u32 = EPOCH_LOW_BITS + EPOCH_HIGH_BITS;
+const EPOCH_BITS: u32 = 26;
 const SIZE_BITS: u32 = 48;
+const PROCESS_HIGH_BITS: u32 = 2;
+const PROCESS_LOW_BITS: u32 = 10;
 
-const PROCESS_SHIFT: u32 = EPOCH_LOW_BITS + STACK_BITS;
-const KIND_SHIFT: u32 = PROCESS_SHIFT + PROCESS_BITS;
-const EPOCH_HIGH_SHIFT: u32 = SIZE_BITS + ERA_BITS;
+const STACK_SHIFT: u32 = EPOCH_BITS;
+const PROCESS_HIGH_SHIFT: u32 = STACK_SHIFT + STACK_BITS;
+const KIND_SHIFT: u32 = PROCESS_HIGH_SHIFT + PROCESS_HIGH_BITS;
+const PROCESS_LOW_SHIFT: u32 = SIZE_BITS + ERA_BITS;
 pub(super) const LAP_SHIFT: u32 = 56;
 const LAP: u64 = 0xFF << LAP_SHIFT;
+const EPOCH: u64 = (1 << EPOCH_BITS) - 1;
 
-const _: () = assert!(MAX_PROCESSES == 1 << PROCESS_BITS && KIND_SHIFT + 2 == LAP_SHIFT);
-const _: () = assert!(EPOCH_HIGH_SHIFT + EPOCH_HIGH_BITS == u64::BITS);
+const _: () = assert!(MAX_PROCESSES == 1 << (PROCESS_HIGH_BITS + PROCESS_LOW_BITS));
+const _: () = assert!(KIND_SHIFT + 2 == LAP_SHIFT && PROCESS_LOW_SHIFT + PROCESS_LOW_BITS == u64::BITS);
 
 const ALLOCATED: u64 = 1;
 const FREED: u64 = 2;
 const INHERITED: u64 = 3;
 const TOLD: u64 = 0;
 
+/// What all events of a process have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// In the tag.
+    pub tag: u64,
+    /// Beside it.
+    pub size: u64,
+}
+
+impl Origin {
+    /// That of the events of `process`.
+    pub fn of(Process(number): Process) -> Origin {
+        const HIGH: u64 = (1 << PROCESS_HIGH_BITS) - 1;
+        let number = u64::from(number);
+        Origin {
+            tag: (number >> PROCESS_LOW_BITS & HIGH) << PROCESS_HIGH_SHIFT,
+            size: number << PROCESS_LOW_SHIFT,
+        }
+    }
+}
+
 impl Words {
-    /// Packs a message of epoch 0. A size above 2^48 is cut to that: no block has it.
-    #[inline(always)] // where it is known what is packed, hardly anything is left to do
+    /// Packs a message of epoch 0.
     pub fn of(message: Message) -> Words {
-        let (kind, process, Sample { stack, size, era }) = match message {
-            Message::Happened(process, Event::Allocated(sample)) => (ALLOCATED, process.0, sample),
-            Message::Happened(process, Event::Freed(sample)) => (FREED, process.0, sample),
-            Message::Happened(process, Event::Inherited(sample)) => (INHERITED, process.0, sample),
-            Message::Told(stack, part) => {
-                let (which, size) = part.pack();
-                (TOLD, which, Sample { stack, size, era: Era::default() })
-            }
-            Message::Marked(mark, part) => {
-                let (which, size) = part.pack();
-                (TOLD, which, Sample { stack: Stack(mark.0), size, era: Era::default() })
-            }
+        match message {
+            Message::Happened(process, event) => Words::of_event(event, Origin::of(process)),
+            Message::Told(stack, part) => Words::of_part(stack, part.pack()),
+            Message::Marked(mark, part) => Words::of_part(Stack(mark.0), part.pack()),
+        }
+    }
+
+    /// Packs an event. A size above 2^48 is cut to that: no block has it.
+    #[inline(always)] // where it is known what is packed, hardly anything is left to do
+    pub fn of_event(event: Event, of: Origin) -> Words {
+        let (kind, Sample { stack, size, era }) = match event {
+            Event::Allocated(sample) => (ALLOCATED, sample),
+            Event::Freed(sample) => (FREED, sample),
+            Event::Inherited(sample) => (INHERITED, sample),
         };
         let stack = u64::from(stack.0) & ((1 << STACK_BITS) - 1);
+        let (size, era) = (size.min((1 << SIZE_BITS) - 1), era.number() as u64);
         Words {
-            tag: kind << KIND_SHIFT | u64::from(process) << PROCESS_SHIFT | stack << EPOCH_LOW_BITS,
-            size: size.min((1 << SIZE_BITS) - 1) | (era.number() as u64) << SIZE_BITS,
+            tag: kind << KIND_SHIFT | stack << STACK_SHIFT | of.tag,
+            size: era << SIZE_BITS | size | of.size,
         }
+    }
+
+    /// Packs a part of a stack or of a mark: which it is, and its value.
+    fn of_part(stack: Stack, (which, value): (u16, u64)) -> Words {
+        let Origin { tag, size } = Origin::of(Process(which));
+        let stack = u64::from(stack.0) & ((1 << STACK_BITS) - 1);
+        Words { tag: TOLD << KIND_SHIFT | stack << STACK_SHIFT | tag, size: size | value }
     }
 
     /// The same, of that epoch.
     #[inline]
     pub(super) fn at(self, epoch: Epoch) -> Words {
-        let epoch = u64::from(epoch.0);
-        Words {
-            tag: self.tag | epoch & ((1 << EPOCH_LOW_BITS) - 1),
-            size: self.size | epoch >> EPOCH_LOW_BITS << EPOCH_HIGH_SHIFT,
-        }
+        Words { tag: self.tag | u64::from(epoch.0) & EPOCH, size: self.size }
     }
 
     /// When it was written.
     #[inline]
     pub(super) fn epoch(self) -> Epoch {
-        let high = self.size >> EPOCH_HIGH_SHIFT;
-        Epoch((high << EPOCH_LOW_BITS | self.tag & ((1 << EPOCH_LOW_BITS) - 1)) as u32)
+        Epoch((self.tag & EPOCH) as u32)
     }
 
     /// The block that an allocation is of, and whose it is, if these words tell of one and `next` of its free,
@@ -148,20 +175,22 @@ impl Words {
     /// Of blocks of one stack, size and era it is all the same which is freed.
     #[inline]
     pub(super) fn freed_by(self, next: Words) -> Option<(Process, Sample)> {
-        const SAME_TAG: u64 = !(LAP | ((1 << EPOCH_LOW_BITS) - 1));
-        const SAME_SIZE: u64 = (1 << EPOCH_HIGH_SHIFT) - 1;
+        const SAME: u64 = !(LAP | EPOCH);
         let is_allocation = self.tag >> KIND_SHIFT & 3 == ALLOCATED;
-        let is_its_free = (self.tag ^ next.tag) & SAME_TAG == (ALLOCATED ^ FREED) << KIND_SHIFT
-            && (self.size ^ next.size) & SAME_SIZE == 0;
+        let is_its_free =
+            (self.tag ^ next.tag) & SAME == (ALLOCATED ^ FREED) << KIND_SHIFT && self.size == next.size;
         (is_allocation && is_its_free).then(|| (self.process(), self.sample()))
     }
 
     fn process(self) -> Process {
-        Process((self.tag >> PROCESS_SHIFT) as u16 & ((1 << PROCESS_BITS) - 1))
+        const HIGH: u64 = (1 << PROCESS_HIGH_BITS) - 1;
+        let high = (self.tag >> PROCESS_HIGH_SHIFT & HIGH) << PROCESS_LOW_BITS;
+        Process((high | self.size >> PROCESS_LOW_SHIFT) as u16)
     }
 
-    fn sample(self) -> Sample {
-        let stack = Stack((self.tag >> EPOCH_LOW_BITS) as u32 & ((1 << STACK_BITS) - 1));
+    /// The sample, if it is an event.
+    pub fn sample(self) -> Sample {
+        let stack = Stack((self.tag >> STACK_SHIFT) as u32 & ((1 << STACK_BITS) - 1));
         let size = self.size & ((1 << SIZE_BITS) - 1);
         Sample { stack, size, era: Era::new(self.size >> SIZE_BITS) }
     }
@@ -266,7 +295,7 @@ mod tests {
     fn what_makes_no_sense_is_no_event() {
         let words = Words::of(EVENT).at(Epoch(1));
         assert_eq!(words.message(), Some(EVENT));
-        assert_eq!(Words { tag: TOLD << KIND_SHIFT | 9 << PROCESS_SHIFT, ..words }.message(), None);
+        assert_eq!(Words { tag: TOLD << KIND_SHIFT, size: 9 << PROCESS_LOW_SHIFT }.message(), None);
     }
 
     #[test]

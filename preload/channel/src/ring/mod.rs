@@ -28,7 +28,7 @@ mod ring;
 mod rings;
 mod rseq;
 
-pub use event::{Event, Message, Words};
+pub use event::{Event, Message, Origin, Words};
 pub use reader::{Ends, Progress, Reader, Reading};
 pub use ring::{Full, WAIT};
 pub use rings::{LastRing, MAX_RINGS, Rings};

@@ -2,6 +2,7 @@
 
 use crate::atomic::{AtomicU32, Ordering::*};
 use core::cell::Cell;
+use core::slice;
 
 use super::event::{Epoch, Slot, Words};
 use super::ring::{Full, Ring, RingState, Room};
@@ -11,23 +12,23 @@ use super::rseq::{Outcome, Rseq};
 /// are small.
 pub const MAX_RINGS: usize = if cfg!(loom) { 3 } else { 257 };
 
-/// The ring that a thread wrote to last: what it must remember from event to event. 0 for none, else
-/// one more than the ring's number, and so two more than its processor's.
+/// The ring that a thread wrote to last: what it must remember from event to event. 0 for none, `SHARED_LAST` or
+/// else the number of a processor's.
 ///
-/// A cell, because a signal handler may write an event while its thread does.
+/// A cell, and one word, because a signal handler may write an event while its thread does.
 #[derive(Debug, Default)]
 pub struct LastRing(Cell<u32>);
+
+const SHARED_LAST: u32 = u32::MAX;
 
 impl LastRing {
     /// Is it the ring of that number?
     fn is(&self, index: usize) -> bool {
-        self.0.get() == index as u32 + 1
+        self.0.get() == LastRing::number(index)
     }
 
-    /// The processor whose ring it is; a number that no processor has if it is none's.
-    #[inline]
-    fn processor(&self) -> u32 {
-        self.0.get().wrapping_sub(2)
+    fn number(index: usize) -> u32 {
+        if index == SHARED { SHARED_LAST } else { index as u32 }
     }
 }
 
@@ -37,9 +38,12 @@ pub struct Rings<'m> {
     epoch: &'m AtomicU32,
     states: &'m [RingState],
     slots: &'m [Slot],
-    /// Slots of one ring, a power of two, and its binary logarithm.
+    /// Processors that have a ring: all but the shared one.
+    processors: u32,
+    /// Slots of one ring, a power of two, its binary logarithm, and the bytes of all.
     ring_slots: usize,
     bits: u32,
+    ring_bytes: usize,
 }
 
 /// How often a sequence is begun again before the shared ring is used: a debugger that steps through
@@ -56,17 +60,37 @@ impl<'m> Rings<'m> {
     /// The rings with these states, whose slots lie in `slots` one after another.
     pub(crate) fn new(epoch: &'m AtomicU32, states: &'m [RingState], slots: &'m [Slot]) -> Rings<'m> {
         let bits = (slots.len() / states.len()).ilog2(); // rounded down
-        Rings { epoch, states, slots, ring_slots: 1 << bits, bits }
+        Rings {
+            epoch,
+            states,
+            slots,
+            processors: states.len() as u32 - 1,
+            ring_slots: 1 << bits,
+            bits,
+            ring_bytes: size_of::<Slot>() << bits,
+        }
     }
 
     /// Ring number `index`, which must be below [`Rings::count`].
     #[inline]
     pub(super) fn ring(&self, index: usize) -> Ring<'m> {
-        let state = &self.states[index];
-        let from = index * self.ring_slots;
-        // SAFETY: there is a state of that number, and each ring has so many slots.
-        let slots = unsafe { self.slots.get_unchecked(from..from + self.ring_slots) };
-        Ring { state, slots, bits: self.bits }
+        assert!(index < self.states.len());
+        // SAFETY: there is a ring of that number.
+        unsafe { self.known_ring(index) }
+    }
+
+    /// The same.
+    ///
+    /// # Safety
+    /// There is a ring of that number.
+    #[inline(always)]
+    unsafe fn known_ring(&self, index: usize) -> Ring<'m> {
+        // SAFETY: the caller's promise, and each ring has so many slots.
+        unsafe {
+            let state = self.states.get_unchecked(index);
+            let first = self.slots.as_ptr().byte_add(index * self.ring_bytes);
+            Ring { state, slots: slice::from_raw_parts(first, self.ring_slots), bits: self.bits }
+        }
     }
 
     /// How many rings there are.
@@ -107,11 +131,13 @@ impl<'m> Rings<'m> {
     /// [`Full`]: nothing was written.
     #[inline(always)]
     pub fn write(&self, rseq: Rseq, last: &LastRing, message: Words, nudge: impl Fn()) -> Result<(), Full> {
-        let processor = last.processor();
-        if let Some(index) = self.ring_of(processor)
-            && rseq.write(&self.ring(index), processor, message.at(self.epoch())) == Outcome::Written
-        {
-            return Ok(());
+        let processor = last.0.get().wrapping_sub(1);
+        if let Some(index) = self.ring_of(processor) {
+            // SAFETY: the processor has a ring, and that is its number.
+            let ring = unsafe { self.known_ring(index) };
+            if rseq.write(&ring, processor, message.at(self.epoch())) == Outcome::Written {
+                return Ok(());
+            }
         }
         self.write_slowly(rseq, last, message, &nudge)
     }
@@ -142,8 +168,7 @@ impl<'m> Rings<'m> {
     /// The ring that a thread on that processor has for itself, if there is one.
     #[inline]
     fn ring_of(&self, processor: u32) -> Option<usize> {
-        let index = processor as usize + 1;
-        (index < self.states.len()).then_some(index)
+        (processor < self.processors).then_some(processor as usize + 1)
     }
 
     /// A thread's events in one ring are older than those that it writes to the next.
@@ -152,7 +177,7 @@ impl<'m> Rings<'m> {
             if last.0.get() != 0 {
                 self.advance();
             }
-            last.0.set(index as u32 + 1);
+            last.0.set(LastRing::number(index));
         }
     }
 

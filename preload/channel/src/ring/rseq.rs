@@ -7,8 +7,8 @@
 //! the area of each thread from 2.35 on, and tells where it is by `__rseq_offset`.
 
 use core::arch::asm;
+use core::marker::PhantomData;
 use core::mem::offset_of;
-use core::ptr::NonNull;
 
 use super::event::{LAP_SHIFT, SIZE_AT, Words};
 use super::ring::{HEAD_AT, LIMIT_AT, Ring};
@@ -24,9 +24,17 @@ struct Area {
     rseq_cs: u64,
 }
 
-/// The area of the calling thread.
+/// The area of the calling thread, by its distance from the thread pointer; 0 for none.
 #[derive(Debug, Clone, Copy)]
-pub struct Rseq(Option<NonNull<Area>>);
+pub struct Rseq {
+    offset: isize,
+    /// It is the calling thread's only.
+    not_send: PhantomData<*const Area>,
+}
+
+/// So many bytes ahead a line of the ring is asked for: the reader has it, and to get it takes as long as some
+/// events. Beyond the ring it may be anything, as nothing comes of it.
+const AHEAD: usize = 1024;
 
 /// What became of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,25 +48,51 @@ pub(super) enum Outcome {
 
 impl Rseq {
     /// The kernel keeps no area of this thread, or nobody knows where.
-    pub const NONE: Rseq = Rseq(None);
+    pub const NONE: Rseq = Rseq { offset: 0, not_send: PhantomData };
 
-    /// The area at that address.
+    /// The area at that distance from the thread pointer, or none if that is 0.
     ///
     /// # Safety
-    /// It is glibc's area of the calling thread: its thread pointer plus `__rseq_offset`, where
-    /// `__rseq_size` is not 0.
+    /// It is glibc's area of the calling thread: `__rseq_offset`, where `__rseq_size` is not 0.
     #[inline]
-    pub unsafe fn at(address: usize) -> Rseq {
-        // SAFETY: there is nothing at null.
-        Rseq(Some(unsafe { NonNull::new_unchecked(address as *mut Area) }))
+    pub unsafe fn at(offset: isize) -> Rseq {
+        Rseq { offset, not_send: PhantomData }
+    }
+
+    /// The area at that address, which is somewhere else: of a test.
+    ///
+    /// # Safety
+    /// It is an area that stays as long as this thread uses it.
+    pub unsafe fn at_address(address: usize) -> Rseq {
+        let thread: usize;
+        // SAFETY: the x86-64 TLS ABI.
+        unsafe { asm!("mov {}, fs:0", out(reg) thread, options(nostack, readonly, preserves_flags)) };
+        Rseq { offset: address.wrapping_sub(thread) as isize, ..Rseq::NONE }
+    }
+
+    /// Is there one?
+    #[inline]
+    fn is_known(self) -> bool {
+        self.offset != 0
     }
 
     /// The processor that the thread runs on, if the kernel tells.
     #[inline]
     pub(super) fn processor(self) -> Option<u32> {
-        let area = self.0?.as_ptr();
-        // SAFETY: see `at`. Volatile, because the kernel changes it.
-        let id = unsafe { (&raw const (*area).cpu_id).read_volatile() };
+        if !self.is_known() {
+            return None;
+        }
+        let id: i32;
+        // SAFETY: see `at`. Not pure, because the kernel changes it.
+        unsafe {
+            asm!(
+                "mov {id:e}, dword ptr fs:[{offset} + {id_at}]",
+                id = out(reg) id,
+                offset = in(reg) self.offset,
+                id_at = const offset_of!(Area, cpu_id),
+                options(nostack, readonly, preserves_flags),
+            );
+        }
         u32::try_from(id).ok()
     }
 
@@ -80,8 +114,9 @@ impl Rseq {
     #[cfg(not(loom))]
     #[inline(always)]
     pub(super) fn write(self, ring: &Ring<'_>, processor: u32, words: Words) -> Outcome {
-        let Some(area) = self.0 else { return Outcome::Elsewhere };
-        let status: u64;
+        if !self.is_known() {
+            return Outcome::Elsewhere;
+        }
         // SAFETY: the area is the calling thread's. In the sequence only the slot at the head and the
         // head itself are stored to, both inside of the ring's memory whatever the head is. The code
         // is as rseq(2) wants it: the abort handler lies outside, after the signature that glibc
@@ -91,50 +126,42 @@ impl Rseq {
                 ".pushsection __rseq_cs, \"aw\", @progbits",
                 ".balign 32",
                 "30: .long 0, 0", // version, flags
-                ".quad 31f, 32f - 31f, 34f",
+                ".quad 31f, 32f - 31f, 33f",
                 ".popsection",
                 "lea {t}, [rip + 30b]",
-                "mov qword ptr [{area} + {cs_at}], {t}",
-                "31: cmp dword ptr [{area} + {id_at}], {processor:e}",
-                "jne 35f",
+                "mov qword ptr fs:[{area} + {cs_at}], {t}",
+                "31: cmp dword ptr fs:[{area} + {id_at}], {processor:e}",
+                "jne {elsewhere}",
                 "mov {position}, qword ptr [{ring} + {head_at}]",
                 "cmp {position}, qword ptr [{ring} + {limit_at}]",
-                "jae 36f",
+                "jae {at_limit}",
                 // The lap: see `Ring::lap`.
                 "mov {t}, {position}",
                 "shr {t}, cl",
                 "inc {t}",
                 "shl {t}, {lap_shift}",
-                "or {tag}, {t}",
-                "mov {slot}, {position}",
-                "and {slot}, {mask}",
-                "shl {slot}, 4",
-                "add {slot}, {slots}",
-                "mov qword ptr [{slot} + {size_at}], {size}",
-                "mov qword ptr [{slot}], {tag}",
-                "inc {position}",
-                "mov qword ptr [{ring} + {head_at}], {position}", // what makes it count
-                "32: xor {t:e}, {t:e}",
-                "33:",
+                "or {t}, {tag}",
+                "and {position}, {mask}",
+                "shl {position}, 4",
+                "prefetchw byte ptr [{slots} + {position} + {ahead}]",
+                "mov qword ptr [{slots} + {position} + {size_at}], {size}",
+                "mov qword ptr [{slots} + {position}], {t}",
+                "inc qword ptr [{ring} + {head_at}]", // what makes it count
+                "32:",
                 ".pushsection .text.unlikely, \"ax\", @progbits",
                 ".byte 0x0f, 0xb9, 0x3d", // makes the signature an instruction that traps
                 ".long 0x53053053",
-                "34:",
-                "35: mov {t:e}, 2",
-                "jmp 33b",
-                "36: mov {t:e}, 1",
-                "jmp 33b",
+                "33: jmp {elsewhere}",
                 ".popsection",
-                area = in(reg) area.as_ptr(),
+                area = in(reg) self.offset,
                 processor = in(reg) processor,
                 ring = in(reg) ring.state,
                 slots = in(reg) ring.slots.as_ptr(),
                 mask = in(reg) ring.slots.len() - 1,
                 in("ecx") ring.bits,
-                tag = inout(reg) words.tag => _,
+                tag = in(reg) words.tag,
                 size = in(reg) words.size,
-                t = out(reg) status,
-                slot = out(reg) _,
+                t = out(reg) _,
                 position = out(reg) _,
                 id_at = const offset_of!(Area, cpu_id),
                 cs_at = const offset_of!(Area, rseq_cs),
@@ -142,14 +169,13 @@ impl Rseq {
                 limit_at = const LIMIT_AT,
                 size_at = const SIZE_AT,
                 lap_shift = const LAP_SHIFT,
+                ahead = const AHEAD,
+                elsewhere = label { return Outcome::Elsewhere },
+                at_limit = label { return Outcome::AtLimit },
                 options(nostack),
             );
         }
-        match status {
-            0 => Outcome::Written,
-            1 => Outcome::AtLimit,
-            _ => Outcome::Elsewhere,
-        }
+        Outcome::Written
     }
 }
 
@@ -165,22 +191,21 @@ pub(super) mod tests {
 
     /// The calling thread's area, as glibc registered it.
     pub fn own() -> Rseq {
-        let thread: usize;
-        // SAFETY: the x86-64 TLS ABI; glibc's own words.
+        // SAFETY: glibc's own words.
         unsafe {
-            asm!("mov {}, fs:0", out(reg) thread);
             assert_ne!(__rseq_size, 0, "this kernel has no restartable sequences");
-            Rseq::at(thread.wrapping_add_signed(__rseq_offset))
+            Rseq::at(__rseq_offset)
         }
     }
 
     /// An area that the kernel does not keep: it says what the test wants.
     pub fn pretended(area: &mut [u64; 4], processor: i32) -> Rseq {
-        let rseq = Rseq(NonNull::new(area.as_mut_ptr().cast()));
         let word: *const AtomicI32 = (area.as_ptr() as usize + offset_of!(Area, cpu_id)) as *const AtomicI32;
-        // SAFETY: a word of the array.
-        unsafe { (*word).store(processor, core::sync::atomic::Ordering::Relaxed) };
-        rseq
+        // SAFETY: a word of the array, which the test keeps.
+        unsafe {
+            (*word).store(processor, core::sync::atomic::Ordering::Relaxed);
+            Rseq::at_address(area.as_ptr() as usize)
+        }
     }
 
     #[test]

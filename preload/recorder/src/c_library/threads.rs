@@ -6,7 +6,6 @@ use heaptrace_channel::ring::Rseq;
 
 use super::objects::Objects;
 use super::symbols::Name;
-use crate::arch::control_block;
 
 /// The byte that tells whether the process has one thread: of the C library, if that has one.
 static SINGLE_THREADED: AtomicPtr<AtomicU8> = AtomicPtr::new((&raw const MANY_THREADS).cast_mut());
@@ -41,9 +40,6 @@ pub fn is_alone() -> bool {
 /// The calling thread's memory for restartable sequences.
 #[inline(always)]
 pub fn rseq() -> Rseq {
-    match RSEQ_OFFSET.load(Relaxed) {
-        0 => Rseq::NONE,
-        // SAFETY: glibc's offset, of an area that it has made for each thread.
-        offset => unsafe { Rseq::at(control_block().wrapping_add_signed(offset)) },
-    }
+    // SAFETY: glibc's offset, of an area that it has made for each thread.
+    unsafe { Rseq::at(RSEQ_OFFSET.load(Relaxed)) }
 }

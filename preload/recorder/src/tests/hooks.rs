@@ -14,7 +14,7 @@ fn a_hook_that_is_called_from_inside_of_another_counts_once_and_tells_of_its_blo
     room.allocate(&thread, block(0), 1); // finds out where this thread's stack is
     called(|call| {
         let mark = Mark::default();
-        let mut recording = room.recorder.enter(&thread, call, &mark).unwrap();
+        let mut recording = room.recorder.enter(&thread, call, &mark, || true).unwrap();
         assert_eq!(thread.countdown.get(), 0, "so that the hook inside takes the slow path");
         room.allocate(&thread, block(7), 50);
         assert_eq!(mark.nested(), block(7));
@@ -30,7 +30,7 @@ fn a_hook_that_is_called_from_inside_of_another_counts_once_and_tells_of_its_blo
 fn jump_out(room: &Room, thread: &Thread) {
     called(|call| {
         let mark = Mark::default();
-        forget(room.recorder.enter(thread, call, &mark).unwrap());
+        forget(room.recorder.enter(thread, call, &mark, || true).unwrap());
     });
 }
 
@@ -85,7 +85,7 @@ fn a_hook_tells_no_mark_that_is_on_another_stack() {
     room.allocate(&thread, block(0), 1); // finds out where this thread's stack is
     called(|call| {
         let mark = Mark::default();
-        let _recording = room.recorder.enter(&thread, call, &mark).unwrap();
+        let _recording = room.recorder.enter(&thread, call, &mark, || true).unwrap();
         nested(&thread, block(1), Call { sp: 8, ..call });
         assert_eq!(mark.nested(), 0);
         nested(&thread, block(1), call);
@@ -99,7 +99,7 @@ fn a_hook_knows_whether_every_call_is_recorded() {
         let (room, thread) = (Room::new(rate), Thread::default());
         called(|call| {
             let mark = Mark::default();
-            let recording = room.recorder.enter(&thread, call, &mark).unwrap();
+            let recording = room.recorder.enter(&thread, call, &mark, || true).unwrap();
             assert_eq!(recording.takes_all(), takes_all);
         });
     }

@@ -4,7 +4,7 @@ use heaptrace_channel::weight::OFF;
 
 use super::room::{Room, block};
 use crate::recorder::STRETCH;
-use crate::thread::Thread;
+use crate::thread::{AtEnd, Thread};
 
 /// Asserts that of `blocks` of `size` bytes about as many were sampled as a Poisson process would.
 fn assert_sampled(sampled: usize, blocks: u64, size: f64, rate: u64) {
@@ -51,7 +51,7 @@ fn a_sample_that_is_due_at_the_very_end_of_a_stretch_is_one() {
     room.allocate(&thread, block(0), 1);
     thread.random.set(GAP_OF_ONE_RATE);
     let stretch = room.recorder.next_stretch(room.recorder.sampling(), &thread);
-    assert_eq!((stretch, thread.pauses.get()), (STRETCH, false));
+    assert_eq!((stretch, thread.at_end.get()), (STRETCH, AtEnd::Sample));
     thread.random.set(GAP_OF_ONE_RATE);
     assert!(room.recorder.is_due_within(STRETCH, &thread));
 }

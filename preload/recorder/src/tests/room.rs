@@ -83,7 +83,7 @@ impl Room {
     pub fn allocate(&self, thread: &Thread, block: usize, size: usize) {
         called(|call| {
             let mark = Mark::default();
-            match self.recorder.enter(thread, call, &mark) {
+            match self.recorder.enter(thread, call, &mark, || true) {
                 Some(mut recording) => self.recorder.allocated(&mut recording, block, size),
                 None => nested(thread, block, call),
             }
@@ -91,6 +91,7 @@ impl Room {
     }
 
     pub fn free(&self, thread: &Thread, block: usize) {
+        self.recorder.notice_fork();
         called(|call| self.recorder.free(block, call.sp, thread));
     }
 

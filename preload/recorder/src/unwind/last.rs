@@ -3,7 +3,7 @@
 use core::{iter, slice};
 
 use heaptrace_channel::modules::ModuleId;
-use heaptrace_channel::stacks::Stack;
+use heaptrace_channel::stacks::{ROOT, Stack};
 
 use super::modules::{Modules, Visited};
 use super::registers::Registers;
@@ -92,6 +92,32 @@ impl Known {
     }
 }
 
+/// The innermost frame, if a hook was called from it: what a loop that allocates is found again by. All of it beside
+/// each other, as every sample looks at it.
+#[derive(Debug)]
+struct Leaf {
+    /// 0 for none.
+    ip: usize,
+    sp: usize,
+    bp: usize,
+    needs_bp: bool,
+    /// A module that may be unloaded is among the frames.
+    is_loaded: bool,
+    stack: Stack,
+    outer_links: usize,
+}
+
+impl Leaf {
+    const NONE: Leaf =
+        Leaf { ip: 0, sp: 0, bp: 0, needs_bp: false, is_loaded: false, stack: ROOT, outer_links: 0 };
+
+    #[inline(always)]
+    fn goes_on_as(&self, registers: &Registers) -> bool {
+        let is_there = self.ip == registers.ip && self.sp == registers.sp;
+        is_there && (self.bp == registers.bp || !self.needs_bp)
+    }
+}
+
 /// The frames of the last walk in this place, root first, and the links between them.
 ///
 /// A walk is a function of its registers, as far as they are used, the memory it reads and the modules
@@ -100,6 +126,7 @@ impl Known {
 /// and the walk ends.
 #[derive(Debug)]
 pub struct Last {
+    leaf: Leaf,
     /// End of the stack that they are of.
     stack_end: usize,
     /// Beyond the outermost are more, which were not reached: it may have been by its `bp`.
@@ -112,7 +139,14 @@ pub struct Last {
 impl Last {
     /// Before the first walk.
     pub const fn nothing() -> Last {
-        Last { stack_end: 0, is_truncated: false, count: 0, frames: &mut [], links: &mut [] }
+        Last {
+            leaf: Leaf::NONE,
+            stack_end: 0,
+            is_truncated: false,
+            count: 0,
+            frames: &mut [],
+            links: &mut [],
+        }
     }
 
     /// Words that are remembered of a frame, on average: its return address, and a saved frame pointer.
@@ -141,17 +175,35 @@ impl Last {
         (self.stack_end, self.is_truncated, self.count) = (stack_end, is_truncated, 0);
     }
 
-    /// The stack of the frame with these registers if it is the innermost, and led to the same root: a loop
-    /// that allocates.
+    /// The stack of a call with these registers, on the stack that ends there, if it is the innermost frame and
+    /// led to the same root: a loop that allocates.
+    ///
+    /// That the innermost frame is on that stack, as deep, shows that the stack is readable from there on.
     #[inline(always)]
-    pub fn again(&self, registers: &Registers, modules: &Modules) -> Option<Stack> {
-        let frame = self.frames.get(self.count.wrapping_sub(1))?;
-        if !frame.goes_on_as(registers) {
+    pub fn again(&self, registers: &Registers, stack_end: usize, modules: &Modules) -> Option<Stack> {
+        let leaf = &self.leaf;
+        if self.stack_end != stack_end || !leaf.goes_on_as(registers) {
             return None;
         }
-        let links = self.links.get(..frame.outer_links())?;
-        let is_same = all_hold(links) && (frame.loaded == 0 || self.hold(modules, &mut Visited::default()));
-        is_same.then_some(frame.stack)
+        // SAFETY: the innermost frame's links are in here.
+        let links = unsafe { self.links.get_unchecked(..leaf.outer_links) };
+        let is_same = all_hold(links) && (!leaf.is_loaded || self.hold(modules, &mut Visited::default()));
+        is_same.then_some(leaf.stack)
+    }
+
+    /// A walk begins, which changes what is in here.
+    pub fn open(&mut self) {
+        self.leaf = Leaf::NONE;
+    }
+
+    /// The walk has ended.
+    pub fn close(&mut self) {
+        let Some(innermost) = self.frames[..self.count].last() else { return };
+        let (Registers { ip, sp, bp, exact }, outer_links) = (innermost.registers, innermost.outer_links());
+        let Known { needs_bp, loaded, stack, .. } = *innermost;
+        if !exact {
+            self.leaf = Leaf { ip, sp, bp, needs_bp, is_loaded: loaded != 0, stack, outer_links };
+        }
     }
 
     /// The stack of the frame with these registers, if it is in here and led to the same root.

@@ -26,6 +26,7 @@ mod tables;
 mod unwinder;
 mod walk;
 
+pub use place::Preferred;
 pub use registers::Registers;
 pub use stack_range::StackRange;
 pub use unwinder::Unwinder;

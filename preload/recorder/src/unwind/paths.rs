@@ -158,7 +158,7 @@ mod tests {
 
     use super::super::last::Frame;
     use super::super::last::tests::{Calls, LOADED, number};
-    use super::super::place::Places;
+    use super::super::place::{Places, Preferred};
     use super::super::rules::BpUse;
     use super::*;
     use crate::memory::Budget;
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn a_path_of_more_words_than_a_sixteenth_of_all_is_not_kept() {
         let (places, budget) = (Box::new(Places::new()), Budget::new());
-        let mut place = places.acquire(&Cell::new(0)).unwrap();
+        let mut place = places.acquire(&Preferred::default()).unwrap();
         let last = {
             let state = place.state();
             assert!((0..2).all(|_| state.grow(&budget)));

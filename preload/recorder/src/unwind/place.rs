@@ -74,6 +74,10 @@ impl Slot {
 // SAFETY: `owner` gives the rest to one thread at a time.
 unsafe impl Sync for Slot {}
 
+/// Which place a thread tries first: one more than its number, 0 for any.
+#[derive(Debug, Default)]
+pub struct Preferred(Cell<u8>);
+
 /// The places of a process. As zeros, all are free, and without memory.
 #[derive(Debug)]
 pub struct Places {
@@ -158,22 +162,32 @@ impl Places {
         Places { slots: [const { Slot::free() }; PLACES], made: AtomicU64::new(0), never: AtomicU32::new(0) }
     }
 
-    /// Frees the places of threads that the forked child does not have.
+    /// Frees the places that threads had for a walk which the forked child does not have. Those that are kept stay with
+    /// whoever gets the same memory: it is not known which of them is this thread's.
     pub fn after_fork(&self) {
-        self.slots.iter().for_each(|slot| slot.owner.store(0, Relaxed));
+        self.slots[KEPT..].iter().for_each(|slot| slot.owner.store(0, Relaxed));
+    }
+
+    /// What is in the place that the thread keeps, if it has one: `preferred` is of a thread's own memory, which it
+    /// gets as zeros.
+    #[inline(always)]
+    pub fn kept(&self, preferred: &Preferred) -> Option<&State> {
+        let slot = self.slots[..KEPT].get(usize::from(preferred.0.get()).wrapping_sub(1))?;
+        // SAFETY: this thread has the slot, of which `find` made the state; it is not walking.
+        Some(unsafe { (*slot.state.get()).assume_init_ref() })
     }
 
     /// Takes the preferred place or else the next one free, which becomes the preferred one.
     /// `None` if all are taken for long: by that many threads.
     #[inline]
-    pub fn acquire(&self, preferred: &Cell<u8>) -> Option<Place<'_>> {
-        let index = usize::from(preferred.get()) % PLACES;
+    pub fn acquire(&self, preferred: &Preferred) -> Option<Place<'_>> {
+        let index = usize::from(preferred.0.get()).saturating_sub(1) % PLACES;
         // A walk is never begun in another: if it was, `longjmp` took this thread out of that.
-        if self.slots[index].owner.load(Relaxed) == control_block() {
+        if self.slots[index].owner.load(Relaxed) == control_block() && preferred.0.get() != 0 {
             return Some(Place { places: self, index });
         }
         let index = self.find(index).or_else(|| self.find_in_time(index))?;
-        preferred.set(index as u8);
+        preferred.0.set(index as u8 + 1);
         Some(Place { places: self, index })
     }
 
@@ -226,12 +240,12 @@ mod tests {
 
     #[test]
     fn a_thread_keeps_its_place_and_what_it_grew_there() {
-        let (places, preferred, budget) = (Places::new(), Cell::new(0), Budget::new());
+        let (places, preferred, budget) = (Places::new(), Preferred::default(), Budget::new());
         assert!(places.acquire(&preferred).unwrap().state().grow(&budget));
         let mut again = places.acquire(&preferred).unwrap();
         assert_eq!(again.state().fresh.len(), FIRST_BYTES / FRAME_BYTES);
         let other = std::thread::scope(|scope| {
-            scope.spawn(|| places.acquire(&Cell::new(0)).unwrap().state().fresh.len()).join().unwrap()
+            scope.spawn(|| places.acquire(&Preferred::default()).unwrap().state().fresh.len()).join().unwrap()
         });
         assert_eq!(other, 0, "it is another place");
     }
@@ -241,7 +255,7 @@ mod tests {
         let (places, together) = (Places::new(), Barrier::new(PLACES + 6));
         let got = std::thread::scope(|scope| {
             let walk = || {
-                let preferred = Cell::new(0);
+                let preferred = Preferred::default();
                 let place = places.acquire(&preferred);
                 together.wait();
                 let had = place.is_some();
@@ -254,9 +268,9 @@ mod tests {
         });
         assert_eq!(got.iter().filter(|(had, _)| *had).count(), PLACES);
         places.slots.iter().for_each(|slot| slot.owner.store(1, Relaxed));
-        assert!(places.acquire(&Cell::new(0)).is_none());
+        assert!(places.acquire(&Preferred::default()).is_none());
         places.after_fork();
-        assert!(places.acquire(&Cell::new(0)).is_some());
+        assert!(places.acquire(&Preferred::default()).is_some());
     }
 
     #[test]
@@ -268,17 +282,17 @@ mod tests {
                 together.wait();
                 places.slots[PLACES - 1].owner.store(0, Release);
             });
-            assert!(places.acquire(&Cell::new(0)).is_none());
+            assert!(places.acquire(&Preferred::default()).is_none());
             together.wait();
             let mut tries = 0..1000; // the other thread may have no processor for longer than one of them takes
-            assert!(tries.any(|_| places.acquire(&Cell::new(0)).is_some()));
+            assert!(tries.any(|_| places.acquire(&Preferred::default()).is_some()));
         });
     }
 
     #[test]
     fn without_memory_a_place_does_not_grow_and_there_is_an_end_to_it() {
         let (places, budget) = (Places::new(), Budget::new());
-        let preferred = Cell::new(0);
+        let preferred = Preferred::default();
         let mut place = places.acquire(&preferred).unwrap();
         budget.leave(FIRST_BYTES - 1);
         assert!(!place.state().grow(&budget));
@@ -289,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_place_that_is_taken_for_one_walk_is_free_behind_it_and_has_what_was_grown_there() {
-        let (places, preferred, budget) = (Places::new(), Cell::new(0), Budget::new());
+        let (places, preferred, budget) = (Places::new(), Preferred::default(), Budget::new());
         places.slots[..KEPT].iter().for_each(|slot| slot.owner.store(1, Relaxed));
         for room in [0, FIRST_BYTES / FRAME_BYTES] {
             let mut place = places.acquire(&preferred).unwrap();

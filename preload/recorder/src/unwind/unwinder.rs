@@ -6,9 +6,8 @@ use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
 
 use super::modules::Visited;
-use super::place::{Places, State};
+use super::place::Places;
 use super::registers::Registers;
-use super::stack_range::StackRange;
 use super::tables::Tables;
 use super::walk::Walk;
 use crate::c_library::Objects;
@@ -82,18 +81,13 @@ impl Unwinder {
         budget: &Budget,
         to: Writer,
     ) -> Result<Stack, NoStack> {
-        let Some(mut place) = self.places.acquire(&thread.place) else {
-            return stacks.intern(ROOT, Entry::Truncated(Truncation::Busy), to, budget);
-        };
-        let (state, range) = (place.state(), &thread.stack);
-        if range.is_known(registers.sp - 8)
-            && state.last.is_of(range.high())
-            && let Some(stack) = state.last.again(&registers, &self.tables.modules)
+        if let Some(state) = self.places.kept(&thread.place)
+            && let Some(stack) = state.last.again(&registers, thread.stack.high(), &self.tables.modules)
         {
             return Ok(stack);
         }
         let Registers { ip, sp, bp, .. } = registers;
-        self.walk(state, (ip, sp, bp), range, Walk { tables: &self.tables, stacks, budget, to })
+        self.walk(thread, (ip, sp, bp), Walk { tables: &self.tables, stacks, budget, to })
     }
 
     /// Finds the stack on a path, or walks. The registers come one by one, as what was stored word by word is slow
@@ -101,11 +95,14 @@ impl Unwinder {
     #[inline(never)] // most samples end before it
     fn walk(
         &self,
-        state: &mut State,
+        thread: &Thread,
         (ip, sp, bp): (usize, usize, usize),
-        range: &StackRange,
         walk: Walk,
     ) -> Result<Stack, NoStack> {
+        let Some(mut place) = self.places.acquire(&thread.place) else {
+            return walk.stacks.intern(ROOT, Entry::Truncated(Truncation::Busy), walk.to, walk.budget);
+        };
+        let (state, range) = (place.state(), &thread.stack);
         let leaf = Registers { ip, sp, bp, exact: false };
         if let Some(paths) = &state.paths
             && range.is_known(sp - 8)
@@ -130,6 +127,7 @@ mod tests {
 
     use heaptrace_channel::ring::LastRing;
 
+    use super::super::place::Preferred;
     use super::super::rules::{Cached, Rule, SavedBp};
     use super::*;
     use crate::c_library::Auxiliary;
@@ -206,7 +204,7 @@ mod tests {
             for number in 1..MORE_THAN_PLACES {
                 let (unwinder, together) = (&unwinder, &together);
                 scope.spawn(move || {
-                    let _place = unwinder.places.acquire(&Cell::new(0)).unwrap();
+                    let _place = unwinder.places.acquire(&Preferred::default()).unwrap();
                     let wait = || [(); 2].map(|()| together.wait());
                     match number {
                         1 => drop(unwinder.tables.private_stack.run(wait).unwrap()),
@@ -216,7 +214,7 @@ mod tests {
             }
             together.wait();
             let can_walk = || {
-                let has_place = unwinder.places.acquire(&Cell::new(0)).is_some();
+                let has_place = unwinder.places.acquire(&Preferred::default()).is_some();
                 has_place && unwinder.tables.private_stack.run(|| 42) == Some(42)
             };
             let status = in_child(|| {

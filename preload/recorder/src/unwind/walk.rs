@@ -45,6 +45,7 @@ impl Walk<'_> {
     /// [`NoStack`] if it is new and cannot be told of.
     #[inline(never)]
     pub fn run(&self, state: &mut State, registers: Registers, range: &StackRange) -> Result<Stack, NoStack> {
+        state.last.open();
         let mut memory = range.from(registers.sp - 8, self.main_stack_top());
         if !memory.own || !state.last.is_of(range.high()) {
             state.last.begin(range.high(), false);
@@ -58,7 +59,9 @@ impl Walk<'_> {
             Outer::Root => ROOT,
             Outer::Missing(why) => self.intern(ROOT, Entry::Truncated(why))?,
         };
-        self.intern_all(state, base, memory.own)
+        let stack = self.intern_all(state, base, memory.own)?;
+        state.last.close();
+        Ok(stack)
     }
 
     fn main_stack_top(&self) -> usize {

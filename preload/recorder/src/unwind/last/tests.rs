@@ -34,8 +34,10 @@ fn is_found([outer, inner]: [BpUse; 2], is_truncated: bool) -> [bool; 2] {
     let mut last = last(at(7), is_truncated);
     last.add(&outer, Stack(1));
     last.add(&inner, Stack(2));
+    last.close();
     let modules = Modules::new();
-    let found = |registers| last.again(&registers, &modules) == Some(Stack(2));
+    let found = |registers| last.again(&registers, at(7), &modules) == Some(Stack(2));
+    assert_eq!(last.again(&inner.registers, at(6), &modules), None, "that is another stack");
     assert!(found(inner.registers));
     assert!(!found(Registers { ip: 2001, ..inner.registers }));
     let with_another = found(Registers { bp: 8, ..inner.registers });
@@ -76,7 +78,8 @@ fn a_walk_is_whole_that_began_at_the_leaf_and_came_to_the_root() {
 fn a_stack_through_a_module_that_is_gone_is_another() {
     let (mut last, registers) = (last(0x7000, false), Registers { sp: 0x6000, ..Registers::default() });
     last.add(&Frame { module: ModuleId(1), ..Frame::of(registers) }, Stack(1));
-    assert_eq!(last.again(&registers, &Modules::new()), None, "no module is known");
+    last.close();
+    assert_eq!(last.again(&registers, 0x7000, &Modules::new()), None, "no module is known");
 }
 
 /// A stack of calls in memory of the test's own, which is walked as [`super::super::walk`] does it.

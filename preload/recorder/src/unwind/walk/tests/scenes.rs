@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use heaptrace_channel::ring::{LastRing, Message, Progress, Reader};
 use heaptrace_channel::stacks::Part;
 
-use super::super::super::place::Places;
+use super::super::super::place::{Places, Preferred};
 use super::super::super::rules::SavedBp;
 use super::super::*;
 use crate::c_library::{Auxiliary, Objects};
@@ -29,7 +29,7 @@ const NEXT: Rule = Rule::Sp { offset: 8, saved_bp: SavedBp::Kept };
 struct Scene {
     tables: Box<Tables>,
     places: Box<Places>,
-    preferred: Cell<u8>,
+    preferred: Preferred,
     stacks: Box<Stacks>,
     budget: Budget,
     channel: Channel,
@@ -42,7 +42,7 @@ impl Scene {
         let scene = Scene {
             tables: Box::new(Tables::new()),
             places: Box::new(Places::new()),
-            preferred: Cell::new(0),
+            preferred: Preferred::default(),
             stacks: Box::new(Stacks::new()),
             budget: Budget::new(),
             channel: Channel::new(1 << 17),
