@@ -34,7 +34,7 @@ fn added(blocks: u64, size: u64, rate: &str) -> [u64; 3] {
 fn a_small_program_is_little_larger_at_any_rate() {
     for rate in ["512KiB", "64KiB", "1"] {
         let [size, data, _] = added(1000, 1000, rate);
-        assert!(size <= 6 * MIB && data <= 4 * MIB, "{rate}: {size} bytes, {data} of them data");
+        assert!(size <= 8 * MIB && data <= 4 * MIB, "{rate}: {size} bytes, {data} of them data");
     }
 }
 
@@ -45,7 +45,7 @@ fn what_is_taken_grows_with_the_samples_in_use() {
         let [space, data, samples] = added(blocks, size, rate);
         let allowed = A_SAMPLE * samples;
         assert!(
-            space <= 6 * MIB + allowed && data <= 4 * MIB + allowed,
+            space <= 8 * MIB + allowed && data <= 4 * MIB + allowed,
             "{blocks} blocks at {rate}: {space} bytes, {data} of them data, for {samples} samples"
         );
     }

@@ -109,7 +109,7 @@ fn live(criterion: &mut Criterion) {
     let (sampled, exact) = (("sampled", RATE, 524_800), ("exact", 1, 112));
     for ((name, rate, distance), count) in [(sampled, 4_000), (sampled, 200_000), (exact, 200_000)] {
         let table = LiveTable::new();
-        table.start(rate);
+        table.start(rate, &BUDGET);
         let blocks = blocks(count, distance);
         // No block begins there.
         let others: Vec<_> = blocks.iter().map(|block| block + 16).collect();

@@ -119,7 +119,7 @@ impl Recorder {
     pub fn start(&self, rate: u64, seed: u64, doubted: bool, thread: &Thread) {
         self.rate.store(rate, Relaxed);
         self.seed.store(seed, Relaxed);
-        self.live.start(rate);
+        self.live.start(rate, &self.budget);
         if doubted { self.state.store(DOUBTED, Relaxed) } else { self.begin_recording(thread) }
     }
 

@@ -17,8 +17,11 @@ const LEVELS: usize = 12;
 const GROWTH_BITS: u32 = 2;
 /// The smallest granule: as many blocks of glibc begin in 128 bytes as a bucket has entries.
 const SMALLEST_GRANULE_BITS: u32 = 7;
-/// The first level is for that many bytes of heap, of which it needs no more than half.
-const FIRST_BYTES_BITS: u32 = 19;
+/// The first level is for that many bytes of heap, and takes half as many where all is sampled: as large as a program
+/// does not miss, because blocks of a heap beyond it get into each other's way before there is a second one. Pages of
+/// it are used where blocks are. And where there is little memory:
+const FIRST_BYTES_BITS: u32 = 22;
+const FEWEST_BYTES_BITS: u32 = 19;
 /// Into a larger level no blocks move up: it would stop the program for longer than 10 ms.
 const MOST_LIFTED_BITS: u32 = 18;
 /// The first level has at least so many buckets.
@@ -49,11 +52,14 @@ impl LiveTable {
     }
 
     /// Sets the table up for a rate, or for one that is not known yet. Called once, before the first block is added.
-    pub fn start(&self, rate: u64) {
+    pub fn start(&self, rate: u64, budget: &Budget) {
         // A sample stands for as many bytes, of which a heap has no more than addresses.
-        let granule_bits = rate.checked_ilog2().unwrap_or(FIRST_BYTES_BITS).max(SMALLEST_GRANULE_BITS);
+        let granule_bits = rate.checked_ilog2().unwrap_or(FEWEST_BYTES_BITS).max(SMALLEST_GRANULE_BITS);
+        let first_bits = |bytes_bits: u32| bytes_bits.saturating_sub(granule_bits).max(FIRST_BITS);
+        let is_much = budget.is_much(Level::bytes(first_bits(FIRST_BYTES_BITS)));
+        let bytes_bits = if is_much { FEWEST_BYTES_BITS } else { FIRST_BYTES_BITS };
         self.granule_bits.store(granule_bits, Relaxed);
-        self.first_bits.store(FIRST_BYTES_BITS.saturating_sub(granule_bits).max(FIRST_BITS), Relaxed);
+        self.first_bits.store(first_bits(bytes_bits), Relaxed);
     }
 
     /// Binary logarithm of a level's buckets.
@@ -238,9 +244,11 @@ mod tests {
 
     static BUDGET: Budget = Budget::new();
 
+    /// One that begins as small as there are any, so that it grows.
     fn table(rate: u64) -> LiveTable {
-        let table = LiveTable::new();
-        table.start(rate);
+        let (table, budget) = (LiveTable::new(), Budget::new());
+        budget.leave(0);
+        table.start(rate, &budget);
         table
     }
 
@@ -327,6 +335,22 @@ mod tests {
         for level in 1..LEVELS {
             let quarter = table.granule_bits(level - 1) - GROWTH_BITS;
             assert_eq!(table.granule_bits(level), quarter.max(SMALLEST_GRANULE_BITS));
+        }
+    }
+
+    #[test]
+    fn the_first_level_is_for_four_mebibytes_of_heap_or_half_a_one_where_there_is_little_memory() {
+        for (rate, left, bits) in [
+            (1, 8 << 20, 15),
+            (1, 4 << 20, 12),
+            (2048, 1 << 20, 11),
+            (512 * 1024, 1 << 20, 10),
+            (0, 1 << 20, 10),
+        ] {
+            let (table, budget) = (LiveTable::new(), Budget::new());
+            budget.leave(left);
+            table.start(rate, &budget);
+            assert_eq!(table.bits(0), bits, "rate {rate}, {left} bytes left");
         }
     }
 

@@ -8,7 +8,9 @@ use crate::thread::Thread;
 
 #[test]
 fn what_no_memory_is_there_for_is_counted_and_the_rest_goes_on() {
-    let (room, thread) = (Room::with(1, 1 << 16, true), Thread::default());
+    let (room, thread) = (Room::ready(1 << 16, true), Thread::default());
+    room.recorder.budget.leave(1 << 20);
+    room.start(1, &thread);
     room.allocate(&thread, block(0), 1);
     room.recorder.budget.leave(0);
     let blocks = || (1..=20_000).map(block);
