@@ -16,6 +16,7 @@ fn main() {
     for part in [
         "preload/src",
         "preload/Cargo.toml",
+        "preload/layout.ld",
         "preload/channel",
         "preload/recorder",
         "Cargo.toml",
@@ -40,7 +41,7 @@ fn main() {
 }
 
 /// How they are linked.
-const LINK: [&str; 5] = [
+const LINK: [&str; 7] = [
     // Our constructor runs before every other, so that no allocation of another one is missed.
     "-Wl,-z,initfirst",
     // Code of ours may be on a stack at any time: dlclose must not take it away.
@@ -50,6 +51,11 @@ const LINK: [&str; 5] = [
     // Nothing of a C library, nor of any other: what is needed is looked up, and may be missing.
     "-nostartfiles",
     "-Wl,--as-needed,-z,defs",
+    // Each process maps two segments, and not four: what could not be written to any more once it is relocated are a
+    // few words, beside many that lead elsewhere and must be written to.
+    "-Wl,--no-rosegment,-z,norelro,-z,separate-loadable-segments",
+    // Few pages are written to at the start of a process.
+    "-Wl,-T,preload/layout.ld",
 ];
 
 /// Always optimized, and in a target folder of its own: the outer cargo holds the lock of the other.

@@ -9,7 +9,8 @@ use crate::nesting::Path;
 use crate::session::announce;
 use crate::{forms, originals, shadow};
 
-/// The recorder of this process.
+/// The recorder of this process. See layout.ld.
+#[unsafe(link_section = ".bss.large")]
 pub static RECORDER: Recorder = Recorder::new();
 
 /// Where the fast path of the hooks finds the calling thread's countdown, from its control block on.

@@ -9,6 +9,7 @@
 use core::arch::naked_asm;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -34,19 +35,22 @@ pub struct Patched {
     original: Original,
     /// Its address.
     function: AtomicUsize,
-    shape: UnsafeCell<Shape>,
+    /// As zeros, until there is a function: so that the table takes no room in the file, nor any pages.
+    shape: UnsafeCell<MaybeUninit<Shape>>,
     nesting: Nesting,
 }
 
 // SAFETY: the shape is written in the constructor, before the function is patched; all else is atomic.
 unsafe impl Sync for Patched {}
 
+/// All of them. See layout.ld.
+#[unsafe(link_section = ".bss.large")]
 static PATCHED: [Patched; MAX_PATCHES] = [const {
     Patched {
         entry: Original::new(null_mut()),
         original: Original::new(null_mut()),
         function: AtomicUsize::new(0),
-        shape: UnsafeCell::new(Shape::free(0)),
+        shape: UnsafeCell::new(MaybeUninit::zeroed()),
         nesting: Nesting::new(),
     }
 }; MAX_PATCHES];
@@ -57,7 +61,7 @@ impl Patched {
     pub fn prepare(index: usize, patch: &Patch, original: *mut c_void) -> Option<&'static Patched> {
         let (patched, shape) = (PATCHED.get(index)?, patch.shape);
         // SAFETY: nobody else has it yet.
-        unsafe { *patched.shape.get() = shape };
+        unsafe { (*patched.shape.get()).write(shape) };
         patched.function.store(patch.function as usize, Relaxed);
         patched.original.store(original, Relaxed);
         patched.enter_by(if shape.allocates() { slow_path } else { fast_path(shape) });
@@ -65,8 +69,8 @@ impl Patched {
     }
 
     fn shape(&self) -> Shape {
-        // SAFETY: not written any more.
-        unsafe { *self.shape.get() }
+        // SAFETY: a function that is patched has one, which is not written any more.
+        unsafe { (*self.shape.get()).assume_init() }
     }
 
     fn enter_by(&self, code: unsafe extern "C" fn()) {
