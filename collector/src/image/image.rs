@@ -8,12 +8,13 @@ use std::time::{Duration, Instant, SystemTime};
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::patch::Applied;
 use heaptrace_channel::processes::Process;
-use heaptrace_channel::ring::{Event, Message, Progress, Reader, Reading};
-use heaptrace_channel::sample::{Era, Sample, Sampling};
+use heaptrace_channel::ring::{Progress, Reader};
+use heaptrace_channel::sample::{Era, Sampling};
 use heaptrace_channel::{Segment, sys};
 
 use super::blocked::Blocked;
 use super::counters::counters;
+use super::events::{Events, Strange, taken};
 use crate::attention::Attention;
 use crate::eras::Eras;
 use crate::files::Files;
@@ -165,36 +166,19 @@ impl Image {
     }
 
     fn apply_events(&mut self) -> u64 {
-        let mut strangers = Vec::new();
-        let (now, at) = (self.eras.now(Instant::now()), self.drained);
-        let (members, stacks, mut is_damaged) = (&mut self.members, &mut self.stacks, false);
-        let segment = self.segment.get();
-        let passed = Reader::new(*segment.rings(), &mut self.progress).drain(|reading| match reading {
-            Reading::Brief(process, sample) => {
-                let sample = Sample { stack: stacks.one(sample.stack), ..sample };
-                match members.get_mut(process) {
-                    Some(member) => member.apply_brief(sample, now),
-                    None => strangers.push((process, Strange::Brief(sample))),
-                }
-            }
-            Reading::Message(Message::Happened(process, event)) => {
-                let event = event.with_stack(stacks.one(event.sample().stack));
-                match members.get_mut(process) {
-                    Some(member) => member.apply(event, now),
-                    None => strangers.push((process, Strange::Event(event))),
-                }
-            }
-            Reading::Message(Message::Told(stack, part)) => is_damaged |= !stacks.hear(stack, part),
-            Reading::Message(Message::Marked(mark, part)) => {
-                let Some((process, name)) = self.told_marks.hear(mark, part) else { return };
-                match members.get_mut(process) {
-                    Some(member) => {
-                        self.marks.keep(member.number, &name, taken(segment, process, member, at))
-                    }
-                    None => strangers.push((process, Strange::Mark(name))),
-                }
-            }
-        });
+        let mut events = Events {
+            members: &mut self.members,
+            stacks: &mut self.stacks,
+            told_marks: &mut self.told_marks,
+            marks: &mut self.marks,
+            segment: self.segment.get(),
+            now: self.eras.now(Instant::now()),
+            at: self.drained,
+            strangers: Vec::new(),
+            is_damaged: false,
+        };
+        let passed = Reader::new(*events.segment.rings(), &mut self.progress).drain(&mut events);
+        let Events { now, strangers, is_damaged, .. } = events;
         self.is_damaged |= is_damaged;
         for (process, what) in strangers {
             match (self.member_of(process), what) {
@@ -452,22 +436,5 @@ impl Image {
         let has_our_ids = self.has_our_ids;
         self.modules
             .read(&segment, places, |process| segment.processes().pid(process).filter(|_| has_our_ids));
-    }
-}
-
-/// The first messages of a forked child, of which nothing is known yet.
-enum Strange {
-    Event(Event),
-    Brief(Sample),
-    Mark(String),
-}
-
-/// What changes from moment to moment of a process, as it is now.
-fn taken(segment: &Segment, process: Process, member: &mut Member, at: SystemTime) -> Taken {
-    Taken {
-        at,
-        counters: counters(segment, process, member.live.samples()),
-        sums: member.live.sums(),
-        point: member.heap_point(Instant::now()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod blocked;
 mod counters;
+mod events;
 #[allow(clippy::module_inception)] // it is what all this is about
 mod image;
 #[cfg(test)]

@@ -59,16 +59,21 @@ impl Ages {
     }
 
     /// A block of that era was born and freed again.
-    #[inline]
+    #[inline(always)] // part of the loop over a program's events
     pub fn pass(&mut self, era: Era, now: Moment) {
         self.go_on(now.era.max(era));
         if era == self.latest.era {
             self.latest.born += 1;
             self.last_freed = Some(now.ticks);
         } else {
-            self.bear(era, now);
-            self.bury(era, now);
+            self.pass_earlier(era, now);
         }
+    }
+
+    #[cold]
+    fn pass_earlier(&mut self, era: Era, now: Moment) {
+        self.bear(era, now);
+        self.bury(era, now);
     }
 
     /// So many blocks were freed, it is not known which: probably the youngest.

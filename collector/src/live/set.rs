@@ -171,7 +171,7 @@ impl Live {
     }
 
     /// The cell of a block, about to be changed: what it had at the latest peak is kept.
-    #[inline]
+    #[inline(always)] // as above
     fn cell(&mut self, stack: Stack, size: u64) -> &mut Cell {
         let owner = (stack, SizeClass::of(size));
         let index = match self.latest {
@@ -183,6 +183,7 @@ impl Live {
         cell
     }
 
+    #[inline(never)]
     fn find(&mut self, (stack, class): Owner) -> u32 {
         let index = self.index.find(stack, class).unwrap_or_else(|| self.add(stack, class));
         self.latest = Some(((stack, class), index));

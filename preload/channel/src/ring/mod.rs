@@ -29,7 +29,7 @@ mod rings;
 mod rseq;
 
 pub use event::{Event, Message, Origin, Words};
-pub use reader::{Ends, Progress, Reader, Reading};
+pub use reader::{Ends, Progress, Reader, Sink};
 pub use ring::{Full, WAIT};
 pub use rings::{LastRing, MAX_RINGS, Rings};
 pub use rseq::Rseq;

@@ -8,13 +8,27 @@ use crate::sample::Sample;
 /// Slots read before they are given back to the writers.
 const BATCH: u64 = 512;
 
-/// What is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+/// Who is told of what is read.
+pub trait Sink {
     /// A message.
-    Message(Message),
+    fn message(&mut self, message: Message);
+
     /// Two in one: a block was allocated and, as the next that happened, freed.
-    Brief(Process, Sample),
+    fn brief(&mut self, process: Process, sample: Sample);
+}
+
+/// Who wants each message by itself.
+struct Each<F>(F);
+
+impl<F: FnMut(Message)> Sink for Each<F> {
+    fn message(&mut self, message: Message) {
+        self.0(message);
+    }
+
+    fn brief(&mut self, process: Process, sample: Sample) {
+        let events = [Event::Allocated(sample), Event::Freed(sample)];
+        events.into_iter().for_each(|event| self.0(Message::Happened(process, event)));
+    }
 }
 
 /// How far one ring has been read. Positions wrap around.
@@ -70,30 +84,25 @@ impl<'m> Reader<'m> {
     }
 
     /// [`Reader::drain`] with each message by itself.
-    pub fn drain_messages(&mut self, mut each: impl FnMut(Message)) -> u64 {
-        self.drain(|reading| match reading {
-            Reading::Message(message) => each(message),
-            Reading::Brief(process, sample) => [Event::Allocated(sample), Event::Freed(sample)]
-                .into_iter()
-                .for_each(|event| each(Message::Happened(process, event))),
-        })
+    pub fn drain_messages(&mut self, each: impl FnMut(Message)) -> u64 {
+        self.drain(&mut Each(each))
     }
 
-    /// Calls `each` for the committed messages that were there at the call and are of an epoch that is
+    /// Tells `sink` of the committed messages that were there at the call and are of an epoch that is
     /// over by it. Returns how many slots were passed.
     ///
     /// Why the order is right: the epoch advances first, and the heads are read after, if there is more
     /// than one ring to read. An event that is missed here is written after that, so what follows from
     /// it, in its own thread or another, is written in the new epoch or a later one, which is left to the
     /// next look. And events of an older epoch are passed before those of a younger one.
-    pub fn drain(&mut self, mut each: impl FnMut(Reading)) -> u64 {
+    pub fn drain(&mut self, sink: &mut impl Sink) -> u64 {
         let (now, heads) = self.look();
         for (cursor, head) in self.cursors.iter_mut().zip(heads.0).take(self.rings.count()) {
             cursor.left = head.wrapping_sub(cursor.position).min(self.rings.slots());
         }
         let mut passed = 0;
         while let Some((index, least_age)) = self.oldest(now) {
-            let read = self.read(index, now, least_age, &mut each);
+            let read = self.read(index, now, least_age, sink);
             if read == 0 {
                 break; // somebody changes what is written
             }
@@ -189,13 +198,13 @@ impl<'m> Reader<'m> {
 
     /// Reads the events of a ring that are at least that old. Returns how many slots it passed: one or
     /// more, if the ring is the oldest.
-    fn read(&mut self, index: usize, now: Epoch, least_age: i32, each: &mut impl FnMut(Reading)) -> u64 {
+    fn read(&mut self, index: usize, now: Epoch, least_age: i32, sink: &mut impl Sink) -> u64 {
         let (ring, cursor) = (self.rings.ring(index), &mut self.cursors[index]);
         let before = cursor.left;
         loop {
             let batch = ring.slots_from(cursor.position, cursor.left.min(BATCH));
             let due = Due { cursor: *cursor, now, least_age, known: None };
-            let read = read_batch(batch, ring.lap(cursor.position), due, each);
+            let read = read_batch(batch, ring.lap(cursor.position), due, sink);
             cursor.position = cursor.position.wrapping_add(read);
             cursor.left -= read;
             if read > 0 {
@@ -233,7 +242,7 @@ impl<'m> Reader<'m> {
 
 /// Reads slots up to one that is not due. Returns how many it passed.
 #[inline]
-fn read_batch(slots: &[Slot], lap: u64, mut due: Due, each: &mut impl FnMut(Reading)) -> u64 {
+fn read_batch(slots: &[Slot], lap: u64, mut due: Due, sink: &mut impl Sink) -> u64 {
     let mut words_at = |at: usize| {
         let words = slots.get(at)?.committed(lap)?;
         due.is_due(at, words).then_some(words)
@@ -245,9 +254,9 @@ fn read_batch(slots: &[Slot], lap: u64, mut due: Due, each: &mut impl FnMut(Read
         if let Some((process, sample)) = next.and_then(|next| words.freed_by(next)) {
             at += 1;
             next = words_at(at);
-            each(Reading::Brief(process, sample));
+            sink.brief(process, sample);
         } else if let Some(message) = words.message() {
-            each(Reading::Message(message));
+            sink.message(message);
         }
     }
     at as u64

@@ -77,6 +77,23 @@ fn what_is_written_while_the_reader_looks_is_left_to_the_next_look_and_not_longe
 }
 
 /// What is read of messages that one thread wrote.
+/// What is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Message(Message),
+    Brief(Process, Sample),
+}
+
+impl Sink for Vec<Reading> {
+    fn message(&mut self, message: Message) {
+        self.push(Reading::Message(message));
+    }
+
+    fn brief(&mut self, process: Process, sample: Sample) {
+        self.push(Reading::Brief(process, sample));
+    }
+}
+
 fn read(messages: &[Message]) -> Vec<Reading> {
     let memory = Memory::new(1, 64);
     let last = LastRing::default();
@@ -84,7 +101,7 @@ fn read(messages: &[Message]) -> Vec<Reading> {
         memory.rings().write(Rseq::NONE, &last, Words::of(message), || {}).unwrap();
     }
     let (mut progress, mut readings) = (Progress::default(), Vec::new());
-    Reader::new(memory.rings(), &mut progress).drain(|reading| readings.push(reading));
+    Reader::new(memory.rings(), &mut progress).drain(&mut readings);
     readings
 }
 
