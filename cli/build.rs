@@ -38,6 +38,19 @@ fn main() {
         check.update(&content);
         println!("cargo::rustc-env=HEAPTRACE_{name}_CHECK={} {}", check.amount(), check.sum());
     }
+    link_program();
+}
+
+/// Has the dynamic linker do little when the program starts, of which much is in front of another program's start.
+fn link_program() {
+    // No address in it has to be relocated, where there would be 15,000.
+    println!("cargo::rustc-link-arg-bins=-no-pie");
+    // The unwinder is inside: its library would be one more to load, which asks the processor what it is, besides.
+    let linker = env::var_os("RUSTC_LINKER").unwrap_or_else(|| "cc".into());
+    let found = Command::new(linker).arg("-print-file-name=libgcc_eh.a").output();
+    if found.is_ok_and(|found| found.stdout.starts_with(b"/")) {
+        println!("cargo::rustc-link-lib=gcc_eh");
+    }
 }
 
 /// How they are linked.

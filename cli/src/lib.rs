@@ -7,6 +7,7 @@ mod control;
 mod interval;
 pub mod library;
 pub mod live;
+mod mathematics;
 mod messages;
 mod own_folder;
 pub mod pages;
