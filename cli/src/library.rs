@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use flate2::Crc;
 use lzma_rust2::XzReader;
-use rustix::fs::{self, AtFlags, Mode, OFlags, StatVfsMountFlags};
+use rustix::fs::{self, AtFlags, Mode, OFlags, StatVfsMountFlags, Timespec, Timestamps, UTIME_OMIT};
 
 use crate::{own_folder, platform};
 
@@ -38,6 +38,10 @@ pub const COUNTER: Library = Library {
     name: concat!("libheaptrace-stat-", env!("HEAPTRACE_STAT_LIBRARY_HASH"), ".so"),
     check: env!("HEAPTRACE_STAT_LIBRARY_CHECK"),
 };
+
+/// When a library was modified that was seen to be whole: whoever writes to it sets another time, and only its owner
+/// can set this one.
+const SEEN_WHOLE: Timespec = Timespec { tv_sec: 1_000_000_000, tv_nsec: 0 };
 
 /// A link to this program beside it: what the library starts as its collector, wherever it is installed.
 const LINK: &str = concat!("heaptrace-", env!("HEAPTRACE_LIBRARY_HASH"));
@@ -88,11 +92,14 @@ impl Library {
             bail!("LD_PRELOAD takes no path with a space or a colon");
         }
         let folder = open_folder(&folder)?;
-        if !self.is_in(&folder) {
-            own_folder::write(&folder, self.name, &self.content()?)?;
+        if !self.is_known_in(&folder) {
+            if !self.is_in(&folder) {
+                own_folder::write(&folder, self.name, &self.content()?)?;
+            }
+            // Without it 32-bit programs say that they cannot load it, and all is looked at again the next time.
+            platform::prepare(&folder, self.name).and_then(|()| self.make_known(&folder)).ok();
         }
         link_program(&folder).ok(); // without it there are other places to look
-        platform::prepare(&folder, self.name).ok(); // without it 32-bit programs say that they cannot load it
         Ok(path)
     }
 
@@ -100,6 +107,24 @@ impl Library {
         let mut content = Vec::new();
         XzReader::new(self.compressed, false).read_to_end(&mut content)?;
         Ok(content)
+    }
+
+    /// Was it seen to be whole there, and has nobody written to it since? To read all of it takes a third of a
+    /// millisecond, in front of the program's start.
+    fn is_known_in(self, folder: &OwnedFd) -> bool {
+        const FILE: u32 = 0o100_755;
+        let Ok(stat) = fs::statat(folder, self.name, AtFlags::SYMLINK_NOFOLLOW) else { return false };
+        let (length, _) = self.check.split_once(' ').unwrap_or_default();
+        let is_ours = stat.st_mode == FILE && stat.st_uid == rustix::process::geteuid().as_raw();
+        let modified = (stat.st_mtime, stat.st_mtime_nsec as i64);
+        is_ours && length == stat.st_size.to_string() && modified == (SEEN_WHOLE.tv_sec, SEEN_WHOLE.tv_nsec)
+    }
+
+    /// Notes that it is whole there.
+    fn make_known(self, folder: &OwnedFd) -> Result<()> {
+        let unchanged = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+        let times = Timestamps { last_access: unchanged, last_modification: SEEN_WHOLE };
+        Ok(fs::utimensat(folder, self.name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
     /// Is all of the library there, for everybody to read, and nothing else?
@@ -220,10 +245,26 @@ mod tests {
         let mut flipped = whole.clone();
         flipped[whole.len() / 2] ^= 1;
         for other in [&whole[..whole.len() - 1], &[&*whole, b"x"].concat(), &flipped, b""] {
+            assert!(COUNTER.is_known_in(&open_folder(&folder).unwrap()));
             std::fs::write(&path, other).unwrap();
+            assert!(!COUNTER.is_known_in(&open_folder(&folder).unwrap()));
             COUNTER.unpack_into(&folder).unwrap();
             assert!(std::fs::read(&path).unwrap() == whole, "{} bytes", other.len());
         }
+    }
+
+    #[test]
+    fn a_file_that_others_can_write_to_is_read() {
+        let room = tempfile::tempdir().unwrap();
+        let folder = room.path().join("heaptrace");
+        let path = COUNTER.unpack_into(&folder).unwrap();
+        set_mode(&path, 0o777);
+        assert!(!COUNTER.is_known_in(&open_folder(&folder).unwrap()));
+        let elsewhere = room.path().join("elsewhere");
+        std::fs::rename(&path, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        set_mode(&elsewhere, 0o755);
+        assert!(!COUNTER.is_known_in(&open_folder(&folder).unwrap()));
     }
 
     #[test]

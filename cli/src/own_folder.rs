@@ -41,7 +41,7 @@ pub fn open_in(parent: impl AsFd, path: &Path) -> Result<OwnedFd> {
 }
 
 /// Writes a file that everybody can read and execute, under a name of this process's own, and renames: another process
-/// sees all of it or none.
+/// sees all of it or none, and so does who comes after the machine lost its power.
 ///
 /// # Errors
 /// If there is no room for it.
@@ -52,7 +52,8 @@ pub fn write(folder: &OwnedFd, name: &str, content: &[u8]) -> Result<()> {
     let mode = Mode::from_raw_mode(0o755);
     let file = fs::openat(folder, &temporary, flags, mode)?;
     fs::fchmod(&file, mode)?; // the umask is for other files
-    let written = File::from(file).write_all(content).map_err(anyhow::Error::from);
+    let mut file = File::from(file);
+    let written = file.write_all(content).and_then(|()| file.sync_data()).map_err(anyhow::Error::from);
     let result = written.and_then(|()| Ok(fs::renameat(folder.as_fd(), &temporary, folder.as_fd(), name)?));
     if result.is_err() {
         fs::unlinkat(folder, &temporary, AtFlags::empty()).ok();
