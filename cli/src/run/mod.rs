@@ -11,6 +11,7 @@ mod preflight;
 mod prepared;
 mod program;
 mod signals;
+mod spawn;
 mod status;
 mod stop;
 mod supervise;

@@ -1,9 +1,9 @@
 //! The program: found as a shell would, and started as if nobody stood between.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::{env, fmt, io, ptr};
+use std::{env, fmt, io};
 
 use heaptrace_channel::config;
 use heaptrace_report::say::say;
@@ -11,6 +11,7 @@ use rustix::process::Signal;
 
 use super::inherited::{self, Timers};
 use super::signals::Signals;
+use super::spawn::{Image, spawn};
 use super::status::{FAILED, NOT_EXECUTABLE, NOT_FOUND};
 
 /// What is to be executed, with its environment.
@@ -105,38 +106,42 @@ impl Command {
     ///
     /// # Errors
     /// If no process can be made.
-    pub fn start(&mut self, signals: &Signals, announce: impl FnOnce(u32)) -> io::Result<u32> {
+    pub fn start(&mut self, signals: &Signals, announce: impl Fn(u32)) -> io::Result<u32> {
         let (us, timers) = (std::process::id(), Timers::take());
-        // SAFETY: this process has one thread, so the child may do anything.
-        match unsafe { libc::fork() } {
-            -1 => Err(io::Error::last_os_error()),
-            0 => {
-                end_with(us);
-                announce(std::process::id());
-                timers.give();
-                inherited::restore();
-                signals.restore();
-                let why = self.exec();
-                say(format_args!("cannot execute {}: {why}", self.path.display()));
-                // SAFETY: ends the process; nothing of the parent's is run.
-                unsafe { libc::_exit(NOT_EXECUTABLE.into()) }
-            }
-            pid => Ok(pid as u32),
-        }
+        spawn(|| {
+            end_with(us);
+            announce(std::process::id());
+            timers.give();
+            // From here on a signal may end the child, so the memory of both is left as it is.
+            let image = self.image(std::process::id());
+            inherited::restore();
+            signals.restore();
+            let why = image.map_or_else(|why| why, |image| self.execute(&image));
+            say(format_args!("cannot execute {}: {why}", self.path.display()));
+            NOT_EXECUTABLE
+        })
     }
 
-    fn exec(&mut self) -> io::Error {
-        self.set(config::SESSION, format!("{}:{}:go", self.session, std::process::id()).into());
-        let entries = self.environment.iter().cloned();
-        let variables: Vec<_> = entries.filter_map(|entry| CString::new(entry).ok()).collect();
-        let why = exec(&self.path, &self.arguments, &variables);
+    /// What the process of that id is to execute.
+    fn image(&self, pid: u32) -> io::Result<Image> {
+        let session = format!("{}={}:{pid}:go", config::SESSION, self.session).into_bytes();
+        let others = self.environment.iter().filter(|entry| value(entry, config::SESSION).is_none());
+        let entries = others.cloned().chain([session]);
+        Image::new(&self.path, &self.arguments, entries)
+    }
+
+    /// Returns only if it could not be executed.
+    fn execute(&self, image: &Image) -> io::Error {
+        let why = image.execute();
         if why.raw_os_error() != Some(libc::ENOEXEC) {
             return why;
         }
         // As execvp does: a text without #! is a shell's.
+        let shell = OsString::from("/bin/sh");
         let script = self.path.clone().into_os_string();
-        let words = ["/bin/sh".into(), script].into_iter().chain(self.arguments.drain(1..));
-        exec(Path::new("/bin/sh"), &words.collect::<Vec<_>>(), &variables)
+        let words: Vec<_> = [shell, script].into_iter().chain(self.arguments[1..].iter().cloned()).collect();
+        let shell = Image::new(Path::new("/bin/sh"), &words, image.variables());
+        shell.map_or_else(|why| why, |shell| shell.execute())
     }
 }
 
@@ -153,21 +158,6 @@ fn end_with(parent: u32) {
         // SAFETY: takes no memory.
         unsafe { libc::raise(libc::SIGKILL) };
     }
-}
-
-/// Returns only if the program could not be executed.
-fn exec(path: &Path, arguments: &[OsString], variables: &[CString]) -> io::Error {
-    let text = |text: &OsStr| CString::new(text.as_bytes().to_vec());
-    let (Ok(path), Ok(arguments)) =
-        (text(path.as_os_str()), arguments.iter().map(|word| text(word)).collect::<Result<Vec<_>, _>>())
-    else {
-        return io::Error::from_raw_os_error(libc::EINVAL);
-    };
-    let list =
-        |strings: &[CString]| strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect::<Vec<_>>();
-    // SAFETY: both lists are of C strings and end with a null pointer.
-    unsafe { libc::execve(path.as_ptr(), list(&arguments).as_ptr(), list(variables).as_ptr()) };
-    io::Error::last_os_error()
 }
 
 fn check(path: &Path) -> io::Result<()> {
