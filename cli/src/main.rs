@@ -1,8 +1,13 @@
 //! `heaptrace`: a heap profiler for unmodified native Linux programs.
+//!
+//! The C library calls `main`, and not Rust's runtime. That looks for the end of the stack in /proc/self/maps, and gives
+//! each thread a second one, to say on it that its own is full: a tenth of a millisecond before each program that is
+//! started, for a sentence beside the signal.
 
-use std::ffi::OsString;
-use std::process::ExitCode;
-use std::{env, io, panic};
+#![cfg_attr(not(test), no_main)]
+
+use std::ffi::{OsString, c_char, c_int};
+use std::{env, io, panic, process};
 
 use clap::{CommandFactory, Parser};
 use heaptrace::{check, collect, library, live, pages, run, stat, symbolize};
@@ -14,7 +19,8 @@ use heaptrace_report::say::say;
 #[derive(Debug, clap::Parser)]
 #[command(version)]
 enum Cli {
-    Run(run::Args),
+    #[command(flatten)]
+    First(First),
     Stat(stat::Args),
     Report(Box<report::Args>),
     Check(Box<check::Args>),
@@ -25,28 +31,49 @@ enum Cli {
     Mark(live::MarkArgs),
     Rate(live::RateArgs),
     Lib(library::Args),
-    /// What the library starts when there is no `heaptrace run`
-    #[command(hide = true)]
-    Collect,
     #[command(hide = true)]
     Waste(check::Waste),
     #[command(hide = true)]
     Pages(pages::Args),
 }
 
-/// Before Rust's runtime changes what the program is to inherit.
+/// What another program waits for, and so is looked for first: to know all other commands takes half a millisecond.
+#[derive(Debug, clap::Parser)]
+#[command(version)]
+enum First {
+    Run(Box<run::Args>),
+    /// What the library starts when there is no `heaptrace run`
+    #[command(hide = true)]
+    Collect,
+}
+
+/// Before anything changes what the program is to inherit.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static BEFORE_MAIN: extern "C" fn() = run::keep_inherited;
 
-fn main() -> ExitCode {
+/// What the C library calls.
+#[cfg_attr(not(test), unsafe(export_name = "main"))]
+#[cfg_attr(test, expect(dead_code, reason = "the tests have a main of their own"))]
+extern "C" fn start(_: c_int, _: *const *const c_char) -> c_int {
+    /// What Rust's programs exit with that panic.
+    const PANICKED: u8 = 101;
     panic::set_hook(Box::new(tell_fault));
-    let cli = match Cli::try_parse_from(arguments()) {
+    let status = panic::catch_unwind(command).unwrap_or(PANICKED);
+    process::exit(status.into()) // writes what is still to be written
+}
+
+/// Does what the command line says, and answers what to exit with.
+fn command() -> u8 {
+    let arguments = arguments();
+    let first = First::try_parse_from(&arguments).map(Cli::First);
+    let cli = match first.or_else(|_| Cli::try_parse_from(&arguments)) {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
     let result = match cli {
-        Cli::Run(args) => return run::run(&args),
+        Cli::First(First::Run(args)) => return run::run(&args),
+        Cli::First(First::Collect) => collect::run(),
         Cli::Stat(args) => return stat::run(args),
         Cli::Check(args) => return check::run(&args),
         Cli::Report(args) => report::run(&args),
@@ -57,16 +84,15 @@ fn main() -> ExitCode {
         Cli::Mark(args) => live::mark(&args),
         Cli::Rate(args) => live::rate(&args),
         Cli::Lib(args) => library::run(&args),
-        Cli::Collect => collect::run(),
         Cli::Waste(waste) => waste.run(),
         Cli::Pages(args) => pages::run(&Cli::command(), &args),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Ok(()) => 0,
+        Err(error) if is_broken_pipe(&error) => 0,
         Err(error) => {
             say(format_args!("{error:#}"));
-            ExitCode::FAILURE
+            1
         }
     }
 }
@@ -90,11 +116,11 @@ fn tell_fault(fault: &panic::PanicHookInfo<'_>) {
 }
 
 /// Says what is wrong with the arguments in one line; help and version are no errors.
-fn refuse(error: &clap::Error) -> ExitCode {
+fn refuse(error: &clap::Error) -> u8 {
     if !error.use_stderr() {
         // A reader that leaves early, such as `head`, is no error.
         let _ = error.print();
-        return ExitCode::SUCCESS;
+        return 0;
     }
     let text = error.to_string();
     let paragraph = text.split("\n\n").next().unwrap_or_default();
@@ -103,7 +129,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     let command = std::env::args_os().nth(1);
     let has_own_failures =
         command.is_some_and(|command| command == "run" || command == "stat" || command == "check");
-    ExitCode::from(if has_own_failures { run::FAILED } else { 2 })
+    if has_own_failures { run::FAILED } else { 2 }
 }
 
 /// Whether the reader of our output, such as `head`, has had enough.

@@ -1,5 +1,6 @@
 //! How far looking names up has come, for whoever waits at a terminal.
 
+use std::cell::OnceCell;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,34 +20,42 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A line on standard error, if that is a terminal, which goes when it is dropped.
 #[derive(Debug)]
 pub struct StatusLine {
-    bar: ProgressBar,
+    quiet: bool,
     since: Instant,
+    /// Made when it is needed: most are not.
+    bar: OnceCell<ProgressBar>,
 }
 
 impl StatusLine {
     /// Shows nothing yet, and never if it is to be `quiet`.
     pub fn new(quiet: bool) -> StatusLine {
-        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let style = ProgressStyle::with_template("heaptrace: {wide_msg}").expect("the template is valid");
-        let bar = ProgressBar::with_draw_target(None, target).with_style(style);
-        StatusLine { bar, since: Instant::now() }
+        StatusLine { quiet, since: Instant::now(), bar: OnceCell::new() }
     }
 
     /// Shows a text instead of the one before, once somebody has waited for a second.
     pub fn show(&self, text: &str) {
-        if self.since.elapsed() >= PATIENCE && self.bar.message() != text {
-            if self.bar.message().is_empty() {
+        if self.quiet || self.since.elapsed() < PATIENCE {
+            return;
+        }
+        let bar = self.bar.get_or_init(bar);
+        if bar.message() != text {
+            if bar.message().is_empty() {
                 say::begin_line();
             }
-            self.bar.set_message(text.to_owned());
+            bar.set_message(text.to_owned());
         }
     }
 }
 
 impl Drop for StatusLine {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.bar.get().into_iter().for_each(ProgressBar::finish_and_clear);
     }
+}
+
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("heaptrace: {wide_msg}").expect("the template is valid");
+    ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style)
 }
 
 /// Does `work`, and shows meanwhile how far `symbolizer` has come.

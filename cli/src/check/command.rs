@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use heaptrace_report::Output;
@@ -25,11 +24,11 @@ const OVER: u8 = 3;
 const UNDECIDED: u8 = 4;
 
 /// `heaptrace check`.
-pub fn run(args: &Args) -> ExitCode {
-    ExitCode::from(check(args).unwrap_or_else(|error| {
+pub fn run(args: &Args) -> u8 {
+    check(args).unwrap_or_else(|error| {
         say(format_args!("{error:#}"));
         FAILED
-    }))
+    })
 }
 
 fn check(args: &Args) -> Result<u8> {

@@ -14,10 +14,10 @@ const CHANGED: [(i32, libc::sighandler_t); 3] =
 static DISPOSITIONS: [AtomicUsize; CHANGED.len()] =
     [const { AtomicUsize::new(libc::SIG_DFL) }; CHANGED.len()];
 
-/// Standard streams that are closed, for which Rust's runtime opens /dev/null.
+/// Standard streams that are closed, in whose place there is /dev/null here, so that nothing else comes to be one.
 static CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 
-/// Keeps it, and changes what has to be. To be run before `main`, and so before Rust's runtime.
+/// Keeps it, and changes what has to be. To be run before `main`.
 pub extern "C" fn keep() {
     for ((signal, ours), kept) in CHANGED.into_iter().zip(&DISPOSITIONS) {
         // SAFETY: an all-zero sigaction is valid, and the kernel fills it; no handler is set.
@@ -29,8 +29,14 @@ pub extern "C" fn keep() {
         }
     }
     for (number, closed) in (0..).zip(&CLOSED) {
-        // SAFETY: asks only.
-        closed.store(unsafe { libc::fcntl(number, libc::F_GETFD) } == -1, Relaxed);
+        // SAFETY: asks, and opens what has the lowest number that is free.
+        unsafe {
+            let is_closed = libc::fcntl(number, libc::F_GETFD) == -1;
+            closed.store(is_closed, Relaxed);
+            if is_closed {
+                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+            }
+        }
     }
 }
 
@@ -41,7 +47,7 @@ pub fn restore() {
         unsafe { libc::signal(signal, kept.load(Relaxed)) };
     }
     for (number, _) in (0..).zip(&CLOSED).filter(|(_, closed)| closed.load(Relaxed)) {
-        // SAFETY: what Rust's runtime opened, and nobody uses here.
+        // SAFETY: what was opened above, and nobody uses here.
         unsafe { libc::close(number) };
     }
 }

@@ -1,7 +1,6 @@
 //! A run: all that can fail, then the program, then what is said of it.
 
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
@@ -30,14 +29,14 @@ use crate::serve::{Endpoints, TOKEN};
 use crate::{library, messages};
 
 /// `heaptrace run`.
-pub fn run(args: &Args) -> ExitCode {
-    ExitCode::from(record(args).map_or_else(
+pub fn run(args: &Args) -> u8 {
+    record(args).map_or_else(
         |status| status,
         |recorded| {
             recorded.tell();
             recorded.status
         },
-    ))
+    )
 }
 
 /// A program that has run, and what became of its profiles.

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use heaptrace_report::Output;
@@ -19,12 +18,12 @@ use crate::messages::stat as words;
 use crate::run::{self, NotStarted, Signals};
 
 /// `heaptrace stat`.
-pub fn run(args: Args) -> ExitCode {
+pub fn run(args: Args) -> u8 {
     match stat(&args) {
-        Ok(status) => ExitCode::from(status),
+        Ok(status) => status,
         Err(error) => {
             say(format_args!("{error:#}"));
-            ExitCode::from(NotStarted::status(&error))
+            NotStarted::status(&error)
         }
     }
 }
