@@ -135,6 +135,8 @@ fn listen_in_file(path: &Path) -> rustix::io::Result<OwnedFd> {
 fn remove_left_behind(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let ours = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(SOCKET));
+    // The links to programs, of which there may be many, are not even looked at.
+    let ours = ours.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()));
     for path in ours.map(|entry| entry.path()).filter(|path| is_old(path) == Some(true)) {
         match socket_of(&path) {
             Some(socket) if !socket.exists() => drop(fs::remove_file(&path)),

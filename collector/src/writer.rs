@@ -4,6 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -14,6 +15,7 @@ use crate::news::Teller;
 use crate::profile::finish;
 use crate::recording::{Counters, Recording, Since};
 use crate::snapshot::{Key, Snapshot};
+use heaptrace_pprof::Packer;
 use heaptrace_symbolize::{Complaint, Symbolizer, Symbols};
 
 /// A profile to write.
@@ -59,44 +61,43 @@ pub struct Done {
 pub struct Writers {
     jobs: Option<Sender<Job>>,
     done: Receiver<Done>,
-    symbolizer: Arc<Symbolizer>,
+    worker: Worker,
+    /// How many there may be.
+    most: usize,
     threads: Vec<JoinHandle<()>>,
 }
 
+/// What each of them needs.
+#[derive(Debug, Clone)]
+struct Worker {
+    waiting: Receiver<Job>,
+    finished: Sender<Done>,
+    /// Jobs that were given and are not done.
+    open: Arc<AtomicUsize>,
+    symbolizer: Arc<Symbolizer>,
+    news: Option<Teller>,
+}
+
 impl Writers {
-    /// Starts `count` threads, or as many as there can be. Where the collector ends with a process, they
-    /// are not done with it before who follows the `news` is.
+    /// Starts a thread, beside which there will be others if it has too much to do, `most` in all. Where the collector
+    /// ends with a process, they are not done with it before who follows the `news` is.
     ///
     /// # Errors
     /// If there can be none.
-    pub fn start(count: usize, symbolizer: Arc<Symbolizer>, news: Option<Teller>) -> io::Result<Writers> {
-        let (jobs, waiting) = unbounded::<Job>();
+    pub fn start(most: usize, symbolizer: Arc<Symbolizer>, news: Option<Teller>) -> io::Result<Writers> {
+        let (jobs, waiting) = unbounded();
         let (finished, done) = unbounded();
-        let mut threads = Vec::new();
-        for _ in 0..count {
-            let (waiting, finished) = (waiting.clone(), finished.clone());
-            let (symbolizer, news) = (Arc::clone(&symbolizer), news.clone());
-            let work = move || {
-                let written = waiting.iter().map(|job| {
-                    let done = write(job, &symbolizer);
-                    if let (Occasion::End { ends_us: true }, Some(news)) = (done.occasion, &news) {
-                        news.wait();
-                    }
-                    done
-                });
-                written.map(|done| finished.send(done)).take_while(Result::is_ok).for_each(drop);
-            };
-            match thread::Builder::new().spawn(work) {
-                Ok(thread) => threads.push(thread),
-                Err(error) if threads.is_empty() => return Err(error),
-                Err(_) => break,
-            }
-        }
-        Ok(Writers { jobs: Some(jobs), done, symbolizer, threads })
+        let worker = Worker { waiting, finished, open: Arc::default(), symbolizer, news };
+        let threads = vec![worker.start(Packer::new())?];
+        Ok(Writers { jobs: Some(jobs), done, worker, most, threads })
     }
 
     /// Gives them a profile to write.
-    pub fn write(&self, job: Job) {
+    pub fn write(&mut self, job: Job) {
+        let open = self.worker.open.fetch_add(1, Relaxed) + 1;
+        if open > self.threads.len() && self.threads.len() < self.most {
+            self.threads.extend(self.worker.start(Packer::new())); // without it the others do it all
+        }
         if let Some(jobs) = &self.jobs {
             jobs.send(job).ok();
         }
@@ -104,7 +105,7 @@ impl Writers {
 
     /// What the user should know about names that were not found.
     pub fn complaints(&self) -> Vec<Complaint> {
-        self.symbolizer.complaints()
+        self.worker.symbolizer.complaints()
     }
 
     /// What they have written.
@@ -122,12 +123,32 @@ impl Drop for Writers {
     }
 }
 
-fn write(job: Job, symbolizer: &Symbolizer) -> Done {
+impl Worker {
+    fn start(&self, packer: Packer) -> io::Result<JoinHandle<()>> {
+        let worker = self.clone();
+        thread::Builder::new().spawn(move || worker.work(packer))
+    }
+
+    fn work(&self, mut packer: Packer) {
+        for job in &self.waiting {
+            let done = write(job, &self.symbolizer, &mut packer);
+            if let (Occasion::End { ends_us: true }, Some(news)) = (done.occasion, &self.news) {
+                news.wait();
+            }
+            self.open.fetch_sub(1, Relaxed);
+            if self.finished.send(done).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn write(job: Job, symbolizer: &Symbolizer, packer: &mut Packer) -> Done {
     let Job { path, snapshot, occasion } = job;
     // A fault of ours costs this profile, not those of the session's other processes.
     let written = catch_unwind(AssertUnwindSafe(|| {
         let (message, counters) = message(&snapshot, None, Form::FILE, symbolizer);
-        (counters, heaptrace_pprof::write_message(&path, &message))
+        (counters, packer.write(&path, &message))
     }));
     let fault = || io::Error::other("it met a fault of heaptrace's, please report it");
     let (counters, result) = written.unwrap_or_else(|_| (snapshot.counters, Err(fault())));

@@ -21,7 +21,7 @@ pub use drop_frames::drop_frames;
 pub use error::Error;
 pub use read::{SampleType, Source, printable};
 pub use string_table::StringTable;
-pub use write::{GzippedFile, encode, gzip, size, write_file, write_message};
+pub use write::{GzippedFile, Packer, encode, gzip, size, write_file};
 
 /// The comment of a profile of what changed between two moments of one process, in whose samples is what is left of
 /// what came and went.

@@ -154,7 +154,11 @@ impl Symbolizer {
     fn in_parallel(&self, modules: &[Module], addresses: &[Vec<u64>]) -> Vec<Found> {
         let deadline = Instant::now() + self.time_limit;
         let jobs = jobs(addresses);
-        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(jobs.len());
+        let threads = match jobs.len() {
+            // Not to be divided: how many processors there are takes a while to find out.
+            0 | 1 => 1,
+            jobs => thread::available_parallelism().map_or(1, NonZero::get).min(jobs),
+        };
         let jobs = Mutex::new(jobs.into_iter());
         let next = || jobs.lock().ok()?.next();
         let work = || std::iter::from_fn(next).map(|job| self.look_up(modules, job, deadline)).collect();
