@@ -25,7 +25,7 @@ use heaptrace_collector::session;
 use heaptrace_collector::stderr::Stderr;
 use heaptrace_collector::summary::{Series, Written};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
-use heaptrace_collector::{Program, Sockets};
+use heaptrace_collector::{Plans, Program, Sockets};
 use heaptrace_http::Address;
 use heaptrace_push::{Label, Pushed, Pushing, Settings, Target};
 use heaptrace_report::say;
@@ -73,6 +73,7 @@ pub fn run() -> Result<()> {
         pattern,
         rate: rate.unwrap_or(config::DEFAULT_RATE),
         program: Some(program),
+        expected: Vec::new(), // it asks already
         symbolizer: Arc::new(Symbolizer::new(&options)),
         process_events: None, // nobody would hear of it
         children: true,
@@ -95,7 +96,8 @@ pub fn run() -> Result<()> {
         move |address: &Address, why: &io::Error| complain(messages::collect::cannot_serve(address, why));
     let pushes = pushing.as_ref().map(Pushing::account);
     let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer), pushes, not_served);
-    session::run(config, None)?;
+    let plans = config.plans();
+    session::run(config, plans, None)?;
     symbolizer.keep();
     Ok(())
 }
@@ -195,6 +197,7 @@ fn running_program(pid: u32) -> Program {
 /// Runs a session for a `heaptrace run` at the other end of `control`, which gets the summary when the
 /// program has ended, or hears why there is no session.
 pub fn serve(mut config: Config, program: Program, live: Live, control: &UnixStream) -> io::Result<()> {
+    let plans = config.plans(); // first of all, as the program is about to ask
     let symbolizer = keep_names(&config);
     let Live { endpoints, asker, push } = live;
     let has_ended = Arc::new(AtomicBool::new(false));
@@ -202,7 +205,7 @@ pub fn serve(mut config: Config, program: Program, live: Live, control: &UnixStr
     let pushing = push.map(|push| start_pushing(push, &mut config, &asker, complain)).transpose()?;
     let pushes = pushing.as_ref().map(Pushing::account);
     let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer), pushes, |_, _| {}); // it was there at once
-    let served = answer_to(config, program, control, pushing.as_ref(), &has_ended);
+    let served = answer_to(config, plans, program, control, pushing.as_ref(), &has_ended);
     if let Err(error) = &served {
         control::send(control, &Report::Failed(error.to_string())).ok();
     }
@@ -222,6 +225,7 @@ fn complain_meanwhile(has_ended: &Arc<AtomicBool>) -> impl FnMut(&Pushed) + Send
 
 fn answer_to(
     config: Config,
+    plans: Plans,
     program: Program,
     control: &UnixStream,
     pushing: Option<&Pushing>,
@@ -233,7 +237,7 @@ fn answer_to(
     thread::scope(|scope| {
         let obey = move || obey(&sender, &program, &control, &symbolizer, push, has_ended);
         thread::Builder::new().spawn_scoped(scope, obey)?;
-        session::run(config, Some(requests)) // the summary may still be on its way when it is over
+        session::run(config, plans, Some(requests)) // the summary may still be on its way when it is over
     })
 }
 

@@ -53,7 +53,7 @@ pub use form::{Form, Times};
 pub use heaptrace_symbolize as symbolize;
 pub use kin::ProcessEvents;
 pub use listener::Sockets;
-pub use patch::{LeftAlone, Unsafe};
+pub use patch::{LeftAlone, Plans, Unsafe};
 pub use profile::profile;
 pub use profiled::Profiled;
 pub use program::Program;

@@ -1,17 +1,20 @@
 //! What is asked of a session: how to run, and what it has come to.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use heaptrace_channel::config::TOKEN_LENGTH;
+use heaptrace_channel::plain;
 use heaptrace_symbolize::Symbolizer;
 
 use crate::kin::ProcessEvents;
 use crate::listener::Sockets;
 use crate::naming::Pattern;
 use crate::news::Teller;
+use crate::patch::Plans;
 use crate::program::Program;
 use crate::question::Questions;
 use crate::summary::{Series, Summary, Written};
@@ -29,6 +32,8 @@ pub struct Config {
     pub rate: u64,
     /// The program, if it runs already.
     pub program: Option<Program>,
+    /// The program's file and others that it will be made of, as far as is known before it asks what to patch in them.
+    pub expected: Vec<PathBuf>,
     /// What looks names up, and tells others meanwhile how far it has come.
     pub symbolizer: Arc<Symbolizer>,
     /// Who tells of the processes that do not announce themselves, if anybody does.
@@ -45,6 +50,13 @@ pub struct Config {
     pub news: Option<Teller>,
     /// Who hears at once of a profile that could not be written; else it is in the summary only.
     pub witness: Option<Box<dyn Witness>>,
+}
+
+impl Config {
+    /// Works out the plans for what is expected.
+    pub fn plans(&self) -> Plans {
+        Plans::begin(self.sockets.beside(plain::SUFFIX), self.symbolizer.kept(), &self.expected)
+    }
 }
 
 /// Tells somebody of what went wrong.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select};
 use heaptrace_channel::handshake::Refusal;
-use heaptrace_channel::plain;
 use heaptrace_channel::processes::Process;
 
 use crate::attention::is_fine;
@@ -18,7 +17,7 @@ use crate::listener::{Arrival, Listener};
 use crate::members::Member;
 use crate::news::{News, Teller};
 use crate::output::{About, Output};
-use crate::patch::Planner;
+use crate::patch::{Planner, Plans};
 use crate::program::Program;
 use crate::question::{self, Questions};
 use crate::request::{Config, Request};
@@ -33,16 +32,16 @@ const GRACE: Duration = Duration::from_millis(150);
 /// How often those that wait for their profiles at their exit see that the collector works.
 const HEARTBEAT: Duration = Duration::from_millis(100);
 
-/// Runs a session until its last process has ended.
+/// Runs a session until its last process has ended, with the plans of its files that there are.
 ///
 /// Without `requests` it is over for nobody in particular: the caller learns nothing of it.
 ///
 /// # Errors
 /// If the listening socket cannot be used, or there can be no threads.
-pub fn run(config: Config, requests: Option<Receiver<Request>>) -> io::Result<()> {
+pub fn run(config: Config, plans: Plans, requests: Option<Receiver<Request>>) -> io::Result<()> {
     limits::raise();
     let (waker, wakes) = Waker::new()?;
-    let planner = Planner::start(config.sockets.beside(plain::SUFFIX), config.symbolizer.kept())?;
+    let planner = Planner::start(plans)?;
     let session = Session {
         kin: config.process_events.and_then(|events| Kin::watch(events).ok()),
         children: config.children,

@@ -1,7 +1,7 @@
 //! What the program finds in its environment: the library that it is to load, and where somebody listens to
 //! that.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use heaptrace_channel::config::{self, SOCKET_FOLDER, TOKEN_LENGTH};
@@ -19,6 +19,8 @@ pub struct Invitation {
     pub sockets: Sockets,
     /// The secret.
     pub token: [u8; TOKEN_LENGTH],
+    /// The library.
+    pub library: PathBuf,
 }
 
 impl Invitation {
@@ -41,7 +43,8 @@ impl Invitation {
         }
         command.set(config::CHILDREN, if children == Children::All { "all" } else { "none" }.into());
         command.session = format!("{name}:{token}");
-        Ok(Invitation { sockets, token: token.as_bytes().try_into().context("malformed token")? })
+        let token = token.as_bytes().try_into().context("malformed token")?;
+        Ok(Invitation { sockets, token, library })
     }
 }
 

@@ -100,7 +100,7 @@ fn prepare(args: &Args) -> Result<Prepared> {
     let endpoints = endpoints(args, &mut command)?;
     let url = endpoints.url();
     let push = push(args, &mut command)?;
-    let collector = start_collector(args, &command, invitation, endpoints, push)?;
+    let collector = start_collector(args, &command, obstacle.as_ref(), invitation, endpoints, push)?;
     if let Some(url) = url.filter(|_| !args.quiet) {
         say(messages::run::serving(&url));
     }
@@ -141,11 +141,14 @@ fn push(args: &Args, command: &mut Command) -> Result<Option<Settings>> {
 fn start_collector(
     args: &Args,
     command: &Command,
+    obstacle: Option<&Obstacle>,
     invitation: Invitation,
     endpoints: Endpoints,
     push: Option<Settings>,
 ) -> Result<Collector> {
     let executable = std::fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
+    let asks = !args.no_patch && obstacle.is_none();
+    let expected = if asks { vec![executable.clone(), invitation.library] } else { Vec::new() };
     let words = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = Program { pid: 0, executable, started_as: command.path.clone(), command: words };
     let options = Options {
@@ -161,6 +164,7 @@ fn start_collector(
         pattern: args.output.clone().on_behalf_of(std::process::id()),
         rate: args.rate,
         program: None,
+        expected,
         symbolizer: Arc::new(Symbolizer::new(&options)),
         process_events: ProcessEvents::listen(std::process::id()),
         children: args.children == Children::All,

@@ -7,7 +7,9 @@ mod kept;
 mod names;
 mod plain;
 mod planner;
+mod plans;
 
 pub use beginning::Unsafe;
 pub use file::{FilePlan, LeftAlone};
 pub use planner::{Left, Planner};
+pub use plans::Plans;
