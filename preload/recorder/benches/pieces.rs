@@ -15,7 +15,7 @@ use heaptrace_channel::header::Start;
 use heaptrace_channel::modules::ModuleId;
 use heaptrace_channel::ring::{LastRing, Progress, Reader};
 use heaptrace_channel::sample::{Era, Sample};
-use heaptrace_channel::stacks::{Entry, ROOT, Stack};
+use heaptrace_channel::stacks::{Entry, Stack};
 use heaptrace_channel::{Geometry, Segment};
 use heaptrace_recorder::c_library::{Auxiliary, Objects};
 use heaptrace_recorder::filter::Filter;
@@ -23,7 +23,7 @@ use heaptrace_recorder::live::LiveTable;
 use heaptrace_recorder::memory::Budget;
 use heaptrace_recorder::process::OwnProcess;
 use heaptrace_recorder::sampler::Sampler;
-use heaptrace_recorder::stacks::Stacks;
+use heaptrace_recorder::stacks::{Interned, Stacks};
 use heaptrace_recorder::thread;
 use heaptrace_recorder::unwind::{Registers, Unwinder};
 
@@ -72,9 +72,9 @@ fn stacks(criterion: &mut Criterion) {
         const DEPTH: u64 = 16;
         let last_ring = LastRing::default();
         let to = own.writer(&last_ring).unwrap();
-        let mut stack = ROOT;
+        let mut stack = Interned::ROOT;
         for frame in 0..count {
-            let caller = if frame % DEPTH == 0 { ROOT } else { stack };
+            let caller = if frame % DEPTH == 0 { Interned::ROOT } else { stack };
             let entry = Entry::Frame { address: 0x5555_5555_0000 + frame * 37, module: ModuleId::BY_ADDRESS };
             stack = stacks.intern(caller, black_box(entry), to, &BUDGET).unwrap();
         }

@@ -8,8 +8,9 @@ use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 
 use heaptrace_channel::ring::{Message, Words};
-use heaptrace_channel::stacks::{Entry, Part, Stack};
+use heaptrace_channel::stacks::{Entry, Part, ROOT, Stack};
 
+use crate::arch::prefetch;
 use crate::memory::{Budget, unmap};
 use crate::process::Writer;
 
@@ -26,6 +27,37 @@ struct Node {
 
 /// Index of a node, 0 for none.
 type Link = AtomicU32;
+
+/// A stack that was found or added, and what those that are called from it are looked for by: a hash of its frames, so
+/// that for a whole stack these are known before any of it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interned {
+    /// Its number.
+    pub stack: Stack,
+    hash: u32,
+}
+
+impl Interned {
+    /// The empty stack.
+    pub const ROOT: Interned = Interned { stack: ROOT, hash: 0 };
+
+    /// What stacks are looked for by that are called from it.
+    pub fn hash(self) -> u32 {
+        self.hash
+    }
+
+    /// A stack of that number, in tests that do not look for it.
+    #[cfg(test)]
+    pub const fn of(stack: Stack) -> Interned {
+        Interned { stack, hash: 0 }
+    }
+}
+
+/// What a frame is looked for by, by its bits and that of its caller. In the high half is that of itself.
+#[inline]
+fn hash_of(caller: u32, bits: u64) -> u64 {
+    (bits ^ u64::from(caller) << 32 ^ u64::from(caller)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
 
 const STEP_BITS: u32 = 2;
 const TABLE_BITS: u32 = 15;
@@ -82,22 +114,68 @@ impl Stacks {
     /// # Errors
     /// [`NoStack`] if it is new and cannot be kept or told of.
     #[inline]
-    pub fn intern(&self, caller: Stack, entry: Entry, to: Writer, budget: &Budget) -> Result<Stack, NoStack> {
+    pub fn intern(
+        &self,
+        caller: Interned,
+        entry: Entry,
+        to: Writer,
+        budget: &Budget,
+    ) -> Result<Interned, NoStack> {
         let bits = entry.pack();
-        let mut hash =
-            (bits ^ u64::from(caller.0) << 32 ^ u64::from(caller.0)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mut link = &self.table[(hash >> (64 - TABLE_BITS)) as usize];
+        let mut hash = hash_of(caller.hash, bits);
+        let own = (hash >> 32) as u32;
+        let mut link = self.first_link(own);
         hash <<= TABLE_BITS;
         loop {
             let at = link.load(Acquire); // pairs with the exchange in `link`
             if at == 0 {
-                return self.add((link, hash), (caller, entry), to, budget);
+                let stack = self.add((link, hash), (caller.stack, entry), to, budget)?;
+                return Ok(Interned { stack, hash: own });
             }
             let node = self.node(at);
-            if node.is(bits, caller) {
-                return Ok(node.stack());
+            if node.is(bits, caller.stack) {
+                return Ok(Interned { stack: node.stack(), hash: own });
             }
             (link, hash) = node.step(hash);
+        }
+    }
+
+    /// Where a stack of that hash is looked for first.
+    #[inline]
+    fn first_link(&self, hash: u32) -> &Link {
+        &self.table[(hash >> (u32::BITS - TABLE_BITS)) as usize]
+    }
+
+    /// Has the link fetched from memory that `entry` is looked for by, called from a stack of that hash. Returns its own
+    /// hash. Memory is slow, and a stack cannot be looked for before its caller is found; but for a whole stack at once
+    /// it can be fetched.
+    #[inline]
+    pub fn fetch_link(&self, caller: u32, entry: Entry) -> u32 {
+        let hash = (hash_of(caller, entry.pack()) >> 32) as u32;
+        prefetch(self.first_link(hash));
+        hash
+    }
+
+    /// Has the node fetched that a stack of that hash is looked for in first.
+    #[inline]
+    pub fn fetch_first(&self, hash: u32) {
+        self.fetch(self.first_link(hash));
+    }
+
+    /// Has the one fetched that it is looked for in next, if it is not in the first.
+    #[inline]
+    pub fn fetch_second(&self, hash: u32, entry: Entry) {
+        let at = self.first_link(hash).load(Acquire);
+        if at != 0 && self.node(at).entry.load(Relaxed) != entry.pack() {
+            self.fetch(self.node(at).step(u64::from(hash) << (32 + TABLE_BITS)).0);
+        }
+    }
+
+    #[inline]
+    fn fetch(&self, link: &Link) {
+        match link.load(Acquire) {
+            0 => {}
+            at => prefetch(self.node(at)),
         }
     }
 
@@ -235,7 +313,6 @@ mod tests {
     use super::*;
     use heaptrace_channel::modules::ModuleId;
     use heaptrace_channel::ring::{LastRing, Progress, Reader};
-    use heaptrace_channel::stacks::ROOT;
 
     use crate::testing::Channel;
 
@@ -243,7 +320,12 @@ mod tests {
         Entry::Frame { address, module: ModuleId::BY_ADDRESS }
     }
 
-    fn intern(stacks: &Stacks, caller: Stack, entry: Entry, channel: &Channel) -> Result<Stack, NoStack> {
+    fn intern(
+        stacks: &Stacks,
+        caller: Interned,
+        entry: Entry,
+        channel: &Channel,
+    ) -> Result<Interned, NoStack> {
         stacks.intern(caller, entry, channel.own.writer(&LastRing::default()).unwrap(), &Budget::new())
     }
 
@@ -257,28 +339,35 @@ mod tests {
     #[test]
     fn equal_stacks_are_one_and_told_of_once() {
         let (stacks, channel) = (Stacks::new(), Channel::new(1 << 10));
-        let main = intern(&stacks, ROOT, frame(0x1000), &channel).unwrap();
+        let main = intern(&stacks, Interned::ROOT, frame(0x1000), &channel).unwrap();
         let leaf = intern(&stacks, main, frame(0x2000), &channel).unwrap();
-        assert_eq!(intern(&stacks, ROOT, frame(0x1000), &channel), Ok(main));
+        assert_eq!(intern(&stacks, Interned::ROOT, frame(0x1000), &channel), Ok(main));
         assert_eq!(intern(&stacks, main, frame(0x2000), &channel), Ok(leaf));
         let other = Entry::Frame { address: 0x1000, module: ModuleId(1) };
-        assert_ne!(intern(&stacks, ROOT, other, &channel), Ok(main));
+        assert_ne!(intern(&stacks, Interned::ROOT, other, &channel), Ok(main));
         let told = told(&channel);
         assert_eq!(told.len(), 2 * 3);
-        assert_eq!(told[2..4], Part::all(main, frame(0x2000)).map(|part| Message::Told(leaf, part)));
+        assert_eq!(
+            told[2..4],
+            Part::all(main.stack, frame(0x2000)).map(|part| Message::Told(leaf.stack, part))
+        );
     }
 
     #[test]
     fn many_stacks_are_found_again() {
         const COUNT: u64 = 100_000;
         let (stacks, channel) = (&Stacks::new(), Channel::new(1 << 18));
-        let caller = |i: u64| Stack(i as u32 % 7);
         let frame = |i: u64| frame(BuildHasherDefault::<DefaultHasher>::default().hash_one(i) >> 17); // anywhere
-        let numbers: Vec<_> = (0..COUNT).map(|i| intern(stacks, caller(i), frame(i), &channel)).collect();
-        assert!(numbers.iter().all(Result::is_ok));
-        (0..COUNT).for_each(|i| {
-            assert_eq!(intern(stacks, caller(i), frame(i), &channel), numbers[i as usize]);
-        });
+        // A tree in which seven have no caller, and each other stack calls two.
+        let caller =
+            |all: &[Interned], i: u64| if i < 7 { Interned::ROOT } else { all[(i as usize - 7) / 2] };
+        let mut all = Vec::new();
+        for i in 0..COUNT {
+            all.push(intern(stacks, caller(&all, i), frame(i), &channel).unwrap());
+        }
+        for i in 0..COUNT {
+            assert_eq!(intern(stacks, caller(&all, i), frame(i), &channel), Ok(all[i as usize]));
+        }
         assert_eq!(stacks.count.load(Relaxed), COUNT as u32);
         let used = stacks.table.iter().filter(|link| link.load(Relaxed) != 0).count();
         assert!(used > stacks.table.len() * 9 / 10, "1 - 1/e^3 of the table, about: {used}");
@@ -301,7 +390,7 @@ mod tests {
         let last_ring = LastRing::default();
         let intern = |address| {
             let writer = channel.own.writer(&last_ring).unwrap();
-            stacks.intern(ROOT, frame(address), writer, &budget)
+            stacks.intern(Interned::ROOT, frame(address), writer, &budget)
         };
         (0..FIRST_CHUNK).for_each(|address| assert!(intern(address).is_ok()));
         let written = channel.segment.rings().written();
@@ -314,7 +403,9 @@ mod tests {
     fn threads_that_intern_the_same_stacks_get_the_same_numbers() {
         let (stacks, channel) = (&Stacks::new(), Channel::new(1 << 14));
         let intern_all = || {
-            (1..2000u64).map(|a| intern(stacks, ROOT, frame(a << 12), &channel).unwrap()).collect::<Vec<_>>()
+            (1..2000u64)
+                .map(|a| intern(stacks, Interned::ROOT, frame(a << 12), &channel).unwrap())
+                .collect::<Vec<_>>()
         };
         let results: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(intern_all)).collect();
@@ -326,24 +417,27 @@ mod tests {
     #[test]
     fn a_forked_child_leaves_the_numbers_that_are_over_to_its_parent() {
         let (stacks, channel) = (Stacks::new(), Channel::new(16));
-        (0..8).for_each(|i| assert!(intern(&stacks, ROOT, frame(i), &channel).is_ok()));
-        assert_eq!(intern(&stacks, ROOT, frame(99), &channel), Err(NoStack::Untold));
+        (0..8).for_each(|i| assert!(intern(&stacks, Interned::ROOT, frame(i), &channel).is_ok()));
+        assert_eq!(intern(&stacks, Interned::ROOT, frame(99), &channel), Err(NoStack::Untold));
         stacks.after_fork();
         told(&channel);
-        assert_eq!(intern(&stacks, ROOT, frame(99), &channel), Ok(Stack(10)));
+        assert_eq!(intern(&stacks, Interned::ROOT, frame(99), &channel).unwrap().stack, Stack(10));
     }
 
     /// Neither memory nor numbers are used up by trying.
     #[test]
     fn a_stack_that_cannot_be_told_of_is_none() {
         let (stacks, channel) = (Stacks::new(), Channel::new(16));
-        (0..8).for_each(|i| assert!(intern(&stacks, ROOT, frame(i), &channel).is_ok()));
+        (0..8).for_each(|i| assert!(intern(&stacks, Interned::ROOT, frame(i), &channel).is_ok()));
         for _ in 0..1000 {
-            assert_eq!(intern(&stacks, ROOT, frame(99), &channel), Err(NoStack::Untold));
+            assert_eq!(intern(&stacks, Interned::ROOT, frame(99), &channel), Err(NoStack::Untold));
         }
         assert_eq!(stacks.count.load(Relaxed), 8);
-        assert!(intern(&stacks, ROOT, frame(7), &channel).is_ok(), "what was told of is still known");
+        assert!(
+            intern(&stacks, Interned::ROOT, frame(7), &channel).is_ok(),
+            "what was told of is still known"
+        );
         told(&channel);
-        assert_eq!(intern(&stacks, ROOT, frame(99), &channel), Ok(Stack(9)));
+        assert_eq!(intern(&stacks, Interned::ROOT, frame(99), &channel).unwrap().stack, Stack(9));
     }
 }

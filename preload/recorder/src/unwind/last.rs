@@ -3,11 +3,12 @@
 use core::{iter, slice};
 
 use heaptrace_channel::modules::ModuleId;
-use heaptrace_channel::stacks::{ROOT, Stack};
+use heaptrace_channel::stacks::{Entry, ROOT, Stack};
 
 use super::modules::{Modules, Visited};
 use super::registers::Registers;
 use super::rules::BpUse;
+use crate::stacks::Interned;
 
 /// A frame, and where in memory its registers were found: all that a walk from it on depends on.
 #[derive(Debug, Clone, Copy)]
@@ -21,12 +22,20 @@ pub struct Frame {
     pub module: ModuleId,
     /// What its rule has to do with `bp`.
     pub bp_use: BpUse,
+    /// What its stack is looked for by, once that is known.
+    pub hash: u32,
 }
 
 impl Frame {
     /// A frame whose registers were not read, and of which nothing else is known yet.
     pub const fn of(registers: Registers) -> Frame {
-        Frame { registers, bp_at: 0, sp_at: 0, module: ModuleId::BY_ADDRESS, bp_use: BpUse::Read }
+        Frame { registers, bp_at: 0, sp_at: 0, module: ModuleId::BY_ADDRESS, bp_use: BpUse::Read, hash: 0 }
+    }
+
+    /// What it is in its stack.
+    #[inline]
+    pub fn entry(&self) -> Entry {
+        Entry::Frame { address: self.registers.address() as u64, module: self.module }
     }
 
     /// What memory held that the rest of the walk depends on.
@@ -63,7 +72,7 @@ pub struct Known {
     /// How many links led from the root to this frame.
     links: u32,
     /// The stack from the root to this frame.
-    stack: Stack,
+    stack: Interned,
     module: ModuleId,
     /// How many frames there are from the root to the innermost that is in a module which may be unloaded,
     /// and its caller is not; 0 if none of those up to this one is.
@@ -200,7 +209,7 @@ impl Last {
     pub fn close(&mut self) {
         let Some(innermost) = self.frames[..self.count].last() else { return };
         let (Registers { ip, sp, bp, exact }, outer_links) = (innermost.registers, innermost.outer_links());
-        let Known { needs_bp, loaded, stack, .. } = *innermost;
+        let Known { needs_bp, loaded, stack: Interned { stack, .. }, .. } = *innermost;
         if !exact {
             self.leaf = Leaf { ip, sp, bp, needs_bp, is_loaded: loaded != 0, stack, outer_links };
         }
@@ -215,7 +224,7 @@ impl Last {
         verified: &mut bool,
         modules: &Modules,
         visited: &mut Visited,
-    ) -> Option<Stack> {
+    ) -> Option<Interned> {
         loop {
             let frame = self.frames[..self.count].last()?;
             if frame.registers.sp > registers.sp {
@@ -270,12 +279,12 @@ impl Last {
     /// if the last walk was from there, came to the root, and is all in here.
     pub fn whole(&self, leaf: &Registers, stack: Stack) -> Option<(&[Link], bool)> {
         let innermost = self.frames[..self.count].last()?;
-        let is_whole = innermost.registers == *leaf && innermost.stack == stack && !self.is_truncated;
+        let is_whole = innermost.registers == *leaf && innermost.stack.stack == stack && !self.is_truncated;
         is_whole.then(|| (&self.links[..innermost.outer_links()], innermost.needs_bp))
     }
 
     /// Adds the frame inside of the innermost, if there is room.
-    pub fn add(&mut self, frame: &Frame, stack: Stack) {
+    pub fn add(&mut self, frame: &Frame, stack: Interned) {
         let outer = self.frames[..self.count].last();
         let root = (0, 0, self.is_truncated);
         let (mut links, mut loaded, caller_needs_bp) =

@@ -163,6 +163,7 @@ mod tests {
     use super::*;
     use crate::memory::Budget;
     use crate::sampler::Sampler;
+    use crate::stacks::Interned;
 
     /// A thread whose stacks are kept as its walks come by them.
     struct Thread {
@@ -308,7 +309,7 @@ mod tests {
             last.begin(END, false);
             for depth in 0..=words {
                 let frame = Frame { module, bp_use: BpUse::Dropped, ..Frame::of(registers(depth)) };
-                last.add(&frame, Stack(1 + depth as u32));
+                last.add(&frame, Interned::of(Stack(1 + depth as u32)));
             }
             let mut thread = Thread::new();
             for _ in 0..2 {

@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use heaptrace_channel::handshake::Refusal;
-use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
+use heaptrace_channel::stacks::{Entry, Stack, Truncation};
 
 use super::modules::Visited;
 use super::place::Places;
@@ -13,7 +13,7 @@ use super::walk::Walk;
 use crate::c_library::Objects;
 use crate::memory::Budget;
 use crate::process::Writer;
-use crate::stacks::{NoStack, Stacks};
+use crate::stacks::{Interned, NoStack, Stacks};
 use crate::thread::Thread;
 
 /// The unwinder of a process: all that its threads share. As zeros, it knows nothing yet.
@@ -100,7 +100,8 @@ impl Unwinder {
         walk: Walk,
     ) -> Result<Stack, NoStack> {
         let Some(mut place) = self.places.acquire(&thread.place) else {
-            return walk.stacks.intern(ROOT, Entry::Truncated(Truncation::Busy), walk.to, walk.budget);
+            let busy = Entry::Truncated(Truncation::Busy);
+            return Ok(walk.stacks.intern(Interned::ROOT, busy, walk.to, walk.budget)?.stack);
         };
         let (state, range) = (place.state(), &thread.stack);
         let leaf = Registers { ip, sp, bp, exact: false };

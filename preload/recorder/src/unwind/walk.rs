@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use heaptrace_channel::modules::ModuleId;
-use heaptrace_channel::stacks::{Entry, ROOT, Stack, Truncation};
+use heaptrace_channel::stacks::{Entry, Stack, Truncation};
 
 use super::cfi;
 use super::last::Frame;
@@ -16,7 +16,7 @@ use super::tables::Tables;
 use crate::arch;
 use crate::memory::Budget;
 use crate::process::Writer;
-use crate::stacks::{NoStack, Stacks};
+use crate::stacks::{Interned, NoStack, Stacks};
 
 /// What all walks of a thread have in common.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ enum Outer {
     /// Nothing: the walk reached the root.
     Root,
     /// The rest of an earlier walk.
-    Known(Stack),
+    Known(Interned),
     /// Frames that could not be reached.
     Missing(Truncation),
 }
@@ -56,8 +56,8 @@ impl Walk<'_> {
         }
         let base = match outer {
             Outer::Known(stack) => stack,
-            Outer::Root => ROOT,
-            Outer::Missing(why) => self.intern(ROOT, Entry::Truncated(why))?,
+            Outer::Root => Interned::ROOT,
+            Outer::Missing(why) => self.intern(Interned::ROOT, Entry::Truncated(why))?,
         };
         let stack = self.intern_all(state, base, memory.own)?;
         state.last.close();
@@ -101,21 +101,33 @@ impl Walk<'_> {
 
     /// Adds the frames to the tree and to the last walk, from the root to the leaf.
     #[inline]
-    fn intern_all(&self, state: &mut State, base: Stack, keep: bool) -> Result<Stack, NoStack> {
+    fn intern_all(&self, state: &mut State, base: Interned, keep: bool) -> Result<Stack, NoStack> {
         while keep && !state.last.has_room(state.count) && state.grow(self.budget) {}
+        let frames = &mut state.fresh[..state.count];
+        self.fetch(frames, base);
         let mut stack = base;
-        for frame in state.fresh[..state.count].iter().rev() {
-            let address = frame.registers.address() as u64;
-            stack = self.intern(stack, Entry::Frame { address, module: frame.module })?;
+        for frame in frames.iter().rev() {
+            stack = self.intern(stack, frame.entry())?;
             if keep {
                 state.last.add(frame, stack);
             }
         }
-        Ok(stack)
+        Ok(stack.stack)
+    }
+
+    /// Has fetched from memory what the frames are looked for in, which are called from `base`.
+    fn fetch(&self, frames: &mut [Frame], base: Interned) {
+        let mut hash = base.hash();
+        for frame in frames.iter_mut().rev() {
+            hash = self.stacks.fetch_link(hash, frame.entry());
+            frame.hash = hash;
+        }
+        frames.iter().rev().for_each(|frame| self.stacks.fetch_first(frame.hash));
+        frames.iter().rev().for_each(|frame| self.stacks.fetch_second(frame.hash, frame.entry()));
     }
 
     #[inline]
-    fn intern(&self, caller: Stack, entry: Entry) -> Result<Stack, NoStack> {
+    fn intern(&self, caller: Interned, entry: Entry) -> Result<Interned, NoStack> {
         self.stacks.intern(caller, entry, self.to, self.budget)
     }
 

@@ -8,7 +8,7 @@ fn last(stack_end: usize, is_truncated: bool) -> Last {
     let known = Known {
         registers: Registers::default(),
         links: 0,
-        stack: Stack(0),
+        stack: Interned::ROOT,
         module: ModuleId::BY_ADDRESS,
         loaded: 0,
         needs_bp: false,
@@ -32,8 +32,8 @@ fn is_found([outer, inner]: [BpUse; 2], is_truncated: bool) -> [bool; 2] {
     words[5].set(1000);
     words[4].set(7);
     let mut last = last(at(7), is_truncated);
-    last.add(&outer, Stack(1));
-    last.add(&inner, Stack(2));
+    last.add(&outer, Interned::of(Stack(1)));
+    last.add(&inner, Interned::of(Stack(2)));
     last.close();
     let modules = Modules::new();
     let found = |registers| last.again(&registers, at(7), &modules) == Some(Stack(2));
@@ -55,7 +55,7 @@ fn there_is_room_for_as_many_frames_as_are_not_in_it_and_it_is_of_one_stack() {
     assert!(last.is_of(0x7000) && !last.is_of(0x8000));
     for count in 0..8 {
         assert!(last.has_room(8 - count) && !last.has_room(9 - count));
-        last.add(&Frame::of(Registers { sp: 0x6000, ..Registers::default() }), Stack(1));
+        last.add(&Frame::of(Registers { sp: 0x6000, ..Registers::default() }), Interned::of(Stack(1)));
     }
 }
 
@@ -65,7 +65,7 @@ fn a_walk_is_whole_that_began_at_the_leaf_and_came_to_the_root() {
     let whole = |is_truncated| {
         let mut last = last(0x7000, is_truncated);
         assert!(last.whole(&leaf, Stack(1)).is_none(), "there was none");
-        last.add(&Frame::of(leaf), Stack(1));
+        last.add(&Frame::of(leaf), Interned::of(Stack(1)));
         let others =
             [(leaf, 1), (leaf, 2), (Registers { bp: 8, ..leaf }, 1), (Registers { bp: 8, ..leaf }, 2)];
         others.map(|(leaf, stack)| last.whole(&leaf, Stack(stack)).map(|(links, bp)| (links.len(), bp)))
@@ -77,7 +77,7 @@ fn a_walk_is_whole_that_began_at_the_leaf_and_came_to_the_root() {
 #[test]
 fn a_stack_through_a_module_that_is_gone_is_another() {
     let (mut last, registers) = (last(0x7000, false), Registers { sp: 0x6000, ..Registers::default() });
-    last.add(&Frame { module: ModuleId(1), ..Frame::of(registers) }, Stack(1));
+    last.add(&Frame { module: ModuleId(1), ..Frame::of(registers) }, Interned::of(Stack(1)));
     last.close();
     assert_eq!(last.again(&registers, 0x7000, &Modules::new()), None, "no module is known");
 }
@@ -125,14 +125,14 @@ impl Calls {
         let mut is_known = |frame: &Frame| self.last.find(&frame.registers, &mut verified, &modules, visited);
         let known = frames.iter().enumerate().rev().find_map(|(depth, f)| Some((depth, is_known(f)?)));
         if let Some((depth, stack)) = known {
-            assert_eq!(stack, number(&ips[..=depth]), "{ips:?}");
+            assert_eq!(stack.stack, number(&ips[..=depth]), "{ips:?}");
         }
         let count = known.map_or(0, |(depth, _)| depth + 1);
         if count == 0 {
             self.last.begin(self.end(), false);
         }
         for (depth, frame) in frames.iter().enumerate().skip(count) {
-            self.last.add(frame, number(&ips[..=depth]));
+            self.last.add(frame, Interned::of(number(&ips[..=depth])));
         }
         count
     }
@@ -201,7 +201,10 @@ fn what_finds_no_room_is_not_kept() {
     for depth in 0..8 {
         let at = |index: usize| &raw const words[60 - 6 * depth + index] as usize;
         let registers = Registers { ip: 1000, sp: at(2), bp: 0, exact: false };
-        last.add(&Frame { bp_at: at(0), sp_at: at(0), ..Frame::of(registers) }, Stack(depth as u32));
+        last.add(
+            &Frame { bp_at: at(0), sp_at: at(0), ..Frame::of(registers) },
+            Interned::of(Stack(depth as u32)),
+        );
     }
     assert_eq!(last.count, 8 * Last::LINKS_A_FRAME / 3);
 }

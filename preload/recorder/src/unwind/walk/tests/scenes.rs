@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ptr::NonNull;
 
 use heaptrace_channel::ring::{LastRing, Message, Progress, Reader};
-use heaptrace_channel::stacks::Part;
+use heaptrace_channel::stacks::{Part, ROOT};
 
 use super::super::super::place::{Places, Preferred};
 use super::super::super::rules::SavedBp;
@@ -271,7 +271,10 @@ fn frames_of_another_stack_are_not_taken_for_this_ones() {
         let mut place = scene.places.acquire(&scene.preferred).unwrap();
         let last = &mut place.state().last;
         last.begin(memory.at(8), false);
-        last.add(&Frame::of(Registers { ip: LEAF, sp: own.at(2), bp: 7, exact: false }), Stack(99));
+        last.add(
+            &Frame::of(Registers { ip: LEAF, sp: own.at(2), bp: 7, exact: false }),
+            Interned::of(Stack(99)),
+        );
         assert_eq!(own.walk(&scene, [ROOT_FRAME, MIDDLE, LEAF]), (stack, 3));
     });
 }
