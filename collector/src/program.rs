@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use heaptrace_channel::identity::{Identity, MAX_COMMAND, MAX_PATH};
 
+use crate::patch::PlainPrograms;
 use crate::path::{absolute, os_path};
 
 /// What the program was, as it told.
@@ -21,15 +22,16 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program of process `pid`.
-    pub fn of(pid: u32, told: &Identity) -> Program {
+    /// The program of process `pid`, which told its path, or only that it is one of these.
+    pub fn of(pid: u32, told: &Identity, plain: &PlainPrograms) -> Program {
         let mut command = [0; MAX_COMMAND];
+        let known = told.plain().and_then(|key| plain.path(key));
         let words = told.command(&mut command).split(|&byte| byte == 0);
         let mut command: Vec<_> = words.map(|word| String::from_utf8_lossy(word).into_owned()).collect();
         command.pop_if(|last| last.is_empty()); // each ends with a NUL
         Program {
             pid,
-            executable: absolute(pid, os_path(told.executable(&mut [0; MAX_PATH]))),
+            executable: absolute(pid, known.unwrap_or_else(|| os_path(told.executable(&mut [0; MAX_PATH])))),
             started_as: os_path(told.started_as(&mut [0; MAX_PATH])),
             command,
         }

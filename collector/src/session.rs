@@ -178,7 +178,8 @@ impl Session {
         let is_emulated = matches!(arrival.segment, Err(Refusal::ForksUnseen));
         let has_left = !is_emulated && self.images.replace(arrival.pid);
         self.summary.processes += usize::from(!has_left);
-        let image = arrival.segment.and_then(|file| Image::open(file, arrival.pid, &self.waker));
+        let image =
+            arrival.segment.and_then(|file| Image::open(file, arrival.pid, &self.planner.plain, &self.waker));
         if let Some(kin) = &self.kin {
             kin.announce(arrival.pid, image.as_ref().map_or_else(|_| kin::now(), Image::started));
         }

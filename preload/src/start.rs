@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use heaptrace_channel::handshake::{Hello, Refusal};
 use heaptrace_channel::header::Start;
+use heaptrace_channel::plain::Key;
 use heaptrace_channel::{Geometry, Segment};
 
 use heaptrace_recorder::c_library::{self, Objects, Strings};
@@ -16,7 +17,7 @@ use heaptrace_recorder::memory::map_shared;
 use heaptrace_recorder::sys;
 
 use crate::gate::{self, RECORDER};
-use crate::session::{self, Joined, Settings, announce, complain};
+use crate::session::{self, Joined, Plain, Settings, announce, complain};
 use crate::surroundings::Surroundings;
 use crate::{operators, originals, patches, shadow};
 
@@ -95,9 +96,12 @@ impl Surroundings {
         let settings = Settings { environment, complains: false };
         let way = session::Way::find(environment, objects.own_path(), settings.children())?;
         RECORDER.unwinder.set_main_stack_top(arguments.0 as usize);
-        let asks = |session: &_| settings.patches() && !session::is_plain(session, objects, vector);
-        let told_to_ask = way.told.as_ref().map(asks);
-        let startup = Startup { rate: settings.rate(), surroundings: self, children: way.children, unwinds };
+        let plain = |session: &_| Plain::find(session, objects, vector);
+        // Before there is a connection: see `Way::join`.
+        let known_plain = way.told.as_ref().filter(|_| settings.patches()).map(plain);
+        let executable = known_plain.flatten().and_then(|plain| plain.executable);
+        let (rate, children) = (settings.rate(), way.children);
+        let startup = Startup { rate, surroundings: self, executable, children, unwinds };
         let file = startup.segment_file();
         let Some(Joined { session, connection, is_new }) = way.join() else {
             let _ = file.map(sys::Fd::close);
@@ -105,7 +109,7 @@ impl Surroundings {
         };
         let settings = Settings { complains: is_new, ..settings };
         settings.check();
-        let wants_patches = told_to_ask.unwrap_or_else(|| asks(&session));
+        let wants_patches = settings.patches() && known_plain.unwrap_or_else(|| plain(&session)).is_none();
         let name = Hello::name_of(self.started_as());
         let handed_over = session::hand_over(connection, &session, (name, wants_patches), file);
         if wants_patches || is_new {
@@ -137,7 +141,7 @@ impl Surroundings {
         }
         WAITS.store(session.waits, Relaxed);
         IS_PROGRAM.store(is_program, Relaxed);
-        gate::start(startup.rate, settings.seed());
+        gate::start(rate, settings.seed());
         Some(())
     }
 }
@@ -156,6 +160,8 @@ fn see_inside(connection: sys::Fd, objects: Objects) {
 struct Startup {
     rate: u64,
     surroundings: Surroundings,
+    /// The executable, if the collector knows it.
+    executable: Option<Key>,
     /// Forked children are recorded too.
     children: bool,
     /// The unwinder works here.
@@ -189,7 +195,7 @@ impl Startup {
         // SAFETY: the mapping has that size and is never given back.
         let segment = unsafe { Segment::create(base.as_ptr(), geometry) };
         let started = sys::now(libc::CLOCK_REALTIME);
-        self.surroundings.tell(|&who| {
+        self.surroundings.tell(self.executable, |&who| {
             segment.header().publish(&Start { geometry, rate: self.rate, started, who });
         });
         segment.header().shadowed.store(shadow::is_likely().into(), Relaxed);

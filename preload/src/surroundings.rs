@@ -5,6 +5,7 @@ use core::ffi::CStr;
 
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::identity::{MAX_COMMAND, MAX_PATH, Who};
+use heaptrace_channel::plain::Key;
 use heaptrace_channel::sanitizer::SANITIZERS;
 use heaptrace_recorder::c_library::{Auxiliary, Name, Objects, Strings};
 use heaptrace_recorder::sys;
@@ -49,15 +50,17 @@ impl Surroundings {
         }
     }
 
-    /// Tells who the program is, now that the library starts.
-    pub fn tell(&self, to: impl FnOnce(&Who)) {
+    /// Tells who the program is, now that the library starts; `plain` is its executable, if the collector knows it.
+    pub fn tell(&self, plain: Option<Key>, to: impl FnOnce(&Who)) {
         let (mut command, mut executable) = (Text::<MAX_COMMAND>::of(&[]), [0; MAX_PATH]);
+        let executable = if plain.is_some() { &[] } else { self.executable(&mut executable) };
         self.arguments.iter().for_each(|argument| command.push(argument.to_bytes_with_nul()));
         to(&Who {
             pid: sys::pid(),
             started: sys::now(libc::CLOCK_MONOTONIC),
             command: command.bytes(),
-            executable: self.executable(&mut executable),
+            plain,
+            executable,
             started_as: self.started_as(),
         });
     }

@@ -1,11 +1,11 @@
 //! Who waits for patches at its start: not a process of whose files the collector has said that there is nothing
 //! to patch. The test is the collector.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use heaptrace_channel::config::{BELL, NO_TOKEN, SOCKET_FOLDER};
@@ -106,6 +106,10 @@ fn a_process_asks_for_patches_unless_it_is_known_that_there_are_none() {
     }
     fs::write(session.table(), table(&files)).unwrap();
     assert!(!session.is_asked_by(&room, &own), "all are in the table");
+    let script = room.path("script");
+    fs::write(&script, format!("#!{}\n", own.display())).unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    assert!(!session.is_asked_by(&room, &script), "it is run by that program");
     fs::copy(program("ledger.c"), &own).unwrap();
     assert!(session.is_asked_by(&room, &own), "it is not the same program any more");
 }
@@ -128,4 +132,31 @@ fn a_program_in_the_place_of_another_is_seen_inside() {
     );
     let ended = room.run_path("sh").args(["-c", &script]).go().well();
     ended.ledger().assert_equals_in(&room.profile("out.prof"), &["alloc_objects", "alloc_space"]);
+}
+
+/// The second time and later no process asks, and those that are not run by a script need not tell their path.
+#[test]
+fn however_a_program_is_started_its_profile_has_the_path_of_its_file() {
+    let room = Room::new();
+    let file = room.path("file");
+    fs::copy(program("ends.c"), &file).unwrap();
+    symlink(&file, room.path("link")).unwrap();
+    let script = room.path("script");
+    fs::write(&script, format!("#!{} return\n", file.display())).unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    let each = format!("./file; '{}'; ./link; ./script", file.display());
+    room.run_path("/bin/sh").args(["-c", &format!("({each}; {each}) >/dev/null 2>&1")]).go().well();
+    let file = fs::canonicalize(file).unwrap();
+    for (name, count) in [("file", 4), ("link", 2), ("script", 2)] {
+        let profiles = room.profiles(&format!("out.{name}."));
+        assert_eq!(profiles.len(), count, "{name} in {:?}", room.files());
+        for profile in profiles {
+            assert_eq!(profile.under("allocate", "alloc_objects"), 1000, "{name}");
+            assert!(
+                profile.names_in(file.to_str().unwrap()).contains("allocate"),
+                "{name}: {:?}",
+                profile.path
+            );
+        }
+    }
 }

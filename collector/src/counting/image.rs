@@ -8,6 +8,7 @@ use heaptrace_channel::handshake::Refusal;
 
 use super::facts::{Counts, FamilyCounts, ProcessCounts};
 use crate::mapping::Mapped;
+use crate::patch::PlainPrograms;
 use crate::program::Program;
 
 /// Counters with the program that they are of.
@@ -21,7 +22,7 @@ impl Image {
     /// Maps the counters that a process has sent.
     pub fn open(file: OwnedFd, pid: u32) -> Result<Image, Refusal> {
         let counters = Mapped::counters(file)?;
-        let program = Program::of(pid, &counters.get().header().identity);
+        let program = Program::of(pid, &counters.get().header().identity, &PlainPrograms::default());
         Ok(Image { counters, program })
     }
 

@@ -22,7 +22,7 @@ use crate::mapping::Mapped;
 use crate::marks::{Marks, Told};
 use crate::members::{Member, Members};
 use crate::modules::{Modules, Places};
-use crate::patch::Left;
+use crate::patch::{Left, PlainPrograms};
 use crate::profiled::Profiled;
 use crate::program::Program;
 use crate::rates::Rates;
@@ -72,17 +72,17 @@ pub struct Image {
 }
 
 impl Image {
-    /// Takes on the segment that process `pid` sent.
+    /// Takes on the segment that process `pid` sent; its program may be one of the `plain` ones.
     ///
     /// # Errors
     /// [`Refusal::NotMapped`] if it is not a segment, or there is no memory to map it.
-    pub fn open(file: OwnedFd, pid: u32, waker: &Waker) -> Result<Image, Refusal> {
+    pub fn open(file: OwnedFd, pid: u32, plain: &PlainPrograms, waker: &Waker) -> Result<Image, Refusal> {
         let files = Files::of(pid);
         let segment = Mapped::segment(file)?;
         let header = segment.get().header();
         header.collector.store(std::process::id(), Relaxed);
         header.heartbeat.fetch_add(1, Relaxed);
-        let program = Arc::new(Program::of(pid, &header.identity));
+        let program = Arc::new(Program::of(pid, &header.identity, plain));
         let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started());
         let rates = Rates::new(header.rate(Era::FIRST));
         let mut image = Image {

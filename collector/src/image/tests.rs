@@ -16,6 +16,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create
 
 use super::Image;
 use crate::mapping::SharedMemory;
+use crate::patch::PlainPrograms;
 use crate::wake::Waker;
 
 const GEOMETRY: Geometry = Geometry { rings: 3, ring_slots: 64, lost_frees: 16 };
@@ -96,7 +97,9 @@ impl Memory {
         if when == When::BeforeOpen {
             write();
         }
-        let Ok(mut image) = Image::open(self.file.try_clone().unwrap(), self.pid, waker) else {
+        let Ok(mut image) =
+            Image::open(self.file.try_clone().unwrap(), self.pid, &PlainPrograms::default(), waker)
+        else {
             return false;
         };
         if when == When::AfterRead {

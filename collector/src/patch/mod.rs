@@ -11,5 +11,6 @@ mod plans;
 
 pub use beginning::Unsafe;
 pub use file::{FilePlan, LeftAlone};
+pub use plain::PlainPrograms;
 pub use planner::{Left, Planner};
 pub use plans::Plans;

@@ -1,11 +1,29 @@
-//! The table of files in which there is nothing to patch, where programs find it.
+//! The table of files in which there is nothing to patch, where programs find it; and the programs among them.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use hashbrown::HashMap;
 use heaptrace_channel::plain::{Key, SIZE};
+
+/// The paths of the programs that are in the table.
+#[derive(Debug, Clone, Default)]
+pub struct PlainPrograms(Arc<Mutex<HashMap<Key, PathBuf>>>);
+
+impl PlainPrograms {
+    /// Notes one that is not there.
+    pub fn note(&self, key: Key, path: &Path) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, path.to_owned());
+    }
+
+    /// The path of a program, as the first process that was made of it had it.
+    pub fn path(&self, key: Key) -> Option<PathBuf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+    }
+}
 
 /// The table.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use heaptrace_channel::patch::VERSION;
 
 use super::file::LeftAlone;
+use super::plain::PlainPrograms;
 use super::plans::Plans;
 use crate::listener::Connection;
 
@@ -24,7 +25,11 @@ struct Job {
 
 /// Works patches out.
 #[derive(Debug)]
-pub struct Planner(Sender<Job>);
+pub struct Planner {
+    jobs: Sender<Job>,
+    /// The programs in which there is nothing to patch.
+    pub plain: PlainPrograms,
+}
 
 impl Planner {
     /// Starts its thread, which ends when nobody can ask any more, and knows these plans already.
@@ -32,15 +37,15 @@ impl Planner {
     /// # Errors
     /// If there can be no thread.
     pub fn start(plans: Plans) -> io::Result<Planner> {
-        let (sender, jobs) = unbounded();
+        let ((sender, jobs), plain) = (unbounded(), plans.programs.clone());
         thread::Builder::new().spawn(move || work(&jobs, plans))?;
-        Ok(Planner(sender))
+        Ok(Planner { jobs: sender, plain })
     }
 
     /// Has a process told of its patches.
     pub fn tell(&self, pid: u32, connection: Connection) -> Left {
         let left = Left::default();
-        self.0.send(Job { pid, connection, left: Arc::clone(&left) }).ok();
+        self.jobs.send(Job { pid, connection, left: Arc::clone(&left) }).ok();
         left
     }
 }

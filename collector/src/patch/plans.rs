@@ -14,7 +14,7 @@ use heaptrace_symbolize::{Code, CodeSegment, Kept, open_regular};
 
 use super::file::{FilePlan, LeftAlone};
 use super::kept;
-use super::plain::PlainFiles;
+use super::plain::{PlainFiles, PlainPrograms};
 use crate::files::Files;
 use crate::maps::FileMapping;
 
@@ -29,6 +29,8 @@ type Planned = Arc<(FilePlan, Vec<CodeSegment>)>;
 pub struct Plans {
     known: HashMap<(FileState, bool), Planned>,
     plain: Option<PlainFiles>,
+    /// The programs among the plain files.
+    pub programs: PlainPrograms,
     kept: Option<Arc<Kept>>,
 }
 
@@ -47,7 +49,7 @@ impl Plans {
     /// files there is nothing to patch is noted in the file `plain`, for who is made of no others.
     pub fn begin(plain: Option<PathBuf>, kept: Option<Arc<Kept>>, expected: &[PathBuf]) -> Plans {
         let plain = plain.and_then(|path| PlainFiles::create(&path).ok()); // without it everybody asks
-        let mut plans = Plans { known: HashMap::new(), plain, kept };
+        let mut plans = Plans { known: HashMap::new(), plain, programs: PlainPrograms::default(), kept };
         // A fault of ours is met again when a process asks.
         let _ = catch_unwind(AssertUnwindSafe(|| plans.expect(expected)));
         plans
@@ -63,7 +65,8 @@ impl Plans {
             shared.filter(|mapping| mapping.is_code && mapping.path != own).map(|mapping| mapping.path);
         for path in files.iter().cloned().chain(shared) {
             let file = open_regular(&path).ok();
-            file.and_then(|file| self.of_file(file, &path, path == *program));
+            let real = fs::canonicalize(&path).unwrap_or_default(); // that of the process
+            file.and_then(|file| self.of_file(file, &real, path == *program));
         }
     }
 
@@ -112,7 +115,11 @@ impl Plans {
             }
         };
         if let Some(plain) = self.plain.as_mut().filter(|_| plan.is_empty()) {
-            plain.note(Key::of(state, is_program));
+            let key = Key::of(state, is_program);
+            if is_program {
+                self.programs.note(key, path); // first: who finds the key in the table tells no path
+            }
+            plain.note(key);
         }
         let plan = Arc::new((plan, segments));
         self.known.insert((state, is_program), Arc::clone(&plan));
@@ -148,7 +155,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let table = folder.path().join("table");
         let plain = Some(PlainFiles::create(&table).unwrap());
-        let mut plans = Plans { known: HashMap::new(), plain, kept: None };
+        let programs = PlainPrograms::default();
+        let mut plans = Plans { known: HashMap::new(), plain, programs: programs.clone(), kept: None };
         let program = fs::canonicalize("/bin/true").unwrap();
         let own = FileMapping::all(std::process::id()).into_iter().map(|mapping| mapping.path);
         let c_library = own.into_iter().find(|path| path.ends_with("libc.so.6")).unwrap();
@@ -160,6 +168,11 @@ mod tests {
         };
         assert_eq!(noted(&[]), [false; 2]);
         assert_eq!(noted(slice::from_ref(&program)), [true; 2]);
+        let key = |is_program| Key::of(state(&program.metadata().unwrap()), is_program);
+        assert_eq!(
+            [true, false].map(|is_program| programs.path(key(is_program))),
+            [Some(program.clone()), None]
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Who a program is, as it tells at the start of either kind of shared memory.
 
 use crate::atomic::{AtomicU32, AtomicU64, Ordering::*};
+use crate::plain::Key;
 use crate::text::SharedText;
 
 /// Longest command line kept, in bytes; the rest of a longer one is cut off.
@@ -19,6 +20,7 @@ pub struct Identity {
     version: AtomicU32,
     pid: AtomicU32,
     started: AtomicU64,
+    plain: AtomicU64,
     command: SharedText<MAX_COMMAND>,
     executable: SharedText<MAX_PATH>,
     started_as: SharedText<MAX_PATH>,
@@ -33,7 +35,9 @@ pub struct Who<'a> {
     pub started: u64,
     /// Arguments of the program, each followed by a NUL.
     pub command: &'a [u8],
-    /// Path of the executable file.
+    /// The executable's key in the table of plain files, of which the collector knows the path.
+    pub plain: Option<Key>,
+    /// Path of the executable file; empty where there is a key.
     pub executable: &'a [u8],
     /// Path that was given to exec: a link's or a script's own, where `executable` is what it led to.
     pub started_as: &'a [u8],
@@ -45,6 +49,7 @@ impl Identity {
     pub(crate) fn publish(&self, (letters, version): Kind, who: &Who) {
         self.pid.store(who.pid, Relaxed);
         self.started.store(who.started, Relaxed);
+        self.plain.store(who.plain.map_or(0, Key::word), Relaxed);
         self.command.store(who.command);
         self.executable.store(who.executable);
         self.started_as.store(who.started_as);
@@ -65,6 +70,11 @@ impl Identity {
     /// When the library started, in nanoseconds of CLOCK_MONOTONIC.
     pub fn started(&self) -> u64 {
         self.started.load(Relaxed)
+    }
+
+    /// The executable's key in the table of plain files, if its path is not told.
+    pub fn plain(&self) -> Option<Key> {
+        Key::told(self.plain.load(Relaxed))
     }
 
     /// Copies the command line into `buffer`: the arguments, each followed by a NUL.
@@ -93,10 +103,12 @@ mod tests {
         const KIND: Kind = (b"heaptest", 3);
         assert!(!identity.is_in(KIND));
         let long = [b'x'; MAX_COMMAND + 1];
-        let who = Who { pid: 7, started: 9, command: &long, executable: b"/bin/sh", started_as: b"sh" };
+        let plain = Key::told(5);
+        let who =
+            Who { pid: 7, started: 9, plain, command: &long, executable: b"/bin/sh", started_as: b"sh" };
         identity.publish(KIND, &who);
         assert!(identity.is_in(KIND) && !identity.is_in((KIND.0, 4)) && !identity.is_in((b"heaptrac", 3)));
-        assert_eq!((identity.pid(), identity.started()), (7, 9));
+        assert_eq!((identity.pid(), identity.started(), identity.plain()), (7, 9, plain));
         assert_eq!(identity.command(&mut [0; MAX_COMMAND]), &long[1..]);
         assert_eq!(identity.executable(&mut [0; MAX_PATH]), b"/bin/sh");
         assert_eq!(identity.started_as(&mut [0; MAX_PATH]), b"sh");

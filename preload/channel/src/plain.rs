@@ -38,7 +38,7 @@ impl FileState {
 }
 
 /// A file, as the program or as a library of it, in the table. Never 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key(u64);
 
 impl Key {
@@ -52,6 +52,16 @@ impl Key {
             mixed ^ mixed >> 32
         });
         Key(mixed | 1 << 63)
+    }
+
+    /// What is told of it; see [`Key::told`].
+    pub fn word(self) -> u64 {
+        self.0
+    }
+
+    /// The key that a process has told; `None` for 0.
+    pub fn told(word: u64) -> Option<Key> {
+        (word != 0).then_some(Key(word))
     }
 
     /// Its bytes in the table.

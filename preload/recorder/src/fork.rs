@@ -35,7 +35,8 @@ impl ForkMark {
     /// # Errors
     /// If there is no memory, or the kernel does not mark forked children.
     pub fn start(&self, budget: &Budget) -> Result<(), Refusal> {
-        let page = budget.map(PAGE).ok_or(Refusal::NoMemory)?;
+        // A page cannot be huge, nor much in a core dump: no other advice is needed.
+        let page = budget.take(PAGE).then(|| memory::map_at(0, PAGE)).flatten().ok_or(Refusal::NoMemory)?;
         wipe_on_fork(page.as_ptr())?;
         let known: *mut AtomicU32 = page.as_ptr().cast();
         // SAFETY: the page is zeroed, mapped for good, and large enough.

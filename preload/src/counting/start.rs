@@ -82,7 +82,7 @@ fn counters(surroundings: Surroundings, file: sys::Fd, slots: u32) -> Result<Cou
     let base = map_shared(file, Counters::size(slots)).ok_or(Refusal::NoMemory)?;
     // SAFETY: the mapping has that size and is never given back.
     let counters = unsafe { Counters::create(base.as_ptr(), slots) };
-    surroundings.tell(|who| counters.publish(who));
+    surroundings.tell(None, |who| counters.publish(who));
     counters.header().shadowed.store(shadow::is_likely().into(), core::sync::atomic::Ordering::Relaxed);
     Ok(counters)
 }

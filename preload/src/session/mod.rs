@@ -19,7 +19,7 @@ pub use joined::{Joined, Way};
 #[cfg(any(feature = "counting", test))]
 pub use net::connect;
 pub use net::{receive, receive_byte, ring};
-pub use plain::is_plain;
+pub use plain::Plain;
 pub use settings::Settings;
 pub use spawn::{is_recorded, not_profiled};
 pub use text::Text;

@@ -45,6 +45,7 @@ impl Memory {
             started: 0,
             who: Who {
                 pid: 7,
+                plain: None,
                 command: text,
                 executable: b"/usr/bin/orders",
                 started_as: b"orders",

@@ -5,7 +5,7 @@ use crate::atomic::{AtomicU32, Ordering::*};
 use crate::header::CacheLine;
 use crate::identity::{Identity, Kind, Who};
 
-const KIND: Kind = (b"heapstat", 2);
+const KIND: Kind = (b"heapstat", 3);
 
 /// The first pages of the memory.
 #[derive(Debug)]
