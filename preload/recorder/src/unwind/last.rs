@@ -1,5 +1,6 @@
 //! The last walk, of which the next one may find a part again.
 
+use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
 use core::{iter, slice};
 
 use heaptrace_channel::modules::ModuleId;
@@ -200,9 +201,11 @@ impl Last {
         is_same.then_some(leaf.stack)
     }
 
-    /// A walk begins, which changes what is in here.
+    /// A walk begins, which changes what is in here. A signal handler may leave it in the midst, by `longjmp`: there is
+    /// a leaf only when all else is as it says.
     pub fn open(&mut self) {
-        self.leaf = Leaf::NONE;
+        self.leaf.ip = 0;
+        compiler_fence(SeqCst);
     }
 
     /// The walk has ended.
@@ -210,9 +213,9 @@ impl Last {
         let Some(innermost) = self.frames[..self.count].last() else { return };
         let (Registers { ip, sp, bp, exact }, outer_links) = (innermost.registers, innermost.outer_links());
         let Known { needs_bp, loaded, stack: Interned { stack, .. }, .. } = *innermost;
-        if !exact {
-            self.leaf = Leaf { ip, sp, bp, needs_bp, is_loaded: loaded != 0, stack, outer_links };
-        }
+        self.leaf = Leaf { ip: 0, sp, bp, needs_bp, is_loaded: loaded != 0, stack, outer_links };
+        compiler_fence(SeqCst);
+        self.leaf.ip = if exact { 0 } else { ip };
     }
 
     /// The stack of the frame with these registers, if it is in here and led to the same root.
