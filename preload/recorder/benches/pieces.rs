@@ -180,7 +180,7 @@ extern "C" fn hook(own: &OwnProcess) -> u32 {
         let registers = unsafe { Registers::at_call(sp, bp) };
         let thread = thread::current();
         let to = own.writer(&thread.last_ring).unwrap();
-        UNWINDER.stack(registers, thread, &STACKS, &BUDGET, to).unwrap().0
+        UNWINDER.stack(registers, thread, &STACKS, &BUDGET, to, || {}).unwrap().0
     }
     naked_asm!("mov rsi, rsp", "mov rdx, rbp", "jmp {walk}", walk = sym walk)
 }

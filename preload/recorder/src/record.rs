@@ -179,11 +179,13 @@ impl Recorder {
         let Some(writer) = self.joined_writer(thread) else { return };
         // SAFETY: the hook's caller put both there.
         let registers = unsafe { Registers::at_call(call.sp, call.bp) };
-        let stack = match self.unwinder.stack(registers, thread, &self.stacks, &self.budget, writer) {
-            Ok(stack) => stack,
-            Err(NoStack::NoMemory) => return lose_for_want_of_memory(writer),
-            Err(NoStack::Untold) => return lose(writer),
-        };
+        let meanwhile = || self.live.fetch(block);
+        let stack =
+            match self.unwinder.stack(registers, thread, &self.stacks, &self.budget, writer, meanwhile) {
+                Ok(stack) => stack,
+                Err(NoStack::NoMemory) => return lose_for_want_of_memory(writer),
+                Err(NoStack::Untold) => return lose(writer),
+            };
         // In the table before it is told, so that there is never an allocation whose free goes unseen.
         let sample = Sample { stack, size, era };
         if !self.live.add(block, sample) && !self.insert(block, sample, thread, writer) {

@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::*};
 use heaptrace_channel::sample::Sample;
 
 use super::level::{Level, Novelty};
+use crate::arch::prefetch;
 use crate::c_library;
 use crate::memory::Budget;
 
@@ -152,6 +153,14 @@ impl LiveTable {
         level.note_alone();
         let below = self.below(number).flat_map(Level::blocks);
         below.for_each(|(address, _)| level.note_below(address));
+    }
+
+    /// Has fetched from memory what a block at `address` will be added to.
+    #[inline(always)]
+    pub fn fetch(&self, address: usize) {
+        if let Some(top) = self.top() {
+            prefetch(top.bucket(top.index(address)));
+        }
     }
 
     /// Adds a block as [`LiveTable::insert`] does, where there is nothing to it: there is room in its own

@@ -68,7 +68,8 @@ impl Unwinder {
         self.tables.rules.clear();
     }
 
-    /// The stack of the calling thread from `registers` on, as the process of `to` has told it.
+    /// The stack of the calling thread from `registers` on, as the process of `to` has told it. If that is not the one
+    /// of before, `meanwhile` is done first: finding it takes long enough for something to come from memory.
     ///
     /// # Errors
     /// [`NoStack`] if it is new and cannot be told of.
@@ -80,12 +81,14 @@ impl Unwinder {
         stacks: &Stacks,
         budget: &Budget,
         to: Writer,
+        meanwhile: impl FnOnce(),
     ) -> Result<Stack, NoStack> {
         if let Some(state) = self.places.kept(&thread.place)
             && let Some(stack) = state.last.again(&registers, thread.stack.high(), &self.tables.modules)
         {
             return Ok(stack);
         }
+        meanwhile();
         let Registers { ip, sp, bp, .. } = registers;
         self.walk(thread, (ip, sp, bp), Walk { tables: &self.tables, stacks, budget, to })
     }
@@ -179,7 +182,7 @@ mod tests {
             let stack = |caller| {
                 words[3].set(caller);
                 unwinder
-                    .stack(leaf, &thread, &stacks, &budget, channel.own.writer(&last_ring).unwrap())
+                    .stack(leaf, &thread, &stacks, &budget, channel.own.writer(&last_ring).unwrap(), || {})
                     .unwrap()
             };
             let first = CALLERS.map(stack);
