@@ -48,7 +48,7 @@ fn link_program() {
     // The unwinder is inside: its library would be one more to load, which asks the processor what it is, besides.
     let linker = env::var_os("RUSTC_LINKER").unwrap_or_else(|| "cc".into());
     let found = Command::new(linker).arg("-print-file-name=libgcc_eh.a").output();
-    if found.is_ok_and(|found| found.stdout.starts_with(b"/")) {
+    if found.is_ok_and(|found| found.status.success() && found.stdout.starts_with(b"/")) {
         println!("cargo::rustc-link-lib=gcc_eh");
     }
 }
