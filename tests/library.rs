@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use support::{library, print_of, stat_library};
+use support::{HEAPTRACE, library, print_of, stat_library};
 
 mod support;
 
@@ -55,6 +55,19 @@ fn every_name_of_the_malloc_family_and_every_operator_is_exported() {
         |name: &&str| ["_Znw", "_Zna", "_Zdl", "_Zda"].iter().any(|start| name.starts_with(start));
     let all = names.split_whitespace().chain(symbols.filter(is_operator)).map(str::to_owned);
     assert_eq!(all.collect::<BTreeSet<_>>(), lines(EXPORTS));
+}
+
+/// `heaptrace` itself has the C library to be linked with: another program waits meanwhile.
+#[test]
+fn the_program_is_at_a_fixed_address_and_needs_no_library_but_the_c_library() {
+    let program = Path::new(HEAPTRACE);
+    let dynamic = tool(program, "readelf", &["--dynamic", "--wide"]);
+    let others = dynamic.lines().filter(|line| line.contains("(NEEDED)"));
+    let others: Vec<_> =
+        others.filter(|line| !line.contains("[libc.so.6]") && !line.contains("[ld-")).collect();
+    assert!(others.is_empty(), "{others:?}");
+    let header = tool(program, "readelf", &["--file-header"]);
+    assert!(header.contains("EXEC (Executable file)"), "{header}");
 }
 
 /// Whatever C library a program has, of whatever version: there is nothing that it could lack.
