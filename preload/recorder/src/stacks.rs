@@ -1,6 +1,6 @@
 //! The stacks that this process has told of, to find their numbers again.
 //!
-//! A tree of tries: a frame is looked for by a hash of itself and its caller, first in a table and
+//! A tree of tries: a stack is looked for by a hash of its frames, first in a table and
 //! from there on by two bits a step. Nothing is ever moved or removed, so it grows by the node, and a
 //! thread that links one needs no lock. The nodes are in chunks, each twice as large as the one before.
 
