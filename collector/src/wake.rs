@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use heaptrace_channel::sys::{self, Waited};
@@ -23,6 +23,9 @@ const STACK_SIZE: usize = 64 * 1024;
 /// How long a thread rests that has woken the session, as a rule. To wake a sleeper costs a program some 20 µs,
 /// and who starts processes or meets new modules does so many times in a row.
 pub const REST: Duration = Duration::from_millis(2);
+
+/// How long it rests where there is something each time: then processes start one after the other.
+pub const LONG_REST: Duration = Duration::from_millis(8);
 
 /// Wakes the session.
 #[derive(Debug, Clone)]
@@ -58,16 +61,19 @@ impl Waker {
         spawn(move || {
             // As many as there are at once, as a rule: the session looks at all of them.
             let mut events = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 64];
+            let (mut since, mut next) = (Instant::now(), rest);
             while epoll::wait(&*epoll, &mut events, None).is_ok_and(|count| count > 0) && waker.wake() {
-                if !rest.is_zero() {
-                    thread::sleep(rest);
+                next = if since.elapsed() < rest { (2 * next).min(LONG_REST.max(rest)) } else { rest };
+                if !next.is_zero() {
+                    thread::sleep(next);
                 }
+                since = Instant::now();
             }
         })
     }
 
     /// Wakes when something new can be read from `file`, until it is closed; not more often than there
-    /// is a [`REST`] between.
+    /// is a [`REST`] between, or a [`LONG_REST`] where that is often.
     ///
     /// # Errors
     /// If it cannot be watched.

@@ -15,7 +15,7 @@ use rustix::time::Timespec;
 use super::known::{Exec, Known, LATE};
 use super::process_events::{ProcEvent, ProcessEvents};
 use crate::summary::Missed;
-use crate::wake::{self, REST};
+use crate::wake::{self, LONG_REST};
 
 /// The descendants of a process, and what they execute.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Shared {
         let (is_calm, has_unseen) = (known.is_calm(), known.has_unseen());
         drop(known);
         if has_news && is_calm {
-            thread::sleep(REST);
+            thread::sleep(LONG_REST);
         }
         has_unseen
     }

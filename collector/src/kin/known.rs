@@ -14,7 +14,7 @@ use crate::summary::{MOST_NAMED, Missed, WhyMissed};
 const MANY: u32 = 16;
 
 /// When most programs are announced, those are looked at that are not for so long.
-pub const LATE: Duration = Duration::from_millis(5);
+pub const LATE: Duration = Duration::from_millis(20);
 
 /// A program that a process has gone on to.
 #[derive(Debug)]
