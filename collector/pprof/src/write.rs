@@ -25,8 +25,9 @@ const LEVEL: Compression = Compression::fast();
 
 /// The bytes gzipped.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), LEVEL);
-    encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("writing to memory does not fail")
+    let mut gzipped = Vec::new();
+    Packer::new().pack(bytes, &mut gzipped).expect("writing to memory does not fail");
+    gzipped
 }
 
 /// Writes `profile` to `path`, gzipped, as a [`WholeFile`].
