@@ -43,8 +43,10 @@ impl Images {
         self.all.iter().find(|(other, _)| *other == id).map(|(_, image)| image)
     }
 
-    /// Takes one on.
-    pub fn add(&mut self, image: Image) {
+    /// Takes one on, with the events that are there: of a forked child, too, that has gone on to another program, in an
+    /// image which may come next.
+    pub fn add(&mut self, mut image: Image) {
+        image.catch_up();
         self.all.push((self.next, image));
         self.next += 1;
     }
@@ -57,10 +59,7 @@ impl Images {
 
     /// Adds all events that are there, and reads the modules that are new.
     pub fn drain(&mut self) {
-        for (_, image) in &mut self.all {
-            image.read_modules();
-            image.drain();
-        }
+        self.all.iter_mut().for_each(|(_, image)| image.catch_up());
     }
 
     /// How long all of them may be left alone if nothing wakes the session; `None` if there are none.

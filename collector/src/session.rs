@@ -163,11 +163,11 @@ impl Session {
     /// Takes on the processes that have started.
     fn welcome(&mut self) {
         let arrivals = self.listener.arrivals();
-        for arrival in arrivals {
-            // What it recorded as a forked child, before it went on to another program: of one that may have come with it.
+        if !arrivals.is_empty() {
+            // What they recorded as forked children, before they went on to another program.
             self.images.drain();
-            self.arrive(arrival);
         }
+        arrivals.into_iter().for_each(|arrival| self.arrive(arrival));
     }
 
     fn arrive(&mut self, arrival: Arrival) {

@@ -121,6 +121,12 @@ impl Image {
         Reader::new(*self.segment.get().rings(), &mut self.progress)
     }
 
+    /// Reads the modules that are new, and adds all events that are there.
+    pub fn catch_up(&mut self) {
+        self.read_modules();
+        self.drain();
+    }
+
     /// Adds all events that are there to their processes' sums. Returns how many slots it passed.
     pub fn drain(&mut self) -> u64 {
         self.segment().header().heartbeat.fetch_add(1, Relaxed);
