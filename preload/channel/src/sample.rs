@@ -15,6 +15,27 @@ pub struct Sample {
     pub era: Era,
 }
 
+const SIZE_BITS: u32 = 48;
+/// Bits of [`Sample::birth`].
+pub const BIRTH_BITS: u32 = SIZE_BITS + ERA_BITS;
+
+impl Sample {
+    /// The largest size that there is; a larger one is cut to it, as no block has it.
+    pub const MOST: u64 = (1 << SIZE_BITS) - 1;
+
+    /// Size and era in one word, as events and the live table have them.
+    #[inline(always)]
+    pub fn birth(self) -> u64 {
+        (self.era.number() as u64) << SIZE_BITS | self.size.min(Sample::MOST)
+    }
+
+    /// A sample of that stack, whose birth is the low bits of `word`.
+    #[inline(always)]
+    pub fn born(stack: Stack, word: u64) -> Sample {
+        Sample { stack, size: word & Sample::MOST, era: Era::new(word >> SIZE_BITS) }
+    }
+}
+
 /// A stretch of time of a segment: the collector begins one after the other, each so much longer than
 /// the one before that there are enough for years, and only it knows when. A block keeps the era that
 /// it was born in, so that of a free it is known how old the block was.

@@ -4,7 +4,7 @@ use crate::atomic::{AtomicU64, Ordering::*};
 
 use crate::marks::{Mark, MarkPart};
 use crate::processes::{MAX_PROCESSES, Process};
-use crate::sample::{ERA_BITS, Era, Sample};
+use crate::sample::{BIRTH_BITS, Sample};
 use crate::stacks::{Part, STACK_BITS, Stack};
 
 /// What happened to a sampled block.
@@ -83,14 +83,13 @@ pub struct Words {
 }
 
 const EPOCH_BITS: u32 = 26;
-const SIZE_BITS: u32 = 48;
 const PROCESS_HIGH_BITS: u32 = 2;
 const PROCESS_LOW_BITS: u32 = 10;
 
 const STACK_SHIFT: u32 = EPOCH_BITS;
 const PROCESS_HIGH_SHIFT: u32 = STACK_SHIFT + STACK_BITS;
 const KIND_SHIFT: u32 = PROCESS_HIGH_SHIFT + PROCESS_HIGH_BITS;
-const PROCESS_LOW_SHIFT: u32 = SIZE_BITS + ERA_BITS;
+const PROCESS_LOW_SHIFT: u32 = BIRTH_BITS;
 pub(super) const LAP_SHIFT: u32 = 56;
 const LAP: u64 = 0xFF << LAP_SHIFT;
 const EPOCH: u64 = (1 << EPOCH_BITS) - 1;
@@ -134,20 +133,16 @@ impl Words {
         }
     }
 
-    /// Packs an event. A size above 2^48 is cut to that: no block has it.
+    /// Packs an event.
     #[inline(always)] // where it is known what is packed, hardly anything is left to do
     pub fn of_event(event: Event, of: Origin) -> Words {
-        let (kind, Sample { stack, size, era }) = match event {
+        let (kind, sample) = match event {
             Event::Allocated(sample) => (ALLOCATED, sample),
             Event::Freed(sample) => (FREED, sample),
             Event::Inherited(sample) => (INHERITED, sample),
         };
-        let stack = u64::from(stack.0) & ((1 << STACK_BITS) - 1);
-        let (size, era) = (size.min((1 << SIZE_BITS) - 1), era.number() as u64);
-        Words {
-            tag: kind << KIND_SHIFT | stack << STACK_SHIFT | of.tag,
-            size: era << SIZE_BITS | size | of.size,
-        }
+        let stack = u64::from(sample.stack.0) & ((1 << STACK_BITS) - 1);
+        Words { tag: kind << KIND_SHIFT | stack << STACK_SHIFT | of.tag, size: sample.birth() | of.size }
     }
 
     /// Packs a part of a stack or of a mark: which it is, and its value.
@@ -191,8 +186,7 @@ impl Words {
     /// The sample, if it is an event.
     pub fn sample(self) -> Sample {
         let stack = Stack((self.tag >> STACK_SHIFT) as u32 & ((1 << STACK_BITS) - 1));
-        let size = self.size & ((1 << SIZE_BITS) - 1);
-        Sample { stack, size, era: Era::new(self.size >> SIZE_BITS) }
+        Sample::born(stack, self.size)
     }
 
     /// The message; `None` if it makes no sense.
@@ -245,6 +239,7 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::Era;
 
     const SAMPLE: Sample = Sample { stack: Stack(9), size: 1, era: Era::FIRST };
     const EVENT: Message = Message::Happened(Process(1), Event::Allocated(SAMPLE));
@@ -264,7 +259,7 @@ mod tests {
     #[test]
     fn a_message_and_its_epoch_read_back() {
         let stack = Stack((1 << STACK_BITS) - 1);
-        let size = (1 << SIZE_BITS) - 1;
+        let size = (1 << 48) - 1;
         let large = Sample { stack, size, era: Era::new(63) };
         for event in [Event::Allocated(large), Event::Freed(Sample::default()), Event::Inherited(SAMPLE)] {
             for (process, epoch) in [(0, 0), (4095, (1 << EPOCH_BITS) - 1), (5, 0x0234_5678)] {
@@ -288,7 +283,7 @@ mod tests {
     fn a_size_that_no_block_has_is_cut_and_spoils_nothing_beside_it() {
         let sample = |size| Sample { size, era: Era::new(5), ..SAMPLE };
         let message = |size| Message::Happened(Process(1), Event::Allocated(sample(size)));
-        assert_eq!(Words::of(message(u64::MAX)).message(), Some(message((1 << SIZE_BITS) - 1)));
+        assert_eq!(Words::of(message(u64::MAX)).message(), Some(message((1 << 48) - 1)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering::*};
 
-use heaptrace_channel::sample::{ERA_BITS, Era, Sample};
+use heaptrace_channel::sample::{BIRTH_BITS, Sample};
 use heaptrace_channel::stacks::{STACK_BITS, Stack};
 
 use crate::c_library;
@@ -14,11 +14,10 @@ const EMPTY: u64 = 0;
 /// Claimed, not filled yet. No address has this key: that of a block is at least 2^16.
 const CLAIMED: u64 = 1;
 
-/// A key holds the address and the low bits of the stack; a value its high bits, the era, and the size: as an
-/// event has them, so that hardly anything is to be done to make one of the other.
+/// A key holds the address and the low bits of the stack; a value its high bits, and the birth as an event has it, so
+/// that hardly anything is to be done to make one of the other.
 const STACK_LOW_BITS: u32 = 16;
-const SIZE_BITS: u32 = 48;
-const STACK_HIGH_SHIFT: u32 = SIZE_BITS + ERA_BITS;
+const STACK_HIGH_SHIFT: u32 = BIRTH_BITS;
 
 const _: () = assert!(STACK_HIGH_SHIFT + STACK_BITS - STACK_LOW_BITS == u64::BITS);
 
@@ -50,8 +49,7 @@ impl TableEntry {
     fn sample(&self, key: u64) -> Sample {
         let value = self.value.load(Relaxed);
         let stack = (value >> STACK_HIGH_SHIFT) << STACK_LOW_BITS | key & ((1 << STACK_LOW_BITS) - 1);
-        let (size, era) = (value & ((1 << SIZE_BITS) - 1), Era::new(value >> SIZE_BITS));
-        Sample { stack: Stack(stack as u32), size, era }
+        Sample::born(Stack(stack as u32), value)
     }
 
     /// Fills the entry if it is empty.
@@ -66,9 +64,9 @@ impl TableEntry {
         if !c_library::is_alone() && self.key.compare_exchange(EMPTY, CLAIMED, Acquire, Relaxed).is_err() {
             return false;
         }
-        let Sample { stack: Stack(stack), size, era } = sample;
+        let Stack(stack) = sample.stack;
         let high = u64::from(stack >> STACK_LOW_BITS) << STACK_HIGH_SHIFT;
-        self.value.store(high | (era.number() as u64) << SIZE_BITS | size.min((1 << SIZE_BITS) - 1), Relaxed);
+        self.value.store(high | sample.birth(), Relaxed);
         let key = (address as u64) << STACK_LOW_BITS | u64::from(stack) & ((1 << STACK_LOW_BITS) - 1);
         self.key.store(key, Release); // pairs with the load in `matches`
         true
@@ -124,6 +122,7 @@ impl Bucket {
 
 #[cfg(test)]
 mod tests {
+    use heaptrace_channel::sample::Era;
     use heaptrace_channel::stacks::ROOT;
 
     use super::*;
