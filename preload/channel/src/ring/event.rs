@@ -68,11 +68,14 @@ impl Epoch {
     }
 }
 
-/// A slot's content: in the tag 8 bits lap, 2 bits kind, the high 2 bits of the process, 26 bits stack and 26
+/// A slot's content: in the tag 8 bits lap, 3 bits kind, the high 2 bits of the process, 26 bits stack and 25
 /// bits epoch; beside it the process's low 10 bits, 6 bits of era and 48 bits of size. So what changes from
 /// event to event is in one piece, and a writer has its process's bits ready ([`Origin`]). What tells of a
 /// stack or a mark has its own kind, which part it is in the place of the process, its value in that of the
 /// size, and the mark's number in that of the stack.
+///
+/// Words can also tell that a block was allocated and, as the next that happened, freed: they are brief. Such
+/// are an allocation's of before, with one bit set.
 ///
 /// The lap is the writing end's to add. It is never 0 in the first lap, so that memory that was never
 /// written holds no event.
@@ -82,7 +85,7 @@ pub struct Words {
     pub(super) size: u64,
 }
 
-const EPOCH_BITS: u32 = 26;
+const EPOCH_BITS: u32 = 25;
 const PROCESS_HIGH_BITS: u32 = 2;
 const PROCESS_LOW_BITS: u32 = 10;
 
@@ -95,12 +98,20 @@ const LAP: u64 = 0xFF << LAP_SHIFT;
 const EPOCH: u64 = (1 << EPOCH_BITS) - 1;
 
 const _: () = assert!(MAX_PROCESSES == 1 << (PROCESS_HIGH_BITS + PROCESS_LOW_BITS));
-const _: () = assert!(KIND_SHIFT + 2 == LAP_SHIFT && PROCESS_LOW_SHIFT + PROCESS_LOW_BITS == u64::BITS);
+const _: () =
+    assert!(KIND_SHIFT + KIND_BITS == LAP_SHIFT && PROCESS_LOW_SHIFT + PROCESS_LOW_BITS == u64::BITS);
 
-const ALLOCATED: u64 = 1;
-const FREED: u64 = 2;
-const INHERITED: u64 = 3;
+const KIND_BITS: u32 = 3;
 const TOLD: u64 = 0;
+const ALLOCATED: u64 = 1;
+const INHERITED: u64 = 2;
+const FREED: u64 = 3;
+const BRIEF: u64 = 5;
+
+/// The bits of the tag in which a free and what is brief differ from the allocation.
+pub(super) const FREED_BIT: u32 = KIND_SHIFT + (FREED ^ ALLOCATED).ilog2();
+pub(super) const BRIEF_BIT: u32 = KIND_SHIFT + (BRIEF ^ ALLOCATED).ilog2();
+const _: () = assert!(FREED == ALLOCATED | 2 && BRIEF == ALLOCATED | 4);
 
 /// What all events of a process have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,17 +175,49 @@ impl Words {
         Epoch((self.tag & EPOCH) as u32)
     }
 
-    /// The block that an allocation is of, and whose it is, if these words tell of one and `next` of its free,
-    /// in the same process.
+    #[inline]
+    fn kind(self) -> u64 {
+        self.tag >> KIND_SHIFT & ((1 << KIND_BITS) - 1)
+    }
+
+    /// Does it tell of an allocation, and no more?
+    #[inline]
+    pub(super) fn is_allocation(self) -> bool {
+        self.kind() == ALLOCATED
+    }
+
+    /// The allocation that these words tell the free of.
     ///
-    /// Of blocks of one stack, size and era it is all the same which is freed.
+    /// Of blocks of one process, stack, size and era it is all the same which is freed.
+    #[inline(always)]
+    pub(super) fn allocation(self) -> Words {
+        Words { tag: self.tag & !(1 << FREED_BIT), size: self.size }
+    }
+
+    /// Are they the same but for the lap?
+    #[inline]
+    pub(super) fn is_same(self, other: Words) -> bool {
+        (self.tag ^ other.tag) & !LAP == 0 && self.size == other.size
+    }
+
+    /// An allocation, and its free.
+    #[inline]
+    pub(super) fn brief(self) -> Words {
+        Words { tag: self.tag | 1 << BRIEF_BIT, size: self.size }
+    }
+
+    /// The block, and whose it is, if the words are brief.
+    #[inline]
+    pub(super) fn as_brief(self) -> Option<(Process, Sample)> {
+        (self.kind() == BRIEF).then(|| (self.process(), self.sample()))
+    }
+
+    /// The block that an allocation is of, and whose it is, if these words tell of one and `next` of its free.
     #[inline]
     pub(super) fn freed_by(self, next: Words) -> Option<(Process, Sample)> {
         const SAME: u64 = !(LAP | EPOCH);
-        let is_allocation = self.tag >> KIND_SHIFT & 3 == ALLOCATED;
-        let is_its_free =
-            (self.tag ^ next.tag) & SAME == (ALLOCATED ^ FREED) << KIND_SHIFT && self.size == next.size;
-        (is_allocation && is_its_free).then(|| (self.process(), self.sample()))
+        let is_its_free = (self.tag ^ next.tag) & SAME == 1 << FREED_BIT && self.size == next.size;
+        (self.is_allocation() && is_its_free).then(|| (self.process(), self.sample()))
     }
 
     fn process(self) -> Process {
@@ -189,20 +232,21 @@ impl Words {
         Sample::born(stack, self.size)
     }
 
-    /// The message; `None` if it makes no sense.
+    /// The message; `None` if it makes no sense, or they are brief.
     #[inline]
     pub(super) fn message(self) -> Option<Message> {
         let (process, sample) = (self.process(), self.sample());
         let Sample { stack, size, .. } = sample;
-        let event = match self.tag >> KIND_SHIFT & 3 {
+        let event = match self.kind() {
             ALLOCATED => Event::Allocated(sample),
             FREED => Event::Freed(sample),
             INHERITED => Event::Inherited(sample),
-            _ => {
+            TOLD => {
                 let told = Part::unpack(process.0, size).map(|part| Message::Told(stack, part));
                 let marked = || Some(Message::Marked(Mark(stack.0), MarkPart::unpack(process.0, size)?));
                 return told.or_else(marked);
             }
+            _ => return None,
         };
         Some(Message::Happened(process, event))
     }
@@ -226,6 +270,12 @@ impl Slot {
     pub(super) fn commit(&self, words: Words, lap: u64) {
         self.size.store(words.size, Relaxed);
         self.tag.store(words.tag | lap, Release); // pairs with the load in `committed`
+    }
+
+    /// Makes an allocation brief that was written before.
+    #[cfg(loom)]
+    pub(super) fn shorten(&self) {
+        self.tag.store(self.tag.load(Relaxed) | 1 << BRIEF_BIT, Release); // as in `commit`
     }
 
     /// What was written in that lap, if anything was.
@@ -262,7 +312,7 @@ mod tests {
         let size = (1 << 48) - 1;
         let large = Sample { stack, size, era: Era::new(63) };
         for event in [Event::Allocated(large), Event::Freed(Sample::default()), Event::Inherited(SAMPLE)] {
-            for (process, epoch) in [(0, 0), (4095, (1 << EPOCH_BITS) - 1), (5, 0x0234_5678)] {
+            for (process, epoch) in [(0, 0), (4095, (1 << EPOCH_BITS) - 1), (5, 0x0134_5678)] {
                 let message = Message::Happened(Process(process), event);
                 let words = Words::of(message).at(Epoch(epoch));
                 assert_eq!((words.epoch(), words.message()), (Epoch(epoch), Some(message)));

@@ -12,12 +12,17 @@
 //! happened, and those of different threads in an order that is true to the program's own
 //! synchronization but for events of one epoch: no more than a quarter of a ring each.
 //!
+//! **Brief.** Where the last message of a processor's ring tells of the allocation, the free of its block is no
+//! message of its own: as a restartable sequence, a bit of that one is set, and it is brief. It is read in its order
+//! still, because it is of the same epoch and no other message is between. The reader may have read it before, and
+//! looks again: it keeps the slot until there is a message after it, since when it stays as it is.
+//!
 //! **Guarantees.**
 //! - An event is there whole or not at all, wherever its writer is killed.
 //! - A writer waits only for room, and never longer than [`WAIT`] without progress of the reader.
 //! - What a writer could not write it is told, and counts.
-//! - The reader trusts nothing: whatever the memory holds, a look ends after at most as many events as
-//!   the rings have slots, and where a head cannot be right it goes on from there and tells.
+//! - The reader trusts nothing: whatever the memory holds, a look ends after at most as many slots as
+//!   the rings have, and where a head cannot be right it goes on from there and tells.
 
 mod event;
 #[cfg(all(test, loom))]

@@ -31,6 +31,20 @@ fn write(memory: &Memory, rseq: Rseq, last: &LastRing, number: u64) -> Result<()
     memory.rings().write(rseq, last, Words::of(message(number)), || {})
 }
 
+/// The free of what [`message`] tells of.
+fn freed(number: u64) -> Message {
+    let Message::Happened(process, Event::Allocated(sample)) = message(number) else { unreachable!() };
+    Message::Happened(process, Event::Freed(sample))
+}
+
+fn free(memory: &Memory, rseq: Rseq, last: &LastRing, number: u64) -> Result<(), Full> {
+    memory.rings().write_free(rseq, last, Words::of(freed(number)), || {})
+}
+
+fn read_all(reader: &mut Reader<'_>, to: &mut Vec<Message>) -> u64 {
+    reader.drain_messages(|read| to.push(read))
+}
+
 /// Drains, and checks that what is read was written as a whole.
 fn read(reader: &mut Reader<'_>, to: &mut Vec<u64>) -> u64 {
     reader.drain_messages(|read| {
@@ -108,6 +122,28 @@ fn what_is_written_as_a_restartable_sequence_is_read_whole_and_in_order() {
         writer.join().unwrap();
         while read(&mut reader, &mut all) > 0 {}
         assert_eq!(all, [1, 2]);
+    });
+}
+
+/// What becomes brief while it is read is told once, and before what is written after it.
+#[test]
+fn a_block_that_is_freed_while_its_allocation_is_read_is_read_as_allocated_and_freed() {
+    check(|| {
+        let memory = memory(3, 4);
+        let writer = thread::spawn(move || {
+            let (mut areas, last) = ([[0; 4]; 2], LastRing::default());
+            let [here, there] = &mut areas;
+            let (here, there) = (pretended(here, 0), pretended(there, 1));
+            write(memory, here, &last, 1).unwrap();
+            free(memory, here, &last, 1).unwrap();
+            write(memory, there, &last, 2).unwrap();
+        });
+        let (mut progress, mut all) = (Progress::default(), Vec::new());
+        let mut reader = Reader::new(memory.rings(), &mut progress);
+        (0..2).for_each(|_| _ = read_all(&mut reader, &mut all));
+        writer.join().unwrap();
+        while read_all(&mut reader, &mut all) > 0 {}
+        assert_eq!(all, [message(1), freed(1), message(2)]);
     });
 }
 

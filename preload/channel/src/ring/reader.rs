@@ -41,6 +41,9 @@ struct Cursor {
     /// Where the look before ended. What is before was written in an epoch that is over by now, whatever
     /// it says.
     seen: u64,
+    /// The allocation before `position`, as it was read when nothing was written after it: as long as that is
+    /// so, it may become brief.
+    open: Option<Words>,
 }
 
 /// How far the rings were written at some moment.
@@ -89,18 +92,23 @@ impl<'m> Reader<'m> {
     }
 
     /// Tells `sink` of the committed messages that were there at the call and are of an epoch that is
-    /// over by it. Returns how many slots were passed.
+    /// over by it. Returns how many slots were passed, and how many of those of before have become brief.
     ///
     /// Why the order is right: the epoch advances first, and the heads are read after, if there is more
     /// than one ring to read. An event that is missed here is written after that, so what follows from
     /// it, in its own thread or another, is written in the new epoch or a later one, which is left to the
     /// next look. And events of an older epoch are passed before those of a younger one.
+    ///
+    /// What a ring's last allocation has become since it was read comes first. If it has not changed when it is
+    /// looked at here, then its free is written after that, and what follows from it is left to the next look.
     pub fn drain(&mut self, sink: &mut impl Sink) -> u64 {
         let (now, heads) = self.look();
-        for (cursor, head) in self.cursors.iter_mut().zip(heads.0).take(self.rings.count()) {
+        let mut passed = 0;
+        for (index, &head) in heads.0.iter().enumerate().take(self.rings.count()) {
+            passed += self.close(index, head, sink);
+            let cursor = &mut self.cursors[index];
             cursor.left = head.wrapping_sub(cursor.position).min(self.rings.slots());
         }
-        let mut passed = 0;
         while let Some((index, least_age)) = self.oldest(now) {
             let read = self.read(index, now, least_age, sink);
             if read == 0 {
@@ -128,6 +136,24 @@ impl<'m> Reader<'m> {
         (self.rings.advance(), self.heads())
     }
 
+    /// Looks again at an allocation that was read when it was the ring's last. Returns 1 if it was freed in the
+    /// meantime, or else 0.
+    fn close(&mut self, index: usize, head: u64, sink: &mut impl Sink) -> u64 {
+        let (ring, cursor) = (self.rings.ring(index), &mut self.cursors[index]);
+        let Some(allocation) = cursor.open else { return 0 };
+        let last = cursor.position.wrapping_sub(1);
+        let now = ring.slot(last).committed(ring.lap(last));
+        let is_freed = now.is_some_and(|words| words.is_same(allocation.brief()));
+        // Once there is a message after it, it stays as it is; the head was read before it.
+        if is_freed || head != cursor.position {
+            cursor.open = None;
+        }
+        if is_freed && let Some((process, sample)) = allocation.brief().as_brief() {
+            sink.message(Message::Happened(process, Event::Freed(sample)));
+        }
+        is_freed.into()
+    }
+
     /// Gives back what was read of a ring.
     fn finish_look(&mut self, index: usize, head: u64) {
         let ring = self.rings.ring(index);
@@ -135,9 +161,9 @@ impl<'m> Reader<'m> {
         cursor.seen = cursor.position.wrapping_add(cursor.left);
         if head.wrapping_sub(cursor.position) > self.rings.slots() {
             // The writers go on from there.
-            (cursor.position, *self.is_damaged) = (head, true);
+            (cursor.position, cursor.open, *self.is_damaged) = (head, None, true);
         }
-        ring.release(cursor.position);
+        ring.release(cursor.done());
     }
 
     /// How far the rings are written, as far as there can be events.
@@ -204,11 +230,13 @@ impl<'m> Reader<'m> {
         loop {
             let batch = ring.slots_from(cursor.position, cursor.left.min(BATCH));
             let due = Due { cursor: *cursor, now, least_age, known: None };
-            let read = read_batch(batch, ring.lap(cursor.position), due, sink);
+            let (read, last) = read_batch(batch, ring.lap(cursor.position), due, sink);
             cursor.position = cursor.position.wrapping_add(read);
             cursor.left -= read;
             if read > 0 {
-                ring.release(cursor.position);
+                // Not that of a batch that ends before the head: what is behind it was written by then.
+                cursor.open = last.filter(|words| cursor.left == 0 && words.is_allocation());
+                ring.release(cursor.done());
             }
             if cursor.left == 0 || read < batch.len() as u64 {
                 return before - cursor.left;
@@ -233,33 +261,37 @@ impl<'m> Reader<'m> {
     pub fn skip(&mut self, ends: &Ends) {
         for index in 0..self.rings.count() {
             while !self.has_passed_in(index, ends) && self.is_blocked_in(index) {
-                self.cursors[index].position = self.cursors[index].position.wrapping_add(1);
+                let cursor = &mut self.cursors[index];
+                (cursor.position, cursor.open) = (cursor.position.wrapping_add(1), None);
             }
-            self.rings.ring(index).release(self.cursors[index].position);
+            self.rings.ring(index).release(self.cursors[index].done());
         }
     }
 }
 
-/// Reads slots up to one that is not due. Returns how many it passed.
+/// Reads slots up to one that is not due. Returns how many it passed, and the last of them, if it was read by
+/// itself.
 #[inline]
-fn read_batch(slots: &[Slot], lap: u64, mut due: Due, sink: &mut impl Sink) -> u64 {
+fn read_batch(slots: &[Slot], lap: u64, mut due: Due, sink: &mut impl Sink) -> (u64, Option<Words>) {
     let mut words_at = |at: usize| {
         let words = slots.get(at)?.committed(lap)?;
         due.is_due(at, words).then_some(words)
     };
-    let (mut at, mut next) = (0, words_at(0));
+    let (mut at, mut next, mut last) = (0, words_at(0), None);
     while let Some(words) = next {
         at += 1;
-        next = words_at(at);
-        if let Some((process, sample)) = next.and_then(|next| words.freed_by(next)) {
+        (next, last) = (words_at(at), next);
+        if let Some((process, sample)) = words.as_brief() {
+            sink.brief(process, sample);
+        } else if let Some((process, sample)) = next.and_then(|next| words.freed_by(next)) {
             at += 1;
-            next = words_at(at);
+            (next, last) = (words_at(at), None);
             sink.brief(process, sample);
         } else if let Some(message) = words.message() {
             sink.message(message);
         }
     }
-    at as u64
+    (at as u64, last)
 }
 
 /// Which events of a batch are read in a look.
@@ -290,6 +322,11 @@ impl Due {
 }
 
 impl Cursor {
+    /// What is before it has been read, and stays as it is.
+    fn done(&self) -> u64 {
+        self.position.wrapping_sub(u64::from(self.open.is_some()))
+    }
+
     /// How old an event is; `None` if it is left to the next look.
     #[inline]
     fn age(&self, position: u64, words: Words, now: Epoch) -> Option<i32> {

@@ -124,6 +124,18 @@ impl<'m> Ring<'m> {
         has_room
     }
 
+    /// Makes the last message brief as the only writer: what the assembly of [`super::rseq`] does. False if that
+    /// is not this allocation.
+    #[cfg(loom)]
+    pub fn shorten_last(&self, allocation: Words) -> bool {
+        let last = self.state.head.load(Relaxed).wrapping_sub(1);
+        let is_it = self.slot(last).committed(self.lap(last)).is_some_and(|words| words.is_same(allocation));
+        if is_it {
+            self.slot(last).shorten();
+        }
+        is_it
+    }
+
     /// Moves the limit on to the end of the quarter that the head is in, or waits for room.
     ///
     /// Any thread may do so at any time: a limit is never more than one lap beyond a tail that once was.
@@ -181,7 +193,7 @@ impl<'m> Ring<'m> {
 pub(super) mod tests {
     use super::*;
     use crate::processes::Process;
-    use crate::ring::event::{Event, Message};
+    use crate::ring::event::{Epoch, Event, Message};
     use crate::ring::rseq::{Outcome, Rseq, tests::pretended};
     use crate::sample::Sample;
     use crate::stacks::Stack;
@@ -243,6 +255,45 @@ pub(super) mod tests {
                 ring.release(position + 1);
             }
         });
+    }
+
+    #[test]
+    fn the_last_allocation_becomes_brief_when_its_block_is_freed_in_its_epoch() {
+        let free = |size| match words(size).message() {
+            Some(Message::Happened(process, Event::Allocated(sample))) => {
+                Words::of(Message::Happened(process, Event::Freed(sample)))
+            }
+            other => panic!("{other:?}"),
+        };
+        let memory = Memory::new(4);
+        let (ring, mut area) = (memory.ring(), [0; 4]);
+        let rseq = pretended(&mut area, 5);
+        let read = |position| ring.slot(position).committed(ring.lap(position)).unwrap();
+        // With each slot as the last one, the ring's last among them.
+        for position in 0..9 {
+            ring.release(position);
+            ring.find_room().unwrap();
+            assert_eq!(rseq.write(&ring, 5, words(position)), Outcome::Written);
+            assert_eq!(rseq.write_free(&ring, 4, free(position)), Outcome::Elsewhere);
+            assert!(read(position).is_same(words(position)), "it is another processor's");
+            assert_eq!(rseq.write_free(&ring, 5, free(position)), Outcome::Written);
+            assert!(read(position).is_same(words(position).brief()));
+            assert_eq!(ring.head(), position + 1);
+        }
+        // What is brief already, another size, and an allocation of another epoch.
+        let others = [(words(1).brief(), free(1)), (words(1), free(2)), (words(1).at(Epoch(1)), free(1))];
+        for (before, free) in others {
+            let memory = Memory::new(8);
+            let ring = memory.ring();
+            ring.find_room().unwrap();
+            assert_eq!(rseq.write(&ring, 5, before), Outcome::Written);
+            assert_eq!(rseq.write_free(&ring, 5, free), Outcome::Written);
+            let read = |position| ring.slot(position).committed(ring.lap(position)).unwrap();
+            assert!(read(0).is_same(before) && read(1).is_same(free));
+            assert_eq!(ring.head(), 2);
+        }
+        let empty = Memory::new(8);
+        assert_eq!(rseq.write_free(&empty.ring(), 5, free(0)), Outcome::AtLimit);
     }
 
     #[test]

@@ -131,15 +131,38 @@ impl<'m> Rings<'m> {
     /// [`Full`]: nothing was written.
     #[inline(always)]
     pub fn write(&self, rseq: Rseq, last: &LastRing, message: Words, nudge: impl Fn()) -> Result<(), Full> {
-        let processor = last.0.get().wrapping_sub(1);
-        if let Some(index) = self.ring_of(processor) {
-            // SAFETY: the processor has a ring, and that is its number.
-            let ring = unsafe { self.known_ring(index) };
-            if rseq.write(&ring, processor, message.at(self.epoch())) == Outcome::Written {
-                return Ok(());
-            }
+        match self.write_at_once(last, message, |ring, at, message| rseq.write(ring, at, message)) {
+            Outcome::Written => Ok(()),
+            _ => self.write_slowly(rseq, last, message, &nudge),
         }
-        self.write_slowly(rseq, last, message, &nudge)
+    }
+
+    /// Writes that a block was freed, as [`Rings::write`] does: by itself, or, if nothing happened since it was
+    /// allocated, together with that.
+    ///
+    /// # Errors
+    /// [`Full`]: nothing was written.
+    #[inline(always)]
+    pub fn write_free(&self, rseq: Rseq, last: &LastRing, free: Words, nudge: impl Fn()) -> Result<(), Full> {
+        match self.write_at_once(last, free, |ring, at, free| rseq.write_free(ring, at, free)) {
+            Outcome::Written => Ok(()),
+            _ => self.write_slowly(rseq, last, free, &nudge),
+        }
+    }
+
+    /// Where it is the thread's ring of before, most often.
+    #[inline(always)]
+    fn write_at_once(
+        &self,
+        last: &LastRing,
+        message: Words,
+        write: impl Fn(&Ring<'_>, u32, Words) -> Outcome,
+    ) -> Outcome {
+        let processor = last.0.get().wrapping_sub(1);
+        let Some(index) = self.ring_of(processor) else { return Outcome::Elsewhere };
+        // SAFETY: the processor has a ring, and that is its number.
+        let ring = unsafe { self.known_ring(index) };
+        write(&ring, processor, message.at(self.epoch()))
     }
 
     /// Where it is not the thread's ring of before, or that is at its limit, or the thread was interrupted.

@@ -10,7 +10,7 @@ use core::arch::asm;
 use core::marker::PhantomData;
 use core::mem::offset_of;
 
-use super::event::{LAP_SHIFT, SIZE_AT, Words};
+use super::event::{BRIEF_BIT, FREED_BIT, LAP_SHIFT, SIZE_AT, Words};
 use super::ring::{HEAD_AT, LIMIT_AT, Ring};
 
 /// What the kernel keeps of a thread.
@@ -44,6 +44,84 @@ pub(super) enum Outcome {
     AtLimit,
     /// Interrupted, or on another processor by now.
     Elsewhere,
+}
+
+/// A sequence of these lines, the last of which is what makes it count, of a thread on that processor. They find the
+/// head in `position`, and may use what is named below and the operands that come with them.
+#[cfg(not(loom))]
+macro_rules! sequence {
+    ($rseq:ident, $ring:ident, $processor:ident, $words:ident, [$($line:expr),*], $($operands:tt)*) => {
+        asm!(
+            ".pushsection __rseq_cs, \"aw\", @progbits",
+            ".balign 32",
+            "30: .long 0, 0", // version, flags
+            ".quad 31f, 32f - 31f, 33f",
+            ".popsection",
+            "lea {t}, [rip + 30b]",
+            "mov qword ptr fs:[{area} + {cs_at}], {t}",
+            "31: cmp dword ptr fs:[{area} + {id_at}], {processor:e}",
+            "jne {elsewhere}",
+            "mov {position}, qword ptr [{ring} + {head_at}]",
+            $($line,)*
+            "32:",
+            ".pushsection .text.unlikely, \"ax\", @progbits",
+            ".byte 0x0f, 0xb9, 0x3d", // makes the signature an instruction that traps
+            ".long 0x53053053",
+            "33: jmp {elsewhere}",
+            ".popsection",
+            area = in(reg) $rseq.offset,
+            processor = in(reg) $processor,
+            ring = in(reg) $ring.state,
+            slots = in(reg) $ring.slots.as_ptr(),
+            mask = in(reg) $ring.slots.len() - 1,
+            in("ecx") $ring.bits,
+            tag = in(reg) $words.tag,
+            size = in(reg) $words.size,
+            t = out(reg) _,
+            position = out(reg) _,
+            id_at = const offset_of!(Area, cpu_id),
+            cs_at = const offset_of!(Area, rseq_cs),
+            head_at = const HEAD_AT,
+            limit_at = const LIMIT_AT,
+            size_at = const SIZE_AT,
+            lap_shift = const LAP_SHIFT,
+            ahead = const AHEAD,
+            elsewhere = label { return Outcome::Elsewhere },
+            at_limit = label { return Outcome::AtLimit },
+            $($operands)*
+            options(nostack),
+        )
+    };
+}
+
+/// Makes `t` the tag at the head: with the lap, which see [`Ring::lap`]. There is a slot if that is before the limit.
+#[cfg(not(loom))]
+macro_rules! tag_at_head {
+    () => {
+        concat!(
+            "cmp {position}, qword ptr [{ring} + {limit_at}]\n",
+            "jae {at_limit}\n",
+            "mov {t}, {position}\n",
+            "shr {t}, cl\n",
+            "inc {t}\n",
+            "shl {t}, {lap_shift}\n",
+            "or {t}, {tag}",
+        )
+    };
+}
+
+/// Stores size and tag in the slot at the head.
+#[cfg(not(loom))]
+macro_rules! store {
+    () => {
+        concat!(
+            "and {position}, {mask}\n",
+            "shl {position}, 4\n",
+            "prefetchw byte ptr [{slots} + {position} + {ahead}]\n",
+            "mov qword ptr [{slots} + {position} + {size_at}], {size}\n",
+            "mov qword ptr [{slots} + {position}], {t}",
+        )
+    };
 }
 
 impl Rseq {
@@ -98,17 +176,6 @@ impl Rseq {
 
     /// Writes to the ring of that processor.
     ///
-    /// In loom's model there are no interruptions, and it is what it looks like: a write of its own.
-    #[cfg(loom)]
-    pub(super) fn write(self, ring: &Ring<'_>, processor: u32, words: Words) -> Outcome {
-        if self.processor() != Some(processor) {
-            return Outcome::Elsewhere;
-        }
-        if ring.write_alone(words) { Outcome::Written } else { Outcome::AtLimit }
-    }
-
-    /// Writes to the ring of that processor.
-    ///
     /// A vfork child has its parent's area, which is not kept for it; it could spoil events that another
     /// thread writes at that moment. POSIX lets it call no malloc.
     #[cfg(not(loom))]
@@ -122,60 +189,79 @@ impl Rseq {
         // is as rseq(2) wants it: the abort handler lies outside, after the signature that glibc
         // registered (RSEQ_SIG), and nothing is called.
         unsafe {
-            asm!(
-                ".pushsection __rseq_cs, \"aw\", @progbits",
-                ".balign 32",
-                "30: .long 0, 0", // version, flags
-                ".quad 31f, 32f - 31f, 33f",
-                ".popsection",
-                "lea {t}, [rip + 30b]",
-                "mov qword ptr fs:[{area} + {cs_at}], {t}",
-                "31: cmp dword ptr fs:[{area} + {id_at}], {processor:e}",
-                "jne {elsewhere}",
-                "mov {position}, qword ptr [{ring} + {head_at}]",
-                "cmp {position}, qword ptr [{ring} + {limit_at}]",
-                "jae {at_limit}",
-                // The lap: see `Ring::lap`.
-                "mov {t}, {position}",
-                "shr {t}, cl",
-                "inc {t}",
-                "shl {t}, {lap_shift}",
-                "or {t}, {tag}",
-                "and {position}, {mask}",
-                "shl {position}, 4",
-                "prefetchw byte ptr [{slots} + {position} + {ahead}]",
-                "mov qword ptr [{slots} + {position} + {size_at}], {size}",
-                "mov qword ptr [{slots} + {position}], {t}",
-                "inc qword ptr [{ring} + {head_at}]", // what makes it count
-                "32:",
-                ".pushsection .text.unlikely, \"ax\", @progbits",
-                ".byte 0x0f, 0xb9, 0x3d", // makes the signature an instruction that traps
-                ".long 0x53053053",
-                "33: jmp {elsewhere}",
-                ".popsection",
-                area = in(reg) self.offset,
-                processor = in(reg) processor,
-                ring = in(reg) ring.state,
-                slots = in(reg) ring.slots.as_ptr(),
-                mask = in(reg) ring.slots.len() - 1,
-                in("ecx") ring.bits,
-                tag = in(reg) words.tag,
-                size = in(reg) words.size,
-                t = out(reg) _,
-                position = out(reg) _,
-                id_at = const offset_of!(Area, cpu_id),
-                cs_at = const offset_of!(Area, rseq_cs),
-                head_at = const HEAD_AT,
-                limit_at = const LIMIT_AT,
-                size_at = const SIZE_AT,
-                lap_shift = const LAP_SHIFT,
-                ahead = const AHEAD,
-                elsewhere = label { return Outcome::Elsewhere },
-                at_limit = label { return Outcome::AtLimit },
-                options(nostack),
+            sequence!(
+                self,
+                ring,
+                processor,
+                words,
+                [tag_at_head!(), store!(), "inc qword ptr [{ring} + {head_at}]"],
             );
         }
         Outcome::Written
+    }
+
+    /// Writes that a block was freed: where the ring's last message is of its allocation, and of the same epoch,
+    /// into that, which becomes brief.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    pub(super) fn write_free(self, ring: &Ring<'_>, processor: u32, free: Words) -> Outcome {
+        if !self.is_known() {
+            return Outcome::Elsewhere;
+        }
+        let allocation = free.allocation();
+        // SAFETY: as in `write`, and a bit of the slot before the head, which is one of the ring's too, is set.
+        unsafe {
+            sequence!(
+                self,
+                ring,
+                processor,
+                allocation,
+                [
+                    "lea {t}, [{position} - 1]",
+                    "and {t}, {mask}",
+                    "shl {t}, 4",
+                    // All of its tag but the lap, which it has: nobody reserves a slot of this ring.
+                    "mov {last}, qword ptr [{slots} + {t}]",
+                    "xor {last}, {tag}",
+                    "shl {last}, 64 - {lap_shift}",
+                    "jne 34f",
+                    "cmp qword ptr [{slots} + {t} + {size_at}], {size}",
+                    "jne 34f",
+                    "lea {position}, [{slots} + {t}]",
+                    "movabs {t}, 1 << {brief_bit}",
+                    "jmp 35f",
+                    "34:",
+                    tag_at_head!(),
+                    "bts {t}, {freed_bit}",
+                    store!(),
+                    "lea {position}, [{ring} + {head_at}]",
+                    "mov {t:e}, 1",
+                    "35: add qword ptr [{position}], {t}"
+                ],
+                last = out(reg) _,
+                freed_bit = const FREED_BIT,
+                brief_bit = const BRIEF_BIT,
+            );
+        }
+        Outcome::Written
+    }
+
+    /// In loom's model there are no interruptions, and it is what it looks like: a write of its own.
+    #[cfg(loom)]
+    pub(super) fn write(self, ring: &Ring<'_>, processor: u32, words: Words) -> Outcome {
+        if self.processor() != Some(processor) {
+            return Outcome::Elsewhere;
+        }
+        if ring.write_alone(words) { Outcome::Written } else { Outcome::AtLimit }
+    }
+
+    /// As above.
+    #[cfg(loom)]
+    pub(super) fn write_free(self, ring: &Ring<'_>, processor: u32, words: Words) -> Outcome {
+        if self.processor() == Some(processor) && ring.shorten_last(words.allocation()) {
+            return Outcome::Written;
+        }
+        self.write(ring, processor, words)
     }
 }
 

@@ -164,6 +164,7 @@ mod tests {
         ".cfi_def_cfa rbx, 16",
         "done",
         "function heaptrace_test_outermost",
+        "nop",
         ".cfi_undefined rip",
         "done",
         "function heaptrace_test_same_bp",
@@ -209,12 +210,16 @@ mod tests {
             (heaptrace_test_realigned_above, Rule::Realigned { offset: 8 }),
             (heaptrace_test_far, Rule::FramePointer),
             (heaptrace_test_by_another, Rule::FramePointer),
-            (heaptrace_test_outermost, Rule::End),
             (heaptrace_test_same_bp, Rule::Sp { offset: 8, saved_bp: kept }),
             (heaptrace_test_bp_in_another, Rule::FramePointer),
         ] {
             assert_eq!(rule(&own, function as usize), expected);
         }
+        let outermost = heaptrace_test_outermost as *const () as usize;
+        assert_eq!(
+            [0, 1].map(|at| rule(&own, outermost + at)),
+            [Rule::Sp { offset: 8, saved_bp: kept }, Rule::End]
+        );
     }
 
     #[test]

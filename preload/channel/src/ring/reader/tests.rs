@@ -13,6 +13,11 @@ fn allocated(process: u16, size: u64) -> Message {
     )
 }
 
+/// The free of what [`allocated`] tells of.
+fn freed(process: u16, size: u64) -> Message {
+    Message::Happened(Process(process), Event::Freed(Sample { stack: Stack(1), size, ..Sample::default() }))
+}
+
 fn sizes(reader: &mut Reader<'_>) -> Vec<u64> {
     let mut sizes = Vec::new();
     reader.drain_messages(|message| match message {
@@ -134,6 +139,39 @@ fn a_block_that_is_freed_at_once_is_read_as_one() {
 }
 
 #[test]
+fn the_free_of_an_allocation_that_was_read_as_the_last_is_read_in_its_turn() {
+    let memory = Memory::new(3, 8);
+    let mut progress = Progress::default();
+    let mut reader = Reader::new(memory.rings(), &mut progress);
+    let mut read = || {
+        let mut all = Vec::new();
+        reader.drain_messages(|message| all.push(message));
+        all
+    };
+    let mut areas = [[0; 4]; 2];
+    let [here, there] = &mut areas;
+    let (here, there, last) = (pretended(here, 0), pretended(there, 1), LastRing::default());
+    let write = |rseq, size| memory.rings().write(rseq, &last, Words::of(allocated(7, size)), || {}).unwrap();
+    let free = |rseq, size| memory.rings().write_free(rseq, &last, Words::of(freed(7, size)), || {}).unwrap();
+    let heads = || [1, 2].map(|index| memory.rings().ring(index).head());
+    // More often than the ring has slots.
+    for size in (0..60).step_by(3) {
+        write(here, size);
+        assert_eq!(read(), [allocated(7, size)]);
+        assert_eq!(read(), []);
+        free(here, size);
+        let before = heads();
+        write(there, size + 1);
+        assert_eq!(heads(), [before[0], before[1] + 1], "the free is no message of its own");
+        assert_eq!(read(), [freed(7, size), allocated(7, size + 1)]);
+        write(there, size + 2);
+        free(there, size + 1);
+        free(there, size + 2);
+        assert_eq!(read(), [allocated(7, size + 2), freed(7, size + 1), freed(7, size + 2)]);
+    }
+}
+
+#[test]
 fn a_slot_that_is_never_committed_blocks_its_ring_until_it_is_skipped() {
     let memory = Memory::new(2, 8);
     let mut progress = Progress::default();
@@ -245,6 +283,7 @@ fn move_to(processor: usize) {
 fn writers_that_are_interrupted_and_moved_lose_nothing_and_keep_their_order() {
     const EACH: u64 = 10_000;
     const WRITERS: u16 = 4;
+    let is_freed = |i| i % 3 > 0;
     let memory = Memory::new(4, 64);
     let (done, nudges) = (AtomicBool::new(false), AtomicU32::new(0));
     let (memory, done, nudges) = (&memory, &done, &nudges);
@@ -276,6 +315,12 @@ fn writers_that_are_interrupted_and_moved_lose_nothing_and_keep_their_order() {
                             nudges.fetch_add(1, Relaxed);
                         };
                         memory.rings().write(rseq, &last, Words::of(allocated(writer, i)), nudge).unwrap();
+                        if is_freed(i) {
+                            memory
+                                .rings()
+                                .write_free(rseq, &last, Words::of(freed(writer, i)), nudge)
+                                .unwrap();
+                        }
                     }
                 })
             })
@@ -288,7 +333,10 @@ fn writers_that_are_interrupted_and_moved_lose_nothing_and_keep_their_order() {
         let is_own =
             |message: &&Message| matches!(message, Message::Happened(Process(by), _) if *by == writer);
         let own: Vec<_> = read.iter().filter(is_own).copied().collect();
-        assert_eq!(own, (0..EACH).map(|i| allocated(writer, i)).collect::<Vec<_>>(), "writer {writer}");
+        let free = |i| is_freed(i).then(|| freed(writer, i));
+        let expected: Vec<_> =
+            (0..EACH).flat_map(|i| [Some(allocated(writer, i)), free(i)]).flatten().collect();
+        assert_eq!(own, expected, "writer {writer}");
     }
     assert!(nudges.load(Relaxed) > 0);
 }
