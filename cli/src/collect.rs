@@ -9,30 +9,27 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::parent_id;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
-use std::thread;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use anyhow::{Context, Result};
-use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbounded};
 use heaptrace_channel::config::{self, SOCKET_FOLDER, SessionAddress};
 use heaptrace_collector::naming::Pattern;
-use heaptrace_collector::news::{PATIENCE, Teller, news};
+use heaptrace_collector::news::news;
 use heaptrace_collector::question::{Asker, questions};
-use heaptrace_collector::request::{Config, Request, Witness};
+use heaptrace_collector::request::{Config, Witness};
 use heaptrace_collector::session;
 use heaptrace_collector::stderr::Stderr;
 use heaptrace_collector::summary::{Series, Written};
 use heaptrace_collector::symbolize::{Options, Symbolizer};
-use heaptrace_collector::{Plans, Program, Sockets};
+use heaptrace_collector::{Bed, Program, Sockets};
 use heaptrace_http::Address;
 use heaptrace_push::{Label, Pushed, Pushing, Settings, Target};
 use heaptrace_report::say;
 
-use crate::control::{self, Milestone, Report, Stage};
+use crate::control::{self, Report};
 use crate::serve::{Endpoints, TOKEN};
-use crate::{apart, interval, messages, progress};
+use crate::starter::Starter;
+use crate::{apart, interval, messages};
 
 /// The listening socket that the library passes on.
 const LISTENER: RawFd = 3;
@@ -66,7 +63,8 @@ pub fn run() -> Result<()> {
         Endpoints::listen(None, None)
     })?;
     let push = push_settings(&program, complain);
-    let (asker, questions) = questions();
+    let bed = Bed::new()?;
+    let (asker, questions) = questions(bed.waker().clone());
     let mut config = Config {
         sockets,
         token,
@@ -79,6 +77,8 @@ pub fn run() -> Result<()> {
         children: true,
         named: 0, // nobody asks
         interval,
+        bed,
+        door: None,
         questions,
         news: None,
         witness: complaints.map(|complaints| Box::new(complaints) as Box<dyn Witness>),
@@ -95,7 +95,8 @@ pub fn run() -> Result<()> {
     let not_served =
         move |address: &Address, why: &io::Error| complain(messages::collect::cannot_serve(address, why));
     let pushes = pushing.as_ref().map(Pushing::account);
-    let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer), pushes, not_served);
+    let (_serving, door) = endpoints.serve(asker, Arc::clone(&config.symbolizer), pushes, not_served)?;
+    config.door = Some(door);
     let plans = config.plans();
     session::run(config, plans, None)?;
     symbolizer.keep();
@@ -196,21 +197,34 @@ fn running_program(pid: u32) -> Program {
 
 /// Runs a session for a `heaptrace run` at the other end of `control`, which gets the summary when the
 /// program has ended, or hears why there is no session.
-pub fn serve(mut config: Config, program: Program, live: Live, control: &UnixStream) -> io::Result<()> {
+pub fn serve(
+    begin: impl FnOnce() -> io::Result<(Config, Program, Live)>,
+    control: &UnixStream,
+) -> io::Result<()> {
+    let served = begin().and_then(|(config, program, live)| record(config, program, live, control));
+    if let Err(error) = &served {
+        control::send(control, &Report::Failed(error.to_string())).ok();
+    }
+    served
+}
+
+fn record(mut config: Config, program: Program, live: Live, control: &UnixStream) -> io::Result<()> {
     let plans = config.plans(); // first of all, as the program is about to ask
     let symbolizer = keep_names(&config);
     let Live { endpoints, asker, push } = live;
     let has_ended = Arc::new(AtomicBool::new(false));
     let complain = complain_meanwhile(&has_ended);
     let pushing = push.map(|push| start_pushing(push, &mut config, &asker, complain)).transpose()?;
-    let pushes = pushing.as_ref().map(Pushing::account);
-    let _serving = endpoints.serve(asker, Arc::clone(&config.symbolizer), pushes, |_, _| {}); // it was there at once
-    let served = answer_to(config, plans, program, control, pushing.as_ref(), &has_ended);
-    if let Err(error) = &served {
-        control::send(control, &Report::Failed(error.to_string())).ok();
-    }
+    let account = pushing.as_ref().map(Pushing::account);
+    let names = Arc::clone(&config.symbolizer);
+    let ours = |_: &Address, _: &io::Error| {}; // it was there at once
+    let (_serving, door) = endpoints.serve(asker, Arc::clone(&names), account.clone(), ours)?;
+    config.door = Some(door);
+    let push = account.zip(config.news.clone());
+    let starter = Starter::new(control.try_clone()?, program, names, push, has_ended);
+    session::run(config, plans, Some(Box::new(starter)))?;
     symbolizer.keep(); // nobody waits any more
-    served
+    Ok(())
 }
 
 /// Says that a profile could not be sent on the standard error of `heaptrace run`, which started this
@@ -220,70 +234,5 @@ fn complain_meanwhile(has_ended: &Arc<AtomicBool>) -> impl FnMut(&Pushed) + Send
     move |pushed: &Pushed| {
         let stderr = stderr.iter().filter(|_| !has_ended.load(Relaxed));
         stderr.for_each(|stderr| stderr.write(&say::line(messages::collect::cannot_push(pushed))));
-    }
-}
-
-fn answer_to(
-    config: Config,
-    plans: Plans,
-    program: Program,
-    control: &UnixStream,
-    pushing: Option<&Pushing>,
-    has_ended: &AtomicBool,
-) -> io::Result<()> {
-    let (sender, requests) = unbounded();
-    let (control, symbolizer) = (control.try_clone()?, Arc::clone(&config.symbolizer));
-    let push = pushing.zip(config.news.clone());
-    thread::scope(|scope| {
-        let obey = move || obey(&sender, &program, &control, &symbolizer, push, has_ended);
-        thread::Builder::new().spawn_scoped(scope, obey)?;
-        session::run(config, plans, Some(requests)) // the summary may still be on its way when it is over
-    })
-}
-
-fn obey(
-    requests: &Sender<Request>,
-    program: &Program,
-    control: &UnixStream,
-    symbolizer: &Symbolizer,
-    push: Option<(&Pushing, Teller)>,
-    has_ended: &AtomicBool,
-) -> Option<()> {
-    for event in control::values(control) {
-        match event {
-            Milestone::Started(pid) => {
-                requests.send(Request::Started(Program { pid, ..program.clone() })).ok()?;
-            }
-            Milestone::Ended { most_resident } => {
-                has_ended.store(true, Relaxed);
-                let (answer, summary) = bounded(1);
-                requests.send(Request::Ended { most_resident, answer }).ok()?;
-                let names = || Stage::Names(symbolizer.progress());
-                let summary = wait(&summary, &never(), control, names)?;
-                let pushed = push.as_ref().map(|(pushing, teller)| {
-                    let to = pushing.pushed().to;
-                    wait(&teller.settle(), &after(PATIENCE), control, || Stage::Push(to.clone()));
-                    pushing.pushed()
-                });
-                return control::send(control, &Report::Summary(Box::new(summary), pushed)).ok();
-            }
-        }
-    }
-    None
-}
-
-/// Waits for an answer, but not when it is too late, and tells meanwhile what is waited for.
-fn wait<T>(
-    answer: &Receiver<T>,
-    too_late: &Receiver<Instant>,
-    control: &UnixStream,
-    stage: impl Fn() -> Stage,
-) -> Option<T> {
-    loop {
-        select! {
-            recv(answer) -> answer => return answer.ok(),
-            recv(too_late) -> _ => return None,
-            default(progress::INTERVAL) => control::send(control, &Report::Stage(stage())).ok()?,
-        }
     }
 }

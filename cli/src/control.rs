@@ -1,11 +1,14 @@
 //! What `heaptrace run` and its collector tell each other, as JSON over a pair of sockets.
 
 use std::io::{self, BufReader, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::Progress;
 use heaptrace_push::Pushed;
+use rustix::io::Errno;
+use rustix::net::{self, RecvFlags, SendFlags, recv};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -46,9 +49,71 @@ pub enum Stage {
 /// # Errors
 /// If the other end is gone.
 pub fn send(mut to: &UnixStream, value: &impl Serialize) -> io::Result<()> {
+    to.write_all(&text(value)?)
+}
+
+/// Sends a value, but does not wait: returns what there was no room for.
+///
+/// # Errors
+/// If the other end is gone.
+pub fn send_at_once(to: &UnixStream, value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let text = text(value)?;
+    match net::send(to, &text, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+        Ok(sent) => Ok(text[sent..].to_vec()),
+        Err(Errno::AGAIN) => Ok(text),
+        Err(why) => Err(why.into()),
+    }
+}
+
+fn text(value: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut text = serde_json::to_vec(value)?;
     text.push(b'\n');
-    to.write_all(&text)
+    Ok(text)
+}
+
+/// Hears the values that come one by one, as they come, and waits for none.
+#[derive(Debug)]
+pub struct Ear<S> {
+    socket: S,
+    /// What came of those that are not whole, or have not been taken.
+    heard: Vec<u8>,
+}
+
+impl<S: AsFd> Ear<S> {
+    /// One that has heard nothing yet.
+    pub fn new(socket: S) -> Ear<S> {
+        Ear { socket, heard: Vec::new() }
+    }
+
+    /// From where it hears.
+    pub fn socket(&self) -> &S {
+        &self.socket
+    }
+
+    /// The same, where nothing more is to be heard.
+    pub fn into_socket(self) -> S {
+        self.socket
+    }
+
+    /// The next value, if all of it is there.
+    ///
+    /// # Errors
+    /// If the other end is gone, or what comes from there is none.
+    pub fn hear<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+        let mut piece = [0; 512];
+        loop {
+            if let Some(end) = self.heard.iter().position(|&byte| byte == b'\n') {
+                let text: Vec<_> = self.heard.drain(..=end).collect();
+                return Ok(Some(serde_json::from_slice(&text)?));
+            }
+            match recv(&self.socket, &mut piece, RecvFlags::DONTWAIT) {
+                Ok((0, _)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok((length, _)) => self.heard.extend(&piece[..length]),
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(why) => return Err(why.into()),
+            }
+        }
+    }
 }
 
 /// The values that come, until the other end is gone.
@@ -129,6 +194,36 @@ mod tests {
             matches!(reports.next(), Some(Report::Summary(same, too)) if *same == summary && too == pushed)
         );
         assert!(reports.next().is_none());
+    }
+
+    #[test]
+    fn who_does_not_wait_hears_each_value_when_all_of_it_is_there() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let mut ear = Ear::new(&other);
+        let mut hear = || ear.hear::<u32>();
+        assert_eq!(hear().unwrap(), None);
+        (&one).write_all(b"12").unwrap();
+        assert_eq!(hear().unwrap(), None);
+        (&one).write_all(b"3\n4\n5").unwrap();
+        assert_eq!([(); 3].map(|()| hear().unwrap()), [Some(123), Some(4), None]);
+        drop(one);
+        assert!(hear().is_err());
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_left_to_send() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let long = "x".repeat(1 << 20);
+        let rest = send_at_once(&one, &long).unwrap();
+        assert!((1..long.len()).contains(&rest.len()), "{}", rest.len());
+        std::thread::scope(|scope| {
+            scope.spawn(move || (&one).write_all(&rest).unwrap());
+            assert!(values::<String>(&other).next() == Some(long));
+        });
+        let (one, other) = UnixStream::pair().unwrap();
+        assert!(send_at_once(&one, &1).unwrap().is_empty());
+        drop(other);
+        assert!(send_at_once(&one, &1).is_err());
     }
 
     #[test]

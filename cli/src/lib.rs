@@ -15,6 +15,7 @@ mod platform;
 pub mod progress;
 pub mod run;
 mod serve;
+mod starter;
 pub mod stat;
 pub mod symbolize;
 mod table;

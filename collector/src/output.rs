@@ -1,7 +1,6 @@
 //! The profiles of a session: which file each goes to, and what has become of it.
 
 use std::ffi::OsString;
-use std::io;
 use std::iter::once;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use crate::series::{AllSeries, Whose};
 use crate::snapshot::{Key, Snapshot};
 use crate::summary::{Malloc, Outcome, Summary, Written};
 use crate::time_line::memory;
+use crate::wake::Waker;
 use crate::writer::{Done, Job, Occasion, Writers};
 
 const WRITERS: usize = 2;
@@ -58,21 +58,19 @@ struct Pending {
 }
 
 impl Output {
-    /// No profile yet; of so many processes the profiles are kept in mind.
-    ///
-    /// # Errors
-    /// If there can be no threads that write.
+    /// No profile yet; of so many processes the profiles are kept in mind. `waker` wakes who is to hear of each.
     pub fn new(
         pattern: Pattern,
         named: usize,
         symbolizer: Arc<Symbolizer>,
         witness: Option<Box<dyn Witness>>,
         news: Option<Teller>,
-    ) -> io::Result<Output> {
-        let writers = Writers::start(WRITERS, symbolizer, news)?;
+        waker: &Waker,
+    ) -> Output {
+        let writers = Writers::new(WRITERS, symbolizer, news, waker.clone());
         let (profiles, series) = (Profiles::new(named), AllSeries::new(named));
         let (pending, names) = Default::default();
-        Ok(Output { pattern, writers, witness, pending, profiles, series, names })
+        Output { pattern, writers, witness, pending, profiles, series, names }
     }
 
     /// Has the profile of a process written.

@@ -11,6 +11,7 @@ use heaptrace_channel::processes::Process;
 use crate::image::Image;
 use crate::profiled::Profiled;
 use crate::snapshot::Snapshot;
+use crate::wake::Waker;
 
 /// A question, with where the answer goes.
 #[derive(Debug)]
@@ -52,7 +53,10 @@ pub enum RateSet {
 
 /// Where questions are asked.
 #[derive(Debug, Clone)]
-pub struct Asker(Sender<Question>);
+pub struct Asker {
+    questions: Sender<Question>,
+    waker: Waker,
+}
 
 /// Where a session gets them.
 pub type Questions = Receiver<Question>;
@@ -63,10 +67,10 @@ const WAITING: usize = 256;
 /// How long an answer is waited for. A session looks at questions after each look at the rings.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A way to a session, and the session's end of it.
-pub fn questions() -> (Asker, Questions) {
-    let (sender, receiver) = bounded(WAITING);
-    (Asker(sender), receiver)
+/// A way to the session that is woken by `waker`, and its end of it.
+pub fn questions(waker: Waker) -> (Asker, Questions) {
+    let (questions, receiver) = bounded(WAITING);
+    (Asker { questions, waker }, receiver)
 }
 
 impl Asker {
@@ -103,7 +107,8 @@ impl Asker {
 
     fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Question) -> Option<T> {
         let (answer, answered) = bounded(1);
-        self.0.send_timeout(question(answer), PATIENCE).ok()?;
+        self.questions.send_timeout(question(answer), PATIENCE).ok()?;
+        self.waker.wake();
         answered.recv_timeout(PATIENCE).ok()
     }
 }

@@ -1,15 +1,17 @@
 //! What is asked of a session: how to run, and what it has come to.
 
-use std::fmt;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
+use std::{fmt, io};
 
-use crossbeam_channel::Sender;
 use heaptrace_channel::config::TOKEN_LENGTH;
 use heaptrace_channel::plain;
 use heaptrace_symbolize::Symbolizer;
 
+use crate::door::Door;
 use crate::kin::ProcessEvents;
 use crate::listener::Sockets;
 use crate::naming::Pattern;
@@ -18,6 +20,7 @@ use crate::patch::Plans;
 use crate::program::Program;
 use crate::question::Questions;
 use crate::summary::{Series, Summary, Written};
+use crate::wake::Bed;
 
 /// How a session is to be run.
 #[derive(Debug)]
@@ -44,6 +47,10 @@ pub struct Config {
     pub named: usize,
     /// How often profiles are written of the processes that go on, if at all.
     pub interval: Option<Duration>,
+    /// Where it sleeps.
+    pub bed: Bed,
+    /// Where those come who look at it while it goes on.
+    pub door: Option<Door>,
     /// Where questions come from while the session goes on.
     pub questions: Questions,
     /// Who is told what was recorded of each process by its end, if anybody is.
@@ -68,17 +75,33 @@ pub trait Witness: fmt::Debug {
     fn no_snapshot(&self, series: &Series);
 }
 
-/// What can be asked of a running session.
+/// Who started the program and stands in for it.
+pub trait Supervisor: fmt::Debug {
+    /// From where something can be read when there is something to hear.
+    fn ear(&self) -> BorrowedFd<'_>;
+
+    /// What is said next, if that is there already.
+    ///
+    /// # Errors
+    /// If nothing will be said any more.
+    fn hear(&mut self) -> io::Result<Option<Request>>;
+
+    /// Hears now and then, as long as it waits, that the session is at it.
+    fn wait(&mut self);
+
+    /// Hears what the session has come to. That may go on beside the session, which has no time to wait.
+    fn tell(self: Box<Self>, summary: Summary) -> Option<JoinHandle<()>>;
+}
+
+/// What is asked of a running session.
 #[derive(Debug)]
 pub enum Request {
     /// The program was started.
     Started(Program),
-    /// The program has ended, whose largest resident set was so many bytes, or is not known, which is 0: answer
-    /// when the profiles of all that have ended are written.
+    /// The program has ended, whose largest resident set was so many bytes, or is not known, which is 0: it is to be
+    /// told when the profiles of all that have ended are written.
     Ended {
         /// The largest resident set.
         most_resident: u64,
-        /// Where the answer goes.
-        answer: Sender<Summary>,
     },
 }

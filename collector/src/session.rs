@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, never, select};
 use heaptrace_channel::handshake::Refusal;
 use heaptrace_channel::processes::Process;
 
 use crate::attention::is_fine;
+use crate::door::Door;
 use crate::image::Image;
 use crate::images::{ImageId, Images};
 use crate::kin::{self, Kin};
@@ -20,10 +21,10 @@ use crate::output::{About, Output};
 use crate::patch::{Planner, Plans};
 use crate::program::Program;
 use crate::question::{self, Questions};
-use crate::request::{Config, Request};
+use crate::request::{Config, Request, Supervisor};
 use crate::snapshot::{Key, Snapshot};
 use crate::summary::{MOST_NAMED, Malloc, Missed, Refused, Summary, TurnedAway, Unpatched, WhyMissed};
-use crate::wake::Waker;
+use crate::wake::{Bed, Waker};
 use crate::writer::Done;
 
 /// How long a session goes on after the last process has gone: one may just be in exec, between its
@@ -34,41 +35,49 @@ const HEARTBEAT: Duration = Duration::from_millis(100);
 
 /// Runs a session until its last process has ended, with the plans of its files that there are.
 ///
-/// Without `requests` it is over for nobody in particular: the caller learns nothing of it.
+/// Without a `supervisor` it is over for nobody in particular: the caller learns nothing of it.
 ///
 /// # Errors
 /// If the listening socket cannot be used, or there can be no threads.
-pub fn run(config: Config, plans: Plans, requests: Option<Receiver<Request>>) -> io::Result<()> {
+pub fn run(config: Config, plans: Plans, supervisor: Option<Box<dyn Supervisor>>) -> io::Result<()> {
     limits::raise();
-    let (waker, wakes) = Waker::new()?;
-    let planner = Planner::start(plans)?;
+    let waker = config.bed.waker().clone();
+    config.door.iter().try_for_each(|door| door.watch(&waker))?;
+    let kin = config.process_events.and_then(|events| Kin::watch(events, &waker).ok());
+    supervisor.iter().try_for_each(|supervisor| waker.watch_at_once(supervisor.ear()))?;
     let session = Session {
-        kin: config.process_events.and_then(|events| Kin::watch(events).ok()),
+        kin,
         children: config.children,
         // Who fills its ring at once does not wait until we have rested.
         listener: Listener::new(config.sockets, config.token, &waker, !is_fine(config.rate))?,
-        waker,
         output: Output::new(
             config.pattern,
             config.named,
             config.symbolizer,
             config.witness,
             config.news.clone(),
-        )?,
+            &waker,
+        ),
+        waker,
+        bed: config.bed,
+        door: config.door,
+        questions: config.questions,
         news: config.news,
-        planner,
+        planner: Planner::new(plans),
         rate: config.rate,
         program: config.program,
         interval: config.interval.map(|interval| (interval, Instant::now() + interval)),
         images: Images::none(),
         summary: Summary::default(),
         refused: HashMap::new(),
-        supervised: requests.is_some(),
-        asked: None,
+        supervisor,
+        is_asked: false,
+        telling: None,
         most_resident: 0,
         last_life: Instant::now(),
     };
-    session.run(&requests.unwrap_or_else(never), config.questions, &wakes);
+    let telling = session.run();
+    telling.map(JoinHandle::join); // what is told may still be on its way
     Ok(())
 }
 
@@ -84,6 +93,10 @@ struct Session {
     kin: Option<Kin>,
     children: bool,
     waker: Waker,
+    bed: Bed,
+    /// Where nobody has knocked yet.
+    door: Option<Door>,
+    questions: Questions,
     output: Output,
     /// Who follows what becomes of the processes.
     news: Option<Teller>,
@@ -96,44 +109,59 @@ struct Session {
     summary: Summary,
     /// What the program went on to that could not be recorded, and said so.
     refused: HashMap<u32, String>,
-    /// Somebody will ask how it went.
-    supervised: bool,
-    /// Who wants to know when the program's profiles are there.
-    asked: Option<Sender<Summary>>,
+    /// Who will ask how it went.
+    supervisor: Option<Box<dyn Supervisor>>,
+    /// It wants to know when the program's profiles are there.
+    is_asked: bool,
+    /// It is being told.
+    telling: Option<JoinHandle<()>>,
     /// What the program's largest resident set was, as far as is known since then.
     most_resident: u64,
     last_life: Instant,
 }
 
 impl Session {
-    fn run(mut self, requests: &Receiver<Request>, mut questions: Questions, wakes: &Receiver<()>) {
+    /// Returns what goes on beside it.
+    fn run(mut self) -> Option<JoinHandle<()>> {
         let done = self.output.done().clone();
         while !(self.is_over() && self.is_unreachable()) {
-            let requests = if self.supervised { requests } else { &never() };
-            let mut asked = None;
-            select! {
-                recv(done) -> done => done.into_iter().for_each(|done| self.written(done)),
-                recv(requests) -> request => match request {
-                    Ok(request) => self.request(request),
-                    Err(_) => self.supervised = false,
-                },
-                recv(questions) -> question => match question {
-                    Ok(question) => asked = Some(question),
-                    Err(_) => questions = never(),
-                },
-                recv(wakes) -> _ => {}
-                default(self.pause()) => {}
-            }
+            self.bed.sleep(self.pause());
+            done.try_iter().for_each(|done| self.written(done));
+            self.hear();
+            self.kin.iter_mut().for_each(Kin::look);
+            self.open_door();
+            // Before any is answered all are taken on that have come, and what they wrote.
+            let questions: Vec<_> = self.questions.try_iter().collect();
             self.welcome();
             self.images.drain();
-            if let Some(question) = asked {
-                let program = self.program.as_ref().map(|program| program.pid);
-                question::answer(question, self.images.all_mut(), program);
-            }
+            let program = self.program.as_ref().map(|program| program.pid);
+            questions
+                .into_iter()
+                .for_each(|question| question::answer(question, self.images.all_mut(), program));
             self.write_meanwhile();
             self.finish_processes();
             self.drop_images();
             self.answer();
+        }
+        self.telling
+    }
+
+    /// Does what the supervisor has asked for since the last look.
+    fn hear(&mut self) {
+        while let Some(supervisor) = &mut self.supervisor {
+            match supervisor.hear() {
+                Ok(Some(request)) => self.request(request),
+                Ok(None) if self.is_asked => return supervisor.wait(),
+                Ok(None) => return,
+                Err(_) => self.supervisor = None,
+            }
+        }
+    }
+
+    /// Has those served who come, once somebody does.
+    fn open_door(&mut self) {
+        if let Some(door) = self.door.take_if(|door| door.is_knocked_at()) {
+            door.open();
         }
     }
 
@@ -143,13 +171,15 @@ impl Session {
         if self.listener.is_waiting() {
             return MESSAGE;
         }
-        let writing = (!self.output.is_idle()).then_some(HEARTBEAT);
+        let writing = (self.is_asked || !self.output.is_idle()).then_some(HEARTBEAT);
         let next = self.interval.map(|(_, next)| next.saturating_duration_since(Instant::now()));
-        self.images.pause().into_iter().chain(writing).chain(next).min().unwrap_or(GRACE)
+        let kin = self.kin.as_ref().and_then(Kin::pause);
+        let pauses = self.images.pause().into_iter().chain(writing).chain(next).chain(kin);
+        pauses.min().unwrap_or(GRACE)
     }
 
     fn is_over(&self) -> bool {
-        let idle = self.images.all().is_empty() && self.output.is_idle() && !self.supervised;
+        let idle = self.images.all().is_empty() && self.output.is_idle() && self.supervisor.is_none();
         idle && self.last_life.elapsed() > GRACE && !self.listener.is_waiting()
     }
 
@@ -217,9 +247,9 @@ impl Session {
                 self.refused.retain(|&pid, _| pid == program.pid);
                 self.program = Some(program);
             }
-            Request::Ended { most_resident, answer } => {
+            Request::Ended { most_resident } => {
                 self.welcome(); // whatever has ended by now announced itself before
-                self.asked = Some(answer);
+                self.is_asked = true;
                 self.most_resident = most_resident;
             }
         }
@@ -278,7 +308,7 @@ impl Session {
 
     /// Has profiles written for processes that are over, and for those that wait at their exit.
     fn finish_processes(&mut self) {
-        if self.supervised && self.program.is_none() {
+        if self.supervisor.is_some() && self.program.is_none() {
             return; // which one is the program will be known in an instant
         }
         for index in 0..self.images.all().len() {
@@ -315,7 +345,7 @@ impl Session {
 
     /// Is it the program, at whose end somebody tells what the kernel says of it, but has not yet?
     fn will_be_told_of(&self, index: usize, pid: u32) -> bool {
-        self.supervised && self.asked.is_none() && self.is_program(index, pid, true)
+        self.supervisor.is_some() && !self.is_asked && self.is_program(index, pid, true)
     }
 
     /// Is it the program? An image that it left by exec is not its last one.
@@ -389,14 +419,14 @@ impl Session {
         let told = &mut self.summary.turned_away;
         let is_told =
             |image: &Image| turned_away(image).into_iter().for_each(|children| children.add_to(told));
-        if self.images.drop_abandoned(self.asked.is_some(), is_told) {
+        if self.images.drop_abandoned(self.is_asked, is_told) {
             self.last_life = Instant::now();
         }
     }
 
     /// Answers who asked, when every process that is over has its profile.
     fn answer(&mut self) {
-        let waiting = self.asked.is_some() && self.output.is_idle();
+        let waiting = self.is_asked && self.output.is_idle();
         let is_settled = |image: &Image| !image.members().iter().any(|(_, member)| image.is_over(member));
         if waiting && self.images.all().iter().all(|(_, image)| is_settled(image)) && !self.write_empty() {
             let (missed, has_gaps) = self.kin.take().map(|kin| kin.missed()).unwrap_or_default();
@@ -408,10 +438,9 @@ impl Session {
             turned_away.for_each(|children| children.add_to(&mut self.summary.turned_away));
             self.summary.running = self.images.all().len();
             self.output.tell(&mut self.summary);
-            if let Some(answer) = self.asked.take() {
-                answer.send(self.summary.clone()).ok();
-                self.supervised = false;
-            }
+            self.is_asked = false;
+            let supervisor = self.supervisor.take();
+            self.telling = supervisor.and_then(|supervisor| supervisor.tell(self.summary.clone()));
         }
     }
 }

@@ -1,8 +1,9 @@
-//! What wakes the session: somebody connects, a process ends, a program asks for a look.
+//! What wakes the session: somebody connects, a process ends, a program asks for a look, another thread has something
+//! for it.
 //!
-//! Who profiles a program that idles should idle too, so the session sleeps on a channel until
-//! there is something to do. A thread with an epoll waits for the descriptors; a futex, by which a
-//! program asks, cannot be waited for together with others, so each segment has a thread for its own.
+//! Who profiles a program that idles should idle too, so the session sleeps until there is something to do. Whatever has
+//! a descriptor it waits for by itself; a futex, by which a program asks, cannot be waited for together with others, so
+//! each segment has a thread for its own.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,16 +12,17 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use heaptrace_channel::sys::{self, Waited};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::time::Timespec;
 
 use crate::mapping::FirstPage;
 
 /// Enough for a thread that waits and sends.
 const STACK_SIZE: usize = 64 * 1024;
 
-/// How long a thread rests that has woken the session, as a rule. To wake a sleeper costs a program some 20 µs,
+/// How long the session rests that was woken, as a rule. To wake a sleeper costs a program some 20 µs,
 /// and who starts processes or meets new modules does so many times in a row.
 pub const REST: Duration = Duration::from_millis(2);
 
@@ -29,56 +31,106 @@ pub const LONG_REST: Duration = Duration::from_millis(8);
 
 /// Wakes the session.
 #[derive(Debug, Clone)]
-pub struct Waker {
-    wakes: Sender<()>,
-    epoll: Arc<OwnedFd>,
+pub struct Waker(Arc<Descriptors>);
+
+#[derive(Debug)]
+struct Descriptors {
+    /// An eventfd: it is among what is watched at once.
+    bell: OwnedFd,
+    /// Of what may be left waiting for a while.
+    usual: OwnedFd,
     /// Of what somebody waits for.
-    at_once: Arc<OwnedFd>,
+    at_once: OwnedFd,
+}
+
+/// Where the session sleeps.
+#[derive(Debug)]
+pub struct Bed {
+    waker: Waker,
+    /// How long it rests, as a rule.
+    rest: Duration,
+    /// How long it rested last.
+    last: Duration,
+    /// Until when it rests: what may be left waiting wakes nobody before.
+    rests_until: Instant,
+}
+
+impl Bed {
+    /// One in which nothing wakes yet.
+    ///
+    /// # Errors
+    /// If there can be no more descriptors.
+    pub fn new() -> io::Result<Bed> {
+        Bed::with_rest(REST)
+    }
+
+    /// As [`Bed::new`], with another rest.
+    fn with_rest(rest: Duration) -> io::Result<Bed> {
+        let epoll = || epoll::create(CreateFlags::CLOEXEC);
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let waker = Waker(Arc::new(Descriptors { bell, usual: epoll()?, at_once: epoll()? }));
+        waker.watch_at_once(&waker.0.bell)?;
+        Ok(Bed { waker, rest, last: rest, rests_until: Instant::now() })
+    }
+
+    /// What wakes who sleeps here.
+    pub fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    /// Sleeps until something wakes it, or that time has passed.
+    pub fn sleep(&mut self, longest: Duration) {
+        let until = Instant::now() + longest;
+        loop {
+            let now = Instant::now();
+            let rest = self.rests_until.saturating_duration_since(now);
+            let left = until.saturating_duration_since(now);
+            let Descriptors { usual, at_once, .. } = &*self.waker.0;
+            let mut all = [PollFd::new(at_once, PollFlags::IN), PollFd::new(usual, PollFlags::IN)];
+            let (awaited, timeout) = match rest.is_zero() {
+                true => (&mut all[..], left),
+                false => (&mut all[..1], left.min(rest)),
+            };
+            poll(awaited, Some(&time(timeout))).ok(); // a signal is no harm: it looks
+            let is_urgent = take(at_once);
+            let is_woken = rest.is_zero() && take(usual);
+            if is_woken {
+                self.rest();
+            }
+            if is_urgent || is_woken || left.is_zero() {
+                return;
+            }
+        }
+    }
+
+    /// Begins to rest, for longer where that was necessary just now.
+    fn rest(&mut self) {
+        let now = Instant::now();
+        let is_often = now.saturating_duration_since(self.rests_until) < self.rest;
+        self.last = if is_often { (2 * self.last).min(LONG_REST.max(self.rest)) } else { self.rest };
+        self.rests_until = now + self.last;
+    }
+}
+
+fn time(duration: Duration) -> Timespec {
+    Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: duration.subsec_nanos().into() }
+}
+
+/// Takes what an epoll tells of. True if there was something.
+fn take(epoll: &OwnedFd) -> bool {
+    // As many as there are at once, as a rule: the session looks at all of them.
+    let mut events = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 64];
+    epoll::wait(epoll, &mut events, Some(&time(Duration::ZERO))).is_ok_and(|count| count > 0)
 }
 
 impl Waker {
-    /// A waker, and what the session sleeps on.
-    ///
-    /// # Errors
-    /// If there can be no more descriptors or threads.
-    pub fn new() -> io::Result<(Waker, Receiver<()>)> {
-        Waker::resting(REST)
-    }
-
-    /// As [`Waker::new`], with another rest.
-    fn resting(rest: Duration) -> io::Result<(Waker, Receiver<()>)> {
-        let (wakes, receiver) = bounded(1);
-        let epoll = || Ok::<_, io::Error>(Arc::new(epoll::create(CreateFlags::CLOEXEC)?));
-        let waker = Waker { wakes, epoll: epoll()?, at_once: epoll()? };
-        waker.wake_by(&waker.epoll, rest)?;
-        waker.wake_by(&waker.at_once, Duration::ZERO)?;
-        Ok((waker, receiver))
-    }
-
-    /// Starts the thread that waits for what an epoll watches.
-    fn wake_by(&self, epoll: &Arc<OwnedFd>, rest: Duration) -> io::Result<()> {
-        let (waker, epoll) = (self.clone(), Arc::clone(epoll));
-        spawn(move || {
-            // As many as there are at once, as a rule: the session looks at all of them.
-            let mut events = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 64];
-            let (mut since, mut next) = (Instant::now(), rest);
-            while epoll::wait(&*epoll, &mut events, None).is_ok_and(|count| count > 0) && waker.wake() {
-                next = if since.elapsed() < rest { (2 * next).min(LONG_REST.max(rest)) } else { rest };
-                if !next.is_zero() {
-                    thread::sleep(next);
-                }
-                since = Instant::now();
-            }
-        })
-    }
-
     /// Wakes when something new can be read from `file`, until it is closed; not more often than there
-    /// is a [`REST`] between, or a [`LONG_REST`] where that is often.
+    /// are 2 ms between, or 8 where that is often.
     ///
     /// # Errors
     /// If it cannot be watched.
     pub fn watch(&self, file: impl AsFd) -> io::Result<()> {
-        watch_by(&self.epoll, file)
+        watch_by(&self.0.usual, file)
     }
 
     /// Wakes each time that something new can be read from `file`, until it is closed: of a program that
@@ -87,7 +139,12 @@ impl Waker {
     /// # Errors
     /// If it cannot be watched.
     pub fn watch_at_once(&self, file: impl AsFd) -> io::Result<()> {
-        watch_by(&self.at_once, file)
+        watch_by(&self.0.at_once, file)
+    }
+
+    /// Wakes no more when something can be read from `file`, which was watched at once.
+    pub fn forget(&self, file: impl AsFd) {
+        epoll::delete(&self.0.at_once, file).ok(); // it may be closed
     }
 
     /// Wakes each time that the program of the segment in `file` asks for it, until the value is dropped.
@@ -102,9 +159,9 @@ impl Waker {
         Ok(nudges)
     }
 
-    /// False if the session is over.
-    fn wake(&self) -> bool {
-        !matches!(self.wakes.try_send(()), Err(TrySendError::Disconnected(())))
+    /// Wakes the session: there is something for it.
+    pub fn wake(&self) {
+        rustix::io::write(&self.0.bell, &1_u64.to_ne_bytes()).ok(); // it cannot be rung more often than that
     }
 }
 
@@ -146,9 +203,7 @@ impl Watched {
         while !self.dropped.load(Relaxed) && sys::futex_wait(word, seen, LONGEST) != Waited::Impossible {
             let now = word.load(Relaxed);
             if now != seen {
-                if !waker.wake() {
-                    return;
-                }
+                waker.wake();
                 thread::sleep(Duration::from_micros(self.rest.load(Relaxed).into()));
             }
             seen = now;
@@ -174,6 +229,13 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(30);
 
+    /// Does something wake who sleeps there?
+    fn is_woken(bed: &mut Bed) -> bool {
+        let since = Instant::now();
+        bed.sleep(LONG);
+        since.elapsed() < LONG
+    }
+
     fn segment_file() -> OwnedFd {
         let file = memfd_create("segment", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
         ftruncate(&file, Segment::size(Geometry::for_rate(1 << 20, 1)) as u64).unwrap();
@@ -184,14 +246,14 @@ mod tests {
     #[test]
     fn a_nudge_wakes_and_does_not_keep_a_segment_from_being_abandoned() {
         let file = segment_file();
-        let (waker, wakes) = Waker::new().unwrap();
-        let nudges = waker.watch_nudges(&file).unwrap();
+        let mut bed = Bed::new().unwrap();
+        let nudges = bed.waker().watch_nudges(&file).unwrap();
         let mapping = SharedMemory::new(file.try_clone().unwrap()).unwrap();
         // SAFETY: mapped, and of that size.
         let segment = unsafe { Segment::create(mapping.base.as_ptr(), Geometry::for_rate(1 << 20, 1)) };
         for _ in 0..3 {
             segment.header().nudge();
-            wakes.recv_timeout(LONG).unwrap();
+            assert!(is_woken(&mut bed));
         }
         assert!(mapping.is_abandoned().unwrap());
         drop(nudges);
@@ -199,30 +261,43 @@ mod tests {
 
     #[test]
     fn who_is_watched_at_once_wakes_while_the_session_rests_from_others() {
-        let (waker, wakes) = Waker::resting(100 * LONG).unwrap();
+        let mut bed = Bed::with_rest(100 * LONG).unwrap();
+        let waker = bed.waker().clone();
         let [(usual, mut usual_writer), (urgent, mut urgent_writer)] = [(); 2].map(|()| io::pipe().unwrap());
         waker.watch(&usual).unwrap();
         waker.watch_at_once(&urgent).unwrap();
         usual_writer.write_all(b"x").unwrap();
-        wakes.recv_timeout(LONG).unwrap();
+        assert!(is_woken(&mut bed));
         for _ in 0..3 {
             usual_writer.write_all(b"x").unwrap();
             urgent_writer.write_all(b"x").unwrap();
-            wakes.recv_timeout(LONG).unwrap();
-            assert!(wakes.is_empty());
+            assert!(is_woken(&mut bed));
+            bed.sleep(Duration::ZERO);
+            assert!(take(&waker.0.usual), "it is left waiting");
         }
     }
 
     #[test]
     fn a_descriptor_wakes_each_time_that_something_comes() {
-        let (waker, wakes) = Waker::new().unwrap();
+        let mut bed = Bed::new().unwrap();
         let (reader, mut writer) = io::pipe().unwrap();
         for watch in [Waker::watch, Waker::watch_at_once] {
-            watch(&waker, &reader).unwrap();
+            watch(bed.waker(), &reader).unwrap();
             for _ in 0..3 {
                 writer.write_all(b"x").unwrap();
-                wakes.recv_timeout(LONG).unwrap();
+                assert!(is_woken(&mut bed));
             }
+        }
+    }
+
+    #[test]
+    fn another_thread_wakes_each_time() {
+        let mut bed = Bed::new().unwrap();
+        for _ in 0..3 {
+            let waker = bed.waker().clone();
+            let other = thread::spawn(move || waker.wake());
+            assert!(is_woken(&mut bed));
+            other.join().unwrap();
         }
     }
 }

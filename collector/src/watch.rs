@@ -83,14 +83,15 @@ mod tests {
     use std::process::{Child, Command};
 
     use super::*;
+    use crate::wake::Bed;
 
     fn sleeper() -> Child {
         Command::new("sleep").arg("60").spawn().unwrap()
     }
 
     fn watches(pid: u32) -> [Watch; 2] {
-        let (waker, _) = Waker::new().unwrap();
-        [Watch::on(pid, &waker), Watch::Stat(stat(pid).unwrap())]
+        let bed = Bed::new().unwrap();
+        [Watch::on(pid, bed.waker()), Watch::Stat(stat(pid).unwrap())]
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Writes profiles, beside the thread that drains: looking names up takes its time.
 
+use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use crate::news::Teller;
 use crate::profile::finish;
 use crate::recording::{Counters, Recording, Since};
 use crate::snapshot::{Key, Snapshot};
+use crate::wake::Waker;
 use heaptrace_pprof::Packer;
 use heaptrace_symbolize::{Complaint, Symbolizer, Symbols};
 
@@ -56,13 +58,15 @@ pub struct Done {
     pub result: io::Result<()>,
 }
 
-/// Threads that write profiles.
+/// Write profiles: threads, which are started when there is something to write.
 #[derive(Debug)]
 pub struct Writers {
-    jobs: Option<Sender<Job>>,
+    jobs: Sender<Job>,
     done: Receiver<Done>,
     worker: Worker,
-    /// How many there may be.
+    /// That of the first thread, or of none.
+    packer: Option<Packer>,
+    /// How many threads there may be.
     most: usize,
     threads: Vec<JoinHandle<()>>,
 }
@@ -72,6 +76,8 @@ pub struct Writers {
 struct Worker {
     waiting: Receiver<Job>,
     finished: Sender<Done>,
+    /// Wakes who hears of what is finished.
+    waker: Waker,
     /// Jobs that were given and are not done.
     open: Arc<AtomicUsize>,
     symbolizer: Arc<Symbolizer>,
@@ -79,27 +85,27 @@ struct Worker {
 }
 
 impl Writers {
-    /// Starts a thread, beside which there will be others if it has too much to do, `most` in all. Where the collector
-    /// ends with a process, they are not done with it before who follows the `news` is.
-    ///
-    /// # Errors
-    /// If there can be none.
-    pub fn start(most: usize, symbolizer: Arc<Symbolizer>, news: Option<Teller>) -> io::Result<Writers> {
+    /// No more than so many. Where the collector ends with a process, they are not done with it before who follows the
+    /// `news` is; `waker` wakes who hears of what is done.
+    pub fn new(most: usize, symbolizer: Arc<Symbolizer>, news: Option<Teller>, waker: Waker) -> Writers {
         let (jobs, waiting) = unbounded();
         let (finished, done) = unbounded();
-        let worker = Worker { waiting, finished, open: Arc::default(), symbolizer, news };
-        let threads = vec![worker.start(Packer::new())?];
-        Ok(Writers { jobs: Some(jobs), done, worker, most, threads })
+        let worker = Worker { waiting, finished, waker, open: Arc::default(), symbolizer, news };
+        // The packer's tables are made while the program is being loaded.
+        Writers { jobs, done, worker, packer: Some(Packer::new()), most, threads: Vec::new() }
     }
 
     /// Gives them a profile to write.
     pub fn write(&mut self, job: Job) {
         let open = self.worker.open.fetch_add(1, Relaxed) + 1;
-        if open > self.threads.len() && self.threads.len() < self.most {
-            self.threads.extend(self.worker.start(Packer::new())); // without it the others do it all
+        if !is_short(&job) && open > self.threads.len() && self.threads.len() < self.most {
+            let packer = self.packer.take().unwrap_or_else(Packer::new);
+            self.threads.extend(self.worker.start(packer)); // without it the others do it all
         }
-        if let Some(jobs) = &self.jobs {
-            jobs.send(job).ok();
+        if is_short(&job) || self.threads.is_empty() {
+            self.worker.write(job, self.packer.get_or_insert_with(Packer::new));
+        } else {
+            self.jobs.send(job).ok();
         }
     }
 
@@ -116,30 +122,37 @@ impl Writers {
 
 impl Drop for Writers {
     fn drop(&mut self) {
-        self.jobs = None;
+        self.jobs = unbounded().0; // there will be none any more
         self.threads.drain(..).for_each(|thread| {
             thread.join().ok();
         });
     }
 }
 
+/// Is it as soon written as handed on? No names are to be looked up, and nobody has to read it.
+fn is_short(job: &Job) -> bool {
+    let is_special = || fs::symlink_metadata(&job.path).is_ok_and(|present| !present.is_file());
+    job.snapshot.sums.count() == 0 && !is_special()
+}
+
 impl Worker {
-    fn start(&self, packer: Packer) -> io::Result<JoinHandle<()>> {
+    fn start(&self, mut packer: Packer) -> io::Result<JoinHandle<()>> {
         let worker = self.clone();
-        thread::Builder::new().spawn(move || worker.work(packer))
+        thread::Builder::new().spawn(move || {
+            for job in &worker.waiting {
+                worker.write(job, &mut packer);
+            }
+        })
     }
 
-    fn work(&self, mut packer: Packer) {
-        for job in &self.waiting {
-            let done = write(job, &self.symbolizer, &mut packer);
-            if let (Occasion::End { ends_us: true }, Some(news)) = (done.occasion, &self.news) {
-                news.wait();
-            }
-            self.open.fetch_sub(1, Relaxed);
-            if self.finished.send(done).is_err() {
-                return;
-            }
+    fn write(&self, job: Job, packer: &mut Packer) {
+        let done = write(job, &self.symbolizer, packer);
+        if let (Occasion::End { ends_us: true }, Some(news)) = (done.occasion, &self.news) {
+            news.wait();
         }
+        self.open.fetch_sub(1, Relaxed);
+        self.finished.send(done).ok(); // else nobody hears of it any more
+        self.waker.wake();
     }
 }
 
@@ -173,4 +186,31 @@ pub fn message(
 /// The names of a recording's frames.
 pub fn symbols(recording: &Recording, symbolizer: &Symbolizer) -> Symbols {
     symbolizer.symbolize(&recording.modules, recording.stacks.frames(), recording.pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use heaptrace_symbolize::Options;
+
+    use super::*;
+    use crate::program::Program;
+    use crate::wake::Bed;
+
+    #[test]
+    fn what_has_no_samples_is_written_at_once_unless_somebody_has_to_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let symbolizer = Arc::new(Symbolizer::new(&Options::default()));
+        let mut writers = Writers::new(2, symbolizer, None, Bed::new().unwrap().waker().clone());
+        let mut write = |path: PathBuf| {
+            let (executable, command) = ("/bin/true".into(), Vec::new());
+            let program = Program { pid: 7, started_as: PathBuf::new(), executable, command };
+            let snapshot = Snapshot::of_nothing(Key::default(), program, 1);
+            writers.write(Job { path, snapshot, occasion: Occasion::End { ends_us: false } });
+            writers.threads.len()
+        };
+        assert_eq!(write(folder.path().join("out.prof")), 0);
+        assert!(folder.path().join("out.prof").is_file());
+        assert_eq!(write("/dev/null".into()), 1);
+        assert!((0..2).all(|_| writers.done().recv().unwrap().result.is_ok()));
+    }
 }

@@ -70,8 +70,9 @@ fn what_cannot_be_read_again_is_not_the_next_command() {
 #[test]
 fn a_collector_that_cannot_start_says_why_and_the_program_runs() {
     let room = Room::new();
-    // More than there is: as if there could be no more threads.
-    let ended = room.run("ends.c").args(["return", "6"]).env("RUST_MIN_STACK", (1u64 << 50).to_string()).go();
+    // More than there is: as if there could be no more threads, which sending takes.
+    let run = room.run("ends.c").options(["--push", "http://127.0.0.1:9"]).args(["return", "6"]);
+    let ended = run.env("RUST_MIN_STACK", (1u64 << 50).to_string()).go();
     assert_eq!(ended.status(), 6, "{ended:?}");
     let said = ended.stderr.strip_prefix("an error\n").unwrap();
     assert_eq!(said.lines().count(), 1, "{said}");

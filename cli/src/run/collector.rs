@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 use std::io;
+use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use heaptrace_collector::Program;
 use heaptrace_collector::request::Config;
 use heaptrace_collector::summary::Summary;
-use heaptrace_collector::{ProcessEvents, Program};
 use heaptrace_push::Pushed;
 
 use super::no_summary::NoSummary;
@@ -26,16 +27,16 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Starts it, while this process has one thread.
+    /// Starts it, while this process has one thread. It keeps these descriptors, and what it is to do it works out by
+    /// itself, while others go on.
     ///
     /// # Errors
     /// If there can be no sockets or processes.
-    pub fn start(config: Config, program: Program, live: Live) -> io::Result<Collector> {
-        let events = config.process_events.as_ref().map(ProcessEvents::descriptor);
-        let kept = config.sockets.descriptors().chain(events).chain(live.endpoints.descriptors());
-        let kept: Vec<_> = kept.collect();
-        let serve = |control: &UnixStream| collect::serve(config, program, live, control);
-        let (control, pid) = apart::start(kept.into_iter(), serve)?;
+    pub fn start(
+        kept: impl Iterator<Item = RawFd>,
+        begin: impl FnOnce() -> io::Result<(Config, Program, Live)>,
+    ) -> io::Result<Collector> {
+        let (control, pid) = apart::start(kept, |control| collect::serve(begin, control))?;
         Ok(Collector { control, pid, ended: Cell::new(None) })
     }
 

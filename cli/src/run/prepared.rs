@@ -1,5 +1,6 @@
 //! A run: all that can fail, then the program, then what is said of it.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use heaptrace_collector::question::questions;
 use heaptrace_collector::request::Config;
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::{Options, Symbolizer};
-use heaptrace_collector::{ProcessEvents, Program};
+use heaptrace_collector::{Bed, ProcessEvents, Program};
 use heaptrace_push::{Pushed, Settings};
 use heaptrace_report::say::{self, say};
 
@@ -146,35 +147,45 @@ fn start_collector(
     endpoints: Endpoints,
     push: Option<Settings>,
 ) -> Result<Collector> {
-    let executable = std::fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
-    let asks = !args.no_patch && obstacle.is_none();
-    let expected = if asks { vec![executable.clone(), invitation.library] } else { Vec::new() };
-    let words = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let program = Program { pid: 0, executable, started_as: command.path.clone(), command: words };
-    let options = Options {
-        mode: args.symbolize,
-        debug_folders: args.debug_dir.clone(),
-        kept: Options::kept_folder().filter(|_| !args.no_cache),
-        ..Options::default()
+    let us = std::process::id();
+    let events = ProcessEvents::listen(us);
+    let heard = events.as_ref().map(ProcessEvents::descriptor);
+    let kept: Vec<_> = invitation.sockets.descriptors().chain(heard).chain(endpoints.descriptors()).collect();
+    let begin = || {
+        let executable = fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
+        let asks = !args.no_patch && obstacle.is_none();
+        let expected = if asks { vec![executable.clone(), invitation.library] } else { Vec::new() };
+        let words = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let program = Program { pid: 0, executable, started_as: command.path.clone(), command: words };
+        let options = Options {
+            mode: args.symbolize,
+            debug_folders: args.debug_dir.clone(),
+            kept: Options::kept_folder().filter(|_| !args.no_cache),
+            ..Options::default()
+        };
+        let bed = Bed::new()?;
+        let (asker, questions) = questions(bed.waker().clone());
+        let config = Config {
+            sockets: invitation.sockets,
+            token: invitation.token,
+            pattern: args.output.clone().on_behalf_of(us),
+            rate: args.rate,
+            program: None,
+            expected,
+            symbolizer: Arc::new(Symbolizer::new(&options)),
+            process_events: events,
+            children: args.children == Children::All,
+            named: args.named,
+            interval: args.interval,
+            bed,
+            door: None, // nobody is there yet who would open it
+            questions,
+            news: None, // there are no threads yet that would follow them
+            witness: None,
+        };
+        Ok((config, program, Live { endpoints, asker, push }))
     };
-    let (asker, questions) = questions();
-    let config = Config {
-        sockets: invitation.sockets,
-        token: invitation.token,
-        pattern: args.output.clone().on_behalf_of(std::process::id()),
-        rate: args.rate,
-        program: None,
-        expected,
-        symbolizer: Arc::new(Symbolizer::new(&options)),
-        process_events: ProcessEvents::listen(std::process::id()),
-        children: args.children == Children::All,
-        named: args.named,
-        interval: args.interval,
-        questions,
-        news: None, // there are no threads yet that would follow them
-        witness: None,
-    };
-    Collector::start(config, program, Live { endpoints, asker, push }).context("cannot start the collector")
+    Collector::start(kept.into_iter(), begin).context("cannot start the collector")
 }
 
 impl Prepared {

@@ -46,9 +46,11 @@ impl Serving {
         Serving(Arc::new(Served { site, places: Mutex::new(Some(Vec::new())) }))
     }
 
-    /// There too.
-    pub fn begin(&self, socket: Socket, access: Access, visitor: Visitor) {
-        self.0.begin(socket, access, visitor);
+    /// There too, when what this returns is called: connections wait until then.
+    pub fn begin(&self, socket: Socket, access: Access, visitor: Visitor) -> impl FnOnce() + Send + use<> {
+        self.0.add(&socket);
+        let served = Arc::clone(&self.0);
+        move || served.begin(socket, access, visitor)
     }
 
     /// There too, as soon as nobody else is. `complain` hears why not.
@@ -74,13 +76,16 @@ impl Served {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Adds a place. False if all is over.
+    fn add(&self, socket: &Socket) -> bool {
+        let place = Listening { socket: socket.as_fd().try_clone_to_owned().ok(), file: socket.path() };
+        self.places().as_mut().map(|places| places.push(place)).is_some()
+    }
+
     fn begin(&self, socket: Socket, access: Access, visitor: Visitor) {
-        if let Some(places) = &mut *self.places() {
-            places.push(Listening { socket: socket.as_fd().try_clone_to_owned().ok(), file: socket.path() });
-            let site = Arc::clone(&self.site);
-            // Without a thread for it there can be no session either, which says so.
-            let _ = serve(socket, access, move |request| answer(&site, request, visitor));
-        }
+        let site = Arc::clone(&self.site);
+        // Without a thread for it nobody listens there any more.
+        let _ = serve(socket, access, move |request| answer(&site, request, visitor));
     }
 
     fn begin_at(&self, address: &Address, token: Option<String>) -> io::Result<()> {
@@ -95,7 +100,9 @@ impl Served {
             }
         };
         let access = Access::to(address, &socket, token);
-        self.begin(socket, access, Visitor::Guest);
+        if self.add(&socket) {
+            self.begin(socket, access, Visitor::Guest);
+        }
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
 
+use heaptrace_collector::Door;
 use heaptrace_collector::question::Asker;
 use heaptrace_collector::symbolize::Symbolizer;
 use heaptrace_http::{Access, Address, Socket};
@@ -71,23 +72,31 @@ impl Endpoints {
         }
     }
 
-    /// Serves the session that `asker` leads to from now on, of which `pushes` tells what is sent. `complain` hears of an address that was waited
-    /// for in vain.
+    /// Serves the session that `asker` leads to, of which `pushes` tells what is sent, from when somebody knocks at the
+    /// door. `complain` hears of an address that was waited for in vain.
     pub fn serve(
         self,
         asker: Asker,
         symbolizer: Arc<Symbolizer>,
         pushes: Option<Account>,
         complain: impl FnOnce(&Address, &io::Error) + Send + 'static,
-    ) -> Serving {
+    ) -> io::Result<(Serving, Door)> {
         let serving = Serving::new(asker, symbolizer, pushes);
-        match self.http {
-            Some(Http::Open(socket, access)) => serving.begin(socket, access, Visitor::Guest),
-            Some(Http::Awaited(address, token)) => serving.begin_soon(address, token, complain),
-            None => {}
+        let owners = self.owners.map(|owners| (owners, Access::own_user(), Visitor::Owner));
+        let guests = match self.http {
+            Some(Http::Open(socket, access)) => Some((socket, access, Visitor::Guest)),
+            Some(Http::Awaited(address, token)) => {
+                serving.begin_soon(address, token, complain);
+                None
+            }
+            None => None,
+        };
+        let (mut sockets, mut begin) = (Vec::new(), Vec::new());
+        for (socket, access, visitor) in guests.into_iter().chain(owners) {
+            sockets.push(socket.as_fd().try_clone_to_owned()?);
+            begin.push(serving.begin(socket, access, visitor));
         }
-        self.owners.into_iter().for_each(|owners| serving.begin(owners, Access::own_user(), Visitor::Owner));
-        serving
+        Ok((serving, Door::new(sockets, || begin.into_iter().for_each(|begin| begin()))))
     }
 }
 

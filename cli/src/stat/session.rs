@@ -2,15 +2,13 @@
 
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::thread;
 
 use anyhow::{Context, Result, anyhow};
-use crossbeam_channel::{bounded, unbounded};
-use heaptrace_collector::ProcessEvents;
 use heaptrace_collector::counting::{self, Config, Counted, Request};
+use heaptrace_collector::{Bed, ProcessEvents};
 
 use crate::apart;
-use crate::control::{self, Milestone};
+use crate::control::{self, Ear, Milestone};
 
 /// It counts for one run.
 #[derive(Debug)]
@@ -53,26 +51,23 @@ impl CountingSession {
 }
 
 fn serve(config: Config, control: &UnixStream) -> io::Result<()> {
-    let (sender, requests) = unbounded();
-    let events = control.try_clone()?;
-    let obeying = thread::Builder::new().spawn(move || {
-        for event in control::values(&events) {
-            match event {
-                Milestone::Started(pid) => sender.send(Request::Started(pid)).ok()?,
-                Milestone::Ended { .. } => {
-                    let (answer, counted) = bounded(1);
-                    sender.send(Request::Ended(answer)).ok()?;
-                    return control::send(&events, &Answer::Ok(counted.recv().ok()?)).ok();
-                }
-            }
-        }
-        None
-    })?;
-    let served = counting::run(config, &requests);
-    drop(requests);
-    if let Err(why) = &served {
-        control::send(control, &Answer::Err(why.to_string())).ok();
-    }
-    obeying.join().ok(); // the answer may still be on its way
+    let (answer, served): (Answer, _) = match count(config, control) {
+        Ok(Some(counted)) => (Ok(counted), Ok(())),
+        Ok(None) => return Ok(()),
+        Err(why) => (Err(why.to_string()), Err(why)),
+    };
+    control::send(control, &answer).ok();
     served
+}
+
+fn count(config: Config, control: &UnixStream) -> io::Result<Option<Counted>> {
+    let (bed, mut ear) = (Bed::new()?, Ear::new(control));
+    bed.waker().watch_at_once(control)?;
+    counting::run(config, bed, || {
+        let milestone = ear.hear()?;
+        Ok(milestone.map(|milestone| match milestone {
+            Milestone::Started(pid) => Request::Started(pid),
+            Milestone::Ended { .. } => Request::Ended,
+        }))
+    })
 }

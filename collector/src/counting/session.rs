@@ -2,9 +2,8 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, select};
 use heaptrace_channel::config::TOKEN_LENGTH;
 
 use super::facts::{Counted, ProcessCounts};
@@ -14,7 +13,7 @@ use crate::kin::{self, Kin, ProcessEvents};
 use crate::limits;
 use crate::listener::{Arrival, Listener, Sockets};
 use crate::summary::{Missed, Refused, WhyMissed};
-use crate::wake::Waker;
+use crate::wake::Bed;
 
 /// How often it is looked whether images are over, whose memory can be given back.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -34,50 +33,56 @@ pub struct Config {
     pub children: bool,
 }
 
-/// What can be asked of a running session.
+/// What is asked of a running session.
 #[derive(Debug)]
 pub enum Request {
     /// The program was started, as this process.
     Started(u32),
-    /// The program has ended: answer with what was counted.
-    Ended(Sender<Counted>),
+    /// The program has ended.
+    Ended,
 }
 
-/// Runs a session until somebody has asked what was counted, or will not any more.
+/// Runs a session until its program has ended, and returns what was counted; nothing if nobody asks any more. `hear`
+/// tells what is asked for, or fails if nothing will be, whenever something wakes who sleeps in `bed`.
 ///
 /// # Errors
 /// If the listening socket cannot be used, or there can be no threads.
-pub fn run(config: Config, requests: &Receiver<Request>) -> io::Result<()> {
+pub fn run(
+    config: Config,
+    mut bed: Bed,
+    mut hear: impl FnMut() -> io::Result<Option<Request>>,
+) -> io::Result<Option<Counted>> {
     limits::raise();
-    let (waker, wakes) = Waker::new()?;
     let mut session = Counting {
-        kin: config.process_events.and_then(|events| Kin::watch(events).ok()),
+        kin: config.process_events.and_then(|events| Kin::watch(events, bed.waker()).ok()),
         children: config.children,
-        listener: Listener::new(config.sockets, config.token, &waker, false)?,
+        listener: Listener::new(config.sockets, config.token, bed.waker(), false)?,
         program: 0,
         images: Vec::new(),
         known: Known::default(),
         counted: Counted::default(),
     };
+    let mut looked = Instant::now();
     loop {
         let pause = if session.listener.is_waiting() { Duration::from_millis(1) } else { INTERVAL };
-        select! {
-            recv(requests) -> request => match request {
-                Ok(Request::Started(program)) => session.program = program,
-                Ok(Request::Ended(answer)) => {
-                    answer.send(session.end()).ok();
-                    return Ok(());
-                }
+        let kin = session.kin.as_ref().and_then(Kin::pause);
+        bed.sleep(kin.into_iter().fold(pause, Duration::min));
+        session.kin.iter_mut().for_each(Kin::look);
+        loop {
+            match hear() {
+                Ok(Some(Request::Started(program))) => session.program = program,
+                Ok(Some(Request::Ended)) => return Ok(Some(session.end())),
+                Ok(None) => break,
                 Err(_) => {
                     session.listener.close(); // whoever asked is gone
-                    return Ok(());
+                    return Ok(None);
                 }
-            },
-            recv(wakes) -> _ => session.welcome(),
-            default(pause) => {
-                session.welcome();
-                session.read_those_over();
             }
+        }
+        session.welcome();
+        if looked.elapsed() >= INTERVAL {
+            session.read_those_over();
+            looked = Instant::now();
         }
     }
 }

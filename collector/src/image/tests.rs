@@ -17,7 +17,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create
 use super::Image;
 use crate::mapping::SharedMemory;
 use crate::patch::PlainPrograms;
-use crate::wake::Waker;
+use crate::wake::{Bed, Waker};
 
 const GEOMETRY: Geometry = Geometry { rings: 3, ring_slots: 64, lost_frees: 16 };
 
@@ -149,12 +149,12 @@ fn one_stray_write_anywhere_does_not_keep_an_image_from_its_end() {
     let pid = ended();
     let words = Memory::new(pid).used_words();
     assert!((200..5000).contains(&words.len()), "{} words", words.len());
-    let (waker, _wakes) = Waker::new().unwrap();
+    let bed = Bed::new().unwrap();
     let mut survived = 0;
     for index in words {
         for value in [0, 1, u64::MAX, 1 << 63, 0x1_0000_0001] {
             for when in MOMENTS {
-                survived += usize::from(Memory::new(pid).survive(&waker, &[(index, value)], when));
+                survived += usize::from(Memory::new(pid).survive(bed.waker(), &[(index, value)], when));
             }
         }
     }
@@ -165,13 +165,13 @@ fn one_stray_write_anywhere_does_not_keep_an_image_from_its_end() {
 fn many_stray_writes_do_not_keep_an_image_from_its_end() {
     let pid = ended();
     let words = Memory::new(pid).used_words();
-    let (waker, _wakes) = Waker::new().unwrap();
+    let bed = Bed::new().unwrap();
     let mut random = Random(1);
     for round in 0..2000 {
         let writes: Vec<_> = (0..random.below(1..20))
             .map(|_| (words[random.below(0..words.len() as u64) as usize], random.value()))
             .collect();
-        Memory::new(pid).survive(&waker, &writes, MOMENTS[round % 3]);
+        Memory::new(pid).survive(bed.waker(), &writes, MOMENTS[round % 3]);
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -15,11 +15,16 @@ use rustix::time::Timespec;
 use super::known::{Exec, Known, LATE};
 use super::process_events::{ProcEvent, ProcessEvents};
 use crate::summary::Missed;
-use crate::wake::{self, LONG_REST};
+use crate::wake::{self, LONG_REST, Waker};
 
 /// The descendants of a process, and what they execute.
 #[derive(Debug)]
-pub struct Kin(Arc<Shared>);
+pub struct Kin {
+    shared: Arc<Shared>,
+    since: Instant,
+    /// What wakes who looks, until a thread does.
+    waker: Option<Waker>,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -28,33 +33,57 @@ struct Shared {
 }
 
 impl Kin {
-    /// Watches from now on.
+    /// Watches from now on. Who is woken by `waker` looks at first: a thread takes a tenth of a millisecond from a
+    /// program that is just starting on another processor.
     ///
     /// # Errors
-    /// If there can be no more threads.
-    pub fn watch(events: ProcessEvents) -> io::Result<Kin> {
+    /// If the kernel's news cannot be waited for.
+    pub fn watch(events: ProcessEvents, waker: &Waker) -> io::Result<Kin> {
         let ProcessEvents { socket, root } = events;
+        waker.watch_at_once(&socket)?;
         let shared = Arc::new(Shared { socket, known: Mutex::new(Known::of(root)) });
-        let watched = Arc::downgrade(&shared);
-        // A thread of its own, as who executes something may not be there for long to be looked at.
+        Ok(Kin { shared, since: Instant::now(), waker: Some(waker.clone()) })
+    }
+
+    /// Takes in what the kernel has told, and starts the thread for that if it is time.
+    pub fn look(&mut self) {
+        if self.waker.is_none() {
+            return;
+        }
+        self.shared.catch_up().look_at_late();
+        if self.since.elapsed() >= LONG_REST
+            && let Some(waker) = self.waker.take()
+        {
+            waker.forget(&self.shared.socket);
+            self.start().ok(); // without a thread some will have no name
+        }
+    }
+
+    /// When to look again if nothing wakes before.
+    pub fn pause(&self) -> Option<Duration> {
+        self.waker.as_ref().map(|_| LONG_REST.saturating_sub(self.since.elapsed()))
+    }
+
+    /// A thread of its own, as who executes something may not be there for long to be looked at.
+    fn start(&self) -> io::Result<()> {
+        let watched = Arc::downgrade(&self.shared);
         wake::spawn(move || {
             const LONGEST: Duration = Duration::from_secs(1);
             let mut timeout = LONGEST;
             while let Some(shared) = watched.upgrade() {
                 timeout = if shared.watch(timeout) { LATE } else { LONGEST };
             }
-        })?;
-        Ok(Kin(shared))
+        })
     }
 
     /// A process has announced a program that began to be recorded then, by the monotonic clock.
     pub fn announce(&self, pid: u32, started: Duration) {
-        self.0.catch_up().announce(pid, started);
+        self.shared.catch_up().announce(pid, started);
     }
 
     /// The program that the process has gone on to without a word, if it has.
     pub fn left(&self, pid: u32) -> Option<Missed> {
-        let known = self.0.catch_up();
+        let known = self.shared.catch_up();
         known.silent(Duration::ZERO).find(|exec| exec.pid == pid).map(Exec::missed)
     }
 
@@ -62,7 +91,7 @@ impl Kin {
     pub fn missed(&self) -> (Vec<Missed>, bool) {
         /// A process that has just executed a program may be about to announce it.
         const PATIENCE: Duration = Duration::from_secs(1);
-        let known = self.0.catch_up();
+        let known = self.shared.catch_up();
         let mut missed = known.missed.clone();
         known.silent(PATIENCE).for_each(|exec| exec.missed().add_to(&mut missed));
         (missed, known.has_gaps)
@@ -104,12 +133,14 @@ impl Shared {
 mod tests {
     use super::super::known::now;
     use super::*;
+    use crate::wake::Bed;
 
     /// This process's own children, if the kernel tells of them here.
     #[test]
     fn who_executes_a_program_is_known_until_it_is_announced() {
         let Some(events) = ProcessEvents::listen(std::process::id()) else { return };
-        let kin = Kin::watch(events).unwrap();
+        let bed = Bed::new().unwrap();
+        let kin = Kin::watch(events, bed.waker()).unwrap();
         let before = now();
         let run = || {
             let mut child = std::process::Command::new("true").spawn().unwrap();

@@ -1,6 +1,5 @@
 //! Who tells starting processes of their patches: beside the thread that drains, as a file may be large.
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -26,26 +25,34 @@ struct Job {
 /// Works patches out.
 #[derive(Debug)]
 pub struct Planner {
-    jobs: Sender<Job>,
+    /// What its thread begins with when somebody asks, as hardly any program does.
+    plans: Option<Plans>,
+    /// The way to the thread.
+    jobs: Option<Sender<Job>>,
     /// The programs in which there is nothing to patch.
     pub plain: PlainPrograms,
 }
 
 impl Planner {
-    /// Starts its thread, which ends when nobody can ask any more, and knows these plans already.
-    ///
-    /// # Errors
-    /// If there can be no thread.
-    pub fn start(plans: Plans) -> io::Result<Planner> {
-        let ((sender, jobs), plain) = (unbounded(), plans.programs.clone());
-        thread::Builder::new().spawn(move || work(&jobs, plans))?;
-        Ok(Planner { jobs: sender, plain })
+    /// One that knows these plans already.
+    pub fn new(plans: Plans) -> Planner {
+        let plain = plans.programs.clone();
+        Planner { plans: Some(plans), jobs: None, plain }
     }
 
-    /// Has a process told of its patches.
-    pub fn tell(&self, pid: u32, connection: Connection) -> Left {
+    /// Has a process told of its patches. Where there can be no thread for that, its connection is closed, and it goes
+    /// on without.
+    pub fn tell(&mut self, pid: u32, connection: Connection) -> Left {
+        if let Some(plans) = self.plans.take() {
+            let (jobs, waiting) = unbounded();
+            thread::Builder::new().spawn(move || work(&waiting, plans)).ok();
+            self.jobs = Some(jobs);
+        }
         let left = Left::default();
-        self.jobs.send(Job { pid, connection, left: Arc::clone(&left) }).ok();
+        let job = Job { pid, connection, left: Arc::clone(&left) };
+        if let Some(jobs) = &self.jobs {
+            jobs.send(job).ok();
+        }
         left
     }
 }
