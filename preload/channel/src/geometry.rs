@@ -47,11 +47,6 @@ impl Geometry {
             && self.ring_slots <= 1 << 20
             && self.lost_frees <= 1 << 24
     }
-
-    /// Slots of all rings together.
-    pub(crate) const fn all_ring_slots(self) -> usize {
-        self.rings as usize * self.ring_slots as usize
-    }
 }
 
 #[cfg(all(test, not(loom)))]
@@ -81,7 +76,6 @@ mod tests {
         const MOST: u32 = MAX_RINGS as u32;
         let good = Geometry { rings: MOST, ring_slots: 1 << 20, lost_frees: 1 << 24 };
         assert!(good.is_valid() && Geometry { rings: 1, ring_slots: 4, lost_frees: 1 }.is_valid());
-        assert_eq!(good.all_ring_slots(), MAX_RINGS << 20);
         for bad in [
             Geometry { rings: 0, ..good },
             Geometry { rings: MOST + 1, ..good },

@@ -17,7 +17,7 @@ use crate::marks::Mark;
 use crate::sample::{ERAS, Era, Sampling};
 use crate::sys::{self, PAGE};
 
-const KIND: Kind = (b"heaptrac", 11);
+const KIND: Kind = (b"heaptrac", 12);
 
 /// The first pages of a segment.
 #[derive(Debug)]

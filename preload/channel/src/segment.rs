@@ -1,11 +1,13 @@
 //! The layout of a segment, and the checked way to its parts.
 
+use core::ptr::NonNull;
+
 use crate::geometry::Geometry;
 use crate::header::Header;
 use crate::lost_frees::{LostFree, LostFrees};
 use crate::modules::{MAX_MODULES, ModuleRecord, Modules};
 use crate::processes::{MAX_PROCESSES, ProcessSlot, Processes};
-use crate::ring::{RingState, Rings, Slot};
+use crate::ring::{RingState, Rings, ring_bytes};
 use crate::stacks::StackNumbers;
 use crate::sys::PAGE;
 
@@ -15,7 +17,6 @@ struct Layout {
     processes: usize,
     rings: usize,
     modules: usize,
-    ring_slots: usize,
     lost_frees: usize,
     size: usize,
 }
@@ -24,12 +25,11 @@ impl Layout {
     const fn of(geometry: Geometry) -> Layout {
         let processes = PAGE * size_of::<Header>().div_ceil(PAGE);
         let rings = processes + MAX_PROCESSES * size_of::<ProcessSlot>();
-        let modules = rings + geometry.rings as usize * size_of::<RingState>();
-        let ring_slots = modules + MAX_MODULES * size_of::<ModuleRecord>();
-        let lost_frees = ring_slots + geometry.all_ring_slots() * size_of::<Slot>();
+        let modules = rings + geometry.rings as usize * ring_bytes(geometry.ring_slots as usize);
+        let lost_frees = modules + MAX_MODULES * size_of::<ModuleRecord>();
         let end = lost_frees + geometry.lost_frees as usize * size_of::<LostFree>();
         let size = end.next_multiple_of(PAGE);
-        Layout { processes, rings, modules, ring_slots, lost_frees, size }
+        Layout { processes, rings, modules, lost_frees, size }
     }
 }
 
@@ -79,8 +79,8 @@ impl<'m> Segment<'m> {
         // SAFETY: the caller's promise; the layout puts the parts inside, aligned (its tests).
         unsafe {
             let header = &part::<'m, Header>(base, 0, 1)[0];
-            let states = part(base, layout.rings, geometry.rings as usize);
-            let slots = part(base, layout.ring_slots, geometry.all_ring_slots());
+            let first: *mut RingState = base.add(layout.rings).cast();
+            let rings = (geometry.rings, geometry.ring_slots);
             let sums = part(base, layout.lost_frees, geometry.lost_frees as usize);
             Segment {
                 base,
@@ -90,7 +90,7 @@ impl<'m> Segment<'m> {
                 modules: Modules::new(part(base, layout.modules, MAX_MODULES), &header.modules),
                 stacks: StackNumbers::new(&header.stacks),
                 lost_frees: LostFrees::new(sums),
-                rings: Rings::new(&header.present.0.epoch, states, slots),
+                rings: Rings::new(&header.present.0.epoch, NonNull::new_unchecked(first), rings),
             }
         }
     }
@@ -196,7 +196,6 @@ pub(crate) mod tests {
             assert!(layout.modules.is_multiple_of(align_of::<ModuleRecord>()));
             assert!(layout.lost_frees.is_multiple_of(align_of::<LostFree>()));
             assert!(layout.rings.is_multiple_of(align_of::<RingState>()));
-            assert!(layout.ring_slots.is_multiple_of(align_of::<Slot>()));
             let end = layout.lost_frees + geometry.lost_frees as usize * size_of::<LostFree>();
             assert!(end <= layout.size);
         }

@@ -107,14 +107,14 @@ impl<'a> Writer<'a> {
         Words::of_event(event, self.own.origin())
     }
 
-    /// Writes that a block was freed, which need not be a message of its own.
+    /// Writes that the block of this allocation was freed, which need not be a message of its own.
     ///
     /// # Errors
     /// [`Full`]: nothing was written.
     #[inline(always)]
-    pub fn send_free(self, free: Words) -> Result<(), Full> {
+    pub fn send_free(self, allocation: Words) -> Result<(), Full> {
         let segment = self.segment();
-        segment.rings().write_free(c_library::rseq(), self.last_ring, free, || segment.header().nudge())
+        segment.rings().write_free(c_library::rseq(), self.last_ring, allocation, || segment.header().nudge())
     }
 
     /// Writes a message, as [`Writer::write`] does an event.

@@ -256,16 +256,16 @@ impl Recorder {
     pub fn freed(&self, sample: Sample, thread: &Thread) {
         // A forked child that has not recorded anything leaves what it frees out of its inheritance.
         let Some(writer) = self.process.writer(&thread.last_ring) else { return };
-        let free = writer.event(Event::Freed(sample));
-        if writer.send_free(free).is_err() {
-            self.lose_free(free, writer);
+        let allocation = writer.event(Event::Allocated(sample));
+        if writer.send_free(allocation).is_err() {
+            self.lose_free(allocation, writer);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn lose_free(&self, free: Words, writer: Writer) {
-        let Sample { stack, size, era } = free.sample();
+    fn lose_free(&self, allocation: Words, writer: Writer) {
+        let Sample { stack, size, era } = allocation.sample();
         let (objects, space) = weight(size, self.rate_in(era));
         writer.segment().lost_frees().add(stack, objects, space);
         writer.counters().lost_frees.fetch_add(1, Relaxed);

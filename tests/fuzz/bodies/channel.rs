@@ -88,10 +88,10 @@ impl Memory {
             }
             for size in [100, 200] {
                 let sample = Sample { stack, size, era: Era::FIRST };
-                let words = |event| Words::of(Message::Happened(process, event));
+                let allocation = Words::of(Message::Happened(process, Event::Allocated(sample)));
                 let nudge = || segment.header().nudge();
-                let _ = segment.rings().write(rseq, &last, words(Event::Allocated(sample)), nudge);
-                let _ = segment.rings().write_free(rseq, &last, words(Event::Freed(sample)), nudge);
+                let _ = segment.rings().write(rseq, &last, allocation, nudge);
+                let _ = segment.rings().write_free(rseq, &last, allocation, nudge);
             }
         }
         segment.lost_frees().add(stack, 1.0, 100.0);

@@ -186,12 +186,12 @@ impl Words {
         self.kind() == ALLOCATED
     }
 
-    /// The allocation that these words tell the free of.
+    /// The free of an allocation's block.
     ///
     /// Of blocks of one process, stack, size and era it is all the same which is freed.
-    #[inline(always)]
-    pub(super) fn allocation(self) -> Words {
-        Words { tag: self.tag & !(1 << FREED_BIT), size: self.size }
+    #[inline]
+    pub(super) fn freed(self) -> Words {
+        Words { tag: self.tag | 1 << FREED_BIT, size: self.size }
     }
 
     /// Are they the same but for the lap?

@@ -39,5 +39,4 @@ pub use ring::{Full, WAIT};
 pub use rings::{LastRing, MAX_RINGS, Rings};
 pub use rseq::Rseq;
 
-pub(crate) use event::Slot;
-pub(crate) use ring::RingState;
+pub(crate) use ring::{RingState, ring_bytes};

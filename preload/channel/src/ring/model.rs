@@ -38,7 +38,7 @@ fn freed(number: u64) -> Message {
 }
 
 fn free(memory: &Memory, rseq: Rseq, last: &LastRing, number: u64) -> Result<(), Full> {
-    memory.rings().write_free(rseq, last, Words::of(freed(number)), || {})
+    memory.rings().write_free(rseq, last, Words::of(message(number)), || {})
 }
 
 fn read_all(reader: &mut Reader<'_>, to: &mut Vec<Message>) -> u64 {
@@ -55,7 +55,7 @@ fn read(reader: &mut Reader<'_>, to: &mut Vec<u64>) -> u64 {
 }
 
 /// What the model's threads share. It lives as long as the test binary, as a reader borrows it.
-fn memory(rings: usize, slots: usize) -> &'static Memory {
+fn memory(rings: u32, slots: u32) -> &'static Memory {
     Box::leak(Box::new(Memory::new(rings, slots)))
 }
 

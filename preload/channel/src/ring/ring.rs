@@ -1,11 +1,14 @@
-//! One ring: slots in a circle, a head that writers move on, and a tail that the reader moves on.
+//! One ring: slots in a circle, a head that writers move on, and a tail that the reader moves on. They lie behind each
+//! other in one piece of memory.
 //!
 //! `head` and `tail` only grow; the slot of position `n` is at `n mod slots`, and its tag tells the lap.
 //! Writers look at the tail only when they come to the `limit`, which lies at a quarter of the ring or
 //! where it is full.
 
 use crate::atomic::{AtomicU32, AtomicU64, Ordering::*, fence};
+use core::marker::PhantomData;
 use core::mem::offset_of;
+use core::ptr::NonNull;
 use core::time::Duration;
 
 use super::event::{LAP_SHIFT, Slot, Words};
@@ -53,44 +56,82 @@ pub(super) enum Room {
     Awaited,
 }
 
-/// A ring over its memory.
+/// Where a ring's slots lie in its memory: behind its state.
+pub(super) const SLOTS_AT: usize = size_of::<RingState>();
+
+/// Bytes of a ring with so many slots, after which another may lie.
+pub(crate) const fn ring_bytes(slots: usize) -> usize {
+    (SLOTS_AT + slots * size_of::<Slot>()).next_multiple_of(align_of::<RingState>())
+}
+
+/// How many slots a ring has: a power of two, at least 4.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ring<'m> {
-    pub state: &'m RingState,
-    /// A power of two of them, at least 4.
-    pub slots: &'m [Slot],
-    /// Binary logarithm of the number of slots.
+pub(super) struct Count {
+    /// One less.
+    pub mask: usize,
+    /// Its binary logarithm.
     pub bits: u32,
 }
 
+/// A ring over its memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ring<'m> {
+    memory: NonNull<RingState>,
+    pub count: Count,
+    lives: PhantomData<&'m RingState>,
+}
+
 impl<'m> Ring<'m> {
+    /// The one that lies there.
+    ///
+    /// # Safety
+    /// There are [`ring_bytes`] for so many slots, of atomics, which live as long.
+    #[inline(always)]
+    pub unsafe fn at(memory: NonNull<RingState>, count: Count) -> Ring<'m> {
+        Ring { memory, count, lives: PhantomData }
+    }
+
+    /// Heads, tails and limits.
+    #[inline(always)]
+    pub fn state(&self) -> &'m RingState {
+        // SAFETY: see `at`.
+        unsafe { self.memory.as_ref() }
+    }
+
+    /// The slots.
+    #[inline]
+    pub fn slots(&self) -> &'m [Slot] {
+        // SAFETY: see `at`. Behind the state all is aligned for them.
+        unsafe { NonNull::slice_from_raw_parts(self.memory.add(1).cast(), self.count.mask + 1).as_ref() }
+    }
+
     /// The tag's lap bits for a position: never those of the lap before, nor of memory never written.
     #[inline]
     pub fn lap(&self, position: u64) -> u64 {
-        (position >> self.bits).wrapping_add(1) << LAP_SHIFT
+        (position >> self.count.bits).wrapping_add(1) << LAP_SHIFT
     }
 
     #[inline]
     pub fn slot(&self, position: u64) -> &'m Slot {
-        &self.slots[position as usize & (self.slots.len() - 1)]
+        &self.slots()[position as usize & self.count.mask]
     }
 
     /// Up to `count` slots from a position on, all of one lap.
     #[inline]
     pub fn slots_from(&self, position: u64, count: u64) -> &'m [Slot] {
-        let start = position as usize & (self.slots.len() - 1);
-        &self.slots[start..self.slots.len().min(start + count as usize)]
+        let (slots, start) = (self.slots(), position as usize & self.count.mask);
+        &slots[start..slots.len().min(start + count as usize)]
     }
 
     /// A quarter of the slots.
     pub fn quarter(&self) -> u64 {
-        self.slots.len() as u64 / 4
+        self.slots().len() as u64 / 4
     }
 
     /// How many events were ever written.
     #[inline]
     pub fn head(&self) -> u64 {
-        self.state.head.load(Acquire) // pairs with the stores of `rseq` and the exchange below
+        self.state().head.load(Acquire) // pairs with the stores of `rseq` and the exchange below
     }
 
     /// Writes as one of many that may do so at the same time. False if the limit is reached.
@@ -99,12 +140,13 @@ impl<'m> Ring<'m> {
     /// writer can be killed, and the reader must pass over the slot.
     #[inline]
     pub fn write_shared(&self, words: Words) -> bool {
-        let mut position = self.state.head.load(Relaxed);
+        let mut position = self.state().head.load(Relaxed);
         loop {
-            if position >= self.state.limit.load(Relaxed) {
+            if position >= self.state().limit.load(Relaxed) {
                 return false;
             }
-            match self.state.head.compare_exchange_weak(position, position.wrapping_add(1), AcqRel, Relaxed) {
+            match self.state().head.compare_exchange_weak(position, position.wrapping_add(1), AcqRel, Relaxed)
+            {
                 Ok(_) => break self.slot(position).commit(words, self.lap(position)),
                 Err(now) => position = now,
             }
@@ -115,11 +157,11 @@ impl<'m> Ring<'m> {
     /// Writes as the only one: what the assembly of [`super::rseq`] does. False if the limit is reached.
     #[cfg(loom)]
     pub fn write_alone(&self, words: Words) -> bool {
-        let position = self.state.head.load(Relaxed);
-        let has_room = position < self.state.limit.load(Relaxed);
+        let position = self.state().head.load(Relaxed);
+        let has_room = position < self.state().limit.load(Relaxed);
         if has_room {
             self.slot(position).commit(words, self.lap(position));
-            self.state.head.store(position.wrapping_add(1), Release);
+            self.state().head.store(position.wrapping_add(1), Release);
         }
         has_room
     }
@@ -128,7 +170,7 @@ impl<'m> Ring<'m> {
     /// is not this allocation.
     #[cfg(loom)]
     pub fn shorten_last(&self, allocation: Words) -> bool {
-        let last = self.state.head.load(Relaxed).wrapping_sub(1);
+        let last = self.state().head.load(Relaxed).wrapping_sub(1);
         let is_it = self.slot(last).committed(self.lap(last)).is_some_and(|words| words.is_same(allocation));
         if is_it {
             self.slot(last).shorten();
@@ -143,23 +185,23 @@ impl<'m> Ring<'m> {
     /// # Errors
     /// [`Full`] if there is no room and the reader makes no progress.
     pub fn find_room(&self) -> Result<Room, Full> {
-        let position = self.state.head.load(Relaxed);
-        let tail = self.state.reader.tail.load(Acquire); // pairs with `release`
-        let (unread, slots) = (position.wrapping_sub(tail), self.slots.len() as u64);
+        let position = self.state().head.load(Relaxed);
+        let tail = self.state().reader.tail.load(Acquire); // pairs with `release`
+        let (unread, slots) = (position.wrapping_sub(tail), self.slots().len() as u64);
         if unread >= slots {
             return self.wait_for_room(tail).map(|()| Room::Awaited);
         }
         let end_of_quarter = (position | (self.quarter() - 1)).saturating_add(1);
-        self.state.limit.store(end_of_quarter.min(tail.saturating_add(slots)), Relaxed);
+        self.state().limit.store(end_of_quarter.min(tail.saturating_add(slots)), Relaxed);
         Ok(Room::Some { unread })
     }
 
     /// Returns when the tail has moved on from `tail`.
     fn wait_for_room(&self, tail: u64) -> Result<(), Full> {
         const STEP: Duration = Duration::from_millis(5);
-        let ReaderState { tail: word, waiting } = &self.state.reader;
+        let ReaderState { tail: word, waiting } = &self.state().reader;
         // A reader that once let a writer wait in vain is not waited for again until it moves.
-        if self.state.stalled.load(Relaxed) == tail.wrapping_add(1) {
+        if self.state().stalled.load(Relaxed) == tail.wrapping_add(1) {
             return Err(Full);
         }
         waiting.fetch_add(1, Relaxed);
@@ -169,14 +211,14 @@ impl<'m> Ring<'m> {
         let moved = word.load(Acquire) != tail;
         waiting.fetch_sub(1, Relaxed);
         if !moved {
-            self.state.stalled.store(tail.wrapping_add(1), Relaxed);
+            self.state().stalled.store(tail.wrapping_add(1), Relaxed);
         }
         moved.then_some(()).ok_or(Full)
     }
 
     /// Gives what is before `position` back to the writers, and wakes those that wait.
     pub fn release(&self, position: u64) {
-        let ReaderState { tail, waiting } = &self.state.reader;
+        let ReaderState { tail, waiting } = &self.state().reader;
         if tail.load(Relaxed) == position {
             return;
         }
@@ -194,22 +236,10 @@ pub(super) mod tests {
     use super::*;
     use crate::processes::Process;
     use crate::ring::event::{Epoch, Event, Message};
+    use crate::ring::rings::tests::Memory;
     use crate::ring::rseq::{Outcome, Rseq, tests::pretended};
     use crate::sample::Sample;
     use crate::stacks::Stack;
-
-    /// A ring of its own memory.
-    pub struct Memory(pub RingState, pub Vec<Slot>);
-
-    impl Memory {
-        pub fn new(slots: usize) -> Memory {
-            Memory(RingState::default(), (0..slots).map(|_| Slot::default()).collect())
-        }
-
-        pub fn ring(&self) -> Ring<'_> {
-            Ring { state: &self.0, slots: &self.1, bits: self.1.len().ilog2() }
-        }
-    }
 
     impl RingState {
         /// What a stray write or a hostile peer may do to it; nobody waits for this reader.
@@ -240,8 +270,8 @@ pub(super) mod tests {
     #[test]
     fn what_is_written_lies_in_its_slot_with_its_lap() {
         both(|write| {
-            let memory = Memory::new(8);
-            let ring = memory.ring();
+            let memory = Memory::new(1, 8);
+            let ring = memory.rings().ring(0);
             for position in 0..40 {
                 if !write(&ring, position) {
                     ring.find_room().unwrap();
@@ -259,14 +289,8 @@ pub(super) mod tests {
 
     #[test]
     fn the_last_allocation_becomes_brief_when_its_block_is_freed_in_its_epoch() {
-        let free = |size| match words(size).message() {
-            Some(Message::Happened(process, Event::Allocated(sample))) => {
-                Words::of(Message::Happened(process, Event::Freed(sample)))
-            }
-            other => panic!("{other:?}"),
-        };
-        let memory = Memory::new(4);
-        let (ring, mut area) = (memory.ring(), [0; 4]);
+        let memory = Memory::new(1, 4);
+        let (ring, mut area) = (memory.rings().ring(0), [0; 4]);
         let rseq = pretended(&mut area, 5);
         let read = |position| ring.slot(position).committed(ring.lap(position)).unwrap();
         // With each slot as the last one, the ring's last among them.
@@ -274,33 +298,33 @@ pub(super) mod tests {
             ring.release(position);
             ring.find_room().unwrap();
             assert_eq!(rseq.write(&ring, 5, words(position)), Outcome::Written);
-            assert_eq!(rseq.write_free(&ring, 4, free(position)), Outcome::Elsewhere);
+            assert_eq!(rseq.write_free(&ring, 4, words(position)), Outcome::Elsewhere);
             assert!(read(position).is_same(words(position)), "it is another processor's");
-            assert_eq!(rseq.write_free(&ring, 5, free(position)), Outcome::Written);
+            assert_eq!(rseq.write_free(&ring, 5, words(position)), Outcome::Written);
             assert!(read(position).is_same(words(position).brief()));
             assert_eq!(ring.head(), position + 1);
         }
         // What is brief already, another size, and an allocation of another epoch.
-        let others = [(words(1).brief(), free(1)), (words(1), free(2)), (words(1).at(Epoch(1)), free(1))];
-        for (before, free) in others {
-            let memory = Memory::new(8);
-            let ring = memory.ring();
+        let others = [(words(1).brief(), 1), (words(1), 2), (words(1).at(Epoch(1)), 1)];
+        for (before, size) in others {
+            let memory = Memory::new(1, 8);
+            let ring = memory.rings().ring(0);
             ring.find_room().unwrap();
             assert_eq!(rseq.write(&ring, 5, before), Outcome::Written);
-            assert_eq!(rseq.write_free(&ring, 5, free), Outcome::Written);
+            assert_eq!(rseq.write_free(&ring, 5, words(size)), Outcome::Written);
             let read = |position| ring.slot(position).committed(ring.lap(position)).unwrap();
-            assert!(read(0).is_same(before) && read(1).is_same(free));
+            assert!(read(0).is_same(before) && read(1).is_same(words(size).freed()));
             assert_eq!(ring.head(), 2);
         }
-        let empty = Memory::new(8);
-        assert_eq!(rseq.write_free(&empty.ring(), 5, free(0)), Outcome::AtLimit);
+        let empty = Memory::new(1, 8);
+        assert_eq!(rseq.write_free(&empty.rings().ring(0), 5, words(0)), Outcome::AtLimit);
     }
 
     #[test]
     fn a_writer_stops_at_each_quarter_and_where_the_ring_is_full() {
         both(|write| {
-            let memory = Memory::new(8);
-            let ring = memory.ring();
+            let memory = Memory::new(1, 8);
+            let ring = memory.rings().ring(0);
             let mut written = 0;
             for unread in [0, 2, 4, 6] {
                 assert!(!write(&ring, 0));
@@ -319,10 +343,10 @@ pub(super) mod tests {
 
     #[test]
     fn a_writer_that_waited_in_vain_does_not_wait_again_until_the_reader_moves() {
-        let memory = Memory::new(4);
-        let ring = memory.ring();
+        let memory = Memory::new(1, 4);
+        let ring = memory.rings().ring(0);
         while ring.write_shared(words(1)) || ring.find_room().is_ok() {}
-        assert_eq!(memory.0.stalled.load(Relaxed), 1);
+        assert_eq!(memory.rings().ring(0).state().stalled.load(Relaxed), 1);
         let start = std::time::Instant::now();
         (0..100).for_each(|_| assert_eq!(ring.find_room(), Err(Full)));
         assert!(start.elapsed() < 50 * WAIT, "each of them waited");
@@ -332,12 +356,12 @@ pub(super) mod tests {
 
     #[test]
     fn a_waiting_writer_is_woken_by_the_reader() {
-        let memory = Memory::new(4);
-        let ring = memory.ring();
+        let memory = Memory::new(1, 4);
+        let ring = memory.rings().ring(0);
         while ring.write_shared(words(1)) || ring.head() < 4 && ring.find_room().is_ok() {}
         std::thread::scope(|scope| {
-            let writer = scope.spawn(|| ring.find_room());
-            while memory.0.reader.waiting.load(SeqCst) == 0 {
+            let writer = scope.spawn(|| memory.rings().ring(0).find_room());
+            while memory.rings().ring(0).state().reader.waiting.load(SeqCst) == 0 {
                 std::thread::yield_now();
             }
             ring.release(4);
@@ -347,8 +371,8 @@ pub(super) mod tests {
 
     #[test]
     fn on_another_processor_nothing_is_written() {
-        let memory = Memory::new(4);
-        let ring = memory.ring();
+        let memory = Memory::new(1, 4);
+        let ring = memory.rings().ring(0);
         ring.find_room().unwrap();
         assert_eq!(pretended(&mut [0; 4], 3).write(&ring, 5, words(1)), Outcome::Elsewhere);
         assert_eq!(pretended(&mut [0; 4], -1).write(&ring, 5, words(1)), Outcome::Elsewhere);
@@ -367,11 +391,11 @@ pub(super) mod tests {
             (1 << 63, 3, 1 << 63),
         ] {
             both(|write| {
-                let memory = Memory::new(4);
-                memory.0.spoil(head, tail);
-                memory.0.limit.store(limit, Relaxed);
+                let memory = Memory::new(1, 4);
+                memory.rings().ring(0).state().spoil(head, tail);
+                memory.rings().ring(0).state().limit.store(limit, Relaxed);
                 for _ in 0..10 {
-                    let _ = (write(&memory.ring(), 1), memory.ring().find_room());
+                    let _ = (write(&memory.rings().ring(0), 1), memory.rings().ring(0).find_room());
                 }
             });
         }

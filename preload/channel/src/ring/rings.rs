@@ -2,10 +2,10 @@
 
 use crate::atomic::{AtomicU32, Ordering::*};
 use core::cell::Cell;
-use core::slice;
+use core::ptr::NonNull;
 
-use super::event::{Epoch, Slot, Words};
-use super::ring::{Full, Ring, RingState, Room};
+use super::event::{Epoch, Words};
+use super::ring::{Count, Full, Ring, RingState, Room, ring_bytes};
 use super::rseq::{Outcome, Rseq};
 
 /// Rings of one segment: the shared one, and one each for so many processors. The stacks of loom's model
@@ -36,15 +36,19 @@ impl LastRing {
 #[derive(Debug, Clone, Copy)]
 pub struct Rings<'m> {
     epoch: &'m AtomicU32,
-    states: &'m [RingState],
-    slots: &'m [Slot],
+    first: NonNull<RingState>,
+    /// Bytes from one to the next.
+    ring_bytes: usize,
+    /// Slots of each.
+    slots: Count,
     /// Processors that have a ring: all but the shared one.
     processors: u32,
-    /// Slots of one ring, a power of two, its binary logarithm, and the bytes of all.
-    ring_slots: usize,
-    bits: u32,
-    ring_bytes: usize,
 }
+
+// SAFETY: behind the pointer are atomics only.
+unsafe impl Send for Rings<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Rings<'_> {}
 
 /// How often a sequence is begun again before the shared ring is used: a debugger that steps through
 /// it interrupts it each time.
@@ -57,24 +61,24 @@ const SHARED_TRIES: u32 = 1000;
 const SHARED: usize = 0;
 
 impl<'m> Rings<'m> {
-    /// The rings with these states, whose slots lie in `slots` one after another.
-    pub(crate) fn new(epoch: &'m AtomicU32, states: &'m [RingState], slots: &'m [Slot]) -> Rings<'m> {
-        let bits = (slots.len() / states.len()).ilog2(); // rounded down
-        Rings {
-            epoch,
-            states,
-            slots,
-            processors: states.len() as u32 - 1,
-            ring_slots: 1 << bits,
-            bits,
-            ring_bytes: size_of::<Slot>() << bits,
-        }
+    /// So many rings, of so many slots each, a power of two, one after another.
+    ///
+    /// # Safety
+    /// For each there are [`ring_bytes`], of atomics that live as long.
+    pub(crate) unsafe fn new(
+        epoch: &'m AtomicU32,
+        first: NonNull<RingState>,
+        (rings, slots): (u32, u32),
+    ) -> Rings<'m> {
+        let (slots, bits) = (slots as usize, slots.ilog2());
+        let ring_bytes = ring_bytes(slots);
+        Rings { epoch, first, ring_bytes, slots: Count { mask: slots - 1, bits }, processors: rings - 1 }
     }
 
     /// Ring number `index`, which must be below [`Rings::count`].
     #[inline]
     pub(super) fn ring(&self, index: usize) -> Ring<'m> {
-        assert!(index < self.states.len());
+        assert!(index < self.count());
         // SAFETY: there is a ring of that number.
         unsafe { self.known_ring(index) }
     }
@@ -85,22 +89,18 @@ impl<'m> Rings<'m> {
     /// There is a ring of that number.
     #[inline(always)]
     unsafe fn known_ring(&self, index: usize) -> Ring<'m> {
-        // SAFETY: the caller's promise, and each ring has so many slots.
-        unsafe {
-            let state = self.states.get_unchecked(index);
-            let first = self.slots.as_ptr().byte_add(index * self.ring_bytes);
-            Ring { state, slots: slice::from_raw_parts(first, self.ring_slots), bits: self.bits }
-        }
+        // SAFETY: the caller's promise, and that of `new`.
+        unsafe { Ring::at(self.first.byte_add(index * self.ring_bytes), self.slots) }
     }
 
     /// How many rings there are.
     pub(super) fn count(&self) -> usize {
-        self.states.len()
+        self.processors as usize + 1
     }
 
     /// Slots of each ring.
     pub fn slots(&self) -> u64 {
-        self.ring_slots as u64
+        self.slots.mask as u64 + 1
     }
 
     /// The present epoch.
@@ -137,16 +137,22 @@ impl<'m> Rings<'m> {
         }
     }
 
-    /// Writes that a block was freed, as [`Rings::write`] does: by itself, or, if nothing happened since it was
-    /// allocated, together with that.
+    /// Writes that the block of an allocation was freed, as [`Rings::write`] does: by itself, or, if nothing happened
+    /// since, together with that.
     ///
     /// # Errors
     /// [`Full`]: nothing was written.
     #[inline(always)]
-    pub fn write_free(&self, rseq: Rseq, last: &LastRing, free: Words, nudge: impl Fn()) -> Result<(), Full> {
-        match self.write_at_once(last, free, |ring, at, free| rseq.write_free(ring, at, free)) {
+    pub fn write_free(
+        &self,
+        rseq: Rseq,
+        last: &LastRing,
+        allocation: Words,
+        nudge: impl Fn(),
+    ) -> Result<(), Full> {
+        match self.write_at_once(last, allocation, |ring, at, words| rseq.write_free(ring, at, words)) {
             Outcome::Written => Ok(()),
-            _ => self.write_slowly(rseq, last, free, &nudge),
+            _ => self.write_slowly(rseq, last, allocation.freed(), &nudge),
         }
     }
 
@@ -158,10 +164,13 @@ impl<'m> Rings<'m> {
         message: Words,
         write: impl Fn(&Ring<'_>, u32, Words) -> Outcome,
     ) -> Outcome {
-        let processor = last.0.get().wrapping_sub(1);
-        let Some(index) = self.ring_of(processor) else { return Outcome::Elsewhere };
+        let index = last.0.get();
+        let processor = index.wrapping_sub(1);
+        if processor >= self.processors {
+            return Outcome::Elsewhere;
+        }
         // SAFETY: the processor has a ring, and that is its number.
-        let ring = unsafe { self.known_ring(index) };
+        let ring = unsafe { self.known_ring(index as usize) };
         write(&ring, processor, message.at(self.epoch()))
     }
 
@@ -233,7 +242,7 @@ impl<'m> Rings<'m> {
 pub(super) mod tests {
     use super::*;
     use crate::processes::Process;
-    use crate::ring::event::{Event, Message};
+    use crate::ring::event::{Event, Message, Slot};
     use crate::ring::rseq::tests::pretended;
     use crate::sample::{Era, Sample};
     use crate::stacks::Stack;
@@ -242,19 +251,54 @@ pub(super) mod tests {
     #[derive(Debug)]
     pub struct Memory {
         pub epoch: AtomicU32,
-        pub states: Vec<RingState>,
-        pub slots: Vec<Slot>,
+        first: NonNull<RingState>,
+        rings: u32,
+        slots: u32,
     }
 
+    // SAFETY: as of `Rings`.
+    unsafe impl Send for Memory {}
+    // SAFETY: as above.
+    unsafe impl Sync for Memory {}
+
     impl Memory {
-        pub fn new(rings: usize, slots: usize) -> Memory {
-            let states = (0..rings).map(|_| RingState::default()).collect();
-            let slots = (0..rings * slots).map(|_| Slot::default()).collect();
-            Memory { epoch: AtomicU32::new(0), states, slots }
+        pub fn new(rings: u32, slots: u32) -> Memory {
+            let first = NonNull::new(Memory::make(rings, slots)).unwrap();
+            Memory { epoch: AtomicU32::new(0), first, rings, slots }
+        }
+
+        /// In loom's model an atomic is not what it looks like, and cannot be zeroed memory.
+        fn make(rings: u32, slots: u32) -> *mut RingState {
+            // SAFETY: the layout has a size, and all that is written lies inside.
+            unsafe {
+                let first: *mut RingState = std::alloc::alloc(Memory::layout(rings, slots)).cast();
+                for index in 0..rings as usize {
+                    let state = first.byte_add(index * ring_bytes(slots as usize));
+                    state.write(RingState::default());
+                    (0..slots as usize)
+                        .for_each(|at| state.add(1).cast::<Slot>().add(at).write(Slot::default()));
+                }
+                first
+            }
+        }
+
+        fn layout(rings: u32, slots: u32) -> std::alloc::Layout {
+            let bytes = rings as usize * ring_bytes(slots as usize);
+            std::alloc::Layout::from_size_align(bytes, align_of::<RingState>()).unwrap()
         }
 
         pub fn rings(&self) -> Rings<'_> {
-            Rings::new(&self.epoch, &self.states, &self.slots)
+            // SAFETY: made so.
+            unsafe { Rings::new(&self.epoch, self.first, (self.rings, self.slots)) }
+        }
+    }
+
+    impl Drop for Memory {
+        fn drop(&mut self) {
+            // SAFETY: made so; atomics of the real kind need no drop, and loom's memory lives for ever.
+            unsafe {
+                std::alloc::dealloc(self.first.as_ptr().cast(), Memory::layout(self.rings, self.slots))
+            };
         }
     }
 
@@ -339,7 +383,7 @@ pub(super) mod tests {
         for (head, tail) in [(u64::MAX, u64::MAX - 1), (u64::MAX - 1, u64::MAX - 3), (3, 9), (9, 3)] {
             for index in 0..2 {
                 let memory = Memory::new(2, 4);
-                memory.states[index].spoil(head, tail);
+                memory.rings().ring(index).state().spoil(head, tail);
                 let mut area = [0; 4];
                 let _ = write(&memory.rings(), pretended(&mut area, 0), &LastRing::default());
                 let _ = write(&memory.rings(), Rseq::NONE, &LastRing::default());

@@ -11,7 +11,7 @@ use core::marker::PhantomData;
 use core::mem::offset_of;
 
 use super::event::{BRIEF_BIT, FREED_BIT, LAP_SHIFT, SIZE_AT, Words};
-use super::ring::{HEAD_AT, LIMIT_AT, Ring};
+use super::ring::{HEAD_AT, LIMIT_AT, Ring, SLOTS_AT};
 
 /// What the kernel keeps of a thread.
 #[derive(Debug)]
@@ -71,10 +71,9 @@ macro_rules! sequence {
             ".popsection",
             area = in(reg) $rseq.offset,
             processor = in(reg) $processor,
-            ring = in(reg) $ring.state,
-            slots = in(reg) $ring.slots.as_ptr(),
-            mask = in(reg) $ring.slots.len() - 1,
-            in("ecx") $ring.bits,
+            ring = in(reg) $ring.state(),
+            mask = in(reg) $ring.count.mask,
+            in("ecx") $ring.count.bits,
             tag = in(reg) $words.tag,
             size = in(reg) $words.size,
             t = out(reg) _,
@@ -83,9 +82,10 @@ macro_rules! sequence {
             cs_at = const offset_of!(Area, rseq_cs),
             head_at = const HEAD_AT,
             limit_at = const LIMIT_AT,
-            size_at = const SIZE_AT,
+            tag_at = const SLOTS_AT,
+            size_at = const SLOTS_AT + SIZE_AT,
             lap_shift = const LAP_SHIFT,
-            ahead = const AHEAD,
+            ahead = const SLOTS_AT + AHEAD,
             elsewhere = label { return Outcome::Elsewhere },
             at_limit = label { return Outcome::AtLimit },
             $($operands)*
@@ -117,9 +117,9 @@ macro_rules! store {
         concat!(
             "and {position}, {mask}\n",
             "shl {position}, 4\n",
-            "prefetchw byte ptr [{slots} + {position} + {ahead}]\n",
-            "mov qword ptr [{slots} + {position} + {size_at}], {size}\n",
-            "mov qword ptr [{slots} + {position}], {t}",
+            "prefetchw byte ptr [{ring} + {position} + {ahead}]\n",
+            "mov qword ptr [{ring} + {position} + {size_at}], {size}\n",
+            "mov qword ptr [{ring} + {position} + {tag_at}], {t}",
         )
     };
 }
@@ -200,15 +200,14 @@ impl Rseq {
         Outcome::Written
     }
 
-    /// Writes that a block was freed: where the ring's last message is of its allocation, and of the same epoch,
-    /// into that, which becomes brief.
+    /// Writes that the block of an allocation was freed: where the ring's last message is of that, and of the same
+    /// epoch, into that, which becomes brief.
     #[cfg(not(loom))]
     #[inline(always)]
-    pub(super) fn write_free(self, ring: &Ring<'_>, processor: u32, free: Words) -> Outcome {
+    pub(super) fn write_free(self, ring: &Ring<'_>, processor: u32, allocation: Words) -> Outcome {
         if !self.is_known() {
             return Outcome::Elsewhere;
         }
-        let allocation = free.allocation();
         // SAFETY: as in `write`, and a bit of the slot before the head, which is one of the ring's too, is set.
         unsafe {
             sequence!(
@@ -221,13 +220,13 @@ impl Rseq {
                     "and {t}, {mask}",
                     "shl {t}, 4",
                     // All of its tag but the lap, which it has: nobody reserves a slot of this ring.
-                    "mov {last}, qword ptr [{slots} + {t}]",
+                    "mov {last}, qword ptr [{ring} + {t} + {tag_at}]",
                     "xor {last}, {tag}",
                     "shl {last}, 64 - {lap_shift}",
                     "jne 34f",
-                    "cmp qword ptr [{slots} + {t} + {size_at}], {size}",
+                    "cmp qword ptr [{ring} + {t} + {size_at}], {size}",
                     "jne 34f",
-                    "lea {position}, [{slots} + {t}]",
+                    "lea {position}, [{ring} + {t} + {tag_at}]",
                     "movabs {t}, 1 << {brief_bit}",
                     "jmp 35f",
                     "34:",
@@ -257,11 +256,11 @@ impl Rseq {
 
     /// As above.
     #[cfg(loom)]
-    pub(super) fn write_free(self, ring: &Ring<'_>, processor: u32, words: Words) -> Outcome {
-        if self.processor() == Some(processor) && ring.shorten_last(words.allocation()) {
+    pub(super) fn write_free(self, ring: &Ring<'_>, processor: u32, allocation: Words) -> Outcome {
+        if self.processor() == Some(processor) && ring.shorten_last(allocation) {
             return Outcome::Written;
         }
-        self.write(ring, processor, words)
+        self.write(ring, processor, allocation.freed())
     }
 }
 

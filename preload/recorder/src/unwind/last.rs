@@ -321,16 +321,17 @@ impl Last {
 /// Do all links hold? The words were read as parts of a stack, above the return address of the frame that
 /// called next, so above the present stack pointer.
 #[inline(always)]
-pub fn all_hold(links: &[Link]) -> bool {
+pub fn all_hold(mut links: &[Link]) -> bool {
     // SAFETY: a stack is readable from its pointer up to its end.
     let holds = |link: &Link| unsafe { link.holds() };
-    let (fours, rest) = links.as_chunks::<4>(); // a third faster
-    for [first, second, third, fourth] in fours {
+    while let Some(([first, second, third, fourth], rest)) = links.split_first_chunk() {
+        // a third faster
         if !(holds(first) && holds(second) && holds(third) && holds(fourth)) {
             return false;
         }
+        links = rest;
     }
-    for link in rest {
+    for link in links {
         if !holds(link) {
             return false;
         }

@@ -152,7 +152,8 @@ fn the_free_of_an_allocation_that_was_read_as_the_last_is_read_in_its_turn() {
     let [here, there] = &mut areas;
     let (here, there, last) = (pretended(here, 0), pretended(there, 1), LastRing::default());
     let write = |rseq, size| memory.rings().write(rseq, &last, Words::of(allocated(7, size)), || {}).unwrap();
-    let free = |rseq, size| memory.rings().write_free(rseq, &last, Words::of(freed(7, size)), || {}).unwrap();
+    let free =
+        |rseq, size| memory.rings().write_free(rseq, &last, Words::of(allocated(7, size)), || {}).unwrap();
     let heads = || [1, 2].map(|index| memory.rings().ring(index).head());
     // More often than the ring has slots.
     for size in (0..60).step_by(3) {
@@ -178,7 +179,7 @@ fn a_slot_that_is_never_committed_blocks_its_ring_until_it_is_skipped() {
     let mut reader = Reader::new(memory.rings(), &mut progress);
     write(&memory, -1, &LastRing::default(), 1);
     write(&memory, -1, &LastRing::default(), 2);
-    memory.slots[0].spoil();
+    memory.rings().ring(0).slots()[0].spoil();
     write(&memory, 0, &LastRing::default(), 3);
     assert_eq!(sizes(&mut reader), [3]);
     let ends = reader.ends();
@@ -194,17 +195,17 @@ fn a_full_ring_is_no_damage_and_a_head_beyond_it_is_and_ends_what_was_there() {
     let mut progress = Progress::default();
     let last = LastRing::default();
     (0..8).for_each(|size| write(&memory, -1, &last, size));
-    memory.slots[0].spoil();
+    memory.rings().ring(0).slots()[0].spoil();
     let mut reader = Reader::new(memory.rings(), &mut progress);
     assert_eq!(reader.drain_messages(|_| {}), 0);
     let ends = reader.ends();
     assert!(!reader.has_passed(&ends));
     assert!(!progress.is_damaged());
-    memory.slots[3].spoil();
+    memory.rings().ring(0).slots()[3].spoil();
     let mut reader = Reader::new(memory.rings(), &mut progress);
     reader.skip(&ends);
     assert_eq!(reader.drain_messages(|_| {}), 2, "up to what is not committed");
-    memory.states[0].spoil(1000, 3);
+    memory.rings().ring(0).state().spoil(1000, 3);
     let mut reader = Reader::new(memory.rings(), &mut progress);
     assert_eq!(reader.drain_messages(|_| {}), 0);
     assert!(reader.has_passed(&ends));
@@ -213,19 +214,19 @@ fn a_full_ring_is_no_damage_and_a_head_beyond_it_is_and_ends_what_was_there() {
 
 #[test]
 fn writers_have_room_again_while_much_is_read() {
-    const SLOTS: usize = 4 * BATCH as usize;
+    const SLOTS: u32 = 4 * BATCH as u32;
     let memory = Memory::new(1, SLOTS);
     let mut progress = Progress::default();
     let mut reader = Reader::new(memory.rings(), &mut progress);
     let last = LastRing::default();
-    (0..SLOTS as u64).for_each(|size| write(&memory, -1, &last, size));
-    let mut least = SLOTS as u64;
+    (0..u64::from(SLOTS)).for_each(|size| write(&memory, -1, &last, size));
+    let mut least = u64::from(SLOTS);
     let passed = reader.drain_messages(|_| {
         if let Ok(Room::Some { unread }) = memory.rings().ring(0).find_room() {
             least = least.min(unread);
         }
     });
-    assert_eq!((passed, least), (SLOTS as u64, BATCH));
+    assert_eq!((passed, least), (u64::from(SLOTS), BATCH));
 }
 
 /// Heads, tails, limits, tags and the epoch as a stray write or an enemy may leave them.
@@ -252,9 +253,10 @@ fn whatever_the_memory_holds_each_look_ends_and_in_time_the_rings_are_drained() 
                 );
             }
             match next() % 4 {
-                0 => memory.states[next() as usize % 3].spoil(next() % 64, next() % 64),
-                1 => memory.states[next() as usize % 3].spoil(next(), next()),
-                2 => memory.slots[next() as usize % 24].spoil_with(next(), next()),
+                0 => memory.rings().ring(next() as usize % 3).state().spoil(next() % 64, next() % 64),
+                1 => memory.rings().ring(next() as usize % 3).state().spoil(next(), next()),
+                2 => memory.rings().ring(next() as usize % 3).slots()[next() as usize % 8]
+                    .spoil_with(next(), next()),
                 _ => memory.epoch.store(next() as u32, Relaxed),
             }
             most = most.max(sizes(&mut reader).len());
@@ -318,7 +320,7 @@ fn writers_that_are_interrupted_and_moved_lose_nothing_and_keep_their_order() {
                         if is_freed(i) {
                             memory
                                 .rings()
-                                .write_free(rseq, &last, Words::of(freed(writer, i)), nudge)
+                                .write_free(rseq, &last, Words::of(allocated(writer, i)), nudge)
                                 .unwrap();
                         }
                     }
