@@ -31,6 +31,8 @@ mod limits;
 mod mallocs;
 #[path = "run/modules.rs"]
 mod modules;
+#[path = "run/musl.rs"]
+mod musl;
 #[path = "run/operators.rs"]
 mod operators;
 #[path = "run/output.rs"]
@@ -45,6 +47,8 @@ mod processes;
 mod programs;
 #[path = "run/sampled.rs"]
 mod sampled;
+#[path = "run/sanitizers.rs"]
+mod sanitizers;
 #[path = "run/signals.rs"]
 mod signals;
 #[path = "run/stacks.rs"]

@@ -2,17 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::processes::left;
 use crate::support::wanted::{has, is_root, wanted};
-use crate::support::{Ended, HEAPTRACE, Launch, Room, print_of, program, signal_process, wait_until};
-
-const COUNTS: [&str; 4] = ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"];
+use crate::support::{Ended, HEAPTRACE, Launch, Room, program, wait_until};
 
 /// Compiles a program that is not like the others; `None` if this machine cannot.
-fn compiled(room: &Room, compiler: &str, flags: &[&str]) -> Option<PathBuf> {
+pub fn compiled(room: &Room, compiler: &str, flags: &[&str]) -> Option<PathBuf> {
     let source = room.path("hello.c");
     fs::write(&source, "#include <stdio.h>\n#include <stdlib.h>\nint main(void){free(malloc(100));puts(\"hello\");return 6;}\n").unwrap();
     let path = room.path("hello");
@@ -22,7 +19,7 @@ fn compiled(room: &Room, compiler: &str, flags: &[&str]) -> Option<PathBuf> {
 
 /// It ran as bare, and one line says why it was not profiled.
 #[track_caller]
-fn assert_explained(ended: &Ended, why: &str) {
+pub fn assert_explained(ended: &Ended, why: &str) {
     assert_eq!((ended.status(), ended.text().as_str()), (6, "hello\n"), "{ended:?}");
     let lines = ended.said();
     let explaining: Vec<_> = lines.iter().filter(|line| line.contains("could not be profiled")).collect();
@@ -59,60 +56,6 @@ fn a_static_pie_is_explained() {
     assert_explained(&room.run_path(path).go(), "statically linked");
 }
 
-/// musl-gcc leaves out the table by which an unwinder finds a function's entry.
-fn with_musl(room: &Room, source: &str, more_flags: &[&str]) -> PathBuf {
-    let path = room.path(source.strip_suffix(".c").unwrap());
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs").join(source);
-    let flags =
-        ["-g", "-O1", "-fno-builtin", "-fno-optimize-sibling-calls", "-pthread", "-Wl,--eh-frame-hdr"];
-    let mut compiler = Command::new("musl-gcc");
-    let compiled = compiler.args(flags).args(more_flags).arg(source).arg("-o").arg(&path).status().unwrap();
-    assert!(compiled.success());
-    path
-}
-
-#[test]
-fn a_program_with_musl_is_recorded_exactly() {
-    let room = Room::new();
-    let path = with_musl(&room, "inside_plain.c", &[]);
-    let bare = room.bare_path(&path).go().well();
-    let child = ["-c".as_ref(), "\"$0\"; exit $?".as_ref(), path.as_os_str()];
-    for (launch, name) in [
-        (room.run_path(&path), "out.prof"),
-        (room.manual_path(&path), "out.prof"),
-        (room.run_path("sh").args(child), "out.inside_plain."),
-    ] {
-        let ended = launch.go().well();
-        assert_eq!(ended.text(), bare.text());
-        let profiles = room.profiles(name);
-        assert_eq!(profiles.len(), 1, "{:?}", room.files());
-        let profile = &profiles[0];
-        ended.ledger().assert_equals_in(profile, &COUNTS);
-        profile.assert_complete();
-        assert!(profile.stacks_with("by_calloc").iter().all(|stack| stack.contains(&"main".to_owned())));
-        fs::remove_file(&profile.path).unwrap();
-    }
-}
-
-/// musl does not tell which library an address is in, as glibc does from 2.35 on.
-#[test]
-fn libraries_that_a_program_with_musl_loads_later_are_known_from_their_first_sample_on() {
-    let room = Room::new();
-    let path = with_musl(&room, "forked_plugins.c", &[]);
-    let plugins = ["plugin_first.c", "plugin_other.c"];
-    let plugins = plugins.map(|source| with_musl(&room, source, &["-shared", "-fPIC"]));
-    room.run_path(path).args(plugins).args(["in-turn"]).go().well();
-    for who in ["parent0", "child0", "child1", "grandchild0", "grandchild1"] {
-        let (ledger, name) = left(&room, who, "forked_plugins");
-        let profile = room.profile(if who == "parent0" { "out.prof" } else { &name });
-        ledger.assert_equals_in(&profile, &COUNTS);
-        profile.assert_complete();
-        let stacks =
-            profile.stacks_with("allocate_first").into_iter().chain(profile.stacks_with("allocate_other"));
-        stacks.for_each(|stack| assert!(stack.contains(&"load".to_owned()), "{stack:?}"));
-    }
-}
-
 #[test]
 fn a_32_bit_program_is_explained() {
     let room = Room::new();
@@ -144,83 +87,6 @@ fn a_32_bit_child_of_a_profiled_program_prints_what_it_prints_bare() {
         assert_eq!(others, ["narrow"; 2], "{ended:?}");
         assert!(ended.text().contains("$PLATFORM") && ended.text().ends_with("\n5\n"), "{ended:?}");
     }
-}
-
-#[test]
-fn sanitizer_builds_are_explained() {
-    // Where clang's own libraries are is nothing that the dynamic linker knows.
-    let runtime = print_of("clang", &["-print-file-name=libclang_rt.asan-x86_64.so".as_ref()]);
-    let folder = format!("-Wl,-rpath,{}", Path::new(runtime.trim()).parent().unwrap().display());
-    let builds: [(&str, &[&str]); 9] = [
-        ("gcc", &["-fsanitize=address"]),
-        ("gcc", &["-fsanitize=address", "-static-libasan"]),
-        ("gcc", &["-fsanitize=thread"]),
-        ("gcc", &["-fsanitize=leak"]),
-        ("clang", &["-fsanitize=address"]),
-        ("clang", &["-fsanitize=address", "-shared-libsan", &folder]),
-        ("clang", &["-fsanitize=leak"]),
-        ("clang", &["-fsanitize=memory"]),
-        ("clang", &["-fsanitize=thread"]),
-    ];
-    for (compiler, flags) in builds {
-        let room = Room::new();
-        if let Some(path) = compiled(&room, compiler, flags) {
-            assert_explained(&room.run_path(path).go(), "sanitizer");
-        }
-    }
-}
-
-/// Address sanitizers refuse to run where their library is not the first.
-#[test]
-fn children_with_an_address_sanitizer_are_unharmed() {
-    let room = Room::new();
-    let path = compiled(&room, "gcc", &["-fsanitize=address"]).unwrap();
-    let line = format!("ASAN_OPTIONS=detect_leaks=0 {}", path.display());
-    assert_explained(&room.run_path("sh").args(["-c", &line]).go(), "sanitizer");
-    let ended = room.manual_path(&path).go();
-    assert_eq!((ended.status(), ended.text().as_str()), (6, "hello\n"), "{ended:?}");
-}
-
-/// Nobody but the process itself can say who it was.
-#[test]
-fn a_process_that_is_refused_and_gone_before_the_collector_looks_is_named() {
-    let room = Room::new();
-    let path = compiled(&room, "gcc", &["-fsanitize=leak"]).unwrap();
-    let line = format!("echo ready; while [ ! -e go ]; do sleep 0.1; done; {}", path.display());
-    let mut running = room.run_path("sh").args(["-c", &line]).spawn();
-    assert_eq!(running.read_line(), "ready");
-    let (shell, collector) = (running.program(), running.collector());
-    signal_process(collector, libc::SIGSTOP);
-    fs::write(room.path("go"), "").unwrap();
-    wait_until("the shell has ended", || !Path::new(&format!("/proc/{shell}")).exists());
-    signal_process(collector, libc::SIGCONT);
-    let ended = running.wait();
-    assert_eq!(ended.status(), 6, "{ended:?}");
-    let name = path.file_name().unwrap().to_str().unwrap();
-    let named = format!("{name} (pid ");
-    assert!(
-        ended.said().iter().any(|line| line.starts_with(&named) && line.contains("sanitizer")),
-        "{ended:?}"
-    );
-}
-
-/// A leak that is suppressed by the name of a function, which the sanitizer finds by unwinding.
-#[test]
-fn a_leak_sanitizer_sees_the_same_stacks() {
-    let room = Room::new();
-    let source = "#include <stdlib.h>\nvoid *volatile kept;\n\
-                  __attribute__((noinline)) void lost(void) { for (int i = 0; i < 5; i++) kept = malloc(100); }\n\
-                  int main(void) { lost(); kept = 0; return 0; }\n";
-    fs::write(room.path("leaks.c"), source).unwrap();
-    fs::write(room.path("suppressed"), "leak:lost\n").unwrap();
-    let mut compiler = Command::new("gcc");
-    compiler.args(["-g", "-fsanitize=leak", "leaks.c", "-o", "leaks"]);
-    assert!(compiler.current_dir(room.path("")).status().unwrap().success());
-    let same = |launch: Launch| launch.env("LSAN_OPTIONS", "suppressions=suppressed").go().status();
-    for launch in [room.bare_path("./leaks"), room.run_path("./leaks"), room.manual_path("./leaks")] {
-        assert_eq!(same(launch), 0);
-    }
-    assert_eq!(same(room.run_path("sh").args(["-c", "./leaks; exit $?"])), 0, "a child");
 }
 
 #[test]

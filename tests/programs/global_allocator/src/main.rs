@@ -27,22 +27,27 @@ static COUNTED: Counted = Counted;
 /// Goes on to the allocator, and enters what it did in the account.
 struct Counted;
 
+// SAFETY: each call is the allocator's own; the account touches no block.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
         got(unsafe { BELOW.alloc(layout) }, layout.size())
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
         got(unsafe { BELOW.alloc_zeroed(layout) }, layout.size())
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         gave(block, layout.size());
+        // SAFETY: the caller's promise.
         unsafe { BELOW.dealloc(block, layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         gave(block, layout.size());
+        // SAFETY: the caller's promise.
         got(unsafe { BELOW.realloc(block, layout, size) }, size)
     }
 }
@@ -225,6 +230,7 @@ fn pairs(count: usize) {
         let start = Instant::now();
         for i in 0..MOMENT {
             let layout = Layout::from_size_align(64 + (i & 63), 8).unwrap();
+            // SAFETY: the layout has a size, and is that of the block.
             unsafe { BELOW.dealloc(black_box(BELOW.alloc(layout)), layout) };
         }
         start.elapsed().as_nanos() as f64 / MOMENT as f64
