@@ -131,6 +131,24 @@ fn has_no_executable_stack_and_no_writable_code() {
     }
 }
 
+/// Each process maps them, and takes out names that nobody else has.
+#[test]
+fn has_two_segments_and_its_names_in_the_one_that_can_be_written_to() {
+    let number = |word: &str| u64::from_str_radix(word.trim_start_matches("0x"), 16).unwrap();
+    for library in &libraries() {
+        let headers = tool(library, "readelf", &["--program-headers", "--wide"]);
+        let loaded = headers.lines().filter(|line| line.trim_start().starts_with("LOAD "));
+        let loaded: Vec<Vec<&str>> = loaded.map(|line| line.split_whitespace().collect()).collect();
+        let [code, data] = &loaded[..] else { panic!("{headers}") };
+        assert_eq!((code[6..8].concat(), data[6]), ("RE".into(), "RW"), "{headers}");
+        let (start, size) = (number(data[2]), number(data[4]));
+        let dynamic = tool(library, "readelf", &["--dynamic", "--wide"]);
+        let symbols = dynamic.lines().find(|line| line.contains("(SYMTAB)")).unwrap();
+        let symbols = number(symbols.split_whitespace().last().unwrap());
+        assert!((start..start + size).contains(&symbols), "{symbols:x}, {headers}");
+    }
+}
+
 #[test]
 fn its_path_is_fit_for_ld_preload() {
     let path = library();

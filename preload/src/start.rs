@@ -33,6 +33,7 @@ static DESTRUCTOR: extern "C" fn() = destruct;
 
 /// The arguments are glibc's; musl passes none.
 extern "C" fn construct(_: c_int, arguments: *const *const c_char, environment: *const *const c_char) {
+    RECORDER.touch();
     originals::ensure();
     let surroundings = Surroundings::find((Strings(arguments), Strings(environment)));
     if surroundings.and_then(Surroundings::begin).is_none() {

@@ -14,10 +14,11 @@ use core::ptr::NonNull;
 use crate::geometry::Geometry;
 use crate::identity::{Identity, Kind, Who};
 use crate::marks::Mark;
+use crate::processes::ProcessSlot;
 use crate::sample::{ERAS, Era, Sampling};
 use crate::sys::{self, PAGE};
 
-const KIND: Kind = (b"heaptrac", 12);
+const KIND: Kind = (b"heaptrac", 13);
 
 /// The first pages of a segment.
 #[derive(Debug)]
@@ -50,6 +51,9 @@ pub struct Header {
     /// Mean bytes between the samples that were drawn in each era.
     rates: [AtomicU64; ERAS],
     pub(crate) present: CacheLine<Present>,
+    /// The program's own slot among the processes; see [`crate::processes`]. A program that records nothing writes to
+    /// no other page than to this one.
+    pub(crate) process: ProcessSlot,
     /// Who the program is. It comes last, so that what a single page is mapped for is in the first one.
     pub identity: Identity,
 }

@@ -51,19 +51,37 @@ const PUBLISHED: u32 = 2;
 /// The processes over their memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Processes<'m> {
-    slots: &'m [ProcessSlot],
+    /// The program's.
+    first: &'m ProcessSlot,
+    /// Those of its forked children.
+    others: &'m [ProcessSlot],
     /// Forked children that found no slot.
     turned_away: &'m AtomicU32,
 }
 
 impl<'m> Processes<'m> {
-    pub(crate) fn new(slots: &'m [ProcessSlot], turned_away: &'m AtomicU32) -> Processes<'m> {
-        Processes { slots, turned_away }
+    pub(crate) fn new(
+        first: &'m ProcessSlot,
+        others: &'m [ProcessSlot],
+        turned_away: &'m AtomicU32,
+    ) -> Processes<'m> {
+        Processes { first, others, turned_away }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &'m ProcessSlot> {
+        core::iter::once(self.first).chain(self.others)
+    }
+
+    fn find(&self, process: Process) -> Option<&'m ProcessSlot> {
+        match process.0.checked_sub(1) {
+            None => Some(self.first),
+            Some(index) => self.others.get(usize::from(index)),
+        }
     }
 
     /// Claims a slot for the process `pid`, or with [`OF_A_THREAD`] for that of a thread; `None` if all are in use, which is counted.
     pub fn claim(&self, pid: u32) -> Option<Process> {
-        for (index, slot) in self.slots.iter().enumerate() {
+        for (index, slot) in self.slots().enumerate() {
             if slot.state.load(Relaxed) == FREE
                 && slot.state.compare_exchange(FREE, CLAIMED, Acquire, Relaxed).is_ok()
             {
@@ -87,15 +105,15 @@ impl<'m> Processes<'m> {
         self.turned_away.load(Relaxed)
     }
 
-    /// The slot of a process.
+    /// The slot of a process; of a number that no process has, any.
     #[inline]
     pub fn slot(&self, process: Process) -> &'m ProcessSlot {
-        &self.slots[process.0 as usize % self.slots.len()]
+        self.find(process).unwrap_or(self.first)
     }
 
     /// The pid of the process in that slot, or the id of a thread of it, if there is one.
     pub fn pid(&self, process: Process) -> Option<u32> {
-        let slot = self.slots.get(process.0 as usize)?;
+        let slot = self.find(process)?;
         (slot.state.load(Acquire) == PUBLISHED).then(|| slot.pid.load(Relaxed) & !OF_A_THREAD)
     }
 
@@ -121,7 +139,7 @@ mod tests {
     #[test]
     fn slots_are_claimed_in_order_and_used_again_after_release() {
         let (slots, turned_away) = memory(4);
-        let processes = Processes::new(&slots, &turned_away);
+        let processes = Processes::new(&slots[0], &slots[1..], &turned_away);
         assert_eq!(processes.claim(10), Some(Process(0)));
         assert_eq!(processes.claim(11), Some(Process(1)));
         assert_eq!(processes.pid(Process(1)), Some(11));
@@ -135,7 +153,7 @@ mod tests {
     #[test]
     fn an_id_of_a_thread_is_known_as_one() {
         let (slots, turned_away) = memory(2);
-        let processes = Processes::new(&slots, &turned_away);
+        let processes = Processes::new(&slots[0], &slots[1..], &turned_away);
         for (claimed, is_of_thread) in [(7, false), (7 | OF_A_THREAD, true)] {
             let process = processes.claim(claimed).unwrap();
             assert_eq!(
@@ -148,7 +166,7 @@ mod tests {
     #[test]
     fn when_all_slots_are_taken_the_next_process_gets_none_and_is_counted() {
         let (slots, turned_away) = memory(4);
-        let processes = Processes::new(&slots, &turned_away);
+        let processes = Processes::new(&slots[0], &slots[1..], &turned_away);
         assert!((0..4).all(|pid| processes.claim(pid).is_some()));
         assert_eq!(processes.turned_away(), 0);
         assert_eq!(processes.claim(1), None);
@@ -158,7 +176,7 @@ mod tests {
     #[test]
     fn a_process_number_that_cannot_be_has_no_pid_and_leads_nowhere_else() {
         let (slots, turned_away) = memory(4);
-        let processes = Processes::new(&slots, &turned_away);
+        let processes = Processes::new(&slots[0], &slots[1..], &turned_away);
         assert_eq!(processes.pid(Process(u16::MAX)), None);
         processes.slot(Process(u16::MAX)); // any one of them
     }
@@ -166,7 +184,7 @@ mod tests {
     #[test]
     fn processes_that_claim_at_once_get_a_slot_each() {
         let (slots, turned_away) = memory(64);
-        let processes = Processes::new(&slots, &turned_away);
+        let processes = Processes::new(&slots[0], &slots[1..], &turned_away);
         let claim = || (0..16).map(|pid| processes.claim(pid).unwrap().0).collect::<Vec<_>>();
         let mut claimed: Vec<_> = std::thread::scope(|scope| {
             [(); 4]
@@ -194,7 +212,8 @@ mod model {
 
     fn memory(slots: usize) -> Processes<'static> {
         let slots: Box<[ProcessSlot]> = (0..slots).map(|_| ProcessSlot::default()).collect();
-        Processes::new(Box::leak(slots), Box::leak(Box::default()))
+        let slots: &[_] = Box::leak(slots);
+        Processes::new(&slots[0], &slots[1..], Box::leak(Box::default()))
     }
 
     #[test]

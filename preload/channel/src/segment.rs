@@ -24,7 +24,8 @@ struct Layout {
 impl Layout {
     const fn of(geometry: Geometry) -> Layout {
         let processes = PAGE * size_of::<Header>().div_ceil(PAGE);
-        let rings = processes + MAX_PROCESSES * size_of::<ProcessSlot>();
+        let others = (MAX_PROCESSES - 1) * size_of::<ProcessSlot>();
+        let rings = (processes + others).next_multiple_of(align_of::<RingState>());
         let modules = rings + geometry.rings as usize * ring_bytes(geometry.ring_slots as usize);
         let lost_frees = modules + MAX_MODULES * size_of::<ModuleRecord>();
         let end = lost_frees + geometry.lost_frees as usize * size_of::<LostFree>();
@@ -86,7 +87,11 @@ impl<'m> Segment<'m> {
                 base,
                 geometry,
                 header,
-                processes: Processes::new(part(base, layout.processes, MAX_PROCESSES), &header.turned_away),
+                processes: Processes::new(
+                    &header.process,
+                    part(base, layout.processes, MAX_PROCESSES - 1),
+                    &header.turned_away,
+                ),
                 modules: Modules::new(part(base, layout.modules, MAX_MODULES), &header.modules),
                 stacks: StackNumbers::new(&header.stacks),
                 lost_frees: LostFrees::new(sums),

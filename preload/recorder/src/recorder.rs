@@ -49,9 +49,10 @@ pub struct Recorder {
     /// What may be taken of the program's memory.
     pub budget: Budget,
     pub(crate) live: LiveTable,
-    pub(crate) stacks: Stacks,
-    /// How stacks are walked.
+    /// How stacks are walked. From here on what is small comes first, as it is written to at the start: so that is
+    /// in one page.
     pub unwinder: Unwinder,
+    pub(crate) stacks: Stacks,
 }
 
 /// Allocations, and their bytes, that could not be recorded because nothing was yet. An original that
@@ -101,8 +102,8 @@ impl Recorder {
             early: Early { calls: AtomicU64::new(0), bytes: AtomicU64::new(0) },
             budget: Budget::new(),
             live: LiveTable::new(),
-            stacks: Stacks::new(),
             unwinder: Unwinder::new(),
+            stacks: Stacks::new(),
         }
     }
 
@@ -112,6 +113,12 @@ impl Recorder {
     /// If there is no memory, or the kernel does not mark forked children.
     pub fn watch_forks(&self) -> Result<(), heaptrace_channel::handshake::Refusal> {
         self.fork.start(&self.budget)
+    }
+
+    /// Writes to what is small of it, before any of that is read: so the kernel maps the page that it is in once, and
+    /// not first one of zeros. In the constructor.
+    pub fn touch(&self) {
+        self.rate.store(0, Relaxed);
     }
 
     /// Begins to record for the calling thread and all others; if it is doubted that the program's blocks

@@ -25,6 +25,7 @@ type DlFindObject = unsafe extern "C" fn(*const c_void, *mut FoundObject) -> i32
 
 /// Whom to ask.
 #[derive(Debug)]
+#[repr(C)] // what all use is in front
 pub struct FindObject {
     /// The C library's `_dl_find_object`, if it has one.
     function: AtomicPtr<c_void>,

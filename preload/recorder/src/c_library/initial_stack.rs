@@ -62,6 +62,8 @@ impl Copied {
 // SAFETY: written by whoever looks first, and with the same bytes by all others.
 unsafe impl Sync for Copied {}
 
+/// Rarely needed: see layout.ld.
+#[unsafe(link_section = ".bss.large")]
 static COPIED: Copied = Copied(UnsafeCell::new([0; Copied::SIZE]));
 
 /// As far as the vector is looked for. Between it and the first function are, beside a few frames,

@@ -15,8 +15,8 @@ use core::ptr::null;
 use super::initial_stack::Auxiliary;
 use super::known_tables::KnownTables;
 use super::symbols::{Dynamic, Name, Tables};
+use crate::arch;
 use crate::sys::PAGE;
-use crate::{arch, memory};
 
 /// The public part of `struct link_map` (link.h), the same in glibc and musl.
 #[repr(C)]
@@ -94,11 +94,11 @@ impl Objects {
         })
     }
 
-    /// The paths of all but the program, and what the kernel has put there.
+    /// The paths of all but the program, this library, and what the kernel has put there.
     pub fn libraries(self, vector: Auxiliary) -> impl Iterator<Item = &'static CStr> {
         const VDSO: usize = 4 * PAGE;
         let vdso = vector.value(libc::AT_SYSINFO_EHDR).map_or(0, |at| at as usize);
-        let libraries = self.iter().skip(1);
+        let libraries = self.iter().skip(1).filter(|map| map.dynamic != own_dynamic());
         let of_files = libraries.filter(move |map| (map.dynamic as usize).wrapping_sub(vdso) >= VDSO);
         // SAFETY: a C string of the dynamic linker's, which stays as long as the object does.
         of_files.map(|map| unsafe { CStr::from_ptr(map.name) })
@@ -118,14 +118,11 @@ impl Objects {
     /// now on. In the constructor only.
     pub fn withdraw(self, names: impl Iterator<Item = Name>) {
         let Some(tables) = self.own().and_then(LinkMap::tables) else { return };
-        // SAFETY: this library's own table, which no other thread reads yet.
-        unsafe {
-            memory::make_writable(tables.symbols(), || {
-                for symbol in names.filter_map(|name| tables.find(&name)) {
-                    let symbol = (&raw const *symbol).cast_mut();
-                    ((*symbol).st_shndx, (*symbol).st_value) = (0, 0);
-                }
-            });
+        for symbol in names.filter_map(|name| tables.find(&name)) {
+            let symbol = (&raw const *symbol).cast_mut();
+            // SAFETY: this library's own table, which layout.ld has put where it can be written to, and which no
+            // other thread reads yet.
+            unsafe { ((*symbol).st_shndx, (*symbol).st_value) = (0, 0) };
         }
     }
 

@@ -166,11 +166,6 @@ impl Tables {
         })
     }
 
-    /// The addresses of the symbols: in all linkers' order, the names follow them.
-    pub fn symbols(&self) -> core::ops::Range<usize> {
-        self.symbols as usize..self.strings as usize
-    }
-
     /// The symbol that defines a name. It stays as its object does.
     pub fn find(&self, name: &Name) -> Option<&'static Symbol> {
         // SAFETY: the layout of both kinds of hash table is that of the ABI, and the dynamic linker

@@ -95,18 +95,6 @@ pub unsafe fn guard_page(at: *mut u8) {
     let _ = unsafe { call!(libc::SYS_mprotect, at, PAGE, libc::PROT_NONE) };
 }
 
-/// Runs `write` while the memory there, which can only be read, can be written to. Does not run it if
-/// the kernel does not allow that.
-///
-/// # Safety
-/// The memory belongs to the caller, and nobody else reads it meanwhile.
-pub unsafe fn make_writable(memory: Range<usize>, write: impl FnOnce()) {
-    if protect(memory.clone(), libc::PROT_READ | libc::PROT_WRITE) {
-        write();
-        protect(memory, libc::PROT_READ);
-    }
-}
-
 /// Makes memory of our own executable, and no longer writable. False if the kernel does not allow that.
 pub fn make_executable(at: NonNull<u8>, size: usize) -> bool {
     let start = at.as_ptr() as usize;

@@ -30,18 +30,21 @@ impl Visited {
 
 /// The modules of a process. As zeros, none is known.
 #[derive(Debug)]
+#[repr(C)] // see `Recorder`
 pub struct Modules {
-    find_object: FindObject,
-    initial: Initial,
     program: Executable,
+    initial: Initial,
+    find_object: FindObject,
     loaded: LoadedModules,
 }
 
 /// The modules of the start: the program and what it is linked with, which are never unloaded.
 #[derive(Debug)]
+#[repr(C)]
 struct Initial {
-    maps: [AtomicPtr<LinkMap>; 1024],
-    count: AtomicUsize,
+    /// The ends of their part of the dynamic linker's list, to which others are only added behind.
+    first: AtomicPtr<LinkMap>,
+    last: AtomicPtr<LinkMap>,
     /// Those that have a record in the channel. Written under the lock of the private stack.
     noted: [AtomicBool; 1024],
 }
@@ -49,31 +52,37 @@ struct Initial {
 impl Initial {
     /// Notes the whole list that `of` is in. Only in the constructor, while nobody changes it.
     fn fill(&self, of: *const LinkMap) {
-        // SAFETY: the dynamic linker's list, linked both ways and ended by null.
-        unsafe {
+        let end = |next: fn(&LinkMap) -> *const LinkMap| {
             let mut map = of;
-            while !(*map).previous.is_null() {
-                map = (*map).previous;
+            // SAFETY: the dynamic linker's list, linked both ways and ended by null.
+            while let Some(following) = unsafe { next(&*map).as_ref() } {
+                map = following;
             }
-            for place in &self.maps {
-                if map.is_null() {
-                    break;
-                }
-                place.store(map.cast_mut(), Relaxed);
-                self.count.fetch_add(1, Relaxed);
-                map = (*map).next;
-            }
-        }
+            map.cast_mut()
+        };
+        self.first.store(end(|map| map.previous), Relaxed);
+        self.last.store(end(|map| map.next), Relaxed);
     }
 
-    /// Which of them has that link map.
+    /// Which of them has that link map, of as many as can be noted.
     fn position(&self, map: *const LinkMap) -> Option<usize> {
-        self.maps[..self.count.load(Relaxed)].iter().position(|known| core::ptr::eq(known.load(Relaxed), map))
+        let (mut known, last) = (self.first.load(Relaxed).cast_const(), self.last.load(Relaxed).cast_const());
+        for index in 0..self.noted.len() {
+            if known == map {
+                return Some(index);
+            }
+            if known == last {
+                break;
+            }
+            // SAFETY: one of the start's, before the last of them: neither it nor what it leads to ever changes.
+            known = unsafe { (*known).next };
+        }
+        None
     }
 
     /// The program's, the first of the list.
     fn program(&self) -> *const LinkMap {
-        self.maps[0].load(Relaxed)
+        self.first.load(Relaxed)
     }
 }
 
@@ -120,18 +129,18 @@ impl Modules {
     /// None is known.
     pub const fn new() -> Modules {
         Modules {
-            find_object: FindObject::new(),
-            initial: Initial {
-                maps: [const { AtomicPtr::new(null_mut()) }; 1024],
-                count: AtomicUsize::new(0),
-                noted: [const { AtomicBool::new(false) }; 1024],
-            },
             program: Executable {
                 headers: AtomicUsize::new(0),
                 count: AtomicUsize::new(0),
                 start: AtomicUsize::new(0),
                 end: AtomicUsize::new(0),
             },
+            initial: Initial {
+                first: AtomicPtr::new(null_mut()),
+                last: AtomicPtr::new(null_mut()),
+                noted: [const { AtomicBool::new(false) }; 1024],
+            },
+            find_object: FindObject::new(),
             loaded: LoadedModules::new(),
         }
     }

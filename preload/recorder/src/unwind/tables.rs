@@ -8,21 +8,22 @@ use super::rules::Rules;
 
 /// What is known of code and stacks. As zeros, nothing.
 #[derive(Debug)]
+#[repr(C)] // see `Recorder`
 pub struct Tables {
-    pub rules: Rules,
-    pub modules: Modules,
-    pub private_stack: PrivateStack,
     /// Where the main thread's stack ends.
     pub main_stack_top: AtomicUsize,
+    pub private_stack: PrivateStack,
+    pub modules: Modules,
+    pub rules: Rules,
 }
 
 impl Tables {
     pub const fn new() -> Tables {
         Tables {
-            rules: Rules::new(),
-            modules: Modules::new(),
-            private_stack: PrivateStack::new(),
             main_stack_top: AtomicUsize::new(0),
+            private_stack: PrivateStack::new(),
+            modules: Modules::new(),
+            rules: Rules::new(),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::thread::Thread;
 
 /// The unwinder of a process: all that its threads share. As zeros, it knows nothing yet.
 #[derive(Debug)]
+#[repr(C)] // see `Recorder`
 pub struct Unwinder {
     tables: Tables,
     places: Places,
