@@ -77,8 +77,14 @@ impl Images {
     }
 
     /// Drops those in which nothing can happen any more, each of which `last` sees before. Looks for them now and
-    /// then only, unless somebody waits for that. True if there were some.
-    pub fn drop_abandoned(&mut self, is_awaited: bool, mut last: impl FnMut(&Image)) -> bool {
+    /// then only, unless somebody waits for that. `none_forked`: none of their processes has a child. True if there were
+    /// some.
+    pub fn drop_abandoned(
+        &mut self,
+        is_awaited: bool,
+        none_forked: bool,
+        mut last: impl FnMut(&Image),
+    ) -> bool {
         if self.looked.elapsed() < self.interval && !is_awaited {
             return false;
         }
@@ -86,8 +92,9 @@ impl Images {
         let before = self.all.len();
         self.all.retain_mut(|(_, image)| {
             // After it was abandoned, one more look: an unknown child may have written until then.
-            let goes_on =
-                !image.is_abandoned() || image.drain() > 0 || image.members().iter().next().is_some();
+            let goes_on = !image.is_abandoned(none_forked)
+                || image.drain() > 0
+                || image.members().iter().next().is_some();
             if !goes_on {
                 last(image);
             }

@@ -419,7 +419,8 @@ impl Session {
         let told = &mut self.summary.turned_away;
         let is_told =
             |image: &Image| turned_away(image).into_iter().for_each(|children| children.add_to(told));
-        if self.images.drop_abandoned(self.is_asked, is_told) {
+        let none_forked = self.is_asked && self.kin.as_ref().is_some_and(|kin| !kin.have_forked());
+        if self.images.drop_abandoned(self.is_asked, none_forked, is_told) {
             self.last_life = Instant::now();
         }
     }

@@ -313,12 +313,16 @@ impl Image {
     ///
     /// Also asks now and then while a process lives, if the first one does not: the ids of the others
     /// are what the program says, and may be those of strangers.
-    pub fn is_abandoned(&mut self) -> bool {
+    ///
+    /// `none_forked`: there are no others.
+    pub fn is_abandoned(&mut self, none_forked: bool) -> bool {
         const INTERVAL: Duration = Duration::from_secs(10);
         let all_are_over = self.members.iter().all(|(_, member)| member.watch.is_over(true));
         let is_first_gone = || !self.members.iter().any(|(_, member)| member.is_first());
         let is_due = || is_first_gone() && self.asked_kernel.elapsed() > INTERVAL;
-        if !self.abandoned && (all_are_over || is_due()) {
+        if none_forked && all_are_over {
+            self.abandoned = true; // to ask the kernel takes a tenth of a millisecond
+        } else if !self.abandoned && (all_are_over || is_due()) {
             self.asked_kernel = Instant::now();
             self.abandoned = self.segment.mapping().is_abandoned().unwrap_or(true);
         }

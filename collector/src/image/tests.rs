@@ -107,7 +107,7 @@ impl Memory {
         }
         write();
         drop(self); // the program is gone
-        assert!(image.is_abandoned(), "{writes:?}");
+        assert!(image.is_abandoned(false), "{writes:?}");
         for _ in 0..10 {
             image.read_modules();
             if !image.drain_written() {

@@ -87,6 +87,12 @@ impl Kin {
         known.silent(Duration::ZERO).find(|exec| exec.pid == pid).map(Exec::missed)
     }
 
+    /// Has any of the descendants forked, as far as can be told? The children of the first process do not count.
+    pub fn have_forked(&self) -> bool {
+        let known = self.shared.catch_up();
+        known.has_forked || known.has_gaps
+    }
+
     /// The processes that did not announce what they executed last, and whether there may be more.
     pub fn missed(&self) -> (Vec<Missed>, bool) {
         /// A process that has just executed a program may be about to announce it.
@@ -156,5 +162,8 @@ mod tests {
         }
         assert_eq!(missed, [silent, late]);
         assert!(kin.left(silent).is_some() && kin.left(announced).is_none());
+        assert!(!kin.have_forked());
+        std::process::Command::new("sh").args(["-c", "true; (true)"]).status().unwrap();
+        assert!(kin.have_forked());
     }
 }

@@ -78,6 +78,8 @@ pub struct Known {
     pub missed: Vec<Missed>,
     /// There were more events than the socket had room for.
     pub has_gaps: bool,
+    /// One of them has forked, other than the first.
+    pub has_forked: bool,
     /// How many programs were announced since the last one that was not.
     announced: u32,
     /// What was executed since by whom, and when, and was not looked at.
@@ -137,6 +139,7 @@ impl Known {
             Some(ProcEvent::Fork { parent, child }) if self.processes.contains_key(&parent) => {
                 self.processes.insert(child, None);
                 self.first.extend((parent == self.root).then_some(child));
+                self.has_forked |= parent != self.root;
             }
             Some(ProcEvent::Exec { pid, at }) => {
                 let is_calm = self.is_calm();
