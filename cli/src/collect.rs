@@ -69,6 +69,7 @@ pub fn run() -> Result<()> {
         sockets,
         token,
         pattern,
+        file: None, // it is not known which files there will be
         rate: rate.unwrap_or(config::DEFAULT_RATE),
         program: Some(program),
         expected: Vec::new(), // it asks already

@@ -52,6 +52,7 @@ pub use add_names::{Filled, Sought, add_names};
 pub use door::Door;
 pub use fold::{add_up_sizes, keep_largest, shorten};
 pub use form::{Form, Times};
+pub use heaptrace_pprof::whole_file::Nameless;
 pub use heaptrace_symbolize as symbolize;
 pub use kin::ProcessEvents;
 pub use listener::Sockets;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use heaptrace_channel::config::bad_placeholder;
-use heaptrace_pprof::whole_file;
+use heaptrace_pprof::whole_file::{self, Nameless};
 
 /// The pattern if nobody says otherwise.
 pub const DEFAULT_PATTERN: &str = "heaptrace.%n.%p.prof";
@@ -94,13 +94,14 @@ impl Pattern {
         }
     }
 
-    /// Could the profile of a program of that name be written, as far as can be told in advance?
+    /// Could the profile of a program of that name be written, as far as can be told in advance? If it is known where it
+    /// will be, the file is there that it can be written to.
     ///
     /// # Errors
     /// Which file cannot be written, and why.
-    pub fn check(&self, name: &OsStr) -> Result<(), (PathBuf, io::Error)> {
+    pub fn check(&self, name: &OsStr) -> Result<Option<Nameless>, (PathBuf, io::Error)> {
         if !self.folder_is_known() {
-            return Ok(());
+            return Ok(None);
         }
         let (pid, started) = (std::process::id(), SystemTime::now());
         let path = self.path(&Subject { name, pid, started, is_program: true });

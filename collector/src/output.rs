@@ -9,6 +9,7 @@ use crossbeam_channel::Receiver;
 use hashbrown::HashMap;
 use heaptrace_channel::processes::Process;
 use heaptrace_channel::weight::OFF;
+use heaptrace_pprof::whole_file::Nameless;
 use heaptrace_symbolize::Symbolizer;
 
 use crate::names::Names;
@@ -29,6 +30,8 @@ const WRITERS: usize = 2;
 #[derive(Debug)]
 pub struct Output {
     pattern: Pattern,
+    /// What the program's profile can be written to.
+    file: Option<Nameless>,
     writers: Writers,
     witness: Option<Box<dyn Witness>>,
     pending: HashMap<Key, Pending>,
@@ -61,6 +64,7 @@ impl Output {
     /// No profile yet; of so many processes the profiles are kept in mind. `waker` wakes who is to hear of each.
     pub fn new(
         pattern: Pattern,
+        file: Option<Nameless>,
         named: usize,
         symbolizer: Arc<Symbolizer>,
         witness: Option<Box<dyn Witness>>,
@@ -70,7 +74,7 @@ impl Output {
         let writers = Writers::new(WRITERS, symbolizer, news, waker.clone());
         let (profiles, series) = (Profiles::new(named), AllSeries::new(named));
         let (pending, names) = Default::default();
-        Output { pattern, writers, witness, pending, profiles, series, names }
+        Output { pattern, file, writers, witness, pending, profiles, series, names }
     }
 
     /// Has the profile of a process written.
@@ -92,7 +96,8 @@ impl Output {
         // The first process of a pid namespace, a container's: the kernel ends all others there with it.
         let ends_us = waiting.is_some() && snapshot.pid == 1;
         self.pending.insert(snapshot.key, Pending { written, waiting });
-        self.writers.write(Job { path, snapshot, occasion: Occasion::End { ends_us } });
+        let file = self.file.take_if(|_| is_program);
+        self.writers.write(Job { path, file, snapshot, occasion: Occasion::End { ends_us } });
     }
 
     /// Has a profile written of a process that goes on, beside where that of its end will be.
@@ -102,7 +107,7 @@ impl Output {
         let end = self.pattern.path(&subject);
         let whose = Whose { name, pid: snapshot.pid, is_program };
         if let Some(path) = self.series.begin(snapshot.key, whose, &end, &mut self.names) {
-            self.writers.write(Job { path, snapshot, occasion: Occasion::Interval });
+            self.writers.write(Job { path, file: None, snapshot, occasion: Occasion::Interval });
         }
     }
 

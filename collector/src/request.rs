@@ -9,6 +9,7 @@ use std::{fmt, io};
 
 use heaptrace_channel::config::TOKEN_LENGTH;
 use heaptrace_channel::plain;
+use heaptrace_pprof::whole_file::Nameless;
 use heaptrace_symbolize::Symbolizer;
 
 use crate::door::Door;
@@ -31,6 +32,8 @@ pub struct Config {
     pub token: [u8; TOKEN_LENGTH],
     /// How profiles are named.
     pub pattern: Pattern,
+    /// What the program's profile can be written to, if that is there already.
+    pub file: Option<Nameless>,
     /// Mean bytes between samples, for a program that does not tell its own.
     pub rate: u64,
     /// The program, if it runs already.

@@ -52,6 +52,7 @@ pub fn run(config: Config, plans: Plans, supervisor: Option<Box<dyn Supervisor>>
         listener: Listener::new(config.sockets, config.token, &waker, !is_fine(config.rate))?,
         output: Output::new(
             config.pattern,
+            config.file,
             config.named,
             config.symbolizer,
             config.witness,

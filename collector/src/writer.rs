@@ -18,6 +18,7 @@ use crate::recording::{Counters, Recording, Since};
 use crate::snapshot::{Key, Snapshot};
 use crate::wake::Waker;
 use heaptrace_pprof::Packer;
+use heaptrace_pprof::whole_file::Nameless;
 use heaptrace_symbolize::{Complaint, Symbolizer, Symbols};
 
 /// A profile to write.
@@ -25,6 +26,8 @@ use heaptrace_symbolize::{Complaint, Symbolizer, Symbols};
 pub struct Job {
     /// Where it goes.
     pub path: PathBuf,
+    /// The file that is to be there, if it is made already.
+    pub file: Option<Nameless>,
     /// What it says.
     pub snapshot: Snapshot,
     /// What it is written for.
@@ -157,11 +160,11 @@ impl Worker {
 }
 
 fn write(job: Job, symbolizer: &Symbolizer, packer: &mut Packer) -> Done {
-    let Job { path, snapshot, occasion } = job;
+    let Job { path, file, snapshot, occasion } = job;
     // A fault of ours costs this profile, not those of the session's other processes.
     let written = catch_unwind(AssertUnwindSafe(|| {
         let (message, counters) = message(&snapshot, None, Form::FILE, symbolizer);
-        (counters, packer.write(&path, &message))
+        (counters, packer.write(&path, file, &message))
     }));
     let fault = || io::Error::other("it met a fault of heaptrace's, please report it");
     let (counters, result) = written.unwrap_or_else(|_| (snapshot.counters, Err(fault())));
@@ -205,7 +208,7 @@ mod tests {
             let (executable, command) = ("/bin/true".into(), Vec::new());
             let program = Program { pid: 7, started_as: PathBuf::new(), executable, command };
             let snapshot = Snapshot::of_nothing(Key::default(), program, 1);
-            writers.write(Job { path, snapshot, occasion: Occasion::End { ends_us: false } });
+            writers.write(Job { path, file: None, snapshot, occasion: Occasion::End { ends_us: false } });
             writers.threads.len()
         };
         assert_eq!(write(folder.path().join("out.prof")), 0);

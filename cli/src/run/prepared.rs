@@ -11,7 +11,7 @@ use heaptrace_collector::question::questions;
 use heaptrace_collector::request::Config;
 use heaptrace_collector::summary::Summary;
 use heaptrace_collector::symbolize::{Options, Symbolizer};
-use heaptrace_collector::{Bed, ProcessEvents, Program};
+use heaptrace_collector::{Bed, Nameless, ProcessEvents, Program};
 use heaptrace_push::{Pushed, Settings};
 use heaptrace_report::say::{self, say};
 
@@ -89,7 +89,7 @@ struct Prepared {
 
 fn prepare(args: &Args) -> Result<Prepared> {
     let mut command = Command::find(&args.command)?;
-    check_output(&args.output, &command.path)?;
+    let file = check_output(&args.output, &command.path)?;
     let obstacle = preflight::obstacle(&command.path);
     let invitation = Invitation::put(&mut command, library::RECORDER, obstacle.as_ref(), args.children)?;
     command.set(config::RATE, RateText(args.rate).to_string().into());
@@ -101,7 +101,7 @@ fn prepare(args: &Args) -> Result<Prepared> {
     let endpoints = endpoints(args, &mut command)?;
     let url = endpoints.url();
     let push = push(args, &mut command)?;
-    let collector = start_collector(args, &command, obstacle.as_ref(), invitation, endpoints, push)?;
+    let collector = start_collector(args, &command, file, obstacle.as_ref(), invitation, endpoints, push)?;
     if let Some(url) = url.filter(|_| !args.quiet) {
         say(messages::run::serving(&url));
     }
@@ -109,7 +109,7 @@ fn prepare(args: &Args) -> Result<Prepared> {
 }
 
 /// Said before the program starts and not after its hours of work.
-fn check_output(pattern: &Pattern, program: &Path) -> Result<()> {
+fn check_output(pattern: &Pattern, program: &Path) -> Result<Option<Nameless>> {
     let name = program.file_name().unwrap_or_default();
     pattern.check(name).map_err(|(path, why)| anyhow!(messages::collect::cannot_write(&path, &why)))
 }
@@ -142,6 +142,7 @@ fn push(args: &Args, command: &mut Command) -> Result<Option<Settings>> {
 fn start_collector(
     args: &Args,
     command: &Command,
+    file: Option<Nameless>,
     obstacle: Option<&Obstacle>,
     invitation: Invitation,
     endpoints: Endpoints,
@@ -150,7 +151,8 @@ fn start_collector(
     let us = std::process::id();
     let events = ProcessEvents::listen(us);
     let heard = events.as_ref().map(ProcessEvents::descriptor);
-    let kept: Vec<_> = invitation.sockets.descriptors().chain(heard).chain(endpoints.descriptors()).collect();
+    let own = heard.into_iter().chain(file.as_ref().map(Nameless::descriptor));
+    let kept: Vec<_> = invitation.sockets.descriptors().chain(own).chain(endpoints.descriptors()).collect();
     let begin = || {
         let executable = fs::canonicalize(&command.path).unwrap_or_else(|_| command.path.clone());
         let asks = !args.no_patch && obstacle.is_none();
@@ -169,6 +171,7 @@ fn start_collector(
             sockets: invitation.sockets,
             token: invitation.token,
             pattern: args.output.clone().on_behalf_of(us),
+            file,
             rate: args.rate,
             program: None,
             expected,

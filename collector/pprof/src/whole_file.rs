@@ -1,19 +1,21 @@
 //! Files that are there whole or not at all: profiles, reports, whatever a user names with `-o`.
 //!
-//! - A regular file, and what does not exist yet, is written under a hidden name in the same folder,
-//!   with mode 0600, and renamed: nobody who opens the path sees half of it.
+//! - A regular file, and what does not exist yet, is written without a name in the same folder, or under a hidden one
+//!   where there can be no file without, with mode 0600, and gets its name when all is written: nobody who opens the path
+//!   sees half of it.
 //! - Whatever else is there (a device, a fifo, a symbolic link) stays what it is and is written
 //!   through, and so is a file that is mounted there or whose folder cannot be written to: when all
 //!   of it is known, so that a failure before that leaves what was there.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, Write};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Access, OFlags, access, fcntl_setfl};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, access, fcntl_setfl, linkat};
 use rustix::io::Errno;
 use tempfile::{NamedTempFile, PersistError};
 
@@ -27,6 +29,8 @@ pub struct WholeFile {
 
 #[derive(Debug)]
 enum Content {
+    /// In a file that is to be there.
+    Nameless(Nameless),
     /// In a file that takes the place of the path.
     Beside(NamedTempFile),
     /// In memory, for what is written through.
@@ -39,13 +43,24 @@ impl WholeFile {
     /// # Errors
     /// If there can be no such file.
     pub fn create(path: &Path) -> io::Result<WholeFile> {
+        WholeFile::create_in(None, path)
+    }
+
+    /// The same, in a file that is there already, if that is in the same folder.
+    ///
+    /// # Errors
+    /// If there can be no such file.
+    pub fn create_in(file: Option<Nameless>, path: &Path) -> io::Result<WholeFile> {
+        let nameless = || file.filter(|file| file.folder == folder(path)).or_else(|| Nameless::create(path));
         let content = match fs::symlink_metadata(path).map(|metadata| metadata.file_type()) {
             Ok(kind) if kind.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(kind) if !kind.is_file() => Content::Memory(Vec::new()),
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            present => match temporary(path) {
+            present => match nameless()
+                .map_or_else(|| temporary(path).map(Content::Beside), |file| Ok(Content::Nameless(file)))
+            {
                 Err(_) if present.is_ok() => Content::Memory(Vec::new()),
-                temporary => Content::Beside(temporary?),
+                content => content?,
             },
         };
         Ok(WholeFile { path: path.to_owned(), content })
@@ -57,26 +72,88 @@ impl WholeFile {
     /// If that cannot be. A regular file is then as it was, unless it had to be written through.
     pub fn finish(self) -> io::Result<()> {
         match self.content {
+            Content::Nameless(file) => file.name(&self.path),
             Content::Beside(temporary) => replace(&self.path, temporary),
             Content::Memory(bytes) => write_through(&self.path, &mut &bytes[..]),
         }
     }
 }
 
-/// Could `path` be written, as far as can be told without doing it?
+/// Could `path` be written, as far as can be told without doing it? Returns the file that it could be written to, if
+/// there is one: to make another takes time.
 ///
 /// # Errors
 /// Why not.
-pub fn check(path: &Path) -> io::Result<()> {
+pub fn check(path: &Path) -> io::Result<Option<Nameless>> {
     match WholeFile::create(path)?.content {
-        Content::Memory(_) if path.exists() => Ok(access(path, Access::WRITE_OK)?),
-        Content::Memory(_) | Content::Beside(_) => Ok(()),
+        Content::Memory(_) if path.exists() => access(path, Access::WRITE_OK)?,
+        Content::Memory(_) | Content::Beside(_) => {}
+        Content::Nameless(file) => return Ok(Some(file)),
+    }
+    Ok(None)
+}
+
+/// A file for its owner only that has no name yet, in the folder where it is to have one. Without one it goes with whoever
+/// has it open.
+#[derive(Debug)]
+pub struct Nameless {
+    folder: PathBuf,
+    file: File,
+}
+
+impl Nameless {
+    /// Makes one for that path, if the file system can.
+    fn create(path: &Path) -> Option<Nameless> {
+        let folder = folder(path).to_owned();
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let file = rustix::fs::open(&folder, flags, Mode::RUSR | Mode::WUSR).ok()?;
+        Some(Nameless { folder, file: file.into() })
+    }
+
+    /// Its descriptor.
+    pub fn descriptor(&self) -> RawFd {
+        self.file.as_raw_fd()
+    }
+
+    /// Gives it this name, in the place of who has it now.
+    fn name(self, path: &Path) -> io::Result<()> {
+        match self.link(path) {
+            // Who is there is replaced by a link, as no link can take its place.
+            Err(Errno::EXIST) => match self.linked_beside(path) {
+                Ok(temporary) => replace(path, temporary),
+                Err(_) => self.copy(path),
+            },
+            Err(_) => self.copy(path), // there is no /proc, or something else is mounted there by now
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn link(&self, path: &Path) -> rustix::io::Result<()> {
+        let own = format!("/proc/self/fd/{}", self.descriptor());
+        linkat(CWD, own, CWD, path, AtFlags::SYMLINK_FOLLOW)
+    }
+
+    /// Gives it a hidden name in the same folder.
+    fn linked_beside(&self, path: &Path) -> io::Result<NamedTempFile> {
+        hidden().make_in(folder(path), |path| {
+            self.link(path)?;
+            self.file.try_clone()
+        })
+    }
+
+    /// Writes what is in it to another file with that name.
+    fn copy(mut self, path: &Path) -> io::Result<()> {
+        let mut copied = temporary(path)?;
+        self.file.rewind()?;
+        io::copy(&mut self.file, copied.as_file_mut())?;
+        replace(path, copied)
     }
 }
 
 impl Write for WholeFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.content {
+            Content::Nameless(file) => file.file.write(bytes),
             Content::Beside(temporary) => temporary.as_file_mut().write(bytes),
             Content::Memory(memory) => memory.write(bytes),
         }
@@ -95,9 +172,15 @@ fn folder(path: &Path) -> &Path {
 /// A file with a hidden name in the same folder as `path`, for its owner only.
 fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     // Opened here, for an error that does not speak of the hidden name.
-    tempfile::Builder::new().prefix(".heaptrace-").suffix(".tmp").make_in(folder(path), |path| {
+    hidden().make_in(folder(path), |path| {
         OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
     })
+}
+
+fn hidden() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".heaptrace-").suffix(".tmp");
+    builder
 }
 
 fn replace(path: &Path, temporary: NamedTempFile) -> io::Result<()> {
@@ -187,6 +270,40 @@ mod tests {
         }
         assert_eq!(fs::read_to_string(folder.path().join("file")).unwrap(), "old");
         assert_eq!(names(folder.path()), ["file", "link"]);
+    }
+
+    #[test]
+    fn a_file_that_can_be_there_without_a_name_has_one_only_when_all_is_written() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("file");
+        let Some(kept) = check(&path).unwrap() else { return }; // this file system has none
+        let number = kept.descriptor();
+        let mut file = WholeFile::create_in(Some(kept), &path).unwrap();
+        file.write_all(b"text").unwrap();
+        assert!(names(folder.path()).is_empty());
+        assert!(matches!(&file.content, Content::Nameless(file) if file.descriptor() == number));
+        file.finish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "text");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        let kept = check(&path).unwrap();
+        let elsewhere = tempdir().unwrap();
+        let mut file = WholeFile::create_in(kept, &elsewhere.path().join("file")).unwrap();
+        file.write_all(b"text").unwrap();
+        file.finish().unwrap();
+        assert_eq!(names(elsewhere.path()), ["file"]);
+    }
+
+    #[test]
+    fn what_can_get_no_link_is_copied() {
+        let folder = tempdir().unwrap();
+        let Some(mut nameless) = Nameless::create(Path::new("/dev/shm/x")) else { return };
+        nameless.file.write_all(b"text").unwrap();
+        let path = folder.path().join("file");
+        if fs::metadata(folder.path()).unwrap().dev() != nameless.file.metadata().unwrap().dev() {
+            nameless.name(&path).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "text");
+            assert_eq!(names(folder.path()), ["file"]);
+        }
     }
 
     #[test]

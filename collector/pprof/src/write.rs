@@ -8,7 +8,7 @@ use flate2::{Compress, Compression, FlushCompress, Status};
 use prost::Message;
 
 use crate::proto::Profile;
-use crate::whole_file::WholeFile;
+use crate::whole_file::{Nameless, WholeFile};
 
 /// The bytes of a file with `profile` in it, gzipped.
 pub fn encode(profile: &Profile) -> Vec<u8> {
@@ -35,7 +35,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// # Errors
 /// If it cannot be written.
 pub fn write_file(path: &Path, profile: &Profile) -> io::Result<()> {
-    Packer::new().write(path, &profile.encode_to_vec())
+    Packer::new().write(path, None, &profile.encode_to_vec())
 }
 
 /// Gzips profiles, one after the other: its tables, of a third of a MiB, are made once, which takes longer than to pack a
@@ -51,12 +51,13 @@ impl Packer {
         Packer(Compress::new_gzip(LEVEL, LARGEST_WINDOW))
     }
 
-    /// Writes a profile to `path` that is [encoded](crate::samples::Encoded) already, gzipped, as a [`WholeFile`].
+    /// Writes a profile to `path` that is [encoded](crate::samples::Encoded) already, gzipped, as a [`WholeFile`], in
+    /// that file if there is one.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn write(&mut self, path: &Path, message: &[u8]) -> io::Result<()> {
-        let mut file = WholeFile::create(path)?;
+    pub fn write(&mut self, path: &Path, file: Option<Nameless>, message: &[u8]) -> io::Result<()> {
+        let mut file = WholeFile::create_in(file, path)?;
         self.pack(message, &mut file)?;
         file.finish()
     }
@@ -139,7 +140,7 @@ mod tests {
         let varied =
             |length: u32| (0..length).flat_map(|i| i.wrapping_mul(i).to_le_bytes()).collect::<Vec<_>>();
         for message in [varied(100_000), Vec::new(), varied(10)] {
-            packer.write(&path, &message).unwrap();
+            packer.write(&path, None, &message).unwrap();
             let mut read = Vec::new();
             GzDecoder::new(File::open(&path).unwrap()).read_to_end(&mut read).unwrap();
             assert!(read == message, "{} bytes", message.len());
