@@ -39,6 +39,7 @@ pub mod recording;
 pub mod request;
 mod series;
 pub mod session;
+mod silent;
 pub mod snapshot;
 mod stacks;
 pub mod stderr;

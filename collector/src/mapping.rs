@@ -91,7 +91,8 @@ impl SharedMemory {
         }
         let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new mapping, of a file that cannot shrink under it.
-        let base = unsafe { mmap(null_mut(), size, access, MapFlags::SHARED, &file, 0) }?;
+        let base =
+            unsafe { mmap(null_mut(), size, access, sharing(seals.contains(SealFlags::WRITE)), &file, 0) }?;
         let base = NonNull::new(base.cast()).ok_or_else(|| io::Error::other("mapped at null"))?;
         Ok(SharedMemory { base, size, file })
     }
@@ -117,11 +118,15 @@ impl SharedMemory {
                 MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
             )?;
             let abandoned = fcntl_add_seals(&self.file, SealFlags::WRITE).is_ok();
-            let sharing = if abandoned { MapFlags::PRIVATE | MapFlags::NORESERVE } else { MapFlags::SHARED };
-            mmap(at, size, access, sharing | MapFlags::FIXED, &self.file, 0)?;
+            mmap(at, size, access, sharing(abandoned) | MapFlags::FIXED, &self.file, 0)?;
             Ok(abandoned)
         }
     }
+}
+
+/// How a segment is mapped: what is sealed against writing, as everybody has let go of it, cannot be shared any more.
+fn sharing(is_sealed: bool) -> MapFlags {
+    if is_sealed { MapFlags::PRIVATE | MapFlags::NORESERVE } else { MapFlags::SHARED }
 }
 
 impl Drop for SharedMemory {

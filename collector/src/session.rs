@@ -22,9 +22,11 @@ use crate::patch::{Planner, Plans};
 use crate::program::Program;
 use crate::question::{self, Questions};
 use crate::request::{Config, Request, Supervisor};
+use crate::silent::Silent;
 use crate::snapshot::{Key, Snapshot};
 use crate::summary::{MOST_NAMED, Malloc, Missed, Refused, Summary, TurnedAway, Unpatched, WhyMissed};
 use crate::wake::{Bed, Waker};
+use crate::watch::Watch;
 use crate::writer::Done;
 
 /// How long a session goes on after the last process has gone: one may just be in exec, between its
@@ -121,6 +123,14 @@ struct Session {
     last_life: Instant,
 }
 
+/// A process that is over, or waits at its exit.
+struct Finished {
+    /// Its image's place.
+    index: usize,
+    process: Process,
+    over: bool,
+}
+
 impl Session {
     /// Returns what goes on beside it.
     fn run(mut self) -> Option<JoinHandle<()>> {
@@ -209,8 +219,13 @@ impl Session {
         let is_emulated = matches!(arrival.segment, Err(Refusal::ForksUnseen));
         let has_left = !is_emulated && self.images.replace(arrival.pid);
         self.summary.processes += usize::from(!has_left);
+        let watch = Watch::on(arrival.pid, &self.waker);
+        if let Some(silent) = self.silent(&arrival, &watch) {
+            return self.pass(arrival.pid, &silent);
+        }
+        let watched = (arrival.pid, watch);
         let image =
-            arrival.segment.and_then(|file| Image::open(file, arrival.pid, &self.planner.plain, &self.waker));
+            arrival.segment.and_then(|file| Image::open(file, watched, &self.planner.plain, &self.waker));
         if let Some(kin) = &self.kin {
             kin.announce(arrival.pid, image.as_ref().map_or_else(|_| kin::now(), Image::started));
         }
@@ -231,6 +246,22 @@ impl Session {
                 }
                 self.refuse(Refused { pid: arrival.pid, name: arrival.name, why });
             }
+        }
+    }
+
+    /// A process that was over before it arrived here, and recorded nothing; not the program, which has a profile.
+    fn silent(&self, arrival: &Arrival, watch: &Watch) -> Option<Silent> {
+        let may_be_program =
+            self.program.as_ref().map_or(self.supervisor.is_some(), |program| program.pid == arrival.pid);
+        let is_other = matches!(watch, Watch::Over) && !arrival.wants_patches && !may_be_program;
+        arrival.segment.as_ref().ok().filter(|_| is_other).and_then(Silent::of)
+    }
+
+    fn pass(&mut self, pid: u32, silent: &Silent) {
+        self.kin.iter().for_each(|kin| kin.announce(pid, silent.started()));
+        self.refused.remove(&pid);
+        if let Some(name) = silent.with_own_malloc(pid, &self.planner.plain) {
+            Missed::one(pid, name, WhyMissed::OwnMalloc).add_to(&mut self.summary.missed);
         }
     }
 
@@ -312,36 +343,35 @@ impl Session {
         if self.supervisor.is_some() && self.program.is_none() {
             return; // which one is the program will be known in an instant
         }
-        for index in 0..self.images.all().len() {
-            let (id, image) = &self.images.all()[index];
-            let id = *id;
-            let finished: Vec<_> = image
-                .members()
-                .iter()
-                .filter(|(_, member)| !self.output.is_writing(Key { image: id, number: member.number }))
-                .map(|(process, member)| (process, member.pid, image.is_over(member)))
-                .filter(|&(process, pid, over)| match over {
-                    true => !self.will_be_told_of(index, pid),
-                    false => image.is_exiting(process),
-                })
-                .map(|(process, _, over)| (process, over))
-                .collect();
-            if finished.is_empty() {
-                continue;
-            }
-            // Who has ended as another program has announced itself as that before, and what they wrote
-            // last is in the rings.
-            self.welcome();
+        let finished: Vec<_> = (0..self.images.all().len()).flat_map(|index| self.finished(index)).collect();
+        if finished.is_empty() {
+            return;
+        }
+        // Who has ended as another program has announced itself as that before, and what they wrote
+        // last is in the rings.
+        self.welcome();
+        for Finished { index, process, over } in finished {
             if !self.images.all_mut()[index].1.drain_written() {
                 continue;
             }
-            for (process, over) in finished {
-                self.finish(index, process, over);
-                if over {
-                    self.forget(index, process);
-                }
+            self.finish(index, process, over);
+            if over {
+                self.forget(index, process);
             }
         }
+    }
+
+    /// The processes of an image that are over, or wait at their exit.
+    fn finished(&self, index: usize) -> Vec<Finished> {
+        let (id, image) = &self.images.all()[index];
+        let is_writing = |member: &Member| self.output.is_writing(Key { image: *id, number: member.number });
+        let members = image.members().iter().filter(|(_, member)| !is_writing(member));
+        let members = members.map(|(process, member)| (process, member.pid, image.is_over(member)));
+        let finished = members.filter(|&(process, pid, over)| match over {
+            true => !self.will_be_told_of(index, pid),
+            false => image.is_exiting(process),
+        });
+        finished.map(|(process, _, over)| Finished { index, process, over }).collect()
     }
 
     /// Is it the program, at whose end somebody tells what the kernel says of it, but has not yet?
@@ -351,10 +381,12 @@ impl Session {
 
     /// Is it the program? An image that it left by exec is not its last one.
     fn is_program(&self, index: usize, pid: u32, over: bool) -> bool {
-        let superseded = self.images.all()[index + 1..].iter().any(|(_, image)| image.program.pid == pid)
-            || (over && self.refused.contains_key(&pid))
-            || (over && self.kin.as_ref().is_some_and(|kin| kin.left(pid).is_some()));
-        !superseded && self.program.as_ref().is_some_and(|program| program.pid == pid)
+        let is_superseded = || {
+            self.images.all()[index + 1..].iter().any(|(_, image)| image.program.pid == pid)
+                || (over && self.refused.contains_key(&pid))
+                || (over && self.kin.as_ref().is_some_and(|kin| kin.left(pid).is_some()))
+        };
+        self.program.as_ref().is_some_and(|program| program.pid == pid) && !is_superseded()
     }
 
     /// Has a profile written, unless there is nothing to say, or nothing new.

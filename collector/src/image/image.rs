@@ -72,11 +72,16 @@ pub struct Image {
 }
 
 impl Image {
-    /// Takes on the segment that process `pid` sent; its program may be one of the `plain` ones.
+    /// Takes on the segment that process `pid` sent, which is watched; its program may be one of the `plain` ones.
     ///
     /// # Errors
     /// [`Refusal::NotMapped`] if it is not a segment, or there is no memory to map it.
-    pub fn open(file: OwnedFd, pid: u32, plain: &PlainPrograms, waker: &Waker) -> Result<Image, Refusal> {
+    pub fn open(
+        file: OwnedFd,
+        (pid, watch): (u32, Watch),
+        plain: &PlainPrograms,
+        waker: &Waker,
+    ) -> Result<Image, Refusal> {
         let files = Files::of(pid);
         let segment = Mapped::segment(file)?;
         let header = segment.get().header();
@@ -109,7 +114,7 @@ impl Image {
             eras: Eras::new(started.elapsed().unwrap_or_default()),
             began: started,
         };
-        image.members.add(Process(0), pid, Watch::on(pid, waker), started);
+        image.members.add(Process(0), pid, watch, started);
         Ok(image)
     }
 

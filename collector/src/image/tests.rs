@@ -18,6 +18,7 @@ use super::Image;
 use crate::mapping::SharedMemory;
 use crate::patch::PlainPrograms;
 use crate::wake::{Bed, Waker};
+use crate::watch::Watch;
 
 const GEOMETRY: Geometry = Geometry { rings: 3, ring_slots: 64, lost_frees: 16 };
 
@@ -97,9 +98,8 @@ impl Memory {
         if when == When::BeforeOpen {
             write();
         }
-        let Ok(mut image) =
-            Image::open(self.file.try_clone().unwrap(), self.pid, &PlainPrograms::default(), waker)
-        else {
+        let (file, watched) = (self.file.try_clone().unwrap(), (self.pid, Watch::on(self.pid, waker)));
+        let Ok(mut image) = Image::open(file, watched, &PlainPrograms::default(), waker) else {
             return false;
         };
         if when == When::AfterRead {

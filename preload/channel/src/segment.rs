@@ -2,12 +2,13 @@
 
 use core::ptr::NonNull;
 
+use crate::atomic::Ordering::Relaxed;
 use crate::geometry::Geometry;
 use crate::header::Header;
 use crate::lost_frees::{LostFree, LostFrees};
 use crate::modules::{MAX_MODULES, ModuleRecord, Modules};
 use crate::processes::{MAX_PROCESSES, ProcessSlot, Processes};
-use crate::ring::{RingState, Rings, ring_bytes};
+use crate::ring::{HEAD_AT, RingState, Rings, ring_bytes};
 use crate::stacks::StackNumbers;
 use crate::sys::PAGE;
 
@@ -119,6 +120,26 @@ impl<'m> Segment<'m> {
         }
         // SAFETY: the caller's promise, for that size.
         Ok(unsafe { Segment::create(base, geometry) })
+    }
+
+    /// The header of a segment that nobody maps, if nothing was recorded in it. `read` fills the bytes with those at
+    /// an offset from its start, and returns whether they are there.
+    pub fn unused(read: impl Fn(&mut [u8], usize) -> bool) -> Option<Header> {
+        // SAFETY: a header is made of atomics, which are valid for any bits.
+        let mut header: Header = unsafe { core::mem::zeroed() };
+        let at = (&raw mut header).cast();
+        // SAFETY: the header's own bytes.
+        if !read(unsafe { core::slice::from_raw_parts_mut(at, size_of::<Header>()) }, 0) {
+            return None;
+        }
+        let geometry = header.geometry().filter(|geometry| geometry.is_valid())?;
+        let is_empty = |ring: usize| {
+            let mut head = [0; size_of::<u64>()];
+            let at = Layout::of(geometry).rings + ring * ring_bytes(geometry.ring_slots as usize);
+            read(&mut head, at + HEAD_AT) && head == [0; size_of::<u64>()]
+        };
+        let is_unused = (0..geometry.rings as usize).all(is_empty) && header.turned_away.load(Relaxed) == 0;
+        is_unused.then_some(header)
     }
 
     /// Where the segment is mapped.

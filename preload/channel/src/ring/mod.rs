@@ -39,4 +39,4 @@ pub use ring::{Full, WAIT};
 pub use rings::{LastRing, MAX_RINGS, Rings};
 pub use rseq::Rseq;
 
-pub(crate) use ring::{RingState, ring_bytes};
+pub(crate) use ring::{HEAD_AT, RingState, ring_bytes};

@@ -44,7 +44,7 @@ struct ReaderState {
 }
 
 /// What the assembly of [`super::rseq`] uses.
-pub(super) const HEAD_AT: usize = offset_of!(RingState, head);
+pub(crate) const HEAD_AT: usize = offset_of!(RingState, head);
 pub(super) const LIMIT_AT: usize = offset_of!(RingState, limit);
 
 /// What a writer finds that comes to the limit.
