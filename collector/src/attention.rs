@@ -1,5 +1,6 @@
 //! How the session knows when to look at an image.
 
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ pub enum Attention {
     /// each would make their start slower.
     Young(Instant),
     /// It wakes the session.
-    Nudges(Nudges),
+    Nudges(#[expect(dead_code, reason = "they come until it is dropped")] Nudges),
     /// By looking often: it cannot.
     None,
 }
@@ -29,13 +30,62 @@ fn rest(rate: u64, ring_slots: u64) -> Duration {
     if is_fine(rate) { REST.min(EVENT * (ring_slots / 2) as u32) } else { REST }
 }
 
+/// So many events of one look are much.
+pub fn much(ring_slots: u64) -> u64 {
+    ring_slots / 16
+}
+
+/// How the session keeps pace with a program that fills its rings: it comes by itself, for a while. Who has to be woken
+/// for each look is woken on the program's processor, in its place.
+#[derive(Debug)]
+pub struct Pace {
+    /// When it looked last.
+    looked: Instant,
+    /// How soon it comes again, and until when it does.
+    kept: Option<(Duration, Instant)>,
+}
+
+impl Pace {
+    /// Nothing was found yet.
+    pub fn at_first(now: Instant) -> Pace {
+        Pace { looked: now, kept: None }
+    }
+
+    /// A look found so many events, at that rate, in rings of so many slots. True if that is much.
+    pub fn note(&mut self, events: u64, rate: u64, ring_slots: u64, now: Instant) -> bool {
+        /// After that who wakes the session is awake again.
+        const WHILE: Duration = REST.saturating_mul(2);
+        let since = now.saturating_duration_since(mem::replace(&mut self.looked, now));
+        let is_much = is_fine(rate) && events >= much(ring_slots);
+        if is_much {
+            let half_full = since.mul_f64(ring_slots as f64 / 2.0 / events as f64);
+            self.kept = Some((half_full.clamp(rest(rate, ring_slots), REST), now + WHILE));
+        }
+        self.kept.take_if(|(_, until)| *until <= now);
+        is_much
+    }
+
+    /// How long until the next look, while it comes by itself: when one ring is half full, as far as can be told.
+    pub fn pause(&self) -> Option<Duration> {
+        self.kept.map(|(pause, _)| pause)
+    }
+}
+
 impl Attention {
     const YOUTH: Duration = Duration::from_millis(20);
 
-    /// Has the program wake the session, once it has recorded something or grown old.
-    pub fn grow(&mut self, has_recorded: bool, file: &OwnedFd, waker: &Waker) {
+    /// That of a program which has just been taken on, and is recorded at that rate. At a fine one it fills its first
+    /// ring before it has had time to grow old.
+    pub fn at_first(rate: u64, file: &OwnedFd, waker: &Waker) -> Attention {
+        let mut attention = Attention::Young(Instant::now());
+        attention.grow(is_fine(rate), file, waker);
+        attention
+    }
+
+    /// Has the program wake the session, once it has recorded something, or surely will, or has grown old.
+    pub fn grow(&mut self, records: bool, file: &OwnedFd, waker: &Waker) {
         if let Attention::Young(since) = self
-            && (has_recorded || since.elapsed() > Attention::YOUTH)
+            && (records || since.elapsed() > Attention::YOUTH)
         {
             *self = waker.watch_nudges(file).map_or(Attention::None, Attention::Nudges);
         }
@@ -60,13 +110,6 @@ impl Attention {
             Attention::Young(_) | Attention::None => SILENT,
         }
     }
-
-    /// Adapts to the rate and to how many events a ring has room for.
-    pub fn adapt(&self, rate: u64, ring_slots: u64) {
-        if let Attention::Nudges(nudges) = self {
-            nudges.set_rest(rest(rate, ring_slots));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -86,5 +129,24 @@ mod tests {
         for rate in [0, 16 * 1024, 512 * 1024] {
             assert_eq!(rest(rate, 1 << 13), REST, "{rate}");
         }
+    }
+
+    #[test]
+    fn the_session_comes_by_itself_as_long_as_much_is_found_and_a_while_longer() {
+        const SLOTS: u64 = 1 << 16;
+        let start = Instant::now();
+        let mut pace = Pace::at_first(start);
+        let mut after = |events, rate, micros| {
+            let is_much = pace.note(events, rate, SLOTS, start + Duration::from_micros(micros));
+            (is_much, pace.pause().map(|pause| pause.as_micros() as u64))
+        };
+        let soonest = rest(1, SLOTS).as_micros() as u64;
+        assert_eq!(after(SLOTS / 32, 1, 100), (false, None));
+        assert_eq!(after(SLOTS, 512 * 1024, 200), (false, None));
+        assert_eq!(after(SLOTS, 1, 300), (true, Some(soonest)), "as fast as can be");
+        assert_eq!(after(SLOTS / 4, 1, 1000), (true, Some(1400)), "a quarter in 700, so half in 1400");
+        assert_eq!(after(SLOTS / 8, 1, 3000), (true, Some(2000)), "no longer than others");
+        assert_eq!(after(0, 1, 6999), (false, Some(2000)));
+        assert_eq!(after(0, 1, 7000), (false, None));
     }
 }

@@ -26,6 +26,7 @@ mod names;
 pub mod naming;
 pub mod news;
 mod output;
+mod own_processor;
 mod patch;
 mod path;
 mod pieces;

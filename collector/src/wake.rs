@@ -8,7 +8,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -152,8 +152,8 @@ impl Waker {
     /// # Errors
     /// If the segment cannot be mapped, or there can be no more threads.
     pub fn watch_nudges(&self, file: &OwnedFd) -> io::Result<Nudges> {
-        let (page, rest) = (FirstPage::map(file)?, AtomicU32::new(REST.as_micros() as u32));
-        let nudges = Nudges(Arc::new(Watched { page, rest, dropped: AtomicBool::new(false) }));
+        let page = FirstPage::map(file)?;
+        let nudges = Nudges(Arc::new(Watched { page, dropped: AtomicBool::new(false) }));
         let (waker, watched) = (self.clone(), Arc::clone(&nudges.0));
         spawn(move || watched.watch(&waker))?;
         Ok(nudges)
@@ -179,18 +179,9 @@ pub fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 #[derive(Debug)]
 pub struct Nudges(Arc<Watched>);
 
-impl Nudges {
-    /// From now on, there is so much time between two of them that wake.
-    pub fn set_rest(&self, rest: Duration) {
-        self.0.rest.store(rest.as_micros() as u32, Relaxed);
-    }
-}
-
 #[derive(Debug)]
 struct Watched {
     page: FirstPage,
-    /// In microseconds.
-    rest: AtomicU32,
     dropped: AtomicBool,
 }
 
@@ -204,7 +195,7 @@ impl Watched {
             let now = word.load(Relaxed);
             if now != seen {
                 waker.wake();
-                thread::sleep(Duration::from_micros(self.rest.load(Relaxed).into()));
+                thread::sleep(REST);
             }
             seen = now;
         }

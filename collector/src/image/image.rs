@@ -15,13 +15,14 @@ use heaptrace_channel::{Segment, sys};
 use super::blocked::Blocked;
 use super::counters::counters;
 use super::events::{Events, Strange, taken};
-use crate::attention::Attention;
+use crate::attention::{Attention, Pace, much};
 use crate::eras::Eras;
 use crate::files::Files;
 use crate::mapping::Mapped;
 use crate::marks::{Marks, Told};
 use crate::members::{Member, Members};
 use crate::modules::{Modules, Places};
+use crate::own_processor::OwnProcessor;
 use crate::patch::{Left, PlainPrograms};
 use crate::profiled::Profiled;
 use crate::program::Program;
@@ -66,6 +67,8 @@ pub struct Image {
     is_damaged: bool,
     waker: Waker,
     attention: Attention,
+    pace: Pace,
+    own_processor: OwnProcessor,
     eras: Eras,
     /// When the first of them began.
     began: SystemTime,
@@ -90,6 +93,7 @@ impl Image {
         let program = Arc::new(Program::of(pid, &header.identity, plain));
         let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started());
         let rates = Rates::new(header.rate(Era::FIRST));
+        let attention = Attention::at_first(rates.now(), segment.mapping().file(), waker);
         let mut image = Image {
             started: Duration::from_nanos(header.identity.started()),
             has_our_ids: header.identity.pid() == pid,
@@ -110,7 +114,9 @@ impl Image {
             asked_kernel: Instant::now(),
             is_damaged: false,
             waker: waker.clone(),
-            attention: Attention::Young(Instant::now()),
+            attention,
+            pace: Pace::at_first(Instant::now()),
+            own_processor: OwnProcessor::default(),
             eras: Eras::new(started.elapsed().unwrap_or_default()),
             began: started,
         };
@@ -141,8 +147,10 @@ impl Image {
             passed += self.apply_events();
         }
         self.attention.grow(passed > 0, self.segment.mapping().file(), &self.waker);
-        self.attention.adapt(self.rates.now(), self.segment().rings().slots());
-        let now = Instant::now();
+        let (now, slots) = (Instant::now(), self.segment().rings().slots());
+        if self.pace.note(passed, self.rates.now(), slots, now) {
+            self.own_processor.keep_off(self.progress.busy_processors(much(slots)), now);
+        }
         if let Some(era) = self.eras.advance(now) {
             self.begin(era);
         }
@@ -248,7 +256,8 @@ impl Image {
     /// How long it may be left alone if nothing wakes the session.
     pub fn pause(&self) -> Duration {
         let is_polled = || self.members.iter().any(|(_, member)| matches!(member.watch, Watch::Stat(_)));
-        self.blocked.pause().unwrap_or_else(|| self.attention.pause(is_polled, || self.youngest_age()))
+        let attention = || self.attention.pause(is_polled, || self.youngest_age());
+        self.blocked.pause().or_else(|| self.pace.pause()).unwrap_or_else(attention)
     }
 
     /// How long the process that was taken on last has been recorded.

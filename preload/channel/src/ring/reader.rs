@@ -1,7 +1,7 @@
 //! The reading end of all rings: merges them by epoch.
 
 use super::event::{Epoch, Event, Message, Slot, Words};
-use super::rings::{MAX_RINGS, Rings};
+use super::rings::{FIRST_OWN, MAX_RINGS, Rings};
 use crate::processes::Process;
 use crate::sample::Sample;
 
@@ -38,6 +38,8 @@ struct Cursor {
     position: u64,
     /// Slots that the present look may read from there on.
     left: u64,
+    /// Where the last look began.
+    began: u64,
     /// Where the look before ended. What is before was written in an epoch that is over by now, whatever
     /// it says.
     seen: u64,
@@ -65,6 +67,13 @@ impl Default for Progress {
 }
 
 impl Progress {
+    /// The processors on which threads had written at least so many of the messages that the last look read.
+    pub fn busy_processors(&self, least: u64) -> impl Iterator<Item = usize> {
+        let read = |cursor: &Cursor| cursor.position.wrapping_sub(cursor.began);
+        let own = self.cursors[FIRST_OWN..].iter().enumerate();
+        own.filter(move |(_, cursor)| read(cursor) >= least).map(|(processor, _)| processor)
+    }
+
     /// Was there a head that no writer can have made, so that events are missing?
     pub fn is_damaged(&self) -> bool {
         self.is_damaged
@@ -108,6 +117,7 @@ impl<'m> Reader<'m> {
             passed += self.close(index, head, sink);
             let cursor = &mut self.cursors[index];
             cursor.left = head.wrapping_sub(cursor.position).min(self.rings.slots());
+            cursor.began = cursor.position;
         }
         while let Some((index, least_age)) = self.oldest(now) {
             let read = self.read(index, now, least_age, sink);

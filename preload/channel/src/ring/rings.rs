@@ -59,6 +59,8 @@ const SHARED_TRIES: u32 = 1000;
 
 /// The number of the shared ring.
 const SHARED: usize = 0;
+/// That of the first processor's.
+pub(super) const FIRST_OWN: usize = SHARED + 1;
 
 impl<'m> Rings<'m> {
     /// So many rings, of so many slots each, a power of two, one after another.
@@ -200,7 +202,7 @@ impl<'m> Rings<'m> {
     /// The ring that a thread on that processor has for itself, if there is one.
     #[inline]
     fn ring_of(&self, processor: u32) -> Option<usize> {
-        (processor < self.processors).then_some(processor as usize + 1)
+        (processor < self.processors).then_some(processor as usize + FIRST_OWN)
     }
 
     /// A thread's events in one ring are older than those that it writes to the next.

@@ -67,6 +67,20 @@ fn the_epoch_advances_only_where_more_than_one_ring_is_to_be_read() {
 }
 
 #[test]
+fn the_processors_are_known_on_which_much_was_written_since_the_look_before() {
+    let memory = Memory::new(3, 64);
+    let mut progress = Progress::default();
+    let mut busy = |events: &[i32]| {
+        events.iter().for_each(|&processor| write(&memory, processor, &LastRing::default(), 1));
+        Reader::new(memory.rings(), &mut progress).drain_messages(|_| {});
+        progress.busy_processors(2).collect::<Vec<_>>()
+    };
+    assert_eq!(busy(&[0, 1, -1, 1, -1]), [1]);
+    assert_eq!(busy(&[0, 1]), []);
+    assert_eq!(busy(&[0, 1, 0, 1]), [0, 1]);
+}
+
+#[test]
 fn what_is_written_while_the_reader_looks_is_left_to_the_next_look_and_not_longer() {
     let memory = Memory::new(2, 64);
     let mut progress = Progress::default();
@@ -81,7 +95,6 @@ fn what_is_written_while_the_reader_looks_is_left_to_the_next_look_and_not_longe
     assert!(reader.has_passed(&ends));
 }
 
-/// What is read of messages that one thread wrote.
 /// What is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reading {
@@ -99,6 +112,7 @@ impl Sink for Vec<Reading> {
     }
 }
 
+/// What is read of messages that one thread wrote.
 fn read(messages: &[Message]) -> Vec<Reading> {
     let memory = Memory::new(1, 64);
     let last = LastRing::default();
