@@ -63,9 +63,10 @@ mod tests {
     fn it_may_run_on_all_of_its_processors_afterwards() {
         let allowed = sched_getaffinity(None).unwrap();
         let mut own = OwnProcessor::default();
-        let here = sched_getcpu();
-        own.keep_off(std::iter::once(here), Instant::now());
+        // The kernel may move it before that does.
+        while allowed.count() > 1 && own.moved.is_none() {
+            own.keep_off(std::iter::once(sched_getcpu()), Instant::now());
+        }
         assert_eq!(sched_getaffinity(None).unwrap(), allowed);
-        assert_eq!(own.moved.is_some(), allowed.count() > 1);
     }
 }
