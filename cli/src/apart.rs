@@ -6,11 +6,8 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use rustix::net::{RecvFlags, recv};
-
-/// Starts one, while this process has one thread: it does the work and ends with 0 if that went well, but begins when
-/// something is sent to it, so that whoever sends that is first where processors are few. What it needs beside `kept` is
-/// its end of the sockets; ours is returned, with its process id.
+/// Starts one, while this process has one thread: it does the work and ends with 0 if that went well. What it needs beside
+/// `kept` is its end of the sockets; ours is returned, with its process id.
 ///
 /// # Errors
 /// If there can be no sockets or processes.
@@ -26,7 +23,6 @@ pub fn start(
         0 => {
             drop(control);
             ignore_requests();
-            recv(&its_end, &mut [0], RecvFlags::PEEK).ok(); // there is nobody any more if that fails
             leave(&kept);
             std::process::exit(work(&its_end).is_err().into());
         }

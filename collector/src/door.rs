@@ -5,9 +5,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::event::{PollFd, PollFlags, poll};
-
-use crate::wake::Waker;
+use crate::wake::{Waker, is_any_readable};
 
 /// Sockets that are listened on, and who takes those who come.
 pub struct Door {
@@ -31,9 +29,7 @@ impl Door {
 
     /// Is somebody there?
     pub fn is_knocked_at(&self) -> bool {
-        let mut sockets: Vec<_> =
-            self.sockets.iter().map(|socket| PollFd::new(socket, PollFlags::IN)).collect();
-        poll(&mut sockets, Some(&Default::default())).is_ok_and(|ready| ready > 0)
+        is_any_readable(&self.sockets)
     }
 
     /// Has those served who come.

@@ -19,7 +19,7 @@ use rustix::net::{
 };
 
 use crate::limits::is_scarce;
-use crate::wake::Waker;
+use crate::wake::{Waker, is_any_readable};
 
 /// A process that started.
 #[derive(Debug)]
@@ -225,8 +225,12 @@ impl Listener {
     pub fn arrivals(&mut self) -> Vec<Arrival> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let accept = |socket| iter::from_fn(move || accept_with(socket, flags).ok());
-        self.sockets.bells.iter().flat_map(accept).for_each(drop); // who rings has said its message before
-        let accepted = self.sockets.sockets.iter().flat_map(accept);
+        // The kernel makes a connection before it looks whether there is one.
+        let has_come = is_any_readable(self.sockets.all());
+        let [bells, sockets] =
+            [&self.sockets.bells, &self.sockets.sockets].map(|all| if has_come { &all[..] } else { &[] });
+        bells.iter().flat_map(accept).for_each(drop); // who rings has said its message before
+        let accepted = sockets.iter().flat_map(accept);
         let waiting = std::mem::take(&mut self.waiting);
         let mut arrivals = Vec::new();
         // One after the other, so that few are open at a time.

@@ -77,6 +77,11 @@ impl Output {
         Output { pattern, file, writers, witness, pending, profiles, series, names }
     }
 
+    /// Is ready to write one soon.
+    pub fn rehearse(&mut self) {
+        self.writers.rehearse();
+    }
+
     /// Has the profile of a process written.
     pub fn write(&mut self, snapshot: Snapshot, about: About) {
         let About { name, is_program, malloc, waiting } = about;

@@ -135,6 +135,7 @@ impl Session {
     /// Returns what goes on beside it.
     fn run(mut self) -> Option<JoinHandle<()>> {
         let done = self.output.done().clone();
+        self.output.rehearse();
         while !(self.is_over() && self.is_unreachable()) {
             self.bed.sleep(self.pause());
             done.try_iter().for_each(|done| self.written(done));
@@ -474,6 +475,8 @@ impl Session {
             self.output.tell(&mut self.summary);
             self.is_asked = false;
             let supervisor = self.supervisor.take();
+            // That it goes is no news.
+            supervisor.iter().for_each(|supervisor| self.waker.forget(supervisor.ear()));
             self.telling = supervisor.and_then(|supervisor| supervisor.tell(self.summary.clone()));
         }
     }

@@ -112,6 +112,12 @@ impl Bed {
     }
 }
 
+/// Can something be read from one of them?
+pub fn is_any_readable<'a>(files: impl IntoIterator<Item = &'a OwnedFd>) -> bool {
+    let mut files: Vec<_> = files.into_iter().map(|file| PollFd::new(file, PollFlags::IN)).collect();
+    poll(&mut files, Some(&time(Duration::ZERO))).is_ok_and(|ready| ready > 0)
+}
+
 fn time(duration: Duration) -> Timespec {
     Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: duration.subsec_nanos().into() }
 }

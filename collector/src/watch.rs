@@ -4,12 +4,11 @@ use std::fmt::Display;
 use std::os::fd::OwnedFd;
 
 use heaptrace_channel::stat::Stat;
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::limits::is_scarce;
-use crate::wake::Waker;
+use crate::wake::{Waker, is_any_readable};
 
 /// How it is known whether a process is over.
 #[derive(Debug)]
@@ -47,10 +46,7 @@ impl Watch {
     /// Is it over? `abandoned` tells whether its image is.
     pub fn is_over(&self, abandoned: bool) -> bool {
         match self {
-            Watch::Pidfd(pidfd) => {
-                let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
-                poll(&mut fds, Some(&Default::default())).is_ok_and(|ready| ready > 0)
-            }
+            Watch::Pidfd(pidfd) => is_any_readable([pidfd]),
             Watch::Stat(at_first) => {
                 let now = stat(at_first.pid);
                 now.is_none_or(|now| now.ended || now.started != at_first.started)

@@ -14,6 +14,7 @@ use crate::draft::Draft;
 use crate::form::Form;
 use crate::news::Teller;
 use crate::profile::finish;
+use crate::program::Program;
 use crate::recording::{Counters, Recording, Since};
 use crate::snapshot::{Key, Snapshot};
 use crate::wake::Waker;
@@ -96,6 +97,16 @@ impl Writers {
         let worker = Worker { waiting, finished, waker, open: Arc::default(), symbolizer, news };
         // The packer's tables are made while the program is being loaded.
         Writers { jobs, done, worker, packer: Some(Packer::new()), most, threads: Vec::new() }
+    }
+
+    /// Does all that it takes to write a profile but for the file, while nobody waits for it: what runs for the first time
+    /// takes several times as long.
+    pub fn rehearse(&mut self) {
+        let nobody =
+            Program { pid: 0, executable: PathBuf::new(), started_as: PathBuf::new(), command: Vec::new() };
+        let nothing = Snapshot::of_nothing(Key::default(), nobody, 1);
+        let (message, _) = message(&nothing, None, Form::FILE, &self.worker.symbolizer);
+        self.packer.iter_mut().for_each(|packer| packer.rehearse(&message));
     }
 
     /// Gives them a profile to write.
@@ -196,7 +207,6 @@ mod tests {
     use heaptrace_symbolize::Options;
 
     use super::*;
-    use crate::program::Program;
     use crate::wake::Bed;
 
     #[test]

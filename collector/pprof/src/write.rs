@@ -41,14 +41,18 @@ pub fn write_file(path: &Path, profile: &Profile) -> io::Result<()> {
 /// Gzips profiles, one after the other: its tables, of a third of a MiB, are made once, which takes longer than to pack a
 /// small profile.
 #[derive(Debug)]
-pub struct Packer(Compress);
+pub struct Packer {
+    compress: Compress,
+    /// What has been packed and not been written.
+    piece: Vec<u8>,
+}
 
 impl Packer {
     /// One that has packed nothing yet.
     #[expect(clippy::new_without_default, reason = "it is not cheap")]
     pub fn new() -> Packer {
         const LARGEST_WINDOW: u8 = 15;
-        Packer(Compress::new_gzip(LEVEL, LARGEST_WINDOW))
+        Packer { compress: Compress::new_gzip(LEVEL, LARGEST_WINDOW), piece: Vec::with_capacity(PIECE) }
     }
 
     /// Writes a profile to `path` that is [encoded](crate::samples::Encoded) already, gzipped, as a [`WholeFile`], in
@@ -62,17 +66,22 @@ impl Packer {
         file.finish()
     }
 
+    /// Packs a profile for nobody.
+    pub fn rehearse(&mut self, message: &[u8]) {
+        self.pack(message, &mut io::sink()).expect("a sink takes everything");
+    }
+
     fn pack(&mut self, message: &[u8], file: &mut impl Write) -> io::Result<()> {
-        let mut piece = Vec::with_capacity(PIECE);
-        self.0.reset();
+        let Packer { compress, piece } = self;
+        compress.reset();
         loop {
-            let left = message.get(self.0.total_in() as usize..).unwrap_or_default();
-            let status = self.0.compress_vec(left, &mut piece, FlushCompress::Finish)?;
-            file.write_all(&piece)?;
+            piece.clear();
+            let left = message.get(compress.total_in() as usize..).unwrap_or_default();
+            let status = compress.compress_vec(left, piece, FlushCompress::Finish)?;
+            file.write_all(piece)?;
             if status == Status::StreamEnd {
                 return Ok(());
             }
-            piece.clear();
         }
     }
 }
