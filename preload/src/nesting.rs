@@ -29,8 +29,9 @@ impl Nesting {
     pub fn learn(&self, recording: &Recording, block: usize, mark: &Mark) -> Option<bool> {
         /// So many calls are looked at, and then those that take the slow path because they are due.
         const ENOUGH: u32 = 1024;
-        // Where all calls take it, threads would do nothing but to take this line of the cache from each other.
-        if recording.takes_all() && self.calls.load(Relaxed) >= ENOUGH {
+        // Where all calls take it anyway, there is nothing to decide; and threads would do nothing but to take this
+        // line of the cache from each other.
+        if recording.takes_all() {
             return None;
         }
         /// One nested call in so many is as good as none: estimates are so much too large at most.
