@@ -211,6 +211,7 @@ functions! {
 static ELSEWHERE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 #[repr(align(1024))]
+#[expect(dead_code, reason = "what is in it does not matter")]
 struct Line([u8; 1024]);
 
 /// Blocks that are freed, and one of 16 that is not.
