@@ -97,6 +97,14 @@ mod tests {
     }
 
     #[test]
+    fn who_has_lost_something_is_not_silent() {
+        let (file, _) = program(|segment| {
+            segment.processes().slot(Process(0)).lost_samples.store(1, Relaxed);
+        });
+        assert!(Silent::of(&file).is_none());
+    }
+
+    #[test]
     fn what_is_no_segment_is_not_silent() {
         let file = memfd_create("other", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
         assert!(Silent::of(&file).is_none());

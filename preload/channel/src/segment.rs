@@ -122,7 +122,7 @@ impl<'m> Segment<'m> {
         Ok(unsafe { Segment::create(base, geometry) })
     }
 
-    /// The header of a segment that nobody maps, if nothing was recorded in it. `read` fills the bytes with those at
+    /// The header of a segment that nobody maps, if nothing was recorded in it, and nothing lost. `read` fills the bytes with those at
     /// an offset from its start, and returns whether they are there.
     pub fn unused(read: impl Fn(&mut [u8], usize) -> bool) -> Option<Header> {
         // SAFETY: a header is made of atomics, which are valid for any bits.
@@ -138,8 +138,10 @@ impl<'m> Segment<'m> {
             let at = Layout::of(geometry).rings + ring * ring_bytes(geometry.ring_slots as usize);
             read(&mut head, at + HEAD_AT) && head == [0; size_of::<u64>()]
         };
-        let is_unused = (0..geometry.rings as usize).all(is_empty) && header.turned_away.load(Relaxed) == 0;
-        is_unused.then_some(header)
+        let ProcessSlot { lost_samples, lost_frees, .. } = &header.process;
+        let counted: [u64; 3] =
+            [lost_samples.load(Relaxed), lost_frees.load(Relaxed), header.turned_away.load(Relaxed).into()];
+        ((0..geometry.rings as usize).all(is_empty) && counted == [0; 3]).then_some(header)
     }
 
     /// Where the segment is mapped.
