@@ -122,8 +122,8 @@ impl<'m> Segment<'m> {
         Ok(unsafe { Segment::create(base, geometry) })
     }
 
-    /// The header of a segment that nobody maps, if nothing was recorded in it, and nothing lost. `read` fills the bytes with those at
-    /// an offset from its start, and returns whether they are there.
+    /// The header of a segment that nobody maps, if nothing was recorded in it, and nothing lost. `read` fills the
+    /// bytes with those at an offset from its start, and returns whether they are there.
     pub fn unused(read: impl Fn(&mut [u8], usize) -> bool) -> Option<Header> {
         // SAFETY: a header is made of atomics, which are valid for any bits.
         let mut header: Header = unsafe { core::mem::zeroed() };
@@ -133,10 +133,10 @@ impl<'m> Segment<'m> {
             return None;
         }
         let geometry = header.geometry().filter(|geometry| geometry.is_valid())?;
+        let (first, bytes) = (Layout::of(geometry).rings, ring_bytes(geometry.ring_slots as usize));
         let is_empty = |ring: usize| {
             let mut head = [0; size_of::<u64>()];
-            let at = Layout::of(geometry).rings + ring * ring_bytes(geometry.ring_slots as usize);
-            read(&mut head, at + HEAD_AT) && head == [0; size_of::<u64>()]
+            read(&mut head, first + ring * bytes + HEAD_AT) && head == [0; size_of::<u64>()]
         };
         let ProcessSlot { lost_samples, lost_frees, .. } = &header.process;
         let counted: [u64; 3] =

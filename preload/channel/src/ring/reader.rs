@@ -158,8 +158,8 @@ impl<'m> Reader<'m> {
         if is_freed || head != cursor.position {
             cursor.open = None;
         }
-        if is_freed && let Some((process, sample)) = allocation.brief().as_brief() {
-            sink.message(Message::Happened(process, Event::Freed(sample)));
+        if is_freed && let Some(free) = allocation.freed().message() {
+            sink.message(free);
         }
         is_freed.into()
     }
